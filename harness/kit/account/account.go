@@ -1,0 +1,211 @@
+// Package account is the test binary's half of the full account that the runner demands of every check.
+//
+// The runner compiles a generated TestMain into the test binary of a lab. It calls [Main], which reads one [Request]
+// from standard input, runs the one check that the request names, and reports over a pipe that nothing else in the
+// process has a name for. The runner counts a check as passed only if its verdict arrived exactly once, the process
+// ended as expected, and the canary, a check under a random name that must fail, did fail: a package testing that
+// has been talked into calling every test a success is thereby found out.
+//
+// Under a plain "go test" there is no generated TestMain: [Current] then returns what the environment and the state
+// file of "labs up" say, and findings are only printed.
+package account
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Request tells one test process what to do. It is written to its standard input as one JSON object.
+type Request struct {
+	Check    string `json:"check"`     // the name of the one test to run, as in lab.yaml
+	Canary   string `json:"canary"`    // the random name of a test that must fail
+	Nonce    string `json:"nonce"`     // repeated in every report
+	ReportFD uint64 `json:"report_fd"` // the file descriptor (on Windows: handle) to report on
+	Seed     uint64 `json:"seed"`      // for property checks; never 0
+	Redis    string `json:"redis,omitempty"`
+	// RedisReal says that Redis is the address of a real server, not of a miniature.
+	RedisReal bool   `json:"redis_real,omitempty"`
+	Postgres  string `json:"postgres,omitempty"`
+}
+
+// Verdict words of a report.
+const (
+	Passed  = "passed"
+	Failed  = "failed"
+	Skipped = "skipped"
+)
+
+// Report is one line on the report pipe: a finding or, at the end, the verdict of one test.
+type Report struct {
+	Nonce   string        `json:"nonce"`
+	Test    string        `json:"test"`
+	Verdict string        `json:"verdict,omitempty"`
+	Elapsed time.Duration `json:"elapsed_ns,omitempty"` // real time; with a verdict
+	Finding *Finding      `json:"finding,omitempty"`
+}
+
+// Finding is one unmet expectation in the learner's terms; see package expect.
+type Finding struct {
+	Did   string `json:"did,omitempty"`
+	Want  string `json:"want,omitempty"`
+	Got   string `json:"got,omitempty"`
+	Why   string `json:"why,omitempty"`
+	When  string `json:"when,omitempty"`  // the moment, as shown: "+99ms (virtual time)"
+	Where string `json:"where,omitempty"` // file:line of the check that found it
+}
+
+// maxFindings bounds what one check may report, and maxPart the length of each part of a finding in bytes: the first few
+// teach, the rest is noise.
+const (
+	maxFindings = 10
+	maxPart     = 8 << 10
+)
+
+// maxStack ends a recursion without end after a moment. Go's own bound is a gigabyte, and to walk a stack of that size for
+// the report takes longer than a check may.
+const maxStack = 16 << 20
+
+type session struct {
+	Request
+	mu       sync.Mutex
+	out      io.Writer
+	findings int
+}
+
+var (
+	currentMu sync.Mutex
+	current   *session // nil under a plain go test
+)
+
+// Main runs the check that standard input asks for, out of checks, and ends the process. It is called by the
+// TestMain that the runner generates, and by nothing else.
+func Main(checks map[string]func(*testing.T)) {
+	s, err := open()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "account:", err)
+		os.Exit(2)
+	}
+	check := checks[s.Check]
+	if check == nil {
+		fmt.Fprintf(os.Stderr, "account: this binary has no check %q\n", s.Check)
+		os.Exit(2)
+	}
+	currentMu.Lock()
+	current = s
+	currentMu.Unlock()
+	if f := flag.Lookup("rapid.seed"); f != nil {
+		flag.Set("rapid.seed", fmt.Sprint(s.Seed))
+		flag.Set("rapid.nofailfile", "true")
+		flag.Set("rapid.shrinktime", "3s") // of 30: a check has 15 in all
+	}
+	flag.Set("test.paniconexit0", "true")
+	debug.SetMaxStack(maxStack)
+	matchAll := func(string, string) (bool, error) { return true, nil }
+	canary := func(t *testing.T) { t.Fail() }
+	testing.Main(matchAll, []testing.InternalTest{s.wrap(s.Canary, canary), s.wrap(s.Check, check)}, nil, nil)
+}
+
+func open() (*session, error) {
+	s := new(session)
+	in, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(in, &s.Request); err != nil {
+		return nil, fmt.Errorf("no request on standard input (this binary is started by labs): %w", err)
+	}
+	closeOnExec(uintptr(s.ReportFD))
+	s.out = os.NewFile(uintptr(s.ReportFD), "report")
+	if s.out == (*os.File)(nil) {
+		return nil, errors.New("no report pipe")
+	}
+	return s, nil
+}
+
+// wrap makes a test that reports its verdict as the very last thing that happens in it: a cleanup registered first
+// runs after every subtest and every other cleanup. Failed looks for data races, too. A panic or a Goexit that is on its
+// way through the test runs cleanups before the test counts as failed.
+func (s *session) wrap(name string, f func(*testing.T)) testing.InternalTest {
+	return testing.InternalTest{Name: name, F: func(t *testing.T) {
+		start, returned := time.Now(), false
+		t.Cleanup(func() {
+			verdict := Passed
+			switch {
+			case t.Failed():
+				verdict = Failed
+			case t.Skipped():
+				verdict = Skipped
+			case !returned:
+				verdict = Failed
+			}
+			s.send(Report{Test: name, Verdict: verdict, Elapsed: time.Since(start)})
+		})
+		f(t)
+		returned = true
+	}}
+}
+
+func (s *session) send(r Report) {
+	r.Nonce = s.Nonce
+	line, err := json.Marshal(r)
+	if err != nil {
+		return // strings and numbers always marshal
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := bufio.NewWriter(s.out)
+	w.Write(append(line, '\n'))
+	w.Flush()
+}
+
+// Record sends a finding to the runner. It reports false where there is none to send it to, as under a plain go
+// test: the caller then prints it. A check's findings beyond the tenth are dropped.
+func Record(f Finding) bool {
+	currentMu.Lock()
+	s := current
+	currentMu.Unlock()
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	s.findings++
+	full := s.findings > maxFindings
+	s.mu.Unlock()
+	if !full {
+		for _, part := range []*string{&f.Did, &f.Want, &f.Got, &f.Why} {
+			*part = shortened(*part)
+		}
+		s.send(Report{Test: s.Check, Finding: &f})
+	}
+	return true
+}
+
+// shortened keeps the beginning of a text that is too long for a report.
+func shortened(s string) string {
+	if len(s) <= maxPart {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxPart], "") + fmt.Sprintf("… (%d bytes in all)", len(s))
+}
+
+// Current returns the request that this process serves and true or, under a plain go test, what the environment
+// (LABS_REDIS_URL, LABS_POSTGRES_URL, LABS_SEED) and then the state of "labs up" give, and false.
+func Current() (Request, bool) {
+	currentMu.Lock()
+	s := current
+	currentMu.Unlock()
+	if s != nil {
+		return s.Request, true
+	}
+	return plain(), false
+}

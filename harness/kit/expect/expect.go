@@ -1,0 +1,115 @@
+// Package expect is how a check says that an expectation was not met: what was done, what the contract wants, what
+// happened instead, why it matters in production, and when. A failure message is the lab's user interface: write it
+// for somebody who holds the misconception, and never put the answer into it.
+package expect
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/account"
+)
+
+// Message is one unmet expectation. Each part is one sentence or two, lower case, no full stop at the end. Did, Want
+// and Got are always given; Why is given unless the check's title already says it.
+type Message struct {
+	Did  string // what the check did: "asked for 6 tokens at once from a full bucket of 5"
+	Want string // what the contract demands: "5 allowed, the sixth denied"
+	Got  string // what happened: "6 allowed"
+	Why  string // what it means in production: "the dependency behind the limiter was sized for bursts of 5"
+}
+
+// Fail marks the check as failed, with the message, and lets it go on. It may be called from any goroutine.
+func Fail(t testing.TB, m Message) {
+	t.Helper()
+	t.Error(record(m))
+}
+
+// Fatal marks the check as failed, with the message, and ends it. It may be called only from the goroutine that runs
+// the check.
+func Fatal(t testing.TB, m Message) {
+	t.Helper()
+	t.Fatal(record(m))
+}
+
+// That ends the check with the message unless ok holds.
+func That(t testing.TB, ok bool, m Message) {
+	t.Helper()
+	if !ok {
+		t.Fatal(record(m))
+	}
+}
+
+// NoError ends the check unless err is nil. Where the message has no Got, the error's text stands there.
+func NoError(t testing.TB, err error, m Message) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	if m.Got == "" {
+		m.Got = "the error: " + err.Error()
+	}
+	t.Fatal(record(m))
+}
+
+func record(m Message) string {
+	f := account.Finding{Did: m.Did, Want: m.Want, Got: m.Got, Why: m.Why, When: moment(), Where: caller()}
+	account.Record(f)
+	return Text(f)
+}
+
+// epoch is where the clock of a synctest bubble starts, and started is when this process did.
+var (
+	epoch   = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	started = time.Now()
+)
+
+// Virtual reports whether the calling goroutine lives in virtual time: the clock of a bubble starts in the year 2000.
+func Virtual() bool { return time.Now().Before(started.Add(-time.Hour)) }
+
+func moment() string {
+	if Virtual() {
+		return fmt.Sprintf("+%v (virtual time)", time.Since(epoch))
+	}
+	return fmt.Sprintf("+%v", time.Since(started).Round(time.Millisecond))
+}
+
+// caller finds the check's own line: of the frames in _test.go files the outermost, which is in the check and not in a
+// helper that several checks share; else the first outside this package.
+func caller() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	check, first := "", ""
+	for {
+		f, more := frames.Next()
+		at := fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+		switch {
+		case strings.HasSuffix(f.File, "_test.go"):
+			check = at
+		case first == "" && !strings.Contains(f.Function, "/kit/expect."):
+			first = at
+		}
+		if !more {
+			break
+		}
+	}
+	if check != "" {
+		return check
+	}
+	return first
+}
+
+// Text lays a finding out for a terminal, one labelled line for each part that is there.
+func Text(f account.Finding) string {
+	var b strings.Builder
+	for _, row := range [...][2]string{{"did", f.Did}, {"want", f.Want}, {"got", f.Got}, {"why", f.Why}, {"when", f.When}} {
+		if row[1] != "" {
+			fmt.Fprintf(&b, "\n%-5s %s", row[0]+":", strings.ReplaceAll(row[1], "\n", "\n      "))
+		}
+	}
+	return b.String()
+}
