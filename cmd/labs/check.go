@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/grade"
+	"github.com/backend-labs/backend-labs/harness/owner"
+	"github.com/backend-labs/backend-labs/harness/report"
+	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/sandbox"
+	"github.com/backend-labs/backend-labs/harness/workspace"
+)
+
+type checkOptions struct {
+	*app
+	all      bool
+	dir      string
+	of       string
+	provider string
+	runs     int
+	json     bool
+	seed     uint64
+	timeout  time.Duration
+	noRace   bool
+	force    bool
+	verbose  bool
+}
+
+func newCheck(a *app) *cobra.Command {
+	o := &checkOptions{app: a}
+	c := &cobra.Command{
+		Use:   "check [LAB...|--all]",
+		Short: "Judge a lab",
+		Long: `Check builds a lab's checks with your files, runs each in a process of its own, and says what holds.
+
+Without a lab it takes the one of the current folder, else the one worked on last. A lab that has not changed since its
+last verdict is answered from memory, marked so; --force judges it again.
+
+` + exitHelp,
+		Example: `  labs check                          the lab you are at
+  labs check b10 i19                  these two
+  labs check --all --json             everything, for a program
+  labs check b10 --dir ../mine        the files of another folder
+  labs check b10 --of fixed-window    one of the lab's known wrong answers, to see how it is told
+  labs check b10 --runs 100           a hundred times, shuffled and under load, if you suspect a race
+  labs check b10 --seed 42            the same random choices as in the run that said "seed 42"`,
+		ValidArgsFunction: a.completeLabs,
+		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
+	}
+	f := c.Flags()
+	f.BoolVar(&o.all, "all", false, "every lab of the course")
+	f.StringVar(&o.dir, "dir", "", "judge the files in this `folder` instead of the lab's own")
+	f.StringVar(&o.of, "of", "", "judge, instead of yours, the lab's own {stub|reference|`mutant`}")
+	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	f.IntVar(&o.runs, "runs", 1, "run each check so many times, shuffled and under load, and count")
+	f.BoolVar(&o.json, "json", false, "results as JSON on standard output")
+	f.Uint64Var(&o.seed, "seed", 0, "repeat the random choices of an earlier run")
+	f.DurationVar(&o.timeout, "timeout", grade.DefaultTimeout, "how long one check may take; three times as long under the race detector")
+	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out")
+	f.BoolVar(&o.force, "force", false, "judge again what has not changed")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "every failure in full, with what the code printed")
+	return c
+}
+
+func (o *checkOptions) validate(args []string) error {
+	usage := func(hint, format string, args ...any) error { return &usageError{fmt.Errorf(format, args...), hint} }
+	switch {
+	case o.all && len(args) > 0:
+		return usage("leave one of them out", "--all and the name of a lab do not go together")
+	case o.all && o.dir != "":
+		return usage("name the lab that the folder is for", "--dir goes with one lab, not with --all")
+	case o.dir != "" && len(args) > 1:
+		return usage("name the one lab that the folder is for", "--dir goes with one lab, not with %d", len(args))
+	case o.dir != "" && o.of != "":
+		return usage("leave one of them out", "--dir and --of do not go together")
+	case o.runs < 1:
+		return usage("give a number of at least 1", "--runs %d makes no sense", o.runs)
+	case o.timeout <= 0:
+		return usage("give a time such as 15s", "--timeout %v makes no sense", o.timeout)
+	}
+	return checkProvider(o.provider)
+}
+
+func (o *checkOptions) run(ctx context.Context, args []string) error {
+	if err := o.validate(args); err != nil {
+		return err
+	}
+	w, err := o.open()
+	if err != nil {
+		return err
+	}
+	labs, err := o.labs(w, args)
+	if err != nil {
+		return err
+	}
+	j := &judge{app: o.app, w: w, provider: o.provider, opts: grade.Options{Race: !o.noRace, Seed: o.seed, Timeout: o.timeout, Runs: o.runs}}
+	defer j.close()
+	// Only a plain check of a learner's own files says something about progress.
+	j.remember = o.dir == "" && o.of == "" && o.runs == 1 && o.seed == 0 && !o.noRace
+	j.force = o.force
+
+	tmp, err := owner.TempDir("", "of")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	jobs := make([]grade.Job, len(labs))
+	for i, l := range labs {
+		jobs[i].Lab = l
+		if jobs[i].Dir, err = o.source(w, l, tmp); err != nil {
+			return err
+		}
+	}
+	results, err := j.judge(ctx, jobs, o.show(jobs))
+	if err != nil {
+		return err
+	}
+	if o.json {
+		err = report.JSON(o.Out, results)
+	} else if len(results) > 1 {
+		o.table(results)
+	}
+	if err != nil {
+		return err
+	}
+	return verdictError(results)
+}
+
+// source is the folder with the files to judge.
+func (o *checkOptions) source(w *workspace.Workspace, l *course.Lab, tmp string) (string, error) {
+	switch o.of {
+	case "":
+		if o.dir != "" {
+			return o.dir, nil
+		}
+		return l.Dir, nil
+	case "reference":
+		return l.SolutionDir, nil
+	case "stub":
+		return w.Stub(l)
+	}
+	m := l.Mutant(o.of)
+	if m == nil {
+		var names []string
+		for _, m := range l.Mutants {
+			names = append(names, m.Name())
+		}
+		return "", &usageError{fmt.Errorf("%s has no mutant %q", l.Slug, o.of), "known: stub, reference, " + strings.Join(names, ", ")}
+	}
+	dir := filepath.Join(tmp, "labs", l.Slug)
+	return dir, l.WriteMutant(m, dir)
+}
+
+func (o *checkOptions) labs(w *workspace.Workspace, args []string) ([]*course.Lab, error) {
+	if o.dir != "" {
+		if st, err := os.Stat(o.dir); err != nil || !st.IsDir() {
+			return nil, &usageError{fmt.Errorf("--dir %s: no such folder", o.dir), "give the folder that has the lab's files"}
+		}
+	}
+	if o.all {
+		return w.Course.Labs, nil
+	}
+	if len(args) == 0 {
+		l, err := o.lab(w, nil)
+		return []*course.Lab{l}, err
+	}
+	var labs []*course.Lab
+	for _, name := range args {
+		l, err := w.Course.Named(name)
+		if err != nil {
+			return nil, err
+		}
+		labs = append(labs, l)
+	}
+	return labs, nil
+}
+
+// show returns what is called with each lab's result as soon as it is final, and with the result of its plain run
+// before that of the race run.
+func (o *checkOptions) show(jobs []grade.Job) func(verdict) {
+	if o.json {
+		return func(verdict) {}
+	}
+	style := report.Style{Colour: o.Colour, Columns: o.Columns, Verbose: o.verbose}
+	shownPlain := map[int]run.Verdict{}
+	return func(v verdict) {
+		switch {
+		case v.plain && len(jobs) > 1:
+			return // of many labs each is shown once
+		case v.plain:
+			shownPlain[v.job] = v.Verdict
+			report.Terminal(o.Out, v.Result, style)
+			if v.Verdict != run.BuildFailed {
+				o.note("now under the race detector")
+			}
+			return
+		}
+		was, shown := shownPlain[v.job]
+		switch {
+		case shown && was == v.Verdict && !raceFailed(v.Result):
+			if v.Verdict == run.Passed {
+				fmt.Fprintln(o.Out, o.Paint().Good("passed")+" under the race detector, too")
+			}
+		default:
+			report.Terminal(o.Out, v.Result, style)
+		}
+		if v.remembered {
+			fmt.Fprintln(o.Out, o.Paint().Faint("unchanged since it was judged; labs check --force judges it again"))
+		}
+		if o.of == "" {
+			o.next(v)
+		}
+	}
+}
+
+func raceFailed(r run.Result) bool {
+	for _, c := range r.Checks {
+		if c.Race {
+			return true
+		}
+	}
+	return false
+}
+
+// next says what to type next.
+func (o *checkOptions) next(v verdict) {
+	p := o.Paint()
+	switch v.Verdict {
+	case run.Passed:
+		fmt.Fprintln(o.Out, p.Faint("next: labs solution "+v.Slug+" shows the reference and the model answer"))
+	case run.Failed, run.TimedOut:
+		fmt.Fprintln(o.Out, p.Faint(fmt.Sprintf("next: labs hint %s (seed %d)", v.Slug, v.Seed)))
+	}
+	fmt.Fprintln(o.Out)
+}
+
+// table is the last word on several labs.
+func (o *checkOptions) table(results []run.Result) {
+	p := o.Paint()
+	count := map[run.Verdict]int{}
+	for _, r := range results {
+		count[r.Verdict]++
+		paint := p.Bad
+		switch r.Verdict {
+		case run.Passed:
+			paint = p.Good
+		case run.InfraError:
+			paint = p.Warn
+		}
+		fmt.Fprintf(o.Out, "%-4s %-28s %s %d/%d\n", r.Lab, r.Slug, paint(fmt.Sprintf("%-12s", r.Verdict)), r.Points, r.MaxPoints)
+	}
+	fmt.Fprintf(o.Out, "%d of %d labs passed\n", count[run.Passed], len(results))
+}
+
+// localSandbox is what a learner's own code runs in on the learner's own machine.
+func localSandbox() sandbox.Sandbox { return sandbox.None{} }

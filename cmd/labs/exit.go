@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// The exit codes, as the help of every command says.
+const (
+	exitPassed   = 0 // passed, or done
+	exitNot      = 1 // not passed
+	exitUsage    = 2 // the command line, or the course, is not right
+	exitInfra    = 3 // something of ours broke or is not to be had; no fault of what was judged
+	exitRejected = 4 // the submission was refused before it was run
+)
+
+const exitHelp = `Exit codes: 0 passed or done, 1 not passed, 2 usage, 3 infrastructure, 4 rejected.`
+
+// notPassed is the error of a command that has already shown why.
+type notPassed struct{ code int }
+
+func (e *notPassed) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// usageError is a mistake in the command line.
+type usageError struct {
+	err  error
+	hint string
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// hinted is an error with what to do about it. Errors of the packages below have it by the same method.
+type hinted interface{ Hint() string }
+
+func (e *usageError) Hint() string { return e.hint }
+
+// exitCode is the one place where errors become exit codes.
+func exitCode(err error) int {
+	var not *notPassed
+	var usage *usageError
+	var broken *course.Error
+	switch {
+	case err == nil:
+		return exitPassed
+	case errors.As(err, &not):
+		return not.code
+	case errors.As(err, &usage), errors.As(err, &broken), errors.Is(err, course.ErrUnknownLab), errors.Is(err, course.ErrNoCourse):
+		return exitUsage
+	}
+	return exitInfra
+}
+
+// verdictError is the exit of a command that judged: what is worst for the learner counts, but a breakdown of ours is
+// never hidden behind it.
+func verdictError(results []run.Result) error {
+	has := map[run.Verdict]bool{}
+	for _, r := range results {
+		has[r.Verdict] = true
+	}
+	delete(has, run.Passed)
+	switch {
+	case has[run.InfraError]:
+		return &notPassed{exitInfra}
+	case has[run.Rejected]:
+		return &notPassed{exitRejected}
+	case len(has) > 0:
+		return &notPassed{exitNot}
+	}
+	return nil
+}
+
+// complain prints an error for the user: one line that says what was wrong, and one that says what to do.
+func (a *app) complain(err error) {
+	var not *notPassed
+	switch {
+	case errors.As(err, &not):
+		return
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(a.Err, "stopped")
+		return
+	}
+	p := a.Paint()
+	text, hint, _ := strings.Cut(err.Error(), "\nhint: ")
+	var h hinted
+	if hint == "" && errors.As(err, &h) {
+		hint = h.Hint()
+	}
+	fmt.Fprintf(a.Err, "%s %s\n", p.Bad("labs:"), text)
+	if hint != "" {
+		fmt.Fprintf(a.Err, "%s %s\n", p.Accent("hint:"), hint)
+	}
+}

@@ -1,0 +1,151 @@
+//go:build linux && !race
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
+)
+
+// TestHonest grades the reference of every lab of this course, and with LABS_TEST_ALL every alternative, too: honest
+// learners do not suffer from policy and sandbox.
+func TestHonest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it grades the whole course")
+	}
+	c := realCourse(t)
+	many := t.TempDir()
+	want := 0
+	for _, l := range c.Labs {
+		dirs := []string{l.SolutionDir}
+		if os.Getenv("LABS_TEST_ALL") != "" {
+			alternatives, err := filepath.Glob(filepath.Join(l.SolutionDir, "alternatives", "*"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			dirs = append(dirs, alternatives...)
+		}
+		for _, dir := range dirs {
+			handIn(t, l, dir, filepath.Join(many, l.ID+"-"+filepath.Base(dir)))
+			want++
+		}
+	}
+	results := gradeMany(t, c, many, "--no-race")
+	if len(results) != want {
+		t.Errorf("got %d results for %d submissions", len(results), want)
+	}
+	for _, r := range results {
+		if r.Verdict != run.Passed {
+			t.Errorf("%s: %s: %s", r.Submission, r.Verdict, failures(r))
+		}
+	}
+}
+
+// TestHonest_equal grades one submission that passes some checks and fails others many times, as many as LABS_TEST_EQUAL
+// says: what is not a time is the same every time. (Where a submission has a data race, it decides itself what is seen.)
+func TestHonest_equal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it grades one submission many times")
+	}
+	n, err := strconv.Atoi(os.Getenv("LABS_TEST_EQUAL"))
+	if err != nil {
+		n = 6
+	}
+	c := realCourse(t)
+	l, err := c.Named("b03")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := l.Mutants[slices.IndexFunc(l.Mutants, func(m course.Mutant) bool { return m.Name() == "streams-first" })]
+	wrong := t.TempDir()
+	if err := l.WriteMutant(&m, wrong); err != nil {
+		t.Fatal(err)
+	}
+	many := t.TempDir()
+	for i := range n {
+		handIn(t, l, wrong, filepath.Join(many, fmt.Sprintf("%03d", i)))
+	}
+	results := gradeMany(t, c, many, "--seed", "7")
+	if len(results) != n {
+		t.Fatalf("got %d results for %d submissions", len(results), n)
+	}
+	same := cmp.Options{
+		cmpopts.IgnoreFields(run.Result{}, "Submission", "DurationMS"),
+		cmpopts.IgnoreFields(run.Check{}, "DurationMS", "Output"), // where package testing prints times
+		cmpopts.IgnoreFields(run.Finding{}, "When"),
+	}
+	for _, r := range results[1:] {
+		if diff := cmp.Diff(results[0], r, same); diff != "" {
+			t.Errorf("the same submission was judged differently (-first +another):\n%s", diff)
+		}
+	}
+}
+
+func realCourse(t *testing.T) *course.Course {
+	t.Helper()
+	root, err := course.Find(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := course.Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// handIn makes a submission of the lab's files in a folder.
+func handIn(t *testing.T, l *course.Lab, from, to string) {
+	t.Helper()
+	for _, file := range l.Files {
+		data, err := os.ReadFile(filepath.Join(from, filepath.FromSlash(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(to, "labs", l.Slug, filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func gradeMany(t *testing.T, c *course.Course, many string, flags ...string) (results []run.Result) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "results.json")
+	streams, _, errs := term.Buffers()
+	args := append([]string{"--course", c.Root, "grade", "--submissions", many, "--output", "json=" + file}, flags...)
+	code := execute(t.Context(), newApp(streams), args)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	if err := json.Unmarshal(data, &results); err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+func failures(r run.Result) string {
+	text := r.Message
+	for _, c := range r.Checks {
+		if c.Verdict != run.Passed {
+			text += fmt.Sprintf("\n%s: %s: %s", c.Test, c.Verdict, c.Message)
+		}
+	}
+	return text
+}

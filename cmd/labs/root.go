@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backend-labs/backend-labs/harness/backends"
+	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/owner"
+	"github.com/backend-labs/backend-labs/harness/term"
+	"github.com/backend-labs/backend-labs/harness/workspace"
+)
+
+// app is what every command gets.
+type app struct {
+	*term.Streams
+	noColour  bool
+	courseDir string
+}
+
+func newApp(s *term.Streams) *app { return &app{Streams: s} }
+
+// execute runs the command line and returns the exit code.
+func execute(ctx context.Context, a *app, args []string) int {
+	root := newRoot(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if _, _, unknown := root.Find(args); err != nil && unknown != nil {
+		err = unknownCommand(root, args, unknown)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		a.complain(err)
+	}
+	return exitCode(err)
+}
+
+// unknownCommand makes a usage error of cobra's.
+func unknownCommand(root *cobra.Command, args []string, err error) error {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	hint := "labs --help lists the commands"
+	root.SuggestionsMinimumDistance = 2
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "? " + hint
+	}
+	return &usageError{errors.New(text), hint}
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "labs",
+		Short: "Backend interview questions as labs that you run",
+		Long: `Labs turns backend interview questions into exercises: edit a lab's files, and the checks say whether
+the answer holds under real stores, real faults and simulated time, and what a wrong one would cost.
+
+` + exitHelp,
+		Example: `  labs list                    what there is
+  labs show token-bucket       the brief of a lab
+  labs watch token-bucket      check it again after every save
+  labs hint                    one more hint for the lab you are at
+  labs check --all             everything, once`,
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			if a.noColour {
+				a.Colour = false
+			}
+		},
+	}
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	root.PersistentFlags().BoolVar(&a.noColour, "no-color", false, "no colours, also on a terminal")
+	root.PersistentFlags().StringVar(&a.courseDir, "course", "", "the course's `folder` (default: the current one or the nearest above it that has labs/)")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{err, "see " + c.CommandPath() + " --help"}
+	})
+	root.AddGroup(&cobra.Group{ID: "learn", Title: "For learners:"}, &cobra.Group{ID: "run", Title: "For whoever runs labs:"})
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("learn", newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newSolution(a), newReset(a), newProgress(a))
+	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newProve(a), newDemo(a))
+	return root
+}
+
+// open reads the course and the workspace. Labs that cannot be read are said on the error stream; the others work.
+func (a *app) open() (*workspace.Workspace, error) {
+	dir := a.courseDir
+	if dir == "" {
+		if dir = os.Getenv("LABS_COURSE"); dir == "" {
+			dir = "."
+		}
+	}
+	root, err := course.Find(dir)
+	if err != nil {
+		return nil, &usageError{err, "run labs inside a course, or name one with --course"}
+	}
+	c, err := course.Load(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, broken := range c.Broken {
+		fmt.Fprintf(a.Err, "labs: left out: %v\n", broken)
+	}
+	w := workspace.Open(c)
+	a.tidy(w)
+	return w, nil
+}
+
+// tidy removes what a command that was killed could not. Where there is nothing, it costs nothing.
+func (a *app) tidy(w *workspace.Workspace) {
+	folders, err := owner.Sweep("")
+	built, err2 := owner.Sweep(filepath.Join(w.Dir, "bin"))
+	err = errors.Join(err, err2)
+	var removed []string
+	switch n := len(folders) + len(built); n {
+	case 0:
+	case 1:
+		removed = append(removed, "a temporary folder")
+	default:
+		removed = append(removed, fmt.Sprintf("%d temporary folders", n))
+	}
+	if backends.Left(w.Dir) {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		servers, err2 := backends.Sweep(ctx, a.backendOptions(w, backends.Auto))
+		removed, err = append(removed, servers...), errors.Join(err, err2)
+	}
+	if len(removed) > 0 {
+		a.note("removed what a killed command has left: %s", strings.Join(removed, ", "))
+	}
+	if err != nil {
+		a.note("what a killed command has left cannot be removed now: %v", err)
+	}
+}
+
+// builder is the one of this workspace.
+func (a *app) builder(w *workspace.Workspace) *build.Builder {
+	return &build.Builder{Course: w.Course, Dir: filepath.Join(w.Dir, "bin"), Slow: a.slow}
+}
+
+func (a *app) slow() {
+	a.note("building (the first build compiles the dependencies, which takes about a minute)")
+}
+
+// note is one line of progress.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintln(a.Err, a.Paint().Faint("· "+fmt.Sprintf(format, args...)))
+}
+
+// lab finds the lab that a command is about: the one named, else the one whose folder this is, else the one worked on
+// last.
+func (a *app) lab(w *workspace.Workspace, args []string) (*course.Lab, error) {
+	if len(args) > 0 {
+		return w.Course.Named(args[0])
+	}
+	if wd, err := os.Getwd(); err == nil {
+		if l := w.Course.Containing(wd); l != nil {
+			return l, nil
+		}
+	}
+	p, err := w.Progress()
+	if err != nil {
+		return nil, err
+	}
+	if p.Last != "" {
+		if l, err := w.Course.Named(p.Last); err == nil {
+			return l, nil
+		}
+	}
+	return nil, &usageError{fmt.Errorf("which lab? there is none in this folder, and none that was worked on last"), "name one: labs list shows them"}
+}
+
+// completeLabs completes the names of labs for the shell.
+func (a *app) completeLabs(_ *cobra.Command, _ []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	w, err := a.open()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	want := strings.ToLower(toComplete)
+	for _, l := range w.Course.Labs {
+		for _, name := range []string{l.Slug, strings.TrimPrefix(l.Slug, strings.ToLower(l.ID)+"-")} {
+			if strings.HasPrefix(name, want) {
+				names = append(names, name+"\t"+l.Title)
+				break
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// atMostOneLab is the Args of a command that takes [LAB].
+func atMostOneLab(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return &usageError{fmt.Errorf("%s takes one lab, not %d", c.CommandPath(), len(args)), "see " + c.CommandPath() + " --help"}
+	}
+	return nil
+}
+
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &usageError{fmt.Errorf("%s takes no arguments, but got %q", c.CommandPath(), args[0]), "see " + c.CommandPath() + " --help"}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backend-labs/backend-labs/harness/workspace"
+)
+
+func newSolution(a *app) *cobra.Command {
+	giveUp := false
+	c := &cobra.Command{
+		Use:   "solution [LAB]",
+		Short: "The reference and the model answer, after a pass",
+		Example: `  labs solution token-bucket
+  labs solution token-bucket --give-up`,
+		Args:              atMostOneLab,
+		ValidArgsFunction: a.completeLabs,
+		RunE:              func(c *cobra.Command, args []string) error { return runSolution(c.Context(), a, args, giveUp) },
+	}
+	c.Flags().BoolVar(&giveUp, "give-up", false, "show it without a pass")
+	return c
+}
+
+func runSolution(ctx context.Context, a *app, args []string, giveUp bool) error {
+	w, err := a.open()
+	if err != nil {
+		return err
+	}
+	l, err := a.lab(w, args)
+	if err != nil {
+		return err
+	}
+	progress, err := w.Progress()
+	if err != nil {
+		return err
+	}
+	e := progress.Labs[l.ID]
+	passed := e != nil && (!e.PassedAt.IsZero() || e.GaveUp)
+	if !passed && !giveUp {
+		return &usageError{fmt.Errorf("%s is not passed yet", l.Slug), "labs hint " + l.Slug + " gives one more hint; --give-up shows the solution all the same"}
+	}
+	text := ""
+	for _, f := range l.Files {
+		data, err := os.ReadFile(filepath.Join(l.SolutionDir, filepath.FromSlash(f)))
+		if err != nil {
+			return fmt.Errorf("read the solution: %w", err)
+		}
+		text += fmt.Sprintf("## %s\n\n```go\n%s```\n\n", f, data)
+	}
+	answer, err := os.ReadFile(filepath.Join(l.SolutionDir, "ANSWER.md"))
+	if err != nil {
+		return fmt.Errorf("read the model answer: %w", err)
+	}
+	if err := a.markdown(text + string(answer)); err != nil {
+		return err
+	}
+	if passed {
+		return nil
+	}
+	return w.Update(ctx, func(p *workspace.Progress) { p.Entry(l.ID).GaveUp = true })
+}

@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/spf13/cobra"
+
+	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/grade"
+	"github.com/backend-labs/backend-labs/harness/report"
+	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/watch"
+	"github.com/backend-labs/backend-labs/harness/workspace"
+)
+
+type watchOptions struct {
+	*app
+	provider string
+	noRace   bool
+
+	w       *workspace.Workspace
+	j       *judge
+	b       *build.Builder // for hashes
+	columns func() int     // of the terminal now
+	lacking bool           // a backend, in the last run
+}
+
+func newWatch(a *app) *cobra.Command {
+	o := &watchOptions{app: a, columns: func() int { return a.Columns }}
+	c := &cobra.Command{
+		Use:   "watch [LAB]",
+		Short: "Judge a lab again after every save",
+		Long: `Watch judges a lab at once and again after every save, and shows the first failing check in full. A save during a run
+ends that run and starts another. The verdict of the plain run comes first; that of the run under the race detector
+follows.
+
+Without a lab it takes the one of the current folder, else the one worked on last, else the first that is not passed.
+A pass never moves on by itself.
+
+On a terminal these keys work: h one more hint, b the brief, v the result in full, s the solution and the model answer
+after a pass, n and p the next and the previous lab, l all labs, r run again, ? help, q quit. Where input or output is
+not a terminal there are no keys, and verdicts are written one after the other.
+
+` + exitHelp,
+		Example: `  labs watch                          the lab you are at
+  labs watch b10                      this one
+  labs watch i02 --backend local      with the Postgres of this machine
+  labs watch b10 --no-race            without the race detector, on a slow machine
+  labs watch b10 > verdicts.txt       without keys`,
+		Args:              atMostOneLab,
+		ValidArgsFunction: a.completeLabs,
+		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out; a pass of a lab that has one is then not noted")
+	return c
+}
+
+func (o *watchOptions) run(ctx context.Context, args []string) error {
+	if err := checkProvider(o.provider); err != nil {
+		return err
+	}
+	var err error
+	if o.w, err = o.app.open(); err != nil {
+		return err
+	}
+	first, err := o.first(args)
+	if err != nil {
+		return err
+	}
+	// A window that is closed ends the session in order, too.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer stop()
+	o.b = o.builder(o.w)
+	quiet := *o.app
+	o.j = &judge{app: &quiet, w: o.w, provider: o.provider, opts: grade.Options{Race: !o.noRace}}
+	defer o.j.close() // after the terminal is restored: a server may take a moment to end
+	s := o.session()
+	in, ok := o.In.(*os.File)
+	if !ok || !o.Interactive || os.Getenv("TERM") == "dumb" {
+		s.View = &watch.Lines{Out: o.Out, Err: o.Err, Colour: o.Colour}
+		return s.Run(ctx, first)
+	}
+	t, err := watch.OpenTerminal(in, os.Stdout)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	screen := &watch.Screen{Out: o.Out, Size: t.Size, Colour: o.Colour}
+	defer screen.Close()
+	s.View, s.Keys, s.Redraw, s.Suspend = screen, watch.ReadKeys(in), t.Redraw(), t.Suspend
+	o.columns = func() int { columns, _ := t.Size(); return columns }
+	notes := make(chan string, 8)
+	s.Notes = notes
+	streams := *o.Streams
+	streams.Err = noteWriter(notes)
+	quiet.Streams = &streams
+	return s.Run(ctx, first)
+}
+
+// first is the lab to begin with: somebody who has just come gets one, too.
+func (o *watchOptions) first(args []string) (*course.Lab, error) {
+	l, err := o.lab(o.w, args)
+	if err == nil || len(args) > 0 || len(o.w.Course.Labs) == 0 {
+		return l, err
+	}
+	standings, err := o.standings(o.w)
+	if err != nil {
+		return nil, err
+	}
+	if l = nextLab(o.w.Course, standings, nil); l == nil {
+		l = o.w.Course.Labs[0]
+	}
+	return l, nil
+}
+
+func (o *watchOptions) session() *watch.Session {
+	return &watch.Session{
+		Judge: o.judge, Watch: o.watch, Enter: o.enter, Next: o.next, Before: o.before,
+		Pages: map[rune]func(context.Context, watch.Scene) (*watch.Page, error){
+			watch.KeyHint: o.hintPage, watch.KeySolution: o.solutionPage, watch.KeyList: o.listPage,
+			watch.KeyBrief: o.briefPage, watch.KeyFull: o.fullPage, watch.KeyHelp: watch.Help,
+		},
+	}
+}
+
+// judge is one run. Saves and the checks' own files make up the state that a verdict is about.
+func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool, show func(watch.Verdict)) error {
+	if again && o.lacking {
+		// Perhaps it is there now: "labs up" has been run, or Docker started.
+		o.j.close()
+		o.j.stores = nil
+	}
+	o.j.force = again
+	o.j.remember = !o.noRace || !l.Race
+	checks, err := o.b.ChecksSHA256(l)
+	if err != nil {
+		return err
+	}
+	var soFar []run.Check
+	o.j.each = func(_ int, c run.Check) {
+		soFar = append(soFar, c)
+		show(watch.Verdict{Partial: true, Result: run.Result{Checks: soFar}})
+	}
+	_, err = o.j.judge(ctx, []grade.Job{{Lab: l, Dir: l.Dir}}, func(v verdict) {
+		o.lacking = slices.ContainsFunc(v.Checks, func(c run.Check) bool { return c.Verdict == run.NotJudged || c.Verdict == run.InfraError })
+		show(watch.Verdict{Result: v.Result, State: judgedState(v.Result, checks), Plain: v.plain, Remembered: v.remembered})
+	})
+	return err
+}
+
+// missing is the state of a lab that lacks a file, as it does for a moment while an editor replaces it.
+const missing = "missing"
+
+func judgedState(r run.Result, checks string) string {
+	switch {
+	case r.SourceSHA256 != "":
+		return r.SourceSHA256 + " " + checks
+	case r.Verdict == run.BuildFailed:
+		return missing
+	}
+	return ""
+}
+
+func (o *watchOptions) state(l *course.Lab) (state string, settled bool) {
+	source, err := build.SourceSHA256(l, l.Dir)
+	if err != nil {
+		return missing, false
+	}
+	checks, err := o.b.ChecksSHA256(l)
+	if err != nil {
+		return missing, false
+	}
+	for _, f := range l.Files {
+		if st, err := os.Stat(filepath.Join(l.Dir, filepath.FromSlash(f))); err != nil || st.Size() == 0 {
+			return source + " " + checks, false
+		}
+	}
+	return source + " " + checks, true
+}
+
+func (o *watchOptions) watch(l *course.Lab) (watch.Source, string) {
+	dirs := []string{l.Dir}
+	for _, f := range l.Files {
+		if dir := filepath.Dir(filepath.Join(l.Dir, filepath.FromSlash(f))); !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return watch.New(watch.Files{
+		Dirs:  dirs,
+		Match: func(name string) bool { return strings.HasSuffix(name, ".go") },
+		State: func() (string, bool) { return o.state(l) },
+	})
+}
+
+func (o *watchOptions) enter(ctx context.Context, l *course.Lab) (notice string, err error) {
+	if err := o.w.Remember(l); err != nil {
+		return "", err
+	}
+	if err := o.w.Update(ctx, func(p *workspace.Progress) { p.Last = l.ID }); err != nil {
+		return "", err
+	}
+	if o.w.Untouched(l) {
+		return "Nothing is written yet: b shows the brief.", nil
+	}
+	return "", nil
+}
+
+// next is the lab to go on with, or nil if all others are passed.
+func (o *watchOptions) next(l *course.Lab) *course.Lab {
+	standings, err := o.standings(o.w)
+	if err != nil {
+		return nil
+	}
+	return nextLab(o.w.Course, standings, l)
+}
+
+func (o *watchOptions) before(l *course.Lab) *course.Lab {
+	if i := slices.Index(o.w.Course.Labs, l); i > 0 {
+		return o.w.Course.Labs[i-1]
+	}
+	return nil
+}
+
+// page is what write writes to an app of its own, as lines.
+func (o *watchOptions) page(write func(a *app) error) (*watch.Page, error) {
+	var text bytes.Buffer
+	streams := *o.Streams
+	streams.Out, streams.Err, streams.Columns = &text, io.Discard, min(o.columns(), 100)
+	a := *o.app
+	a.Streams = &streams
+	if err := write(&a); err != nil {
+		return nil, err
+	}
+	return &watch.Page{Lines: strings.Split(strings.Trim(text.String(), "\n"), "\n")}, nil
+}
+
+func (o *watchOptions) hintPage(ctx context.Context, s watch.Scene) (*watch.Page, error) {
+	return o.page(func(a *app) error { return a.hint(ctx, o.w, s.Lab) })
+}
+
+func (o *watchOptions) solutionPage(ctx context.Context, s watch.Scene) (*watch.Page, error) {
+	p, err := o.page(func(a *app) error { return runSolution(ctx, a, []string{s.Lab.Slug}, false) })
+	var usage *usageError
+	switch {
+	case errors.As(err, &usage) && s.Phase == watch.Racing && s.Result.Verdict == run.Passed:
+		return nil, errors.New("a moment: the run under the race detector belongs to a pass")
+	case errors.As(err, &usage) && o.noRace && s.Lab.Race:
+		return nil, fmt.Errorf("a pass without the race detector does not count; labs check %s runs all of it", s.Lab.Slug)
+	case errors.As(err, &usage):
+		return nil, fmt.Errorf("not passed yet; h gives a hint, and labs solution %s --give-up shows it all the same", s.Lab.Slug)
+	}
+	return p, err
+}
+
+func (o *watchOptions) briefPage(_ context.Context, s watch.Scene) (*watch.Page, error) {
+	return o.page(func(a *app) error {
+		data, err := os.ReadFile(filepath.Join(s.Lab.Dir, "README.md"))
+		if err != nil {
+			return err
+		}
+		return a.markdown(string(data))
+	})
+}
+
+func (o *watchOptions) fullPage(_ context.Context, s watch.Scene) (*watch.Page, error) {
+	if s.Result == nil {
+		return nil, errors.New("there is no result yet")
+	}
+	return o.page(func(a *app) error {
+		report.Terminal(a.Out, *s.Result, report.Style{Colour: a.Colour, Columns: a.Columns, Verbose: true, Failing: true})
+		if len(s.Result.Checks) == 0 {
+			return nil
+		}
+		_, err := fmt.Fprintf(a.Out, "\n%s\n", a.Paint().Faint(fmt.Sprintf("labs check %s --seed %d repeats it with the same random choices", s.Lab.Slug, s.Result.Seed)))
+		return err
+	})
+}
+
+// listPage has the labs by level, each to be picked.
+func (o *watchOptions) listPage(context.Context, watch.Scene) (*watch.Page, error) {
+	standings, err := o.standings(o.w)
+	if err != nil {
+		return nil, err
+	}
+	p := o.Paint()
+	page := &watch.Page{}
+	add := func(l *course.Lab, line string) {
+		page.Lines, page.Labs = append(page.Lines, line), append(page.Labs, l)
+	}
+	level := course.Level("")
+	for _, l := range o.w.Course.Labs {
+		if l.Level != level {
+			if level != "" {
+				add(nil, "")
+			}
+			level = l.Level
+			add(nil, p.Strong(string(level)))
+		}
+		add(l, fmt.Sprintf("%s %-4s %-26s %3d min  %s", standingMark(p.Good, p.Warn, standings[l.ID]), l.ID, l.Title, l.Minutes, p.Faint(l.Question)))
+	}
+	return page, nil
+}
+
+// noteWriter takes the lines of progress off the error stream, where they would spoil the screen.
+type noteWriter chan<- string
+
+func (n noteWriter) Write(text []byte) (int, error) {
+	for line := range strings.Lines(ansi.Strip(string(text))) {
+		select {
+		case n <- strings.TrimPrefix(strings.TrimSpace(line), "· "):
+		default: // nobody misses one
+		}
+	}
+	return len(text), nil
+}

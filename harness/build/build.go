@@ -1,0 +1,260 @@
+// Package build makes test binaries: the pristine checks of a lab and somebody's files for it become one executable.
+// Nothing is copied or edited; the go command's -overlay puts the files in their places.
+package build
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/owner"
+	"github.com/backend-labs/backend-labs/harness/sandbox"
+)
+
+// Request asks for the test binary of a lab with the files of a folder in it.
+type Request struct {
+	Lab  *course.Lab
+	Dir  string // has the lab's files; Lab.Dir for the learner's own
+	Race bool
+}
+
+// Binary is what a request gives. Exactly one of Path, Compile and Err is set.
+type Binary struct {
+	Path    string        // the executable, absolute
+	Cached  bool          // it was there already
+	Compile *CompileError // the files do not compile
+	Err     error         // the build could not be done; not the fault of the files
+	SHA256  string        // of the files, whatever came of them
+}
+
+// Builder builds for one course. Its binaries are kept below Dir, so that a repeat costs milliseconds.
+type Builder struct {
+	Course *course.Course
+	Dir    string // where binaries are kept, absolute; made if it is not there
+
+	// Slow, if not nil, is called once when a go command takes longer than two seconds.
+	Slow func()
+
+	// Sandbox, if not nil, is where the go command runs, one for each request: what is compiled is not trusted. The
+	// toolchain, the modules and the build cache are read only there, and time and memory are bounded.
+	Sandbox sandbox.Sandbox
+
+	commonOnce sync.Once // a command reads the kit once; "watch" makes a new Builder when the kit may have changed
+	common     string
+	commonErr  error
+}
+
+// maxCommands is how many go commands run at once. Each uses all cores where it can; two fill the gaps of linking.
+const maxCommands = 2
+
+// keep is how many binaries of a lab stay under Dir.
+const keep = 6
+
+// Build builds all requests, several labs in one go command. The result has the requests' order. One that does not
+// compile never stops another.
+func (b *Builder) Build(ctx context.Context, reqs []Request) []Binary {
+	out := make([]Binary, len(reqs))
+	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
+		for i := range out {
+			out[i].Err = fmt.Errorf("no folder for binaries: %w", err)
+		}
+		return out
+	}
+	common, err := b.commonHash()
+	if err != nil {
+		for i := range out {
+			out[i].Err = err
+		}
+		return out
+	}
+	var batches []*batch
+	for i, r := range reqs {
+		p, err := b.plan(r, common)
+		if err != nil {
+			out[i].Err = err
+			continue
+		}
+		out[i].SHA256 = p.sourceSHA
+		if now := time.Now(); os.Chtimes(p.target, now, now) == nil {
+			out[i].Path, out[i].Cached = p.target, true
+			continue
+		}
+		p.out = &out[i]
+		if b.Sandbox != nil {
+			batches = append(batches, &batch{race: r.Race, plans: []*plan{p}})
+			continue
+		}
+		batches = add(batches, p)
+	}
+	var wg sync.WaitGroup
+	commands := make(chan struct{}, maxCommands)
+	for _, batch := range batches {
+		wg.Go(func() {
+			commands <- struct{}{}
+			defer func() { <-commands }()
+			b.run(ctx, batch)
+		})
+	}
+	wg.Wait()
+	b.prune(reqs)
+	b.again(ctx, batches)
+	return out
+}
+
+// again rebuilds what was edited while it was built: nobody can say which of its contents the binary has.
+func (b *Builder) again(ctx context.Context, batches []*batch) {
+	for _, batch := range batches {
+		for _, p := range batch.plans {
+			if now, err := SourceSHA256(p.req.Lab, p.req.Dir); ctx.Err() == nil && (err != nil || now != p.sourceSHA) {
+				os.Remove(p.target)
+				*p.out = b.Build(ctx, []Request{p.req})[0]
+			}
+		}
+	}
+}
+
+// batch is one go command: every lab at most once, all with or all without the race detector.
+type batch struct {
+	race  bool
+	plans []*plan
+	has   map[string]bool
+}
+
+func add(batches []*batch, p *plan) []*batch {
+	for _, b := range batches {
+		if b.race == p.req.Race && !b.has[p.req.Lab.Slug] {
+			b.plans = append(b.plans, p)
+			b.has[p.req.Lab.Slug] = true
+			return batches
+		}
+	}
+	return append(batches, &batch{race: p.req.Race, plans: []*plan{p}, has: map[string]bool{p.req.Lab.Slug: true}})
+}
+
+// run runs the batch's go command and hands the binaries, or the compile errors, to the requests.
+func (b *Builder) run(ctx context.Context, batch *batch) {
+	fail := func(err error) {
+		for _, p := range batch.plans {
+			p.out.Err = err
+		}
+	}
+	tmp, err := owner.TempDir(b.Dir, "build")
+	if err != nil {
+		fail(fmt.Errorf("no folder for a build: %w", err))
+		return
+	}
+	defer os.RemoveAll(tmp)
+	overlay := map[string]string{}
+	for _, p := range batch.plans {
+		if err := p.writeOverlay(tmp, overlay); err != nil {
+			fail(err)
+			return
+		}
+	}
+	data, err := json.Marshal(map[string]any{"Replace": overlay})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(tmp, "overlay.json"), data, 0o644)
+	}
+	if err != nil {
+		fail(fmt.Errorf("write the overlay: %w", err))
+		return
+	}
+	text, err := b.goTest(ctx, batch, tmp)
+	if ctx.Err() != nil {
+		fail(ctx.Err())
+		return
+	}
+	var exit *exec.ExitError
+	var bomb *Bomb
+	if errors.As(err, &bomb) {
+		for _, p := range batch.plans {
+			p.out.Compile = &CompileError{Raw: bomb.Error()}
+		}
+		return
+	}
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, errGo) {
+		fail(fmt.Errorf("run the go command: %w", err))
+		return
+	}
+	sections := splitOutput(text)
+	for _, p := range batch.plans {
+		p.collect(b.Course, tmp, sections, text)
+	}
+}
+
+func (b *Builder) goTest(ctx context.Context, batch *batch, tmp string) (string, error) {
+	args := []string{"test", "-c", "-vet=off", "-ldflags=-s", "-overlay", filepath.Join(tmp, "overlay.json"), "-o", tmp + string(filepath.Separator)}
+	if batch.race {
+		args = append(args, "-race")
+	}
+	for _, p := range batch.plans {
+		args = append(args, p.req.Lab.Package())
+	}
+	if b.Sandbox != nil {
+		return b.inSandbox(ctx, args, tmp, batch.plans)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = b.Course.Root
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly", "GOTMPDIR="+tmp)
+	cmd.WaitDelay = time.Second
+	endTogether(cmd)
+	if b.Slow != nil {
+		timer := time.AfterFunc(2*time.Second, b.Slow)
+		defer timer.Stop()
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	if batch.race {
+		giveWay(cmd.Process.Pid)
+	}
+	err := cmd.Wait()
+	return out.String(), err
+}
+
+// prune removes the binaries of these labs that have not been used for longest.
+func (b *Builder) prune(reqs []Request) {
+	seen := map[string]bool{}
+	for _, r := range reqs {
+		if seen[r.Lab.Slug] {
+			continue
+		}
+		seen[r.Lab.Slug] = true
+		files, _ := filepath.Glob(filepath.Join(b.Dir, r.Lab.Slug+"@*"))
+		age := map[string]time.Time{}
+		for _, f := range files {
+			if st, err := os.Stat(f); err == nil {
+				age[f] = st.ModTime()
+			}
+		}
+		sort.Slice(files, func(i, j int) bool { return age[files[i]].After(age[files[j]]) })
+		for _, f := range files[min(keep, len(files)):] {
+			// Not one that a command at work may have just been given.
+			if time.Since(age[f]) > 10*time.Minute {
+				os.Remove(f)
+			}
+		}
+	}
+}
+
+// GoVersion is the version of the go command on PATH, such as go1.26.8.
+var GoVersion = sync.OnceValue(func() string {
+	out, err := exec.Command("go", "env", "GOVERSION").Output()
+	if err != nil {
+		return runtime.Version()
+	}
+	return strings.TrimSpace(string(out))
+})

@@ -1,0 +1,7 @@
+package build
+
+import "os/exec"
+
+func giveWay(int) {}
+
+func endTogether(*exec.Cmd) {}

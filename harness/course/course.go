@@ -1,0 +1,238 @@
+// Package course reads labs as data. A course is a directory tree with labs/, solutions/ and a go.mod; a lab is what
+// lies on the disk, and there is no registry besides it.
+package course
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+)
+
+// Level is how far a question goes.
+type Level string
+
+// The levels, in their order. A lab's id begins with the level's letter.
+const (
+	Beginner     Level = "beginner"
+	Intermediate Level = "intermediate"
+	Advanced     Level = "advanced"
+)
+
+// Levels are all levels in their order.
+var Levels = []Level{Beginner, Intermediate, Advanced}
+
+func (l Level) letter() string { return strings.ToUpper(string(l[:1])) }
+
+// rank orders the levels.
+func (l Level) rank() int {
+	return slices.Index(Levels, l)
+}
+
+// Lab is one question made executable: the content of its lab.yaml, and where it lies.
+type Lab struct {
+	ID       string   `yaml:"id"`
+	Title    string   `yaml:"title"`
+	Question string   `yaml:"question"`
+	Level    Level    `yaml:"level"`
+	Topics   []string `yaml:"topics"`
+	After    []string `yaml:"after"`   // ids of the labs that prepare for this one
+	Minutes  int      `yaml:"minutes"` // an honest estimate
+	Files    []string `yaml:"files"`   // what the learner edits, relative to Dir, with forward slashes
+	Imports  []string `yaml:"imports"` // allowed beyond the policy's default list
+	Forbid   []Forbid `yaml:"forbid"`
+	Race     bool     `yaml:"race"` // the checks are also run under the race detector
+	Checks   []Check  `yaml:"checks"`
+	Hints    []string `yaml:"hints"`
+	Mutants  []Mutant `yaml:"mutants"`
+
+	Slug        string `yaml:"-"` // the folder's name, such as b10-token-bucket
+	Dir         string `yaml:"-"` // absolute
+	SolutionDir string `yaml:"-"` // absolute
+}
+
+// Forbid is an import that the lab is about building oneself.
+type Forbid struct {
+	Import string `yaml:"import"`
+	Why    string `yaml:"why"` // shown to whoever imports it
+}
+
+// Check is one graded behaviour: one top-level test of the lab.
+type Check struct {
+	Test   string   `yaml:"test"`
+	Title  string   `yaml:"title"`
+	Points int      `yaml:"points"`
+	Needs  []string `yaml:"needs"` // NeedRedis, NeedRealRedis, NeedPostgres
+}
+
+// What a check may need. NeedRealRedis is a real server, which a miniature in memory is not.
+const (
+	NeedRedis     = "redis"
+	NeedRealRedis = "redis!"
+	NeedPostgres  = "postgres"
+)
+
+// Mutant is a known wrong answer: a patch of the reference.
+type Mutant struct {
+	Patch         string   `yaml:"patch"` // a file in the solution's mutants folder
+	Misconception string   `yaml:"misconception"`
+	Explain       string   `yaml:"explain"`
+	Fails         []string `yaml:"fails"` // the checks that fail on it, every time
+}
+
+// Name is the mutant's name: the patch without its ending.
+func (m Mutant) Name() string { return strings.TrimSuffix(m.Patch, ".patch") }
+
+// MaxPoints is the sum of the checks' points.
+func (l *Lab) MaxPoints() int {
+	sum := 0
+	for _, c := range l.Checks {
+		sum += c.Points
+	}
+	return sum
+}
+
+// Check returns the check of that test name, or nil.
+func (l *Lab) Check(test string) *Check {
+	for i := range l.Checks {
+		if l.Checks[i].Test == test {
+			return &l.Checks[i]
+		}
+	}
+	return nil
+}
+
+// Needs is the union of what the checks need, in the order redis, redis!, postgres.
+func (l *Lab) Needs() []string {
+	var needs []string
+	for _, n := range []string{NeedRedis, NeedRealRedis, NeedPostgres} {
+		for _, c := range l.Checks {
+			if slices.Contains(c.Needs, n) {
+				needs = append(needs, n)
+				break
+			}
+		}
+	}
+	return needs
+}
+
+// Package is the lab's import path below the course's module, with a leading "./".
+func (l *Lab) Package() string { return "./labs/" + l.Slug }
+
+// Alternatives are the folders with other correct solutions, in the order of their names.
+func (l *Lab) Alternatives() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(l.SolutionDir, "alternatives"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, e := range entries {
+		if e.IsDir() {
+			dirs = append(dirs, filepath.Join(l.SolutionDir, "alternatives", e.Name()))
+		}
+	}
+	return dirs, nil
+}
+
+// Course is a tree of labs.
+type Course struct {
+	Root   string // absolute
+	Module string // the module's path, from go.mod
+	Labs   []*Lab // by level, then by id
+
+	// Broken are the labs that could not be read: one error for each, with file and line. The others work.
+	Broken []error
+}
+
+// ErrNoCourse says that there is no course in a folder or above it.
+var ErrNoCourse = errors.New("no course here: no folder with go.mod and labs/")
+
+// Find looks for a course in dir and the folders above it.
+func Find(dir string) (root string, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if isFile(filepath.Join(at, "go.mod")) && isDir(filepath.Join(at, "labs")) {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%w or in a folder above %s", ErrNoCourse, dir)
+		}
+	}
+}
+
+// Load reads the course at root. A lab that cannot be read is in Broken; the error is for the course as a whole.
+func Load(root string) (*Course, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	c := &Course{Root: root}
+	if c.Module, err = modulePath(filepath.Join(root, "go.mod")); err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(root, "labs", "*", "lab.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	labs, errs := make([]*Lab, len(files)), make([]error, len(files))
+	var wg sync.WaitGroup
+	for i, file := range files {
+		wg.Go(func() { labs[i], errs[i] = Read(root, filepath.Base(filepath.Dir(file))) })
+	}
+	wg.Wait()
+	ids := map[string]string{}
+	for i, l := range labs {
+		if errs[i] != nil {
+			c.Broken = append(c.Broken, errs[i])
+			continue
+		}
+		if other, taken := ids[l.ID]; taken {
+			c.Broken = append(c.Broken, &Error{File: files[i], Line: 1, Text: "id: " + l.ID, Msg: "the id is that of " + other, root: root})
+			continue
+		}
+		ids[l.ID] = l.Slug
+		c.Labs = append(c.Labs, l)
+	}
+	sort.SliceStable(c.Labs, func(i, j int) bool {
+		a, b := c.Labs[i], c.Labs[j]
+		if a.Level != b.Level {
+			return a.Level.rank() < b.Level.rank()
+		}
+		return a.ID < b.ID
+	})
+	return c, nil
+}
+
+func modulePath(gomod string) (string, error) {
+	data, err := os.ReadFile(gomod)
+	if err != nil {
+		return "", fmt.Errorf("read the course: %w", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "module "); ok {
+			return strings.Trim(strings.TrimSpace(rest), `"`), nil
+		}
+	}
+	return "", fmt.Errorf("%s: no module line", gomod)
+}
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
+}

@@ -1,0 +1,62 @@
+package course
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bluekeyes/go-gitdiff/gitdiff"
+)
+
+// Mutant returns the lab's mutant of that name, or nil.
+func (l *Lab) Mutant(name string) *Mutant {
+	for i := range l.Mutants {
+		if l.Mutants[i].Name() == name {
+			return &l.Mutants[i]
+		}
+	}
+	return nil
+}
+
+// WriteMutant writes the lab's files below dir: the reference with the mutant's patch applied.
+func (l *Lab) WriteMutant(m *Mutant, dir string) error {
+	patch, err := os.ReadFile(filepath.Join(l.SolutionDir, "mutants", m.Patch))
+	if err != nil {
+		return err
+	}
+	files, _, err := gitdiff.Parse(bytes.NewReader(patch))
+	if err != nil {
+		return fmt.Errorf("%s is no patch: %w", m.Patch, err)
+	}
+	changed := 0
+	for _, name := range l.Files {
+		src, err := os.ReadFile(filepath.Join(l.SolutionDir, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if strings.TrimPrefix(f.NewName, "b/") != name {
+				continue
+			}
+			var out bytes.Buffer
+			if err := gitdiff.Apply(&out, bytes.NewReader(src), f); err != nil {
+				return fmt.Errorf("%s does not apply to the reference: %w", m.Patch, err)
+			}
+			src = out.Bytes()
+			changed++
+		}
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, src, 0o644); err != nil {
+			return err
+		}
+	}
+	if changed != len(files) || changed == 0 {
+		return fmt.Errorf("%s changes %d files, of which %d are the lab's", m.Patch, len(files), changed)
+	}
+	return nil
+}

@@ -1,0 +1,4 @@
+package grade
+
+// WithoutPolicy lets a grader run what the policy would refuse.
+func (g *Grader) WithoutPolicy() *Grader { g.unpoliced = true; return g }

@@ -1,0 +1,382 @@
+// Package grade is the whole way from somebody's files to a verdict, in one call: build, backends, a process for each
+// check, points, diagnosis. Every command that judges anything goes this way.
+package grade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/diagnose"
+	"github.com/backend-labs/backend-labs/harness/policy"
+	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/sandbox"
+)
+
+// Job is one submission for one lab.
+type Job struct {
+	Lab  *course.Lab
+	Dir  string   // has the lab's files
+	Only []string // the checks to run; nil: all
+}
+
+// Stores hands out backends. It is what grade asks of package backends.
+type Stores interface {
+	// Acquire gives a check its own empty Redis and Postgres database, those of the two that it needs. An error that
+	// is an [*Unavailable] means that there is none to be had here; any other that the one there is has broken.
+	Acquire(ctx context.Context, needs []string) (Lease, error)
+	// Info says what is used, by "redis" and "postgres".
+	Info() map[string]run.Backend
+}
+
+// Lease is a check's own backends until it is released.
+type Lease struct {
+	Redis     string
+	RedisReal bool
+	Postgres  string
+	Release   func()
+}
+
+// Unavailable says that a backend is not to be had on this machine, and what to do about it.
+type Unavailable struct{ Reason, Remedy string }
+
+func (e *Unavailable) Error() string { return e.Reason + "; " + e.Remedy }
+
+// Grader judges submissions for one course.
+type Grader struct {
+	Builder *build.Builder
+	Sandbox sandbox.Sandbox
+	// Open starts the backends that these needs ask for. It is called at most once for each Grade, in parallel with
+	// the build, and not at all if nothing is needed. The Stores are not closed by the Grader.
+	Open func(ctx context.Context, needs []string) (Stores, error)
+
+	unpoliced bool // leave the policy out: for tests of the defences behind it
+}
+
+// Options are how to judge.
+type Options struct {
+	Race     bool          // also run race labs under the race detector
+	Seed     uint64        // 0: a random one
+	Timeout  time.Duration // for one check, 0: [DefaultTimeout]; under the race detector three times as much
+	Runs     int           // how often each check is run, in random order; 0 is 1
+	Parallel int           // check processes at once; 0: one for each core, or two if Runs is more than 1
+}
+
+// DefaultTimeout is a check's own deadline. Checks in virtual time take milliseconds; what takes this long hangs.
+const DefaultTimeout = 15 * time.Second
+
+// raceFactor is how much longer a check may take under the race detector.
+const raceFactor = 3
+
+// Event tells of progress. Exactly one field beside Job is set.
+type Event struct {
+	Job   int         // index of the job
+	Built bool        // the plain binary is there, checks begin
+	Check *run.Check  // a check has its verdict of the plain run, or a new one of the race run
+	Race  bool        // with Check: it is that of the race run
+	Plain *run.Result // the plain run is over and the race run follows
+}
+
+// Grade judges the jobs and returns their results in the same order. on, if not nil, is called with each event, one at
+// a time. The error is ctx's; everything else is in the results.
+func (g *Grader) Grade(ctx context.Context, jobs []Job, o Options, on func(Event)) ([]run.Result, error) {
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64() >> 12 // 52 bits: exact in every reader of JSON
+	}
+	o.Seed = max(o.Seed, 1)
+	o.Runs = max(o.Runs, 1)
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Parallel == 0 {
+		o.Parallel = runtime.NumCPU()
+		if o.Runs > 1 {
+			o.Parallel *= 2 // whoever repeats suspects a race: more processes than cores make them meet
+		}
+	}
+	s := &session{g: g, jobs: jobs, o: o, started: time.Now(), slots: make(chan struct{}, o.Parallel), tallies: make([]*tally, len(jobs))}
+	if on != nil {
+		s.on = func(e Event) {
+			s.onMu.Lock()
+			defer s.onMu.Unlock()
+			on(e)
+		}
+	} else {
+		s.on = func(Event) {}
+	}
+	for i, j := range jobs {
+		s.tallies[i] = newTally(j, o)
+	}
+	// A process of its own, whose answer is wanted at the end: it need not be in the way of the build's first steps.
+	time.AfterFunc(150*time.Millisecond, func() { build.GoVersion() })
+	s.admit()
+	s.work(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	results := make([]run.Result, len(jobs))
+	for i := range jobs {
+		results[i] = s.result(i)
+	}
+	return results, nil
+}
+
+// session is one call of Grade.
+type session struct {
+	g       *Grader
+	jobs    []Job
+	o       Options
+	started time.Time
+	slots   chan struct{}
+	onMu    sync.Mutex
+	on      func(Event)
+
+	stores    Stores
+	storesErr error
+	opened    chan struct{}
+
+	tallies []*tally
+}
+
+// admit holds every submission against the policy. What it refuses is neither built nor run.
+func (s *session) admit() {
+	for i, j := range s.jobs {
+		files := map[string][]byte{}
+		for _, name := range j.Lab.Files {
+			data, err := os.ReadFile(filepath.Join(j.Dir, filepath.FromSlash(name)))
+			if err != nil {
+				s.tallies[i].broken(&build.MissingFile{Lab: j.Lab.ID, File: name, Dir: j.Dir})
+				continue
+			}
+			files[name] = data
+		}
+		if v := policy.Check(j.Lab, files); len(v) > 0 && !s.g.unpoliced {
+			s.tallies[i].reject(v)
+		}
+	}
+}
+
+// admitted are the jobs that are to be built.
+func (s *session) admitted(which func(*course.Lab) bool) (jobs []int) {
+	for i, j := range s.jobs {
+		if s.tallies[i].verdict == "" && which(j.Lab) {
+			jobs = append(jobs, i)
+		}
+	}
+	return jobs
+}
+
+func (s *session) work(ctx context.Context) {
+	s.open(ctx)
+	raceBuilt := make(chan []build.Binary, 1)
+	racing := s.admitted(func(l *course.Lab) bool { return s.o.Race && l.Race })
+	go func() { raceBuilt <- s.build(ctx, racing, true) }()
+
+	all := s.admitted(func(*course.Lab) bool { return true })
+	plain := s.build(ctx, all, false)
+	for k, i := range all {
+		s.tallies[i].built(plain[k])
+		if plain[k].Path != "" {
+			s.on(Event{Job: i, Built: true})
+		}
+	}
+	s.runAll(ctx, all, plain, false)
+	for _, i := range racing {
+		if s.tallies[i].verdict == "" {
+			r := s.result(i)
+			s.on(Event{Job: i, Plain: &r})
+		}
+	}
+	race := <-raceBuilt
+	for k, i := range racing {
+		if b := race[k]; b.Err != nil {
+			s.tallies[i].broken(b.Err)
+		}
+	}
+	s.runAll(ctx, racing, race, true)
+	if s.opened != nil {
+		<-s.opened
+	}
+}
+
+func (s *session) build(ctx context.Context, jobs []int, race bool) []build.Binary {
+	reqs := make([]build.Request, len(jobs))
+	for k, i := range jobs {
+		reqs[k] = build.Request{Lab: s.jobs[i].Lab, Dir: s.jobs[i].Dir, Race: race}
+	}
+	if len(reqs) == 0 {
+		return nil
+	}
+	return s.g.Builder.Build(ctx, reqs)
+}
+
+// open starts the backends in the background.
+func (s *session) open(ctx context.Context) {
+	var needs []string
+	for _, t := range s.tallies {
+		if t.verdict != "" {
+			continue
+		}
+		for _, c := range t.checks {
+			for _, n := range c.check.Needs {
+				if !slices.Contains(needs, n) {
+					needs = append(needs, n)
+				}
+			}
+		}
+	}
+	if len(needs) == 0 {
+		return
+	}
+	s.opened = make(chan struct{})
+	go func() {
+		defer close(s.opened)
+		s.stores, s.storesErr = s.g.Open(ctx, needs)
+	}()
+}
+
+// task is one process to run.
+type task struct {
+	job, check int
+	binary     string
+}
+
+func (s *session) runAll(ctx context.Context, jobs []int, binaries []build.Binary, race bool) {
+	var tasks []task
+	for range s.o.Runs {
+		var round []task
+		for k, i := range jobs {
+			if binaries[k].Path == "" {
+				continue
+			}
+			for c := range s.tallies[i].checks {
+				round = append(round, task{i, c, binaries[k].Path})
+			}
+		}
+		if s.o.Runs > 1 {
+			rand.Shuffle(len(round), func(i, j int) { round[i], round[j] = round[j], round[i] })
+		}
+		tasks = append(tasks, round...)
+	}
+	var wg sync.WaitGroup
+	for _, t := range tasks {
+		select {
+		case s.slots <- struct{}{}:
+		case <-ctx.Done():
+			wg.Wait()
+			return
+		}
+		wg.Go(func() {
+			defer func() { <-s.slots }()
+			s.runOne(ctx, t, race)
+		})
+	}
+	wg.Wait()
+}
+
+func (s *session) runOne(ctx context.Context, t task, race bool) {
+	tl := s.tallies[t.job]
+	c := tl.checks[t.check].check
+	out, ok := s.process(ctx, c, t.binary, race)
+	if !ok {
+		return
+	}
+	if verdict := tl.add(t.check, out, race); verdict != nil {
+		s.on(Event{Job: t.job, Check: verdict, Race: race})
+	}
+}
+
+// process runs one check with backends of its own. What is broken on our side is tried once more.
+func (s *session) process(ctx context.Context, c course.Check, binary string, race bool) (out run.Outcome, ok bool) {
+	for try := 0; ; try++ {
+		out, err := s.processOnce(ctx, c, binary, race)
+		if err != nil {
+			return run.Outcome{}, false
+		}
+		if out.Verdict != run.InfraError || try == 1 {
+			return out, true
+		}
+	}
+}
+
+func (s *session) processOnce(ctx context.Context, c course.Check, binary string, race bool) (run.Outcome, error) {
+	p := run.Process{Binary: binary, Test: c.Test, Race: race, Seed: s.o.Seed, Timeout: s.o.Timeout, Sandbox: s.g.Sandbox}
+	if race {
+		p.Timeout *= raceFactor
+	}
+	if len(c.Needs) > 0 {
+		<-s.opened
+		lease, err := s.lease(ctx, c.Needs)
+		var no *Unavailable
+		switch {
+		case ctx.Err() != nil:
+			return run.Outcome{}, ctx.Err()
+		case errors.As(err, &no):
+			return run.Outcome{Verdict: run.NotJudged, Message: no.Error()}, nil
+		case err != nil:
+			return run.Outcome{Verdict: run.InfraError, Message: err.Error()}, nil
+		}
+		defer lease.Release()
+		p.Redis, p.RedisReal, p.Postgres = lease.Redis, lease.RedisReal, lease.Postgres
+	}
+	return p.Run(ctx)
+}
+
+func (s *session) lease(ctx context.Context, needs []string) (Lease, error) {
+	if s.storesErr != nil {
+		return Lease{}, s.storesErr
+	}
+	return s.stores.Acquire(ctx, needs)
+}
+
+func (s *session) result(i int) run.Result {
+	r := s.tallies[i].result()
+	r.Go = build.GoVersion()
+	r.Seed = s.o.Seed
+	r.DurationMS = run.MS(time.Since(s.started))
+	r.Backends = s.backends(s.jobs[i].Lab)
+	if r.Verdict == run.Failed || r.Verdict == run.TimedOut {
+		r.Likely = diagnose.Likely(s.jobs[i].Lab, r.Checks)
+	}
+	return r
+}
+
+// backends are those that the lab's checks used.
+func (s *session) backends(l *course.Lab) map[string]run.Backend {
+	used := map[string]run.Backend{}
+	if s.opened == nil {
+		return used
+	}
+	select {
+	case <-s.opened:
+	default:
+		return used
+	}
+	if s.stores == nil {
+		return used
+	}
+	for kind, b := range s.stores.Info() {
+		for _, n := range l.Needs() {
+			if n == kind || n == kind+"!" {
+				used[kind] = b
+			}
+		}
+	}
+	return used
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

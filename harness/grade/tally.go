@@ -1,0 +1,169 @@
+package grade
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/policy"
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// tally gathers what is known of one job.
+type tally struct {
+	lab  *course.Lab
+	runs int
+
+	mu      sync.Mutex
+	checks  []*checkTally
+	sha     string
+	verdict run.Verdict // set where there is no verdict on the checks
+	message string
+	output  string
+}
+
+// checkTally gathers the runs of one check. Of several runs the first that did not pass is the one that counts.
+type checkTally struct {
+	check    course.Check
+	plain    series
+	race     series
+	duration float64 // of the first plain run, in ms
+}
+
+type series struct {
+	done, passed int
+	worst        *run.Outcome // the first that did not pass
+}
+
+func newTally(j Job, o Options) *tally {
+	t := &tally{lab: j.Lab, runs: o.Runs}
+	for _, c := range j.Lab.Checks {
+		if j.Only == nil || slices.Contains(j.Only, c.Test) {
+			t.checks = append(t.checks, &checkTally{check: c})
+		}
+	}
+	return t
+}
+
+func (t *tally) built(b build.Binary) {
+	t.sha = b.SHA256
+	switch {
+	case b.Compile != nil:
+		t.verdict, t.message, t.output = run.BuildFailed, b.Compile.Error(), b.Compile.Raw
+		if len(b.Compile.Lines) > 0 && b.Compile.Lines[0].Check {
+			t.message += "\nthe checks use the API that the stub declares: keep its names and signatures"
+		}
+	case b.Err != nil:
+		t.broken(b.Err)
+	}
+}
+
+// broken notes that no verdict is possible. A file that is missing is the submission's own fault.
+func (t *tally) broken(err error) {
+	var missing *build.MissingFile
+	t.verdict, t.message = run.InfraError, err.Error()
+	if errors.As(err, &missing) {
+		t.verdict = run.BuildFailed
+	}
+}
+
+// reject notes that the policy refuses the submission.
+func (t *tally) reject(found []policy.Violation) {
+	lines := make([]string, len(found))
+	for i, v := range found {
+		lines[i] = v.String()
+	}
+	t.verdict, t.message = run.Rejected, strings.Join(lines, "\n")
+}
+
+// add takes one run's outcome. It returns the check's verdict once all its runs are done.
+func (t *tally) add(i int, o run.Outcome, race bool) *run.Check {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.checks[i]
+	s := &c.plain
+	if race {
+		s = &c.race
+	} else if s.done == 0 {
+		c.duration = run.MS(o.Duration)
+	}
+	s.done++
+	if o.Verdict == run.Passed {
+		s.passed++
+	} else if s.worst == nil || better(o.Verdict, s.worst.Verdict) {
+		s.worst = &o
+	}
+	if s.done < t.runs {
+		return nil
+	}
+	v := t.judge(c)
+	return &v
+}
+
+// better says whether a verdict says more about the files than another: a failure does, a breakdown of ours does not.
+func better(a, b run.Verdict) bool {
+	rank := func(v run.Verdict) int {
+		return slices.Index([]run.Verdict{run.NotJudged, run.InfraError, run.TimedOut, run.Failed}, v)
+	}
+	return rank(a) > rank(b)
+}
+
+func (t *tally) judge(c *checkTally) run.Check {
+	v := run.Check{Test: c.check.Test, Title: c.check.Title, MaxPoints: c.check.Points, DurationMS: c.duration, Verdict: run.Passed}
+	if t.runs > 1 {
+		v.Runs = &run.Runs{Plain: c.plain.done, PlainPassed: c.plain.passed, Race: c.race.done, RacePassed: c.race.passed}
+	}
+	s := c.plain
+	if s.worst == nil && c.race.worst != nil {
+		s, v.Race = c.race, true
+	}
+	if s.worst == nil {
+		if s.done == 0 {
+			v.Verdict, v.Message = run.InfraError, "the check was not run"
+			return v
+		}
+		v.Points = v.MaxPoints
+		return v
+	}
+	o := s.worst
+	v.Verdict, v.Message, v.Output, v.Location, v.Findings = o.Verdict, o.Message, o.Output, o.Location, o.Findings
+	if t.runs > 1 && s.passed > 0 {
+		v.Message = fmt.Sprintf("passed %d of %d runs, so there is a race or another matter of chance; of the others the first: %s", s.passed, s.done, v.Message)
+	}
+	return v
+}
+
+func (t *tally) result() run.Result {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := run.Result{
+		Schema: run.Schema, Lab: t.lab.ID, Slug: t.lab.Slug, Title: t.lab.Title, MaxPoints: t.lab.MaxPoints(),
+		SourceSHA256: t.sha, Verdict: t.verdict, Message: t.message, Output: t.output, Checks: []run.Check{},
+	}
+	if t.verdict != "" {
+		return r
+	}
+	count := map[run.Verdict]int{}
+	for _, c := range t.checks {
+		v := t.judge(c)
+		count[v.Verdict]++
+		r.Points += v.Points
+		r.Checks = append(r.Checks, v)
+	}
+	switch {
+	case count[run.Failed] > 0:
+		r.Verdict = run.Failed
+	case count[run.TimedOut] > 0:
+		r.Verdict = run.TimedOut
+	case count[run.InfraError]+count[run.NotJudged] > 0:
+		r.Verdict = run.InfraError
+		r.Message = plural(count[run.InfraError]+count[run.NotJudged], "check") + " could not be judged here"
+	default:
+		r.Verdict = run.Passed
+	}
+	return r
+}

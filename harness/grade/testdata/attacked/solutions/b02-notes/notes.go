@@ -1,0 +1,16 @@
+package notes
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+)
+
+// Put keeps a note in the table notes, and in Redis for whoever reads it soon.
+func Put(ctx context.Context, rdb *redis.Client, db *pgx.Conn, key, text string) error {
+	if _, err := db.Exec(ctx, "INSERT INTO notes VALUES ($1, $2)", key, text); err != nil {
+		return err
+	}
+	return rdb.Set(ctx, key, text, 0).Err()
+}

@@ -1,0 +1,5 @@
+package steps_test
+
+import "testing"
+
+func TestSteps(t *testing.T) {}

@@ -1,0 +1,223 @@
+// Package prove proves labs: the stub fails every check, the reference and the alternatives pass them all, every time,
+// and every mutant is caught by the checks that it names. A lab for which this does not hold is a broken lab.
+package prove
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/grade"
+	"github.com/backend-labs/backend-labs/harness/owner"
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// Proof is what was found out about one lab.
+type Proof struct {
+	Lab      string    `json:"lab"`
+	Slug     string    `json:"slug"`
+	Holds    bool      `json:"holds"`
+	Problems []string  `json:"problems"` // what does not hold, one line each
+	Notes    []string  `json:"notes"`    // what an author may want to know
+	Checks   []string  `json:"checks"`   // the tests, the columns of the matrix
+	Matrix   []Variant `json:"matrix"`
+}
+
+// Kind is what a variant of a lab is.
+type Kind string
+
+// The kinds of variants.
+const (
+	Stub        Kind = "stub"
+	Reference   Kind = "reference"
+	Alternative Kind = "alternative"
+	KindMutant  Kind = "mutant"
+)
+
+// Variant is one row of the matrix: some files for the lab and how the checks judge them.
+type Variant struct {
+	Kind    Kind   `json:"kind"`
+	Name    string `json:"name"`
+	Verdict run.Verdict
+	Cells   []Cell `json:"cells"` // one for each check
+
+	dir    string
+	mutant *course.Mutant
+	result run.Result
+}
+
+// Cell is how one check judged one variant.
+type Cell struct {
+	Failed  bool   `json:"failed"` // at least once
+	Always  bool   `json:"always"` // every time
+	Named   bool   `json:"named"`  // the mutant says that this check fails
+	Message string `json:"message,omitempty"`
+}
+
+// Options are how to prove.
+type Options struct {
+	// Runs is how often the reference, the alternatives, and the named checks of the mutants are run; from the second
+	// half on all cores are kept busy besides.
+	Runs int
+	Seed uint64
+}
+
+// Progress is called with how many of the steps are done, and what is being done.
+type Progress func(done, total int, what string)
+
+// Prover proves the labs of one course.
+type Prover struct {
+	Grader *grade.Grader
+	Root   string // of the course
+}
+
+// chunk is how many labs are proved together: their builds share go commands, and their binaries the disk.
+const chunk = 6
+
+// Prove proves labs. The error is ctx's, or says that no proof was possible; what does not hold is in the proofs.
+func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options, on Progress) ([]Proof, error) {
+	if on == nil {
+		on = func(int, int, string) {}
+	}
+	var proofs []Proof
+	for group := range slices.Chunk(labs, chunk) {
+		some, err := p.group(ctx, group, o, func(what string) { on(len(proofs), len(labs), what) })
+		if err != nil {
+			return nil, err
+		}
+		proofs = append(proofs, some...)
+	}
+	on(len(labs), len(labs), "")
+	return proofs, nil
+}
+
+// group proves some labs together.
+func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on func(string)) ([]Proof, error) {
+	tmp, err := owner.TempDir("", "prove")
+	if err != nil {
+		return nil, fmt.Errorf("no folder for the mutants: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	saved := p.Grader.Builder.Dir
+	p.Grader.Builder.Dir = filepath.Join(tmp, "bin")
+	defer func() { p.Grader.Builder.Dir = saved }()
+
+	subjects := make([]*subject, len(labs))
+	for i, l := range labs {
+		subjects[i] = newSubject(l, filepath.Join(tmp, l.Slug))
+	}
+	on("vetting " + names(labs))
+	vet(ctx, p.Root, subjects)
+	correct := func(r *row) bool { return r.Kind == Reference || r.Kind == Alternative }
+	mutant := func(r *row) bool { return r.Kind == KindMutant }
+	quiet, busy := 1+(o.Runs-1)/2, o.Runs/2
+	for _, s := range []step{
+		{"the stubs and mutants", func(r *row) bool { return !correct(r) }, grade.Options{Runs: 1}, false},
+		{"the references", correct, grade.Options{Runs: quiet, Race: true}, false},
+		{"the mutants again", mutant, grade.Options{Runs: quiet - 1}, false},
+		{"the references with all cores busy", correct, grade.Options{Runs: busy, Race: true}, true},
+		{"the mutants with all cores busy", mutant, grade.Options{Runs: busy}, true},
+		// A mutant that is a data race and nothing else shows itself only to the race detector.
+		{"under the race detector the mutants", func(r *row) bool { return mutant(r) && !r.caught() }, grade.Options{Runs: o.Runs, Race: true}, false},
+	} {
+		if s.opts.Runs == 0 {
+			continue
+		}
+		on(s.what + " of " + names(labs))
+		s.opts.Seed = o.Seed
+		if err := p.step(ctx, subjects, s); err != nil {
+			return nil, err
+		}
+	}
+	proofs := make([]Proof, len(subjects))
+	for i, s := range subjects {
+		proofs[i] = s.proof()
+	}
+	return proofs, nil
+}
+
+func names(labs []*course.Lab) string {
+	var ids []string
+	for _, l := range labs {
+		ids = append(ids, l.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
+// step is one round of grading.
+type step struct {
+	what string
+	rows func(*row) bool
+	opts grade.Options
+	busy bool // with all cores kept busy
+}
+
+// step grades some variants. A mutant that has been seen whole is run again with its named checks only.
+func (p *Prover) step(ctx context.Context, subjects []*subject, st step) error {
+	var jobs []grade.Job
+	var rows []*row
+	for _, s := range subjects {
+		for _, r := range s.rows {
+			if r.dir == "" || !st.rows(r) {
+				continue
+			}
+			job := grade.Job{Lab: s.lab, Dir: r.dir}
+			if r.Kind == KindMutant && r.seen {
+				job.Only = r.mutant.Fails
+			}
+			jobs, rows = append(jobs, job), append(rows, r)
+		}
+	}
+	if st.busy {
+		defer burn()()
+	}
+	results, err := p.Grader.Grade(ctx, jobs, st.opts, nil)
+	if err != nil {
+		return err
+	}
+	for i, r := range rows {
+		r.add(results[i])
+	}
+	return nil
+}
+
+// burn keeps all cores busy until the function that it returns is called. Where others do so already it adds nothing.
+func burn() (stop func()) {
+	if load() > 2*float64(runtime.NumCPU()) {
+		return func() {}
+	}
+	// Threads besides those that run the proof: the cores are to be short, not the runner's own goroutines.
+	before := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(before + runtime.NumCPU())
+	var done atomic.Bool
+	for range runtime.NumCPU() {
+		go func() {
+			for !done.Load() {
+				for range 1_000_000 {
+				}
+				runtime.Gosched()
+			}
+		}()
+	}
+	return func() {
+		done.Store(true)
+		runtime.GOMAXPROCS(before)
+	}
+}
+
+// load is how many processes have been running or waiting for a core in the last minute, or 0 where that is not known.
+func load() float64 {
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	var n float64
+	fmt.Sscan(string(data), &n)
+	return n
+}

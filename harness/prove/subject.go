@@ -1,0 +1,229 @@
+package prove
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// subject is one lab under proof.
+type subject struct {
+	lab      *course.Lab
+	problems []string
+	rows     []*row
+}
+
+// row is a variant with what has been found so far.
+type row struct {
+	Variant
+	seen  bool
+	tally map[string]*count // by test
+}
+
+// count is how often a check was run on a variant, and passed.
+type count struct {
+	plain, plainPassed, race, racePassed int
+	message                              string
+}
+
+func (s *subject) problem(format string, args ...any) {
+	s.problems = append(s.problems, fmt.Sprintf(format, args...))
+}
+
+// newSubject gathers the lab's variants; the mutants are written below tmp.
+func newSubject(l *course.Lab, tmp string) *subject {
+	s := &subject{lab: l}
+	s.documents()
+	s.add(Stub, "stub", l.Dir, nil)
+	s.add(Reference, "reference", l.SolutionDir, nil)
+	alternatives, err := l.Alternatives()
+	if err != nil {
+		s.problem("the alternatives cannot be read: %v", err)
+	}
+	if len(alternatives) == 0 {
+		s.problem("there is no alternative: a second correct solution shows that the checks judge behaviour")
+	}
+	for _, dir := range alternatives {
+		s.add(Alternative, filepath.Base(dir), dir, nil)
+	}
+	for i := range l.Mutants {
+		m := &l.Mutants[i]
+		dir := filepath.Join(tmp, "labs", l.Slug, m.Name())
+		if err := l.WriteMutant(m, dir); err != nil {
+			s.problem("mutant %s: %v", m.Name(), err)
+			dir = ""
+		}
+		s.add(KindMutant, m.Name(), dir, m)
+	}
+	return s
+}
+
+func (s *subject) add(k Kind, name, dir string, m *course.Mutant) {
+	s.rows = append(s.rows, &row{Variant: Variant{Kind: k, Name: name, dir: dir, mutant: m}, tally: map[string]*count{}})
+}
+
+// documents holds the lab's texts against what lab.yaml says.
+func (s *subject) documents() {
+	l := s.lab
+	brief, err := os.ReadFile(filepath.Join(l.Dir, "README.md"))
+	quoted := "> " + l.Question
+	switch {
+	case err != nil:
+		s.problem("there is no brief: %v", err)
+	case !strings.Contains(string(brief), quoted):
+		s.problem("README.md does not quote the question word for word: %q", quoted)
+	}
+	answer, err := os.ReadFile(filepath.Join(l.SolutionDir, "ANSWER.md"))
+	if err != nil {
+		s.problem("there is no model answer: %v", err)
+	} else if n := len(strings.Fields(string(answer))); n < 200 || n > 600 {
+		s.problem("ANSWER.md has %d words; 200 to 500 and a little for the follow-up questions is right", n)
+	}
+	if len(l.Hints) < 3 || len(l.Hints) > 5 {
+		s.problem("there are %d hints; three to five lead from a nudge to almost the answer", len(l.Hints))
+	}
+	patches, _ := filepath.Glob(filepath.Join(l.SolutionDir, "mutants", "*.patch"))
+	for _, path := range patches {
+		name := filepath.Base(path)
+		if !slices.ContainsFunc(l.Mutants, func(m course.Mutant) bool { return m.Patch == name }) {
+			s.problem("mutants/%s is not in lab.yaml", name)
+		}
+	}
+}
+
+// vet runs go vet over the stubs, the solutions and the checks: once over all, and lab by lab only if that complains.
+func vet(ctx context.Context, root string, subjects []*subject) {
+	govet := func(subjects ...*subject) (string, error) {
+		args := []string{"vet"}
+		for _, s := range subjects {
+			args = append(args, s.lab.Package()+"/...", "./solutions/"+s.lab.Slug+"/...")
+		}
+		cmd := exec.CommandContext(ctx, "go", args...)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		return strings.TrimSpace(string(out)), err
+	}
+	if _, err := govet(subjects...); err == nil {
+		return
+	}
+	for _, s := range subjects {
+		if out, err := govet(s); err != nil && ctx.Err() == nil {
+			s.problem("go vet: %s", out)
+		}
+	}
+}
+
+// caught reports whether each named check has failed every time so far.
+func (r *row) caught() bool {
+	for _, test := range r.mutant.Fails {
+		if !r.cell(test).Always {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *row) add(res run.Result) {
+	r.seen = true
+	if r.Verdict == "" || r.Verdict == run.Passed {
+		r.Verdict, r.result = res.Verdict, res
+	}
+	for _, c := range res.Checks {
+		n := r.tally[c.Test]
+		if n == nil {
+			n = &count{}
+			r.tally[c.Test] = n
+		}
+		if c.Verdict != run.Passed && n.message == "" {
+			n.message = string(c.Verdict) + ": " + c.Message
+		}
+		switch {
+		case c.Runs != nil:
+			n.plain, n.plainPassed = n.plain+c.Runs.Plain, n.plainPassed+c.Runs.PlainPassed
+			n.race, n.racePassed = n.race+c.Runs.Race, n.racePassed+c.Runs.RacePassed
+		case c.Race:
+			n.plain, n.plainPassed, n.race = n.plain+1, n.plainPassed+1, n.race+1
+		default:
+			n.plain++
+			if c.Verdict == run.Passed {
+				n.plainPassed++
+			}
+		}
+	}
+}
+
+// cell judges a count: a check always fails if it does so plain or under the race detector, whenever it is run.
+func (r *row) cell(test string) Cell {
+	c := Cell{Named: r.mutant != nil && slices.Contains(r.mutant.Fails, test)}
+	n := r.tally[test]
+	if n == nil {
+		return c
+	}
+	c.Failed = n.plainPassed < n.plain || n.racePassed < n.race
+	c.Always = n.plain > 0 && n.plainPassed == 0 || n.race > 0 && n.racePassed == 0
+	c.Message = n.message
+	return c
+}
+
+// proof draws the conclusions.
+func (s *subject) proof() Proof {
+	p := Proof{Lab: s.lab.ID, Slug: s.lab.Slug, Notes: []string{}}
+	caught := map[string]bool{}
+	for _, c := range s.lab.Checks {
+		p.Checks = append(p.Checks, c.Test)
+	}
+	for _, r := range s.rows {
+		for _, test := range p.Checks {
+			r.Cells = append(r.Cells, r.cell(test))
+		}
+		p.Matrix = append(p.Matrix, r.Variant)
+		s.rowProblems(r, &p, caught)
+	}
+	for _, test := range p.Checks {
+		if !caught[test] {
+			s.problem("no mutant fails %s every time: is the check needed?", test)
+		}
+	}
+	p.Problems = append([]string{}, s.problems...)
+	p.Holds = len(p.Problems) == 0
+	return p
+}
+
+func (s *subject) rowProblems(r *row, p *Proof, caught map[string]bool) {
+	if r.dir == "" {
+		return // said already
+	}
+	if len(r.result.Checks) == 0 {
+		s.problem("%s %s: %s: %s", r.Kind, r.Name, r.Verdict, r.result.Message)
+		return
+	}
+	var also []string
+	for i, test := range p.Checks {
+		c, n := r.Cells[i], r.tally[test]
+		switch {
+		case strings.HasPrefix(c.Message, string(run.InfraError)), strings.HasPrefix(c.Message, string(run.NotJudged)):
+			s.problem("%s %s: %s could not be judged: %s", r.Kind, r.Name, test, c.Message)
+		case r.Kind == Stub && !c.Always:
+			s.problem("the untouched stub passes %s", test)
+		case (r.Kind == Reference || r.Kind == Alternative) && c.Failed:
+			s.problem("%s %s: %s passed %d of %d plain and %d of %d race runs: %s", r.Kind, r.Name, test, n.plainPassed, n.plain, n.racePassed, n.race, c.Message)
+		case r.Kind == KindMutant && c.Named && !c.Always:
+			s.problem("mutant %s: %s passed %d of %d plain and %d of %d race runs on it", r.Name, test, n.plainPassed, n.plain, n.racePassed, n.race)
+		case r.Kind == KindMutant && !c.Named && c.Failed:
+			also = append(also, test)
+		}
+		if r.Kind == KindMutant && c.Named && c.Always {
+			caught[test] = true
+		}
+	}
+	if len(also) > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("mutant %s also fails %s", r.Name, strings.Join(also, ", ")))
+	}
+}

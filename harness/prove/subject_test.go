@@ -1,0 +1,298 @@
+package prove
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/course/coursetest"
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// example is the lab B01 of the example, complete and proven, in a folder of the test's own.
+func example(t *testing.T) *course.Lab {
+	t.Helper()
+	dir, err := coursetest.Example()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := coursetest.New(t, dir).Named("b01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestNewSubject(t *testing.T) {
+	t.Parallel()
+	l := example(t)
+	s := newSubject(l, t.TempDir())
+	if len(s.problems) > 0 {
+		t.Errorf("got the problems %q, want none", s.problems)
+	}
+	var rows []string
+	for _, r := range s.rows {
+		rows = append(rows, string(r.Kind)+" "+r.Name)
+	}
+	if want := []string{"stub stub", "reference reference", "alternative loop", "mutant off-by-one", "mutant saturates"}; !slices.Equal(rows, want) {
+		t.Errorf("got the rows %q, want %q", rows, want)
+	}
+	if got := read(t, filepath.Join(s.rows[3].dir, "adder.go")); !strings.Contains(got, "return a + b + 1\n") {
+		t.Errorf("got the mutant\n%s", got)
+	}
+}
+
+// TestNewSubject_problems breaks the lab in one place each time.
+func TestNewSubject_problems(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		breaks   func(t *testing.T, l *course.Lab)
+		problems []string // the beginnings
+	}{
+		{"no brief", func(t *testing.T, l *course.Lab) { remove(t, l.Dir, "README.md") }, []string{"there is no brief: open "}},
+		{
+			"a brief that quotes another question",
+			func(t *testing.T, l *course.Lab) { l.Question = "How do you add three numbers?" },
+			[]string{`README.md does not quote the question word for word: "> How do you add three numbers?"`},
+		},
+		{"no model answer", func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "ANSWER.md") }, []string{"there is no model answer: open "}},
+		{
+			"a model answer that is too short",
+			func(t *testing.T, l *course.Lab) {
+				write(t, filepath.Join(l.SolutionDir, "ANSWER.md"), "With a plus.\n")
+			},
+			[]string{"ANSWER.md has 3 words; "},
+		},
+		{
+			"a model answer that is too long",
+			func(t *testing.T, l *course.Lab) {
+				write(t, filepath.Join(l.SolutionDir, "ANSWER.md"), strings.Repeat("plus ", 700))
+			},
+			[]string{"ANSWER.md has 700 words; "},
+		},
+		{"too few hints", func(t *testing.T, l *course.Lab) { l.Hints = l.Hints[:2] }, []string{"there are 2 hints; "}},
+		{"too many hints", func(t *testing.T, l *course.Lab) { l.Hints = make([]string, 6) }, []string{"there are 6 hints; "}},
+		{
+			"a patch that nobody names",
+			func(t *testing.T, l *course.Lab) {
+				write(t, filepath.Join(l.SolutionDir, "mutants", "other.patch"), "")
+			},
+			[]string{"mutants/other.patch is not in lab.yaml"},
+		},
+		{
+			"no alternative",
+			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "alternatives") },
+			[]string{"there is no alternative: "},
+		},
+		{
+			"a mutant without its patch",
+			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "mutants/saturates.patch") },
+			[]string{"mutant saturates: open "},
+		},
+		{
+			"a patch that is none",
+			func(t *testing.T, l *course.Lab) {
+				write(t, filepath.Join(l.SolutionDir, "mutants", "saturates.patch"), "--- a/adder.go\n+++ b/adder.go\n@@ -1,5 +1,5 @@\n x\n")
+			},
+			[]string{"mutant saturates: saturates.patch is no patch: "},
+		},
+		{
+			"an empty patch",
+			func(t *testing.T, l *course.Lab) {
+				write(t, filepath.Join(l.SolutionDir, "mutants", "saturates.patch"), "")
+			},
+			[]string{"mutant saturates: saturates.patch changes 0 files, of which 0 are the lab's"},
+		},
+		{
+			"a patch of another file",
+			func(t *testing.T, l *course.Lab) {
+				file := filepath.Join(l.SolutionDir, "mutants", "saturates.patch")
+				write(t, file, strings.ReplaceAll(read(t, file), "adder.go", "other.go"))
+			},
+			[]string{"mutant saturates: saturates.patch changes 1 files, of which 0 are the lab's"},
+		},
+		{
+			"a reference that has moved on",
+			func(t *testing.T, l *course.Lab) {
+				file := filepath.Join(l.SolutionDir, "adder.go")
+				write(t, file, strings.ReplaceAll(read(t, file), "a + b", "b + a"))
+			},
+			[]string{"mutant off-by-one: off-by-one.patch does not apply to the reference: ", "mutant saturates: saturates.patch does not apply to the reference: "},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := example(t)
+			tt.breaks(t, l)
+			got := newSubject(l, t.TempDir()).problems
+			if !slices.EqualFunc(got, tt.problems, strings.HasPrefix) {
+				t.Errorf("got the problems\n\t%q\nwant\n\t%q", got, tt.problems)
+			}
+		})
+	}
+}
+
+// plain is the result of a run of each check, once and without the race detector: v says which passed, in the order of
+// the checks.
+func plain(l *course.Lab, v ...run.Verdict) run.Result {
+	r := run.Result{Verdict: run.Passed}
+	for i, c := range l.Checks {
+		check := run.Check{Test: c.Test, Verdict: v[i]}
+		if v[i] != run.Passed {
+			r.Verdict, check.Message = v[i], "it does not"
+		}
+		r.Checks = append(r.Checks, check)
+	}
+	return r
+}
+
+// counted is the result of several runs of each check.
+func counted(l *course.Lab, runs ...run.Runs) run.Result {
+	r := run.Result{Verdict: run.Passed}
+	for i, c := range l.Checks {
+		n := runs[i]
+		check := run.Check{Test: c.Test, Verdict: run.Passed, Runs: &n}
+		if n.PlainPassed < n.Plain || n.RacePassed < n.Race {
+			check.Verdict, r.Verdict, check.Message = run.Failed, run.Failed, "it does not"
+		}
+		r.Checks = append(r.Checks, check)
+	}
+	return r
+}
+
+func TestProof(t *testing.T) {
+	t.Parallel()
+	const p, f = run.Passed, run.Failed
+	always := run.Runs{Plain: 3, PlainPassed: 3, Race: 3, RacePassed: 3}
+	for _, tt := range []struct {
+		name     string
+		row      int // which of the stub, the reference, the alternative, off-by-one, saturates
+		result   func(l *course.Lab) run.Result
+		problems []string
+		notes    []string
+	}{
+		{"all as it must be", 1, func(l *course.Lab) run.Result { return counted(l, always, always) }, nil, nil},
+		{"a stub that passes", 0, func(l *course.Lab) run.Result { return plain(l, f, p) }, []string{"the untouched stub passes TestAddsLarge"}, nil},
+		{
+			"a stub that does not compile", 0,
+			func(*course.Lab) run.Result { return run.Result{Verdict: run.BuildFailed, Message: "adder.go:3: no"} },
+			[]string{"stub stub: build_failed: adder.go:3: no"}, nil,
+		},
+		{
+			"a reference that fails now and then", 1,
+			func(l *course.Lab) run.Result {
+				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 3, Race: 3, RacePassed: 2})
+			},
+			[]string{"reference reference: TestAddsLarge passed 3 of 3 plain and 2 of 3 race runs: failed: it does not"}, nil,
+		},
+		{
+			"an alternative that fails", 2,
+			func(l *course.Lab) run.Result { return plain(l, f, p) },
+			[]string{"alternative loop: TestAddsSmall passed 0 of 1 plain and 0 of 0 race runs: failed: it does not"}, nil,
+		},
+		{
+			"a reference that could not be judged", 1,
+			func(l *course.Lab) run.Result { return plain(l, p, run.NotJudged) },
+			[]string{"reference reference: TestAddsLarge could not be judged: not_judged: it does not"}, nil,
+		},
+		{
+			"a mutant that a named check lets through", 3,
+			func(l *course.Lab) run.Result { return plain(l, p, f) },
+			[]string{"mutant off-by-one: TestAddsSmall passed 1 of 1 plain and 0 of 0 race runs on it", "no mutant fails TestAddsSmall every time: is the check needed?"}, nil,
+		},
+		{
+			"a mutant that is caught now and then", 4,
+			func(l *course.Lab) run.Result {
+				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 1, Race: 3, RacePassed: 1})
+			},
+			[]string{"mutant saturates: TestAddsLarge passed 1 of 3 plain and 1 of 3 race runs on it"}, nil,
+		},
+		{
+			"a mutant that only the race detector catches", 4,
+			func(l *course.Lab) run.Result {
+				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 3, Race: 3, RacePassed: 0})
+			},
+			nil, nil,
+		},
+		{
+			"a mutant that fails more than it says", 4,
+			func(l *course.Lab) run.Result { return plain(l, f, f) },
+			nil, []string{"mutant saturates also fails TestAddsSmall"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := example(t)
+			s := newSubject(l, t.TempDir())
+			right := []run.Result{plain(l, f, f), counted(l, always, always), counted(l, always, always), plain(l, f, f), plain(l, p, f)}
+			right[tt.row] = tt.result(l)
+			for i, r := range s.rows {
+				r.add(right[i])
+			}
+			got := s.proof()
+			if !slices.Equal(got.Problems, tt.problems) || got.Holds != (len(tt.problems) == 0) {
+				t.Errorf("got the problems\n\t%q\nand holds = %v, want\n\t%q", got.Problems, got.Holds, tt.problems)
+			}
+			if !slices.Equal(got.Notes, tt.notes) {
+				t.Errorf("got the notes %q, want %q", got.Notes, tt.notes)
+			}
+		})
+	}
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	l := example(t)
+	s := newSubject(l, t.TempDir())
+	const p, f = run.Passed, run.Failed
+	for i, result := range []run.Result{plain(l, f, p), plain(l, p, p), plain(l, p, f), plain(l, f, f), plain(l, f, f)} {
+		s.rows[i].add(result)
+	}
+	var out strings.Builder
+	Text(&out, []Proof{s.proof()}, false)
+	want := `B01 b01-adder
+                                      1  2
+  stub                                ✗  !
+  reference                           ·  ·
+  alternative loop                    ·  !
+  off-by-one                          ✗  ✗
+  saturates                           x  ✗
+   1 TestAddsSmall
+   2 TestAddsLarge
+  note: mutant saturates also fails TestAddsSmall
+  does not hold: the untouched stub passes TestAddsLarge
+  does not hold: alternative loop: TestAddsLarge passed 0 of 1 plain and 0 of 0 race runs: failed: it does not
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("the text differs (-want +got):\n%s", diff)
+	}
+}
+
+func remove(t *testing.T, dir, name string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}

@@ -1,0 +1,106 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// Format is a way to write results down.
+type Format func(w io.Writer, results []run.Result) error
+
+// Formats are the formats for programs, by name; the terminal's is [Terminal].
+var Formats = map[string]Format{
+	"json":       JSON,
+	"junit":      JUnit,
+	"github":     GitHub,
+	"gradescope": Gradescope,
+	"markdown":   Markdown,
+	"csv":        CSV,
+}
+
+// name is what a result is about: the lab, and whose it is if that is said.
+func name(r run.Result) string {
+	lab := r.Slug
+	if lab == "" {
+		lab = "submission"
+	}
+	if r.Submission != "" {
+		return r.Submission + "/" + lab
+	}
+	return lab
+}
+
+// explain is why a check did not pass, as plain text.
+func explain(c run.Check) string {
+	var b strings.Builder
+	if messageSaysMore(c) {
+		b.WriteString(plainLines(c.Message))
+		b.WriteByte('\n')
+	}
+	for _, f := range c.Findings {
+		for _, row := range [...][2]string{{"did", f.Did}, {"want", f.Want}, {"got", f.Got}, {"why", f.Why}, {"when", f.When}} {
+			if row[1] != "" {
+				fmt.Fprintf(&b, "%-5s %s\n", row[0]+":", strings.ReplaceAll(plainLines(row[1]), "\n", "\n      "))
+			}
+		}
+	}
+	if c.Location != "" {
+		fmt.Fprintf(&b, "at %s, in %s\n", Plain(c.Location), c.Test)
+	}
+	if c.Race {
+		b.WriteString("under the race detector\n")
+	}
+	return b.String()
+}
+
+// messageSaysMore reports whether a check's message is not just its first finding in short: it is about a data race, the
+// time, or how often the check was run.
+func messageSaysMore(c run.Check) bool {
+	return len(c.Findings) == 0 || c.Verdict == run.TimedOut || strings.HasPrefix(c.Message, "data race") || strings.HasPrefix(c.Message, "passed ")
+}
+
+// plainLines is Plain for text of several lines.
+func plainLines(s string) string {
+	lines := strings.Split(strings.ReplaceAll(s, "\r", ""), "\n")
+	for i, l := range lines {
+		lines[i] = Plain(l)
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+}
+
+// cut shortens text to so many bytes, at a rune's end.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "\n… cut"
+}
+
+// count is how many checks a result has of a verdict.
+func count(r run.Result, v run.Verdict) int {
+	n := 0
+	for _, c := range r.Checks {
+		if c.Verdict == v {
+			n++
+		}
+	}
+	return n
+}
+
+// words says a verdict in words.
+func words(v run.Verdict) string {
+	switch v {
+	case run.BuildFailed:
+		return "does not compile"
+	case run.TimedOut:
+		return "timed out"
+	case run.InfraError:
+		return "no verdict, not the lab's fault"
+	case run.NotJudged:
+		return "not judged"
+	}
+	return string(v)
+}

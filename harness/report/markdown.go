@@ -1,0 +1,76 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// MaxSummary is how many bytes GitHub takes as the summary of a step.
+const MaxSummary = 1 << 20
+
+// Markdown writes a table of the labs and, below it, why each check did not pass. What a learner's code has said stands
+// in fences that it cannot close.
+func Markdown(w io.Writer, results []run.Result) error {
+	var b bytes.Buffer
+	b.WriteString("| lab | verdict | points | checks |\n|---|---|---:|---:|\n")
+	for _, r := range results {
+		fmt.Fprintf(&b, "| %s | %s | %d of %d | %d of %d |\n", cell(name(r)), words(r.Verdict), r.Points, r.MaxPoints, count(r, run.Passed), len(r.Checks))
+	}
+	for _, r := range results {
+		if r.Verdict != run.Passed {
+			details(&b, r)
+		}
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// Summary is Markdown within the size that GitHub takes as the summary of a step.
+func Summary(w io.Writer, results []run.Result) error {
+	var b bytes.Buffer
+	if err := Markdown(&b, results); err != nil {
+		return err
+	}
+	text := b.String()
+	if len(text) > MaxSummary-1024 {
+		text = strings.ToValidUTF8(text[:MaxSummary-1024], "")
+		if strings.Count(text, "\n````")%2 == 1 {
+			text += "\n````"
+		}
+		text += "\n\nThe rest was too long for this page.\n"
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+func details(b *bytes.Buffer, r run.Result) {
+	fmt.Fprintf(b, "\n### %s: %s\n", cell(name(r)), words(r.Verdict))
+	if len(r.Checks) == 0 {
+		fence(b, r.Message)
+	}
+	for _, c := range r.Checks {
+		if c.Verdict == run.Passed {
+			continue
+		}
+		fmt.Fprintf(b, "\n**%s** (%d of %d points, %s)\n", cell(c.Title), c.Points, c.MaxPoints, words(c.Verdict))
+		fence(b, explain(c))
+	}
+	if r.Likely != nil {
+		fmt.Fprintf(b, "\nA likely cause is the belief: %s\n\n%s\n", r.Likely.Misconception, r.Likely.Explain)
+	}
+}
+
+// fence writes a code block. A run of backticks in it as long as the fence could end it, so such runs are broken.
+func fence(b *bytes.Buffer, text string) {
+	text = strings.ReplaceAll(plainLines(text), "````", "```\u200b`")
+	fmt.Fprintf(b, "\n````text\n%s\n````\n", cut(strings.TrimRight(text, "\n"), 8000))
+}
+
+// cell makes text fit for a table's cell.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'").Replace(Plain(s))
+}

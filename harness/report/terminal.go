@@ -1,0 +1,236 @@
+// Package report shows results: for a terminal and as JSON. Each renderer is a function of the result alone.
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
+)
+
+// Style is how to show a result.
+type Style struct {
+	Colour  bool
+	Columns int  // the width to wrap at
+	Verbose bool // every failure in full, with its output; otherwise the first two
+	Failing bool // failing checks first, as while watching
+	Brief   bool // only the first failure in full, checks that pass only as a number
+}
+
+// inFull is how many failures are shown in full unless Verbose is set.
+const inFull = 2
+
+// Terminal writes a result as text for people.
+func Terminal(w io.Writer, r run.Result, s Style) {
+	v := &view{w: w, s: s, p: term.NewPaint(s.Colour)}
+	v.printf("%s %s\n", v.p.Strong(r.Lab), v.p.Strong(r.Title))
+	switch {
+	case r.Verdict == run.BuildFailed || r.Verdict == run.Rejected || len(r.Checks) == 0:
+		v.block("  ", r.Message)
+	default:
+		v.checks(r.Checks)
+		v.likely(r.Likely)
+	}
+	v.backends(r)
+	v.printf("\n%s\n", v.summary(r))
+}
+
+type view struct {
+	w     io.Writer
+	s     Style
+	p     term.Paint
+	shown int // failures shown in full so far
+
+	ours string // what was last said to be our fault, and not the check's
+}
+
+func (v *view) printf(format string, args ...any) { fmt.Fprintf(v.w, format, args...) }
+
+// block writes text wrapped to the width, each line indented.
+func (v *view) block(indent, text string) {
+	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		wrapped := ansi.Wrap(Plain(line), max(20, v.s.Columns-len(indent)), "")
+		for part := range strings.SplitSeq(wrapped, "\n") {
+			v.printf("%s%s\n", indent, part)
+		}
+	}
+}
+
+func (v *view) checks(all []run.Check) {
+	if v.s.Failing {
+		var failing, rest []run.Check
+		for _, c := range all {
+			if c.Verdict == run.Passed {
+				rest = append(rest, c)
+			} else {
+				failing = append(failing, c)
+			}
+		}
+		all = append(failing, rest...)
+	}
+	passed := 0
+	for _, c := range all {
+		if v.s.Brief && c.Verdict == run.Passed {
+			passed++
+			continue
+		}
+		v.check(c)
+	}
+	switch {
+	case passed == 1:
+		v.printf("  %s 1 check passes\n", v.p.Good(marks[run.Passed]))
+	case passed > 1:
+		v.printf("  %s %d checks pass\n", v.p.Good(marks[run.Passed]), passed)
+	}
+}
+
+var marks = map[run.Verdict]string{run.Passed: "✓", run.Failed: "✗", run.TimedOut: "✗", run.NotJudged: "–", run.InfraError: "!"}
+
+func (v *view) check(c run.Check) {
+	paint := v.p.Bad
+	switch c.Verdict {
+	case run.Passed:
+		paint = v.p.Good
+	case run.NotJudged, run.InfraError:
+		paint = v.p.Warn
+	}
+	v.printf("  %s %s %s\n", paint(marks[c.Verdict]), c.Title, v.p.Faint(note(c)))
+	if c.Verdict == run.Passed {
+		return
+	}
+	if c.Verdict == run.NotJudged || c.Verdict == run.InfraError {
+		if c.Message != v.ours { // what keeps one check from being judged often keeps all
+			v.block("      ", c.Message)
+		}
+		v.ours = c.Message
+		return
+	}
+	v.shown++
+	full := inFull
+	if v.s.Brief {
+		full = 1
+	}
+	if v.shown > full && !v.s.Verbose {
+		v.printf("      %s\n", ansi.Truncate(Plain(firstLine(c.Message)), v.s.Columns-6, "…"))
+		return
+	}
+	v.failure(c)
+}
+
+func note(c run.Check) string {
+	switch {
+	case c.Verdict == run.Passed:
+		return fmt.Sprintf("%d/%d", c.Points, c.MaxPoints)
+	case c.Verdict == run.NotJudged:
+		return "not judged"
+	case c.Verdict == run.InfraError:
+		return "not judged, for a reason of ours"
+	case c.Race:
+		return fmt.Sprintf("%d/%d, under the race detector", c.Points, c.MaxPoints)
+	}
+	return fmt.Sprintf("%d/%d", c.Points, c.MaxPoints)
+}
+
+// failure shows why a check did not pass: its findings, else its message.
+func (v *view) failure(c run.Check) {
+	if messageSaysMore(c) {
+		v.block("      ", c.Message)
+	}
+	for i, f := range c.Findings {
+		if i > 0 && !v.s.Verbose {
+			v.printf("      %s\n", v.p.Faint(fmt.Sprintf("and %d more", len(c.Findings)-i)))
+			break
+		}
+		v.finding(f)
+	}
+	if c.Location != "" {
+		v.printf("      %s\n", v.p.Faint("at "+Plain(c.Location)+", in "+c.Test))
+	}
+	if v.s.Verbose && c.Output != "" {
+		v.printf("      %s\n", v.p.Faint("output:"))
+		v.block("      │ ", c.Output)
+	}
+}
+
+func (v *view) finding(f run.Finding) {
+	for _, row := range [...][2]string{{"did", f.Did}, {"want", f.Want}, {"got", f.Got}, {"why", f.Why}, {"when", f.When}} {
+		if row[1] == "" {
+			continue
+		}
+		label := v.p.Accent(fmt.Sprintf("%-5s", row[0]))
+		wrapped := ansi.Wrap(plainLines(row[1]), max(20, v.s.Columns-13), "")
+		v.printf("      %s %s\n", label, strings.ReplaceAll(wrapped, "\n", "\n            "))
+	}
+}
+
+func (v *view) likely(l *run.Likely) {
+	if l == nil {
+		return
+	}
+	belief := ansi.Wrap(v.p.Warn("A likely cause is the belief:")+" "+l.Misconception, max(20, v.s.Columns-2), "")
+	v.printf("\n  %s\n", strings.ReplaceAll(belief, "\n", "\n  "))
+	v.block("  ", l.Explain)
+}
+
+func (v *view) backends(r run.Result) {
+	for _, kind := range []string{"redis", "postgres"} {
+		if b, ok := r.Backends[kind]; ok {
+			text := fmt.Sprintf("%s %s, %s", kind, b.Version, b.Provider)
+			if b.Detail != "" {
+				text += " (" + b.Detail + ")"
+			}
+			v.printf("  %s\n", v.p.Faint(text))
+		}
+	}
+}
+
+func (v *view) summary(r run.Result) string {
+	passed := 0
+	for _, c := range r.Checks {
+		if c.Verdict == run.Passed {
+			passed++
+		}
+	}
+	took := fmt.Sprintf("%.2f s", r.DurationMS/1000)
+	counts := fmt.Sprintf("%d of %d points, %d of %d checks, %s", r.Points, r.MaxPoints, passed, len(r.Checks), took)
+	switch r.Verdict {
+	case run.Passed:
+		return v.p.Good("passed") + ": " + counts
+	case run.BuildFailed:
+		return v.p.Bad("does not compile") + ": nothing was run"
+	case run.Rejected:
+		return v.p.Bad("rejected") + ": nothing was run"
+	case run.TimedOut:
+		return v.p.Bad("timed out") + ": " + counts
+	case run.InfraError:
+		if len(r.Checks) == 0 {
+			return v.p.Warn("no verdict") + ": this is not the lab's fault"
+		}
+		return v.p.Warn("no verdict on all checks") + ": " + counts
+	}
+	return v.p.Bad("not passed") + ": " + counts
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// Plain takes out of what somebody's code has printed what could repaint the screen or make the text look other than it
+// is: escape sequences, control characters but tabs, those that reorder text, and what is no character at all, which no
+// XML document may have.
+func Plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return r
+		case r < ' ', r >= 0x7f && r < 0xa0, r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r&0xfffe == 0xfffe:
+			return -1
+		}
+		return r
+	}, ansi.Strip(s))
+}

@@ -1,0 +1,151 @@
+package run
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/account"
+	"github.com/backend-labs/backend-labs/harness/owner"
+	"github.com/backend-labs/backend-labs/harness/sandbox"
+)
+
+// Process is one check to be run in a process of its own.
+type Process struct {
+	Binary  string // the test binary, absolute
+	Test    string // the check
+	Race    bool   // Binary is built with the race detector
+	Seed    uint64
+	Timeout time.Duration
+	Sandbox sandbox.Sandbox
+
+	Redis     string // the check's own backends, if it needs them
+	RedisReal bool
+	Postgres  string
+}
+
+// MaxOutput is how much of a check's output is kept.
+const MaxOutput = 1 << 20
+
+// stackGrace is how long a process that timed out may take to print its stacks.
+const stackGrace = 2 * time.Second
+
+// Outcome is what came of one process.
+type Outcome struct {
+	Verdict  Verdict // Passed, Failed, TimedOut or InfraError
+	Message  string
+	Location string
+	Findings []Finding
+	Output   string
+	Duration time.Duration // the check's own, by its report, else the process's
+}
+
+// environment is what a check's process gets besides its folder. GORACE: without it a race binary sleeps for a second
+// at its end.
+var environment = []string{"GORACE=atexit_sleep_ms=0", "GOTRACEBACK=all"}
+
+// Run runs the check and judges the account of it. It returns an error only if ctx ended; a process that could not be
+// started is an InfraError.
+func (p Process) Run(ctx context.Context) (Outcome, error) {
+	dir, err := owner.TempDir("", "check")
+	if err != nil {
+		return infra("no folder for the check: %v", err), nil
+	}
+	defer os.RemoveAll(dir) // of this name, whatever dir is later
+	if p.Sandbox.Name() != "none" {
+		dir = "/tmp" // its own, inside
+	}
+	nonce := "r" + rand.Text()
+	canary := "Test" + rand.Text()
+	r, w, err := os.Pipe()
+	if err != nil {
+		return infra("no pipe for the report: %v", err), nil
+	}
+	defer r.Close()
+	bridges, err := p.bridge()
+	if err != nil {
+		return infra("%v", err), nil
+	}
+	request, err := json.Marshal(account.Request{
+		Check: p.Test, Canary: canary, Nonce: nonce, ReportFD: sandbox.PrepareReport(w), Seed: p.Seed,
+		Redis: p.Redis, RedisReal: p.RedisReal, Postgres: p.Postgres,
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	ledger := make(chan *ledger, 1)
+	go func() { ledger <- readLedger(r, nonce) }()
+
+	var out bytes.Buffer
+	exit, err := p.Sandbox.Run(ctx, sandbox.Command{
+		Path:  p.Binary,
+		Args:  []string{"-test.timeout=" + (p.Timeout + stackGrace).String()},
+		Env:   append([]string{"HOME=" + dir, "TMPDIR=" + dir, "TMP=" + dir}, environment...),
+		Dir:   dir,
+		Stdin: request, Output: &out, MaxOutput: MaxOutput, Report: w,
+		Timeout: p.Timeout, Grace: stackGrace,
+		Bridges: bridges,
+	})
+	if ctx.Err() != nil {
+		return Outcome{}, ctx.Err()
+	}
+	if err != nil {
+		return infra("%v", err), nil
+	}
+	// Everything that could write to the pipe is dead, unless it has escaped the process group: do not wait for that.
+	r.SetReadDeadline(time.Now().Add(time.Second))
+	l := <-ledger
+	o := judge(p, l, exit, canary, clean(out.String(), canary))
+	if o.Duration == 0 {
+		o.Duration = exit.Wall
+	}
+	return o, nil
+}
+
+func infra(format string, args ...any) Outcome {
+	return Outcome{Verdict: InfraError, Message: fmt.Sprintf(format, args...)}
+}
+
+// ledger is all that arrived on the report pipe.
+type ledger struct {
+	verdicts map[string][]account.Report // by test
+	findings []Finding
+	strange  int // lines that no honest process writes
+}
+
+// maxReport bounds a line of the pipe, and maxReports their number.
+const (
+	maxReport  = 256 << 10
+	maxReports = 1000
+)
+
+// readLedger reads to the end, also where it has seen enough: nothing may block on the pipe.
+func readLedger(r *os.File, nonce string) *ledger {
+	l := &ledger{verdicts: map[string][]account.Report{}}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxReport)
+	for n := 0; lines.Scan() && n < maxReports; n++ {
+		var rep account.Report
+		if json.Unmarshal(lines.Bytes(), &rep) != nil || rep.Nonce != nonce {
+			l.strange++
+			continue
+		}
+		switch {
+		case rep.Verdict != "":
+			l.verdicts[rep.Test] = append(l.verdicts[rep.Test], rep)
+		case rep.Finding != nil:
+			l.findings = append(l.findings, Finding(*rep.Finding))
+		}
+	}
+	if rest, _ := io.Copy(io.Discard, r); rest > 0 || errors.Is(lines.Err(), bufio.ErrTooLong) {
+		l.strange++
+	}
+	return l
+}

@@ -1,0 +1,106 @@
+// Package run turns a test binary into verdicts: a process for each check, a full account of what it reported, and an
+// explanation in the learner's terms of how it ended.
+package run
+
+import "time"
+
+// Schema is the version of [Result] as JSON. A field may be added under the same number; a field that changes its
+// meaning or goes away raises it.
+const Schema = 1
+
+// Verdict is how a check or a whole lab ended.
+type Verdict string
+
+// The verdicts. NotJudged is a single check's alone: the backend that it needs is not to be had here. InfraError is
+// never the learner's fault and never costs points.
+const (
+	Passed      Verdict = "passed"
+	Failed      Verdict = "failed"
+	BuildFailed Verdict = "build_failed"
+	Rejected    Verdict = "rejected"
+	TimedOut    Verdict = "timed_out"
+	InfraError  Verdict = "infra_error"
+	NotJudged   Verdict = "not_judged"
+)
+
+// Result is what is known of one submission for one lab.
+type Result struct {
+	Schema int `json:"schema"`
+	// Submission names whose files these are, where there are several.
+	Submission string  `json:"submission,omitempty"`
+	Lab        string  `json:"lab"`  // the lab's id
+	Slug       string  `json:"slug"` // the lab's folder
+	Title      string  `json:"title"`
+	Verdict    Verdict `json:"verdict"`
+	Points     int     `json:"points"`
+	MaxPoints  int     `json:"max_points"`
+
+	// Message says why there is no verdict on the checks: the compile error, the rejection, what broke. Output has
+	// the compiler's words.
+	Message string `json:"message,omitempty"`
+	Output  string `json:"output,omitempty"`
+
+	Checks []Check `json:"checks"`
+
+	// Likely is the misconception that the failures look like, if there is one that stands out.
+	Likely *Likely `json:"likely,omitempty"`
+
+	Backends     map[string]Backend `json:"backends"` // by "redis" and "postgres": those that were used
+	Go           string             `json:"go"`       // the version that built the checks
+	Seed         uint64             `json:"seed"`     // of everything random in the checks
+	SourceSHA256 string             `json:"source_sha256"`
+	DurationMS   float64            `json:"duration_ms"` // wall time from the request to the verdict
+}
+
+// Check is the verdict on one check.
+type Check struct {
+	Test       string    `json:"test"`
+	Title      string    `json:"title"`
+	Verdict    Verdict   `json:"verdict"`
+	Points     int       `json:"points"`
+	MaxPoints  int       `json:"max_points"`
+	DurationMS float64   `json:"duration_ms"`        // real time of the check itself, without the start of its process
+	Message    string    `json:"message,omitempty"`  // why it did not pass, in the learner's terms
+	Output     string    `json:"output,omitempty"`   // what the process printed, at most 1 MiB
+	Location   string    `json:"location,omitempty"` // file:line to look at first: the learner's if it is known, else the check's
+	Findings   []Finding `json:"findings,omitempty"`
+	// Race says that it is the run under the race detector that did not pass.
+	Race bool `json:"race,omitempty"`
+	// Runs counts the runs of the check where there was more than one.
+	Runs *Runs `json:"runs,omitempty"`
+}
+
+// Runs counts how often a check was run, plain and under the race detector, and how often it passed.
+type Runs struct {
+	Plain       int `json:"plain"`
+	PlainPassed int `json:"plain_passed"`
+	Race        int `json:"race"`
+	RacePassed  int `json:"race_passed"`
+}
+
+// Finding is one unmet expectation.
+type Finding struct {
+	Did   string `json:"did,omitempty"`
+	Want  string `json:"want,omitempty"`
+	Got   string `json:"got,omitempty"`
+	Why   string `json:"why,omitempty"`
+	When  string `json:"when,omitempty"`
+	Where string `json:"where,omitempty"`
+}
+
+// Likely is a misconception that would explain the failures. It is a likely cause, never a certainty.
+type Likely struct {
+	Mutant        string `json:"mutant"`
+	Misconception string `json:"misconception"`
+	Explain       string `json:"explain"`
+}
+
+// Backend is a store that checks ran against.
+type Backend struct {
+	Provider string `json:"provider"` // url, container, local, embedded
+	Version  string `json:"version"`
+	Detail   string `json:"detail"` // which providers were passed over, and why
+}
+
+// MS gives a duration in the unit of the JSON fields.
+func MS(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,79 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"time"
+)
+
+// None bounds wall time and output and kills the whole process group at the end. It keeps nothing from the process
+// that the user of this machine may do: it is for the learner's own code on the learner's own machine.
+type None struct{}
+
+// Name is "none".
+func (None) Name() string { return "none" }
+
+// drainDelay is how long the output may take to end once the process has: whatever holds the pipe then was started by
+// it and is killed.
+const drainDelay = 250 * time.Millisecond
+
+// Run starts the command in a process group of its own.
+func (None) Run(ctx context.Context, c Command) (Exit, error) {
+	cmd := exec.Command(c.Path, c.Args...)
+	cmd.Env, cmd.Dir = c.Env, c.Dir
+	cmd.Stdin = bytes.NewReader(c.Stdin)
+	out := &capped{w: c.Output, n: c.MaxOutput}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.WaitDelay = drainDelay
+	isolate(cmd)
+	inherit(cmd, c.Report)
+
+	start := time.Now()
+	err := cmd.Start()
+	if c.Report != nil {
+		c.Report.Close()
+	}
+	if err != nil {
+		return Exit{}, fmt.Errorf("start %s: %w", c.Path, err)
+	}
+	done := make(chan struct{})
+	watched := make(chan bool, 1)
+	go func() { watched <- watchdog(ctx, cmd, c, done) }()
+	err = cmd.Wait()
+	killGroup(cmd) // what it may have left behind
+	close(done)
+	exit := Exit{Code: cmd.ProcessState.ExitCode(), Signal: signalOf(cmd.ProcessState), TimedOut: <-watched, Wall: time.Since(start)}
+	var failed *exec.ExitError
+	if err != nil && !errors.As(err, &failed) && !errors.Is(err, exec.ErrWaitDelay) {
+		return exit, fmt.Errorf("run %s: %w", c.Path, err)
+	}
+	if err := out.flush(); err != nil {
+		return exit, fmt.Errorf("keep the output of %s: %w", c.Path, err)
+	}
+	return exit, ctx.Err()
+}
+
+// watchdog ends the process when its time is up or ctx ends. It reports whether the time was up.
+func watchdog(ctx context.Context, cmd *exec.Cmd, c Command, done <-chan struct{}) bool {
+	timer := time.NewTimer(c.Timeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return false
+	case <-ctx.Done():
+		killGroup(cmd)
+		return false
+	case <-timer.C:
+	}
+	askForStacks(cmd)
+	select {
+	case <-done:
+	case <-ctx.Done():
+	case <-time.After(c.Grace):
+	}
+	killGroup(cmd)
+	return true
+}

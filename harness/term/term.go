@@ -1,0 +1,83 @@
+// Package term is the one way to a terminal: all input and output of a command goes through a [Streams], which knows
+// width, colour, and whether anybody is looking.
+//
+// The rules of the output. Results go to Out, progress and diagnostics to Err. On a pipe there is no colour and no
+// line that is later overwritten. NO_COLOR, --no-color and TERM=dumb turn colour off; width is that of the terminal, 80
+// on a pipe.
+package term
+
+import (
+	"bytes"
+	"io"
+	"os"
+
+	"github.com/fatih/color"
+	"github.com/mattn/go-colorable"
+	xterm "golang.org/x/term"
+)
+
+// Streams are a command's input and output.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+
+	// Interactive says that input and output are a terminal, ErrTerminal that Err is one.
+	Interactive bool
+	ErrTerminal bool
+	Colour      bool
+	Columns     int
+}
+
+// System gives the process's own streams.
+func System() *Streams {
+	out := xterm.IsTerminal(int(os.Stdout.Fd()))
+	s := &Streams{
+		In: os.Stdin, Out: colorable.NewColorable(os.Stdout), Err: colorable.NewColorable(os.Stderr),
+		Interactive: out && xterm.IsTerminal(int(os.Stdin.Fd())),
+		ErrTerminal: xterm.IsTerminal(int(os.Stderr.Fd())),
+		Colour:      out && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Columns:     80,
+	}
+	if out {
+		if w, _, err := xterm.GetSize(int(os.Stdout.Fd())); err == nil && w > 20 {
+			s.Columns = w
+		}
+	}
+	return s
+}
+
+// Buffers gives streams for a test: what is written can be read from the buffers.
+func Buffers() (s *Streams, out, err *bytes.Buffer) {
+	out, err = new(bytes.Buffer), new(bytes.Buffer)
+	return &Streams{In: new(bytes.Buffer), Out: out, Err: err, Columns: 80}, out, err
+}
+
+// Paint colours text for the streams they belong to, or leaves it as it is.
+type Paint struct {
+	Good, Bad, Warn, Strong, Faint, Accent func(a ...any) string
+}
+
+// Paint returns the colours of these streams.
+func (s *Streams) Paint() Paint { return NewPaint(s.Colour) }
+
+// NewPaint returns colours that are on or off.
+func NewPaint(on bool) Paint {
+	style := func(attrs ...color.Attribute) func(...any) string {
+		c := color.New(attrs...)
+		if on {
+			c.EnableColor()
+		} else {
+			c.DisableColor()
+		}
+		return c.SprintFunc()
+	}
+	return Paint{
+		Good:   style(color.FgGreen),
+		Bad:    style(color.FgRed),
+		Warn:   style(color.FgYellow),
+		Strong: style(color.Bold),
+		Faint:  style(color.Faint),
+		Accent: style(color.FgCyan),
+	}
+}

@@ -1,0 +1,127 @@
+package watch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/report"
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// text is a result as package report shows it, by lines. The first is the lab, the last two an empty one and the sum.
+func text(r run.Result, style report.Style) []string {
+	var b strings.Builder
+	report.Terminal(&b, r, style)
+	return strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+}
+
+// summary is the sum of a result in one line.
+func summary(r run.Result, style report.Style) string {
+	lines := text(r, style)
+	return lines[len(lines)-1]
+}
+
+// details is what there is to say of one check of a result, and of the result as a whole.
+func details(r run.Result, c []run.Check, style report.Style) []string {
+	r.Checks = c
+	lines := text(r, style)
+	return lines[1 : len(lines)-2]
+}
+
+// severity orders the verdicts of checks by what is to be seen first.
+var severity = map[run.Verdict]int{run.Failed: 0, run.TimedOut: 1, run.InfraError: 2, run.NotJudged: 3, run.Passed: 4}
+
+// result shows the first failure in full and the other checks in a line each, or summed up where there is no room.
+func (f *frame) result(s Scene, room int) []string {
+	r := *s.Result
+	checks := slices.Clone(r.Checks)
+	slices.SortStableFunc(checks, func(a, b run.Check) int { return severity[a.Verdict] - severity[b.Verdict] })
+	if r.Verdict == run.BuildFailed || r.Verdict == run.Rejected || len(checks) == 0 {
+		return f.cut(details(r, nil, f.style), room)
+	}
+	holds := slices.IndexFunc(checks, func(c run.Check) bool { return c.Verdict == run.Passed })
+	if holds < 0 {
+		holds = len(checks)
+	}
+	if holds == 0 {
+		return f.cut(f.checks(checks), room)
+	}
+	first, failing, passing := checks[:1], checks[1:holds], checks[holds:]
+	lines := details(r, first, f.style)
+	lines = append(f.heading(lines[0]), lines[1:]...)
+	rest := append(f.checks(failing), f.checks(passing)...)
+	if len(rest) == 0 {
+		return f.cut(lines, room)
+	}
+	if len(lines)+1+len(rest) > room && len(passing) > 1 {
+		rest = append(f.checks(failing), "  "+f.p.Good("✓")+" "+f.p.Faint(fmt.Sprintf("%d others hold", len(passing))))
+	}
+	if left := max(2, room-len(lines)-1); len(rest) > left {
+		sum := fmt.Sprintf("%d more fail", len(failing)-left+1)
+		if len(passing) > 0 {
+			sum += fmt.Sprintf(", %d hold", len(passing))
+		}
+		rest = append(rest[:left-1], "    "+f.p.Faint(sum))
+	}
+	return append(append(f.cut(lines, room-len(rest)-1), ""), rest...)
+}
+
+// heading is the line with a check's title, in several lines if it is long.
+func (f *frame) heading(line string) []string {
+	return strings.Split(strings.ReplaceAll(ansi.Wrap(line, f.style.Columns, ""), "\n", "\n    "), "\n")
+}
+
+// cut leaves out the end of what does not fit.
+func (f *frame) cut(lines []string, room int) []string {
+	if room = max(2, room); len(lines) <= room {
+		return lines
+	}
+	return append(slices.Clone(lines[:room-1]), "      "+f.p.Faint("… v shows it in full"))
+}
+
+// checks are checks in a line each.
+func (f *frame) checks(checks []run.Check) []string {
+	lines := make([]string, len(checks))
+	for i, c := range checks {
+		mark, note := f.p.Bad("✗"), fmt.Sprintf(" %d/%d", c.Points, c.MaxPoints)
+		switch c.Verdict {
+		case run.Passed:
+			mark = f.p.Good("✓")
+		case run.NotJudged, run.InfraError:
+			mark, note = f.p.Warn("–"), " not judged"
+		}
+		lines[i] = fmt.Sprintf("  %s %s%s", mark, ansi.Truncate(c.Title, f.columns-4-len(note), "…"), f.p.Faint(note))
+	}
+	return lines
+}
+
+// announce is what is shown before the first result: what it will be about.
+func (f *frame) announce(l *course.Lab, room int) []string {
+	lines := append(f.wrap("  ", l.Question), "")
+	for _, c := range l.Checks {
+		lines = append(lines, f.p.Faint("  · "+c.Title))
+	}
+	return lines[:min(len(lines), max(1, room))]
+}
+
+// passed celebrates, says what has been shown, and what may come now.
+func (f *frame) passed(s Scene, room int) []string {
+	lines := []string{"  " + f.p.Good(f.p.Strong("Done. This is what your code does, and what was checked:"))}
+	titles := f.checks(s.Result.Checks)
+	then := append([]string{""}, f.wrap("  ", "Now you can answer: "+s.Lab.Question)...)
+	then = append(then, "", "  "+f.p.Accent("s")+"  the reference solution and the model answer")
+	if s.Next != nil {
+		then = append(then, fmt.Sprintf("  %s  the next lab: %s %s %s", f.p.Accent("n"), s.Next.ID, s.Next.Title, f.p.Faint(fmt.Sprintf("(%s, %d min)", s.Next.Level, s.Next.Minutes))))
+	} else {
+		then = append(then, "  Every other lab is passed, too.")
+	}
+	if left := room - len(lines) - len(then); len(titles) > max(1, left) {
+		left = max(1, left)
+		titles = append(slices.Clone(titles[:left-1]), "    "+f.p.Faint(fmt.Sprintf("and %d more", len(titles)-left+1)))
+	}
+	return append(append(lines, titles...), then...)
+}
