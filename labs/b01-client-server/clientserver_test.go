@@ -1,0 +1,652 @@
+package clientserver_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	clientserver "github.com/backend-labs/backend-labs/labs/b01-client-server"
+)
+
+func TestClientAndServerTalk(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		s := start(t, strings.ToUpper)
+		for _, req := range []string{"hello", "and again", ""} {
+			did := fmt.Sprintf("called Do with the request %q and a Serve whose handle is strings.ToUpper", req)
+			got := within(t, did, func() (string, error) { return clientserver.Do(t.Context(), s.Dial, req) })
+			expect.That(t, got.err == nil && got.resp == strings.ToUpper(req) && got.took < soon, expect.Message{
+				Did:  did,
+				Want: fmt.Sprintf("%q, at once", strings.ToUpper(req)),
+				Got:  got.String(),
+			})
+		}
+	})
+}
+
+func TestServerSpeaksOnlyWhenAsked(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		s := start(t, strings.ToUpper)
+		c := s.client(t)
+		for _, step := range []struct{ send, did, want string }{
+			{"", "connected, and listened for 1 s without a word", ""},
+			{"hel", "sent \"hel\", the beginning of a request, and listened for 1 s", ""},
+			{"lo\n", "sent the rest of the request, \"lo\\n\", and listened for 1 s", "HELLO\n"},
+		} {
+			c.send(0, step.send)
+			got, closed := c.rest(time.Second)
+			want := "nothing"
+			if step.want != "" {
+				want = fmt.Sprintf("%q and nothing else", step.want)
+			}
+			expect.That(t, got == step.want && !closed, expect.Message{
+				Did:  step.did,
+				Want: want + ", over a connection that stays open",
+				Got:  fmt.Sprintf("%q, and the connection is %s", got, map[bool]string{true: "closed", false: "open"}[closed]),
+				Why:  "the client begins and the server answers; a client takes whatever comes first for the answer to what it asked",
+			})
+		}
+	})
+}
+
+func TestSilentClientDelaysNobody(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		s := start(t, strings.ToUpper)
+		const why = "clients are strangers to each other: one that thinks, or hangs, or has no network is no reason for the others to wait"
+		served := func(what string) {
+			resp, took := s.client(t).ask("hello")
+			expect.That(t, resp == "HELLO\n" && took < soon, expect.Message{
+				Did:  what + ", and then asked \"hello\" over a connection of another client",
+				Want: "HELLO, at once",
+				Got:  fmt.Sprintf("%s after %v", strings.TrimSpace(resp), took),
+				Why:  why,
+			})
+		}
+		silent := s.client(t)
+		time.Sleep(59 * time.Minute)
+		served("let one client be connected for 59 minutes without a word")
+		half := s.client(t)
+		half.send(0, "hel")
+		served("let one client send half a request")
+		deaf := s.client(t)
+		deaf.send(0, "a\nb\nc\n")
+		served("let one client send three requests and not read the answers")
+		resp, _ := silent.ask("finally")
+		expect.That(t, resp == "FINALLY\n", expect.Message{
+			Did:  "let the client that had been silent for 59 minutes ask \"finally\"",
+			Want: "FINALLY",
+			Got:  resp,
+			Why:  "when to ask is the client's decision",
+		})
+	})
+}
+
+func TestLinesAreCutWhereTheyEnd(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		long, longest := strings.Repeat("x", 60<<10), strings.Repeat("y", limit)
+		for _, c := range []struct {
+			did    string
+			pause  time.Duration
+			pieces []string
+			want   []string
+		}{
+			{"two requests, \"a\\nb\\n\", in one write", 0, []string{"a\nb\n"}, []string{"a", "b"}},
+			{"\"hel\" and, 50 ms later, \"lo\\n\"", 50 * time.Millisecond, []string{"hel", "lo\n"}, []string{"hello"}},
+			{"\"one\\ntwo\\n\" byte by byte", time.Millisecond, strings.Split("one\ntwo\n", ""), []string{"one", "two"}},
+			{"\"a\\nb\" and then \"c\\nd\\n\"", time.Millisecond, []string{"a\nb", "c\nd\n"}, []string{"a", "bc", "d"}},
+			{"an empty line, and then \"a\\n\"", 0, []string{"\na\n"}, []string{"", "a"}},
+			{"\"a\\r\\n\", whose \\r is a byte like all others", 0, []string{"a\r\n"}, []string{"a\r"}},
+			{"a line of 60 KiB", 0, []string{long + "\n"}, []string{long}},
+			{"a line of 65,536 bytes, and one of 1", 0, []string{longest + "\nz\n"}, []string{longest, "z"}},
+		} {
+			s := start(t, (&requests{}).handle)
+			client := s.client(t)
+			client.send(c.pause, c.pieces...)
+			for i, want := range c.want {
+				got := client.line()
+				expect.That(t, got == "<"+want+">\n", expect.Message{
+					Did:  "sent " + c.did + ", to a server whose handle puts each request in angle brackets",
+					Want: fmt.Sprintf("%q as answer number %d", short("<"+want+">")+"\n", i+1),
+					Got:  fmt.Sprintf("%q", short(got)),
+					Why:  "a network carries bytes and not messages: what was written at once arrives in pieces, and what was written apart together. Both sides must cut the stream at the same places",
+				})
+			}
+			s.stop()
+		}
+	})
+}
+
+func TestTooLongLineEndsItsConnectionOnly(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		for _, long := range []struct{ what, text string }{
+			{"a line of 70 KiB", strings.Repeat("x", 70<<10) + "\n"},
+			{"70 KiB without any \"\\n\"", strings.Repeat("x", 70<<10)},
+		} {
+			log := &requests{}
+			s := start(t, log.handle)
+			before, bad := s.client(t), s.client(t)
+			first, _ := bad.ask("first")
+			expect.That(t, first == "<first>\n", expect.Message{Did: "asked \"first\"", Want: "<first>", Got: first})
+			bad.send(0, long.text)
+			got, closed := bad.rest(time.Second)
+			expect.That(t, got == "" && closed && log.String() == `called with "first"`, expect.Message{
+				Did:  "asked \"first\", got the answer, and sent " + long.what + " over the same connection",
+				Want: "no answer and no call of handle: the connection is closed",
+				Got:  fmt.Sprintf("the answer %q, closed: %v; handle was %s", short(got), closed, log),
+				Why:  "whoever collects a line for as long as it goes on lets a stranger decide how much memory the server needs",
+			})
+			for _, other := range []struct {
+				whose string
+				c     *client
+			}{{"one that was there before", before}, {"a new one", s.client(t)}} {
+				resp, _ := other.c.ask("hello")
+				expect.That(t, resp == "<hello>\n", expect.Message{
+					Did:  "asked \"hello\" over another connection, " + other.whose + ", after a line that was too long",
+					Want: "<hello>",
+					Got:  resp,
+					Why:  "one client's mistake is no reason to serve the others less",
+				})
+			}
+			s.stop()
+		}
+	})
+}
+
+func TestAnswersComeInOrder(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		var mu sync.Mutex
+		running, most := 0, 0
+		s := start(t, func(req string) string {
+			mu.Lock()
+			running++
+			most = max(most, running)
+			mu.Unlock()
+			if strings.HasPrefix(req, "slow") {
+				time.Sleep(time.Second)
+			}
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return "<" + req + ">"
+		})
+		c := s.client(t)
+		c.send(0, "slow 1\nquick 2\nslow 3\nquick 4\n")
+		var got []string
+		for range 4 {
+			got = append(got, strings.TrimSuffix(c.line(), "\n"))
+		}
+		expect.That(t, strings.Join(got, " ") == "<slow 1> <quick 2> <slow 3> <quick 4>", expect.Message{
+			Did:  "sent four requests over one connection, of which handle takes a second for the first and the third",
+			Want: "the answers in the order of the requests",
+			Got:  strings.Join(got, ", "),
+			Why:  "an answer does not say which request it belongs to: its place is all that the client has to tell by",
+		})
+		expect.That(t, most == 1, expect.Message{
+			Did:  "sent four requests over one connection, and counted the calls of handle that ran at the same time",
+			Want: "1",
+			Got:  fmt.Sprint(most),
+			Why:  "a client that sends the second request behind the first may count on what the first has done",
+		})
+	})
+}
+
+func TestHalfARequestIsNone(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		log := &requests{}
+		s := start(t, log.handle)
+		c := s.client(t)
+		answer, _ := c.ask("delete 17")
+		<-c.send(0, "delete 1")
+		c.Close()
+		time.Sleep(time.Second)
+		expect.That(t, answer == "<delete 17>\n" && log.String() == `called with "delete 17"`, expect.Message{
+			Did:  "sent the request \"delete 17\", the first half of another, \"delete 1\" without its \\n, and closed",
+			Want: "handle is called with \"delete 17\" and nothing else",
+			Got:  fmt.Sprintf("the answer %q to the first; handle was %s", answer, log),
+			Why:  "what was cut off may be the beginning of something else: half of \"delete 17\" is a valid request, too",
+		})
+	})
+}
+
+func TestBadClientsEndNobodyElsesService(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		l := &listener{Listener: memhttp.Listen(t), closed: make(chan struct{})}
+		s := startOn(t, l.Listener, l, strings.ToUpper)
+		old := s.client(t)
+		time.Sleep(time.Millisecond)
+		for _, bad := range []struct {
+			what string
+			do   func()
+		}{
+			{"connected and closed", func() { s.client(t).Close() }},
+			{"sent half a request and closed", func() { c := s.client(t); <-c.send(0, "hel"); c.Close() }},
+			{"sent a request and closed unanswered", func() { c := s.client(t); <-c.send(0, "hello\n"); c.Close() }},
+			{"had its connection reset while sending", func() { l.reset(true); <-s.client(t).send(0, "hel") }},
+		} {
+			bad.do()
+			time.Sleep(time.Second)
+			l.reset(false)
+			for i := range 100 {
+				resp, took := s.client(t).ask("hello")
+				expect.That(t, resp == "HELLO\n" && took < soon, expect.Message{
+					Did:  fmt.Sprintf("asked \"hello\" as client %d of 100, after one that had %s", i+1, bad.what),
+					Want: "HELLO, at once",
+					Got:  fmt.Sprintf("%s after %v", strings.TrimSpace(resp), took),
+					Why:  "networks break all day long. Who ends the service for it lets one client take it from all the others",
+				})
+			}
+			resp, _ := old.ask("still there")
+			expect.That(t, resp == "STILL THERE\n", expect.Message{
+				Did:  "asked over a connection that was open already, after a client that had " + bad.what,
+				Want: "STILL THERE",
+				Got:  strings.TrimSpace(resp),
+			})
+		}
+	})
+}
+
+// TestOverTCP has the kernel between the two: connections with buffers, half-closed ones, and real time.
+func TestOverTCP(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- clientserver.Serve(ctx, ln, strings.ToUpper) }()
+	dial := func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", ln.Addr().String())
+	}
+	connect := func() *net.TCPConn {
+		conn, err := dial(ctx)
+		expect.NoError(t, err, expect.Message{Did: "connected over TCP", Want: "a connection"})
+		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		return conn.(*net.TCPConn)
+	}
+	idle := connect()
+	defer idle.Close()
+
+	wrong := make(chan result, 20)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			short, cancel := context.WithTimeout(ctx, 10*time.Second)
+			defer cancel()
+			began := time.Now()
+			resp, err := clientserver.Do(short, dial, fmt.Sprintf("client %d", i))
+			if err != nil || resp != fmt.Sprintf("CLIENT %d", i) {
+				wrong <- result{resp, err, time.Since(began)}
+			}
+		})
+	}
+	wg.Wait()
+	if len(wrong) > 0 {
+		expect.Fatal(t, expect.Message{
+			Did:  "let 20 clients ask a server at the same time, over TCP: \"client 0\" to \"client 19\"",
+			Want: "\"CLIENT 0\" to \"CLIENT 19\", each to the one who asked",
+			Got:  fmt.Sprintf("%d wrong, the first: %v", len(wrong), <-wrong),
+		})
+	}
+
+	conn := connect()
+	defer conn.Close()
+	io.WriteString(conn, "a\nb\nhalf")
+	conn.CloseWrite()
+	got, _ := io.ReadAll(conn)
+	expect.That(t, string(got) == "A\nB\n", expect.Message{
+		Did:  "sent \"a\\nb\\nhalf\" over TCP, closed the sending side, and read until the end",
+		Want: `"A\nB\n": an answer to each whole request, and then the end`,
+		Got:  fmt.Sprintf("%q", got),
+		Why:  "to have no more questions is not to want no answers; and half a request is none",
+	})
+
+	cancel()
+	select {
+	case err := <-done:
+		expect.That(t, err == nil, expect.Message{Did: "ended the context of a Serve over TCP", Want: "Serve returns nil", Got: orNil(err)})
+	case <-time.After(10 * time.Second):
+		expect.Fatal(t, expect.Message{
+			Did:  "ended the context of a Serve over TCP, with one connection open",
+			Want: "Serve returns nil",
+			Got:  "it had not returned 10 s later",
+		})
+	}
+	n, err := idle.Read(make([]byte, 1))
+	expect.That(t, n == 0 && err != nil && !timeout(err), expect.Message{
+		Did:  "waited, at the other end of a connection without requests, for Serve to end",
+		Want: "the connection is closed",
+		Got:  fmt.Sprintf("%d bytes, and %s", n, orNil(err)),
+	})
+}
+
+func TestShutdownClosesAllConnections(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		s := start(t, func(req string) string {
+			if req == "work" {
+				time.Sleep(500 * time.Millisecond)
+			}
+			return req
+		})
+		clients := []struct {
+			what, text string
+			c          *client
+		}{
+			{what: "that has said nothing yet"},
+			{what: "that has sent half a request", text: "hal"},
+			{what: "that has not read its answer", text: "hello\n"},
+			{what: "whose request is being worked on", text: "work\n"},
+		}
+		for i, one := range clients {
+			clients[i].c = s.client(t)
+			clients[i].c.send(0, one.text)
+		}
+		time.Sleep(100 * time.Millisecond)
+		s.stop()
+		began := time.Now()
+		time.Sleep(100 * time.Millisecond)
+		_, err := s.Dial(t.Context())
+		expect.That(t, err != nil, expect.Message{
+			Did:  "ended Serve's context, and connected 100 ms later",
+			Want: "an error: nobody listens any more",
+			Got:  "a connection",
+			Why:  "a client that is refused goes elsewhere at once; one that is accepted by a server that is leaving waits for nothing",
+		})
+		for _, one := range clients {
+			_, closed := one.c.rest(time.Millisecond)
+			expect.That(t, closed, expect.Message{
+				Did:  "ended Serve's context, and looked, 100 ms later, at the connection of a client " + one.what,
+				Want: "it is closed",
+				Got:  "it is open",
+				Why:  "a client that is not told waits for a server that is gone; and a server that waits for its clients never ends, as some of them never leave",
+			})
+		}
+		mustEnd(t, s, nil, began, 400*time.Millisecond, "ended Serve's context while a call of handle had 400 ms to go")
+
+		// Nobody is connected, and the context has ended before.
+		l := memhttp.Listen(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		did := "called Serve with a context that has ended already"
+		got := within(t, did, func() (string, error) { return "", clientserver.Serve(ctx, l, strings.ToUpper) })
+		_, err = l.Dial(t.Context())
+		expect.That(t, got.err == nil && got.took <= 100*time.Millisecond && err != nil, expect.Message{
+			Did:  did,
+			Want: "nil within 100 ms, and the listener is closed",
+			Got:  fmt.Sprintf("%s after %v, and a client that dials gets %s", orNil(got.err), got.took, orNil(err)),
+		})
+	})
+}
+
+// TestLateConnectionIsClosed lets a client be accepted in the very moment in which the listener is closed.
+func TestLateConnectionIsClosed(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		l := &listener{Listener: memhttp.Listen(t), closed: make(chan struct{}), late: far}
+		t.Cleanup(func() { near.Close() })
+		s := startOn(t, l.Listener, l, strings.ToUpper)
+		first, _ := s.client(t).ask("hello")
+		expect.That(t, first == "HELLO\n", expect.Message{Did: "asked \"hello\"", Want: "HELLO", Got: first})
+		began := time.Now()
+		s.stop()
+		time.Sleep(50 * time.Millisecond)
+		near.SetDeadline(time.Now().Add(50 * time.Millisecond))
+		_, err := near.Read(make([]byte, 1))
+		const did = "ended Serve's context, and let Accept return one last connection in the moment in which the listener is closed"
+		expect.That(t, !timeout(err), expect.Message{
+			Did:  did,
+			Want: "it is closed like all others, within 100 ms",
+			Got:  "it is open",
+			Why:  "who closes what is open now, and forgets what opens meanwhile, hangs at one shutdown in a thousand",
+		})
+		mustEnd(t, s, nil, began, 0, did)
+	})
+}
+
+func TestBrokenListenerIsReported(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1), closed: make(chan struct{})}
+		s := startOn(t, l.Listener, l, strings.ToUpper)
+		c := s.client(t)
+		resp, _ := c.ask("hello")
+		expect.That(t, resp == "HELLO\n", expect.Message{Did: "asked \"hello\"", Want: "HELLO", Got: resp})
+		broken := errors.New("accept tcp: too many open files")
+		began := time.Now()
+		l.fail <- broken
+		const did = "let Accept fail with \"accept tcp: too many open files\", while the context lives"
+		mustEnd(t, s, broken, began, 0, did)
+		_, closed := c.rest(time.Millisecond)
+		expect.That(t, closed, expect.Message{
+			Did:  did + ", and looked at a connection that was open",
+			Want: "it is closed: Serve is over",
+			Got:  "it is open",
+		})
+	})
+}
+
+func TestDoWaitsNoLongerThanItsContext(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		hangs := func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+		for _, silent := range []struct {
+			what string
+			do   func(net.Conn, *bufio.Reader) bool
+		}{
+			{"does not let it connect", nil},
+			{"does not read its request", func(net.Conn, *bufio.Reader) bool { time.Sleep(time.Second); return true }},
+			{"reads its request and never answers", says(0)},
+			{"sends half an answer and then nothing", says(0, "HEL")},
+			{"sends a byte of its answer every 30 ms", says(30*time.Millisecond, strings.Split(strings.Repeat("x", 60), "")...)},
+		} {
+			for _, end := range []struct {
+				want  error
+				after time.Duration
+			}{{context.DeadlineExceeded, 100 * time.Millisecond}, {context.Canceled, 70 * time.Millisecond}} {
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				if end.want == context.Canceled {
+					time.AfterFunc(end.after, cancel)
+				}
+				p := new(peer)
+				dial := hangs
+				if silent.do != nil {
+					dial = p.dial(silent.do)
+				}
+				did := fmt.Sprintf("called Do for a server that %s, with a context that ends after %v (%v)", silent.what, end.after, end.want)
+				got := within(t, did, func() (string, error) { return clientserver.Do(ctx, dial, "hello") })
+				cancel()
+				expect.That(t, errors.Is(got.err, end.want) && got.took >= end.after && got.took <= end.after+soon, expect.Message{
+					Did:  did,
+					Want: fmt.Sprintf("an error that is %v, after %v or up to 10 ms later", end.want, end.after),
+					Got:  got.String(),
+					Why:  "how long an answer is worth waiting for only the client knows: a limit that holds for connecting alone does not help against a server that accepts and is silent",
+				})
+				wantClosed(t, p, did)
+			}
+		}
+	})
+}
+
+func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		for _, c := range []struct {
+			what string
+			do   func(net.Conn, *bufio.Reader) bool
+			want string // "" for an error
+		}{
+			{"answers \"HELLO\\n\"", says(0, "HELLO\n"), "HELLO"},
+			{"answers \"HEL\" and, a second later, \"LO\\n\"", says(time.Second, "HEL", "LO\n"), "HELLO"},
+			{"answers an hour later, with a context without a limit,", says(time.Hour, "HELLO\n"), "HELLO"},
+			{"answers with two lines at once, \"HELLO\\nWORLD\\n\"", says(0, "HELLO\nWORLD\n"), "HELLO"},
+			{"answers \"HELLO\\r\\n\", whose \\r is a byte like all others", says(0, "HELLO\r\n"), "HELLO\r"},
+			{"answers with 65,536 bytes", says(0, strings.Repeat("x", limit)+"\n"), strings.Repeat("x", limit)},
+			{"answers and closes", hangsUp("HELLO\n"), "HELLO"},
+			{"closes without an answer", hangsUp(""), ""},
+			{"sends half an answer, \"HEL\", and closes", hangsUp("HEL"), ""},
+		} {
+			p := new(peer)
+			did := "called Do with \"hello\" for a server that " + c.what
+			got := within(t, did, func() (string, error) { return clientserver.Do(context.Background(), p.dial(c.do), "hello") })
+			want := fmt.Sprintf("%q", short(c.want))
+			if c.want == "" {
+				want = "an error: there was no whole answer"
+			}
+			expect.That(t, got.resp == c.want && (got.err != nil) == (c.want == ""), expect.Message{
+				Did:  did,
+				Want: want,
+				Got:  got.String(),
+				Why:  "a price of 1 that should have been 100 is worse than none: only the \"\\n\" says that all of it has arrived",
+			})
+			sent, dials, _ := p.seen()
+			expect.That(t, sent == "hello\n" && dials == 1, expect.Message{
+				Did:  did + ", and looked at what arrived there",
+				Want: `one connection, and "hello\n"`,
+				Got:  fmt.Sprintf("%d connections, and %q", dials, sent),
+			})
+			wantClosed(t, p, did)
+		}
+
+		type key struct{}
+		refused := errors.New("connection refused")
+		var value any
+		ctx := context.WithValue(t.Context(), key{}, "this request")
+		_, err := clientserver.Do(ctx, func(ctx context.Context) (net.Conn, error) {
+			value = ctx.Value(key{})
+			return nil, refused
+		}, "hello")
+		expect.That(t, errors.Is(err, refused) && value == "this request", expect.Message{
+			Did:  "called Do with a dial that fails with \"connection refused\"",
+			Want: "dial gets Do's context, or one made from it, and its error is returned",
+			Got:  fmt.Sprintf("the context's value is %v; Do returned %s", value, orNil(err)),
+		})
+	})
+}
+
+func TestRelayIsServerAndClient(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		// The upstream answers one request a connection, and takes a second for it.
+		p := new(peer)
+		handle := clientserver.Relay(p.dial(func(conn net.Conn, r *bufio.Reader) bool {
+			req, _ := r.ReadString('\n')
+			time.Sleep(time.Second)
+			io.WriteString(conn, strings.ToUpper(req))
+			return false
+		}))
+		expect.That(t, handle != nil, expect.Message{Did: "called Relay", Want: "a handle", Got: "nil"})
+		s := start(t, handle)
+		answers := make(chan result, 3)
+		for i := range 3 {
+			c := s.client(t)
+			go func() {
+				resp, took := c.ask(fmt.Sprintf("client %d", i))
+				if resp != fmt.Sprintf("CLIENT %d\n", i) {
+					took = -took
+				}
+				answers <- result{resp: strings.TrimSpace(resp), took: took}
+			}()
+		}
+		for range 3 {
+			got := <-answers
+			expect.That(t, got.took >= time.Second && got.took <= time.Second+soon, expect.Message{
+				Did:  "let three clients ask a Serve with a Relay at the same time, each something else, whose upstream takes 1 s for an answer",
+				Want: "three answers of the upstream, each to the one who asked, after 1 s",
+				Got:  fmt.Sprintf("%q after %v", got.resp, max(got.took, -got.took)),
+				Why:  "a relay has many clients, like every server; that it is a client itself must not show",
+			})
+		}
+		c := s.client(t)
+		for i := range 2 {
+			resp, _ := c.ask("again")
+			expect.That(t, resp == "AGAIN\n", expect.Message{
+				Did:  fmt.Sprintf("asked the relay \"again\", for time %d, over the same connection", i+1),
+				Want: "AGAIN, the upstream's answer",
+				Got:  strings.TrimSpace(resp),
+				Why:  "an upstream restarts and closes connections when it likes; each request needs one that works",
+			})
+		}
+	})
+}
+
+func TestRelaySaysWhenItsUpstreamFails(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		var dial func(context.Context) (net.Conn, error)
+		p := new(peer)
+		s := start(t, clientserver.Relay(func(ctx context.Context) (net.Conn, error) { return dial(ctx) }))
+		c := s.client(t)
+		refuses := func(text string) func(context.Context) (net.Conn, error) {
+			return func(context.Context) (net.Conn, error) { return nil, errors.New(text) }
+		}
+		for _, u := range []struct {
+			what     string
+			dial     func(context.Context) (net.Conn, error)
+			err      bool
+			from, to time.Duration
+		}{
+			{"is down", refuses("connection refused"), true, 0, soon},
+			{"is down, for which the error of dial has two lines,", refuses("connection refused\nby 10.0.0.7"), true, 0, soon},
+			{"answers half a line and closes", p.dial(hangsUp("HEL")), true, 0, soon},
+			{"never answers", p.dial(says(0)), true, 5 * time.Second, 5*time.Second + soon},
+			{"answers after 4.9 s", p.dial(says(4900*time.Millisecond, "HELLO\n")), false, 4900 * time.Millisecond, 5 * time.Second},
+			{"is up again", p.dial(says(0, "HELLO\n")), false, 0, soon},
+		} {
+			dial = u.dial
+			resp, took := c.ask("hello")
+			more, closed := c.rest(time.Millisecond)
+			want := "a line that begins with ERR"
+			if !u.err {
+				want = "the upstream's answer, HELLO,"
+			}
+			ok := resp == "HELLO\n" && !u.err || strings.HasPrefix(resp, "ERR") && strings.HasSuffix(resp, "\n") && u.err
+			expect.That(t, ok && more == "" && !closed && took >= u.from && took <= u.to, expect.Message{
+				Did:  "asked a relay \"hello\", whose upstream " + u.what,
+				Want: fmt.Sprintf("%s and nothing more, after %v to %v; the connection stays open", want, u.from, u.to),
+				Got:  fmt.Sprintf("%q after %v; closed: %v", resp+more, took, closed),
+				Why:  "each of the relay's clients waits for one line. It must learn that something is wrong, within a time that it can bear, and the next request may be luckier",
+			})
+		}
+	})
+}
+
+// mustEnd waits until Serve returns, which is due so long after its cause.
+func mustEnd(t *testing.T, s *server, want error, cause time.Time, due time.Duration, did string) {
+	t.Helper()
+	wanted := "nil"
+	if want != nil {
+		wanted = "that error"
+	}
+	m := expect.Message{
+		Did:  did,
+		Want: fmt.Sprintf("Serve returns %s, %v later or within 100 ms after that", wanted, due),
+		Why:  "a program that has been told to end must end, with nothing left that runs; and whoever started it must learn why it did",
+	}
+	select {
+	case <-s.done:
+		after := s.at.Sub(cause)
+		m.Got = fmt.Sprintf("it returned %s %v later", orNil(s.err), after)
+		expect.That(t, errors.Is(s.err, want) && after >= due && after <= due+100*time.Millisecond, m)
+	case <-time.After(time.Minute):
+		m.Got = "a minute later it had not returned"
+		expect.Fatal(t, m)
+	}
+}
+
+// wantClosed waits a little and looks at the connections of a Do that has returned.
+func wantClosed(t *testing.T, p *peer, did string) {
+	t.Helper()
+	time.Sleep(10 * time.Second)
+	_, _, open := p.seen()
+	expect.That(t, open == 0, expect.Message{
+		Did:  did + ", and looked at the connection when Do had returned",
+		Want: "it is closed",
+		Got:  "it is open",
+		Why:  "a connection that nobody closes is kept open by both sides, until one of them has no more",
+	})
+}

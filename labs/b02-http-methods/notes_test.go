@@ -1,0 +1,740 @@
+package notes_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/account"
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	notes "github.com/backend-labs/backend-labs/labs/b02-http-methods"
+)
+
+const (
+	milk = `{"text":"buy milk","tags":["home","food"]}`
+	call = `{"text":"call ann","tags":["work"]}`
+)
+
+func TestNotesCanBeRead(t *testing.T) {
+	b := newBook(t)
+	b.wantAll(t, "asked for GET /notes of a new handler")
+	milkID, callID := b.create(t, milk), b.create(t, call)
+	want := []string{"buy milk [home food]", "call ann [work]"}
+	b.wantAll(t, "posted two notes and asked for GET /notes", want...)
+	for id, text := range map[string]string{milkID: want[0], callID: want[1]} {
+		n, got := b.note(t, id)
+		expect.That(t, got.status == 200 && n.ID == id && n.String() == text, expect.Message{
+			Did:  "asked for GET /notes/" + id + ", one of two notes",
+			Want: fmt.Sprintf("200 and the note with the id %q: %s", id, text),
+			Got:  got.String(),
+		})
+	}
+	for _, path := range []string{"/notes/no-such-note", "/", "/note", "/notes/" + milkID + "/text"} {
+		got := b.do(t, "GET", path, "")
+		expect.That(t, got.status == 404, expect.Message{
+			Did:  "asked for GET " + path,
+			Want: "404: there is nothing at this path",
+			Got:  got.String(),
+		})
+	}
+	for _, body := range []string{`{"text":"no tags"}`, `{"text":"no tags","tags":[]}`, `{"text":"no tags","tags":null}`} {
+		id := b.create(t, body)
+		got := b.do(t, "GET", "/notes/"+id, "")
+		var n map[string]json.RawMessage
+		json.Unmarshal([]byte(got.body), &n)
+		expect.That(t, string(n["tags"]) == "[]", expect.Message{
+			Did:  "posted " + body + " and read the note",
+			Want: `"tags":[]`,
+			Got:  got.String(),
+			Why:  "clients loop over the array without asking; null makes them crash",
+		})
+	}
+}
+
+func TestPostMakesANewNoteEachTime(t *testing.T) {
+	postAtOneMoment(t)
+	postWithAnID(t)
+	followLocation(t)
+}
+
+func postAtOneMoment(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) { // both at the very same moment
+		b := newBook(t)
+		for range 2 {
+			got := b.do(t, "POST", "/notes", milk)
+			expect.That(t, got.status == 201, expect.Message{
+				Did: "sent POST /notes " + milk, Want: "201: a note has been created", Got: got.String(),
+			})
+		}
+		b.wantTwo(t, "sent POST /notes twice at one moment with the same body, "+milk)
+	})
+}
+
+func postWithAnID(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	for range 2 {
+		b.do(t, "POST", "/notes", `{"id":"mine","text":"buy milk","tags":["home","food"]}`)
+	}
+	b.wantTwo(t, `sent POST /notes twice with an id in the body, "mine"`)
+	got := b.do(t, "GET", "/notes/mine", "")
+	expect.That(t, got.status == 404, expect.Message{
+		Did:  `sent POST /notes with an id in the body, "mine", and asked for GET /notes/mine`,
+		Want: "404: with POST the server picks the id, whatever the body says",
+		Got:  got.String(),
+		Why:  "POST says \"make a new one\"; if the client could name it, it could overwrite somebody else's",
+	})
+}
+
+func followLocation(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	for _, body := range []string{milk, call} {
+		got := b.do(t, "POST", "/notes", body)
+		location := got.header.Get("Location")
+		base := &url.URL{Scheme: "http", Host: "example.com", Path: "/notes"}
+		target, err := base.Parse(location)
+		ok := got.status == 201 && location != "" && err == nil
+		found := answer{}
+		if ok {
+			found = b.do(t, "GET", target.Path, "")
+			var sent, stored note
+			ok = found.status == 200 && json.Unmarshal([]byte(found.body), &stored) == nil && json.Unmarshal([]byte(body), &sent) == nil &&
+				stored.String() == sent.String()
+		}
+		expect.That(t, ok, expect.Message{
+			Did:  fmt.Sprintf("sent POST /notes %s and asked for what its Location says", body),
+			Want: "201 with the URL of the new note in Location, and the note at that URL",
+			Got:  fmt.Sprintf("%s, Location %q; and there %s", got, location, found),
+			Why:  "the server has picked the name; without Location the client has made something that it cannot find",
+		})
+	}
+}
+
+func TestAnIDIsPickedOnce(t *testing.T) {
+	afterDelete(t)
+	amongThoseOfClients(t)
+}
+
+func afterDelete(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	seen := map[string]bool{}
+	for i := range 10 {
+		id := b.create(t, milk)
+		expect.That(t, !seen[id], expect.Message{
+			Did:  fmt.Sprintf("posted %d notes, and deleted some of them in between", i+1),
+			Want: "an id that has not been in use before, each time",
+			Got:  fmt.Sprintf("the id %q again", id),
+			Why:  "a link to the deleted note now shows another one, and a late DELETE for the old one removes it",
+		})
+		seen[id] = true
+		if i%3 != 0 {
+			b.do(t, "DELETE", "/notes/"+id, "")
+		}
+	}
+}
+
+func amongThoseOfClients(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	// The ids that a client would guess from the last one.
+	id := b.create(t, call)
+	names := []string{"1", "2", "3", "note-2"}
+	digits := strings.LastIndexFunc(id, func(r rune) bool { return r < '0' || r > '9' }) + 1
+	if n, err := strconv.ParseUint(id[digits:], 10, 62); err == nil {
+		for i := range uint64(5) {
+			next := strconv.FormatUint(n+1+i, 10)
+			names = append(names, id[:digits]+strings.Repeat("0", max(0, len(id)-digits-len(next)))+next)
+		}
+	}
+	mine := map[string]bool{id: true}
+	for _, name := range names {
+		if !mine[name] {
+			mine[name] = true
+			b.do(t, "PUT", "/notes/"+name, `{"text":"put by a client"}`)
+		}
+	}
+	before := len(b.all(t))
+	for range 10 {
+		b.do(t, "POST", "/notes", milk)
+	}
+	all := b.all(t)
+	put := 0
+	for _, n := range all {
+		if n.Text == "put by a client" {
+			put++
+		}
+	}
+	expect.That(t, len(all) == before+10 && put == len(mine)-1, expect.Message{
+		Did:  fmt.Sprintf("posted a note (the server named it %q), put %d notes under ids like that one, and posted 10 more", id, len(mine)-1),
+		Want: fmt.Sprintf("%d notes, and every one that was put is still there", before+10),
+		Got:  fmt.Sprintf("%d notes; %d of %d that were put are there", len(all), put, len(mine)-1),
+		Why:  "clients may name notes, too; a server that counts without looking overwrites what they have put",
+	})
+}
+
+func TestPutReplacesTheWholeNote(t *testing.T) {
+	b := newBook(t)
+	for _, step := range []struct{ body, want string }{
+		{`{"text":"a","tags":["x"]}`, "a [x]"},
+		{`{"text":"b"}`, "b []"},
+		{`{"tags":["y","z"]}`, " [y z]"},
+		{`{"id":"other","text":"c","tags":["y"]}`, "c [y]"},
+	} {
+		b.do(t, "PUT", "/notes/n1", step.body)
+		n, got := b.note(t, "n1")
+		expect.That(t, got.status == 200 && n.ID == "n1" && n.String() == step.want, expect.Message{
+			Did:  "sent PUT /notes/n1 " + step.body + " over an earlier one, and read the note",
+			Want: "what the last PUT said and nothing else, under the id n1: " + step.want,
+			Got:  got.String(),
+			Why:  "PUT carries the complete new state; if what is left out stays, a client can never remove anything, and what the note is depends on its history",
+		})
+	}
+	b.wantAll(t, "sent PUT /notes/n1 four times", "c [y]")
+}
+
+func TestPutSaysWhetherTheNoteIsNew(t *testing.T) {
+	b := newBook(t)
+	first := b.do(t, "PUT", "/notes/n1", milk)
+	expect.That(t, first.status == 201, expect.Message{
+		Did:  "sent PUT /notes/n1 for a note that does not exist",
+		Want: "201: with PUT the client names the resource, and it has been created",
+		Got:  first.String(),
+		Why:  "a client that keeps its own names can create and update with one request, and repeat it without fear",
+	})
+	second := b.do(t, "PUT", "/notes/n1", call)
+	expect.That(t, second.status == 200 || second.status == 204, expect.Message{
+		Did:  "sent PUT /notes/n1 for a note that exists",
+		Want: "200 or 204: it has been replaced, and nothing was created",
+		Got:  second.String(),
+		Why:  "the status is how the client learns whether there was something before",
+	})
+}
+
+func TestDeleteRemovesThatNote(t *testing.T) {
+	b := newBook(t)
+	first, second := b.create(t, milk), b.create(t, call)
+	got := b.do(t, "DELETE", "/notes/"+first, "")
+	expect.That(t, got.status == 204, expect.Message{
+		Did: "sent DELETE for the first of two notes", Want: "204: it is gone, and there is nothing to say about it", Got: got.String(),
+	})
+	b.wantAll(t, "sent DELETE for the first of two notes", "call ann [work]")
+	gone := b.do(t, "GET", "/notes/"+first, "")
+	expect.That(t, gone.status == 404, expect.Message{
+		Did: "deleted a note and asked for it", Want: "404", Got: gone.String(),
+	})
+	for what, id := range map[string]string{"a note that has been deleted already": first, "a note that never was": "never-was"} {
+		got := b.do(t, "DELETE", "/notes/"+id, "")
+		expect.That(t, got.status == 204 || got.status == 404, expect.Message{
+			Did:  "sent DELETE for " + what,
+			Want: "204 or 404: it is not there, which is what was asked for",
+			Got:  got.String(),
+		})
+	}
+	b.wantAll(t, "sent DELETE for notes that are not there", "call ann [work]")
+	if n, got := b.note(t, second); n.ID != second {
+		expect.Fatal(t, expect.Message{Did: "deleted one of two notes and asked for the other", Want: "the note", Got: got.String()})
+	}
+}
+
+func TestReadingChangesNothing(t *testing.T) {
+	b := newBook(t)
+	paths := []string{"/notes", "/notes/" + b.create(t, milk), "/notes/" + b.create(t, call), "/notes/none"}
+	before := b.raw(t)
+	random := seeded()
+	for i := range 50 {
+		method := []string{"GET", "HEAD", "OPTIONS"}[random.IntN(3)]
+		path := paths[random.IntN(len(paths))]
+		if i < len(paths) {
+			method, path = "GET", paths[i]
+		}
+		b.do(t, method, path, "")
+		after := b.raw(t)
+		expect.That(t, slices.Equal(before, after), expect.Message{
+			Did:  fmt.Sprintf("sent %s %s, after %d other requests with GET, HEAD and OPTIONS", method, path, i),
+			Want: "the same notes as before: " + strings.Join(before, ", "),
+			Got:  strings.Join(after, ", "),
+			Why:  "GET, HEAD and OPTIONS are safe: browsers prefetch, crawlers follow every link, caches answer in your place, and none of them means to change anything",
+		})
+	}
+}
+
+func TestAQueryDoesNotMakeGetDangerous(t *testing.T) {
+	b := newBook(t)
+	id := b.create(t, milk)
+	b.create(t, call)
+	before := b.raw(t)
+	for _, path := range []string{"/notes/" + id + "?delete=1", "/notes?delete=" + id, "/notes/" + id + "?_method=DELETE", "/notes/" + id + "?text=changed", "/notes?text=new"} {
+		for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+			b.do(t, method, path, "")
+			after := b.raw(t)
+			expect.That(t, slices.Equal(before, after), expect.Message{
+				Did:  fmt.Sprintf("sent %s %s", method, path),
+				Want: "the same notes as before: " + strings.Join(before, ", "),
+				Got:  strings.Join(after, ", "),
+				Why:  "a crawler that follows a link has deleted whole sites that way; what a request does is said by its method and not by its query",
+			})
+		}
+	}
+}
+
+// TestRepeatingPutAndDeleteChangesNothing needs no right answer: whatever a sequence of requests leaves behind, it must
+// be the same when every PUT and DELETE in it arrives twice.
+func TestRepeatingPutAndDeleteChangesNothing(t *testing.T) {
+	random := seeded()
+	kept := 0
+	for range 200 {
+		plan := drawPlan(random)
+		once := plan.run(t, false)
+		kept += len(once)
+		if slices.Equal(once, plan.run(t, true)) {
+			continue
+		}
+		plan = plan.smallest(t)
+		expect.Fatal(t, expect.Message{
+			Did:  fmt.Sprintf("sent %s to one handler, and to another the same with every PUT and DELETE sent twice", plan),
+			Want: "the same notes in both, as after each was sent once: " + strings.Join(plan.run(t, false), ", "),
+			Got:  "as after each was sent twice: " + strings.Join(plan.run(t, true), ", "),
+			Why:  "an answer gets lost, the client sends the request again, and it arrives twice; PUT and DELETE are the methods with which that must do no harm",
+		})
+	}
+	expect.That(t, kept > 0, expect.Message{
+		Did:  "sent 200 random sequences of POST, PUT and DELETE, each to a new handler",
+		Want: "notes in at least one of them",
+		Got:  "none",
+	})
+}
+
+func TestHeadHasTheStatusOfGet(t *testing.T) {
+	b := newBook(t)
+	id := b.create(t, milk)
+	for path, want := range map[string]int{"/notes": 200, "/notes/" + id: 200, "/notes/none": 404, "/nope": 404} {
+		got := b.do(t, "HEAD", path, "")
+		expect.That(t, got.status == want, expect.Message{
+			Did:  "sent HEAD " + path,
+			Want: fmt.Sprintf("%d, as for GET", want),
+			Got:  fmt.Sprintf("%d %s", got.status, http.StatusText(got.status)),
+			Why:  "HEAD asks what GET would say without taking the body: whether something is there, how large, how old",
+		})
+	}
+}
+
+// TestHeadHasTheHeadersOfGetAndNoBody has a real server between itself and the handler: it sees what goes over the wire.
+func TestHeadHasTheHeadersOfGetAndNoBody(t *testing.T) {
+	b := newBook(t)
+	id := b.create(t, milk)
+	server := memhttp.Serve(t, b.handler)
+	for _, path := range []string{"/notes", "/notes/" + id} {
+		get := server.Raw(t, "GET "+path+" HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n", 5*time.Second)
+		head := server.Raw(t, "HEAD "+path+" HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n", 5*time.Second)
+		getHeader, _ := splitRaw(get)
+		headHeader, body := splitRaw(head)
+		for _, name := range []string{"Content-Type", "Content-Length"} {
+			expect.That(t, getHeader.Get(name) == headHeader.Get(name) && (name != "Content-Type" || getHeader.Get(name) != ""), expect.Message{
+				Did:  "sent HEAD " + path + " and GET " + path + " to a server, and compared " + name,
+				Want: fmt.Sprintf("the same as for GET: %q", getHeader.Get(name)),
+				Got:  fmt.Sprintf("%q", headHeader.Get(name)),
+				Why:  "a client asks with HEAD to decide whether it wants the body; for that it needs to know what the body would be",
+			})
+		}
+		expect.That(t, body == "" && strings.HasPrefix(head, "HTTP/1.1 200 "), expect.Message{
+			Did:  "sent HEAD " + path + " to a server",
+			Want: "200 and not one byte of a body",
+			Got:  fmt.Sprintf("%q", head),
+			Why:  "the next answer on the connection begins where the client expects it; a body that should not be there is read as part of it",
+		})
+	}
+}
+
+func TestAWrongMethodIs405(t *testing.T) {
+	b := newBook(t)
+	id := b.create(t, milk)
+	for _, one := range unsupported(id) {
+		got := b.do(t, one.method, one.path, call)
+		expect.That(t, got.status == 405, expect.Message{
+			Did:  fmt.Sprintf("sent %s %s", one.method, one.path),
+			Want: "405: the resource is there, and does not support this method",
+			Got:  got.String(),
+			Why:  "404 would say that there is nothing at this address, and the client would go and look for another one",
+		})
+	}
+	b.wantAll(t, "sent only methods that are not supported, after posting one note", "buy milk [home food]")
+}
+
+func TestA405SaysWhatIsAllowed(t *testing.T) {
+	b := newBook(t)
+	id := b.create(t, milk)
+	for _, one := range unsupported(id) {
+		wantAllow(t, b.do(t, one.method, one.path, call), one.method, one.path)
+	}
+}
+
+func TestOptionsSaysWhatIsAllowed(t *testing.T) {
+	b := newBook(t)
+	for _, path := range []string{"/notes", "/notes/" + b.create(t, milk)} {
+		got := b.do(t, "OPTIONS", path, "")
+		expect.That(t, got.status == 200 || got.status == 204, expect.Message{
+			Did:  "sent OPTIONS " + path,
+			Want: "200 or 204: OPTIONS asks what may be done here, and is always answered",
+			Got:  got.String(),
+			Why:  "browsers ask with OPTIONS before a script of another site may send anything (CORS); a refusal there is a refusal of everything",
+		})
+		wantAllow(t, got, "OPTIONS", path)
+	}
+}
+
+func TestABodyThatIsNotJSONIs400(t *testing.T) {
+	b := newBook(t)
+	b.do(t, "PUT", "/notes/n1", milk)
+	for _, body := range []string{"buy milk", `{"text":"buy milk"`, ""} {
+		for _, to := range []struct{ method, path string }{{"POST", "/notes"}, {"PUT", "/notes/n1"}, {"PUT", "/notes/n2"}} {
+			got := b.do(t, to.method, to.path, body)
+			did := fmt.Sprintf("sent %s %s with the body %q, which is not JSON", to.method, to.path, body)
+			expect.That(t, got.status == 400, expect.Message{
+				Did: did, Want: "400: the request cannot be understood", Got: got.String(),
+			})
+			b.wantAll(t, did+", after one note had been put", "buy milk [home food]")
+		}
+	}
+}
+
+func TestConcurrentPostsGetDifferentIDs(t *testing.T) {
+	const posts = 100
+	b := newBook(t)
+	// All requests have been taken in before the first body arrives, unless somebody waits for somebody: then they go on
+	// after a moment.
+	all := &gate{missing: posts, open: make(chan struct{})}
+	var wg sync.WaitGroup
+	for i := range posts {
+		wg.Go(func() {
+			body := &slowBody{gate: all, rest: strings.NewReader(fmt.Sprintf(`{"text":"note %d"}`, i))}
+			b.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/notes", body))
+		})
+	}
+	wg.Wait()
+	ids, texts := map[string]bool{}, map[string]bool{}
+	for _, n := range b.all(t) {
+		ids[n.ID], texts[n.Text] = true, true
+	}
+	expect.That(t, len(ids) == posts && len(texts) == posts, expect.Message{
+		Did:  fmt.Sprintf("sent %d POSTs with different texts at the same time", posts),
+		Want: fmt.Sprintf("%d notes with %d different ids", posts, posts),
+		Got:  fmt.Sprintf("%d different texts and %d different ids", len(texts), len(ids)),
+		Why:  "each request is served by its own goroutine; where two of them are given the same id, somebody's note is gone, and both were told 201",
+	})
+}
+
+// book is a handler under test.
+type book struct{ handler http.Handler }
+
+func newBook(t *testing.T) book {
+	t.Helper()
+	h := notes.NewNotes()
+	expect.That(t, h != nil, expect.Message{Did: "called NewNotes", Want: "an http.Handler", Got: "nil"})
+	return book{h}
+}
+
+// do makes one request, without a network.
+func (b book) do(t *testing.T, method, path, body string) answer {
+	t.Helper()
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
+	return answer{w.Code, w.Header(), w.Body.String()}
+}
+
+// note is one as the API shows it.
+type note struct {
+	ID   string
+	Text string
+	Tags []string
+}
+
+func (n note) String() string { return fmt.Sprintf("%s %v", n.Text, n.Tags) }
+
+// note reads one note; without a 200, it is empty.
+func (b book) note(t *testing.T, id string) (n note, got answer) {
+	t.Helper()
+	got = b.do(t, "GET", "/notes/"+id, "")
+	if got.status != 200 {
+		return note{}, got
+	}
+	if err := json.Unmarshal([]byte(got.body), &n); err != nil {
+		got.body += " (not a note in JSON: " + err.Error() + ")"
+	}
+	return n, got
+}
+
+// all reads all notes.
+func (b book) all(t *testing.T) (all []note) {
+	t.Helper()
+	got := b.do(t, "GET", "/notes", "")
+	err := json.Unmarshal([]byte(got.body), &all)
+	expect.That(t, got.status == 200 && err == nil && all != nil, expect.Message{
+		Did:  "asked for GET /notes",
+		Want: "200 and an array of notes, [] if there are none",
+		Got:  got.String(),
+	})
+	return all
+}
+
+// raw is all notes with everything that is in them, in an order of its own.
+func (b book) raw(t *testing.T) (all []string) {
+	t.Helper()
+	b.all(t)
+	var objects []map[string]any
+	json.Unmarshal([]byte(b.do(t, "GET", "/notes", "").body), &objects)
+	for _, o := range objects {
+		text, _ := json.Marshal(o) // sorts the keys
+		all = append(all, string(text))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// create posts a note and returns its id, found by what is there that was not there before.
+func (b book) create(t *testing.T, body string) string {
+	t.Helper()
+	before := map[string]bool{}
+	for _, n := range b.all(t) {
+		before[n.ID] = true
+	}
+	got := b.do(t, "POST", "/notes", body)
+	for _, n := range b.all(t) {
+		if !before[n.ID] && n.ID != "" {
+			return n.ID
+		}
+	}
+	expect.Fatal(t, expect.Message{
+		Did:  "sent POST /notes " + body,
+		Want: "a new note in GET /notes, with an id that no other has",
+		Got:  got.String() + ", and no new id",
+	})
+	return ""
+}
+
+// wantAll demands that these and no other notes are there.
+func (b book) wantAll(t *testing.T, did string, want ...string) {
+	t.Helper()
+	var got []string
+	for _, n := range b.all(t) {
+		got = append(got, n.String())
+	}
+	slices.Sort(got)
+	expect.That(t, slices.Equal(got, slices.Sorted(slices.Values(want))), expect.Message{
+		Did: did, Want: fmt.Sprintf("%d notes: %s", len(want), list(want)), Got: fmt.Sprintf("%d notes: %s", len(got), list(got)),
+	})
+}
+
+// wantTwo demands two notes with ids of their own.
+func (b book) wantTwo(t *testing.T, did string) {
+	t.Helper()
+	all := b.all(t)
+	expect.That(t, len(all) == 2 && all[0].ID != all[1].ID && all[0].ID != "" && all[1].ID != "", expect.Message{
+		Did:  did,
+		Want: "two notes with different ids",
+		Got:  fmt.Sprintf("%d: %+v", len(all), all),
+		Why:  "POST asks the server to make something new, each time; two people who write the same thing have written two notes",
+	})
+}
+
+func list(texts []string) string {
+	if len(texts) == 0 {
+		return "none"
+	}
+	return strings.Join(texts, ", ")
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (a answer) String() string {
+	if a.status == 0 {
+		return "nothing"
+	}
+	return fmt.Sprintf("%d %s with the body %q", a.status, http.StatusText(a.status), a.body)
+}
+
+// splitRaw parses an answer as it came over the wire.
+func splitRaw(raw string) (h http.Header, body string) {
+	head, body, _ := strings.Cut(raw, "\r\n\r\n")
+	h = http.Header{}
+	for _, line := range strings.Split(head, "\r\n")[1:] {
+		name, value, _ := strings.Cut(line, ":")
+		h.Add(name, strings.TrimSpace(value))
+	}
+	return h, body
+}
+
+type target struct{ method, path string }
+
+// unsupported is requests with methods that their path does not support.
+func unsupported(id string) []target {
+	return []target{
+		{"PATCH", "/notes/" + id}, {"POST", "/notes/" + id},
+		{"DELETE", "/notes"}, {"PUT", "/notes"}, {"PATCH", "/notes"},
+	}
+}
+
+// wantAllow demands that Allow lists what the path supports. It may be one header or several.
+func wantAllow(t *testing.T, got answer, method, path string) {
+	t.Helper()
+	want := []string{"DELETE", "GET", "PUT"}
+	if path == "/notes" {
+		want = []string{"GET", "POST"}
+	}
+	allowed := map[string]bool{}
+	for name := range strings.SplitSeq(strings.Join(got.header.Values("Allow"), ","), ",") {
+		allowed[strings.TrimSpace(name)] = true
+	}
+	for _, optional := range []string{"", "HEAD", "OPTIONS"} {
+		delete(allowed, optional)
+	}
+	expect.That(t, slices.Equal(slices.Sorted(maps.Keys(allowed)), want), expect.Message{
+		Did:  fmt.Sprintf("sent %s %s, and looked at the header Allow", method, path),
+		Want: strings.Join(want, ", ") + "; HEAD and OPTIONS may be in it as well",
+		Got:  fmt.Sprintf("Allow: %q", got.header.Values("Allow")),
+		Why:  "Allow tells the client what works here; one that is missing or wrong leaves it guessing (RFC 9110, sections 10.2.1 and 15.5.6)",
+	})
+}
+
+func seeded() *rand.Rand {
+	request, _ := account.Current()
+	return rand.New(rand.NewPCG(request.Seed, 2))
+}
+
+// plan is a sequence of requests.
+type plan []step
+
+// step is one of them. A note that was posted is called by what its text is.
+type step struct{ method, id, body string }
+
+func drawPlan(random *rand.Rand) (p plan) {
+	posted := 0
+	for range 1 + random.IntN(12) {
+		body := fmt.Sprintf(`{"text":"text %d","tags":["tag %d"]}`, random.IntN(3), random.IntN(3))
+		id := []string{"a", "b", "c"}[random.IntN(3)]
+		switch random.IntN(4) {
+		case 0:
+			posted++
+			p = append(p, step{"POST", "", fmt.Sprintf(`{"text":"posted %d"}`, posted)})
+		case 1:
+			if posted > 0 {
+				p = append(p, step{"DELETE", fmt.Sprintf("posted %d", 1+random.IntN(posted)), ""})
+			}
+		case 2:
+			p = append(p, step{"DELETE", id, ""})
+		default:
+			p = append(p, step{"PUT", id, body})
+		}
+	}
+	return p
+}
+
+// run sends the plan to a new handler and returns the notes that are left, without the ids that the server has chosen.
+func (p plan) run(t *testing.T, twice bool) (left []string) {
+	t.Helper()
+	b := newBook(t)
+	names := map[string]string{} // id by text, of what was posted
+	for _, s := range p {
+		if s.method == "POST" {
+			var n note
+			json.Unmarshal([]byte(s.body), &n)
+			names[n.Text] = b.create(t, s.body)
+			continue
+		}
+		id := s.id
+		if posted, ok := names[id]; ok {
+			id = posted
+		}
+		path := "/notes/" + url.PathEscape(id)
+		b.do(t, s.method, path, s.body)
+		if twice {
+			b.do(t, s.method, path, s.body)
+		}
+	}
+	for _, n := range b.all(t) {
+		text := n.String()
+		if !strings.HasPrefix(n.Text, "posted ") {
+			text = n.ID + ": " + text
+		}
+		left = append(left, text)
+	}
+	slices.Sort(left)
+	return left
+}
+
+// smallest leaves out every step without which the plan still fails.
+func (p plan) smallest(t *testing.T) plan {
+	t.Helper()
+	for i := 0; i < len(p); {
+		shorter := slices.Delete(slices.Clone(p), i, i+1)
+		if slices.Equal(shorter.run(t, false), shorter.run(t, true)) {
+			i++
+		} else {
+			p = shorter
+		}
+	}
+	return p
+}
+
+func (p plan) String() string {
+	texts := make([]string, 0, len(p))
+	for _, s := range p {
+		texts = append(texts, strings.TrimSpace(strings.TrimSuffix(fmt.Sprintf("%s /notes/%s", s.method, s.id), "/")+" "+s.body))
+	}
+	return strings.Join(texts, ", then ")
+}
+
+// gate opens when all have come, or a moment after the first.
+type gate struct {
+	mu      sync.Mutex
+	missing int
+	open    chan struct{}
+	timer   *time.Timer
+}
+
+func (g *gate) wait() {
+	g.mu.Lock()
+	g.missing--
+	if g.timer == nil {
+		g.timer = time.AfterFunc(300*time.Millisecond, sync.OnceFunc(func() { close(g.open) }))
+	}
+	if g.missing == 0 && g.timer.Stop() {
+		close(g.open)
+	}
+	g.mu.Unlock()
+	<-g.open
+}
+
+// slowBody arrives when the gate opens.
+type slowBody struct {
+	gate   *gate
+	passed bool
+	rest   io.Reader
+}
+
+func (s *slowBody) Read(p []byte) (int, error) {
+	if !s.passed {
+		s.passed = true
+		s.gate.wait()
+	}
+	return s.rest.Read(p)
+}

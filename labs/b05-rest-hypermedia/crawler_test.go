@@ -1,0 +1,323 @@
+package rest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	rest "github.com/backend-labs/backend-labs/labs/b05-rest-hypermedia"
+)
+
+// memory is a store. It remembers whether it was called with the context of a request.
+type memory struct {
+	mu       sync.Mutex
+	orders   map[string]rest.Order
+	versions map[string]int64
+	foreign  int    // calls with another context
+	broken   error  // if set, what all calls return
+	before   func() // if set, called once, before the next Put of an existing order
+}
+
+type requestKey struct{}
+
+func newMemory() *memory {
+	return &memory{orders: map[string]rest.Order{}, versions: map[string]int64{}}
+}
+
+func (m *memory) enter(ctx context.Context) error {
+	if ctx.Value(requestKey{}) == nil {
+		m.foreign++
+	}
+	return m.broken
+}
+
+func (m *memory) Get(ctx context.Context, id string) (rest.Order, int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter(ctx); err != nil {
+		return rest.Order{}, 0, err
+	}
+	o, there := m.orders[id]
+	if !there {
+		return rest.Order{}, 0, fmt.Errorf("get %q: %w", id, rest.ErrNotFound)
+	}
+	o.Lines = slices.Clone(o.Lines)
+	return o, m.versions[id], nil
+}
+
+func (m *memory) Put(ctx context.Context, o rest.Order, ifVersion int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter(ctx); err != nil {
+		return err
+	}
+	if before := m.before; before != nil && ifVersion > 0 {
+		m.before = nil
+		before()
+	}
+	if m.versions[o.ID] != ifVersion {
+		return fmt.Errorf("put %q: %w", o.ID, rest.ErrConflict)
+	}
+	m.put(o)
+	return nil
+}
+
+func (m *memory) put(o rest.Order) {
+	o.Lines = slices.Clone(o.Lines)
+	m.orders[o.ID] = o
+	m.versions[o.ID]++
+}
+
+// edit changes an order as somebody else does. Under the lock.
+func (m *memory) edit(id string, f func(*rest.Order)) {
+	o := m.orders[id]
+	f(&o)
+	m.put(o)
+}
+
+func (m *memory) fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = err
+}
+
+func (m *memory) forget(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.orders, id)
+	delete(m.versions, id)
+}
+
+func (m *memory) size() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.orders)
+}
+
+// link is a link as the shop gives it.
+type link struct {
+	Href   *string `json:"href"`
+	Method string  `json:"method"`
+}
+
+// doc is what a crawler can read of a representation.
+type doc struct {
+	ID    string          `json:"id"`
+	State string          `json:"state"`
+	Lines []string        `json:"lines"`
+	Links map[string]link `json:"links"`
+}
+
+func (d doc) has(rel string) bool { _, there := d.Links[rel]; return there }
+
+func (d doc) rels() string {
+	if len(d.Links) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(d.Links)), ", ")
+}
+
+// crawler is a client that knows the entry point and the names of links. Its requests go to the instances in turn, or as
+// pick decides.
+type crawler struct {
+	t         *testing.T
+	entry     string
+	where     string // of the shop, for messages
+	why       string // it matters that the shop answers, if not for the usual reason
+	instances []http.Handler
+	pick      func() int
+	requests  int
+}
+
+// newCrawler makes the instances of a shop over one store.
+func newCrawler(t *testing.T, base string, store rest.Store, instances int) *crawler {
+	t.Helper()
+	c := &crawler{t: t, entry: base + "/"}
+	if base != "" {
+		c.where = " of a shop at " + base
+	}
+	for range instances {
+		h := rest.NewShop(base, store)
+		expect.That(t, h != nil, expect.Message{Did: "called NewShop", Want: "an http.Handler", Got: "nil"})
+		c.instances = append(c.instances, h)
+	}
+	return c
+}
+
+// answer is what came back, and from what.
+type answer struct {
+	did      string
+	status   int
+	header   http.Header
+	body     string
+	panicked any
+}
+
+func (a answer) String() string {
+	if a.panicked != nil {
+		return fmt.Sprintf("the handler panicked: %v", a.panicked)
+	}
+	body := a.body
+	if len(body) > 300 {
+		body = body[:300] + "…"
+	}
+	return fmt.Sprintf("%d %s with the body %#q", a.status, http.StatusText(a.status), strings.TrimSpace(body))
+}
+
+func (a answer) ok() bool { return a.panicked == nil && a.status >= 200 && a.status < 300 }
+
+// do makes one request, of the next instance.
+func (c *crawler) do(did, method, href, body string, header ...string) (a answer) {
+	c.t.Helper()
+	if u, err := url.Parse(href); err != nil || !strings.HasPrefix(href, "/") || strings.HasPrefix(href, "//") || u.Host != "" {
+		expect.Fatal(c.t, expect.Message{
+			Did:  did + fmt.Sprintf(", and read its href %q", href),
+			Want: "a path that begins with one /",
+			Got:  fmt.Sprintf("%q", href),
+			Why:  "a client uses a link as it is, wherever it has found it",
+		})
+	}
+	i := c.requests % len(c.instances)
+	if c.pick != nil {
+		i = c.pick()
+	}
+	c.requests++
+	ctx := context.WithValue(c.t.Context(), requestKey{}, true)
+	r := httptest.NewRequestWithContext(ctx, method, "http://shop.test"+href, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	a.did = fmt.Sprintf("%s%s (%s %s)", did, c.where, method, href)
+	w := httptest.NewRecorder()
+	defer func() {
+		a.status, a.header, a.body = w.Code, w.Result().Header, w.Body.String()
+		a.panicked = recover()
+	}()
+	c.instances[i].ServeHTTP(w, r)
+	return a
+}
+
+// follow follows a link of d that must be there.
+func (c *crawler) follow(d doc, rel, body string) answer {
+	c.t.Helper()
+	l, there := d.Links[rel]
+	if !there || l.Href == nil {
+		what := "the entry point"
+		if d.State != "" {
+			what = "an order that is " + d.State
+		}
+		expect.Fatal(c.t, expect.Message{
+			Did:  fmt.Sprintf("looked for the link %q in %s", rel, what),
+			Want: fmt.Sprintf("%q among its links, with an href", rel),
+			Got:  "the links: " + d.rels(),
+			Why:  "a client that knows only the names of links cannot go on where there is none",
+		})
+	}
+	method := l.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	return c.do("followed the link "+rel, method, *l.Href, body)
+}
+
+// read reads a document of a 2xx.
+func (c *crawler) read(a answer, wantStatus int, want string) (d doc) {
+	c.t.Helper()
+	why := "a message says itself what it is: the status how it went, the type how to read it, the links what comes next"
+	if c.why != "" {
+		why = c.why
+	}
+	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	err := json.Unmarshal([]byte(a.body), &d)
+	expect.That(c.t, a.panicked == nil && a.status == wantStatus && err == nil && kind == "application/json", expect.Message{
+		Did:  a.did,
+		Want: fmt.Sprintf("%d, application/json, %s", wantStatus, want),
+		Got:  fmt.Sprintf("%s, Content-Type %q", a, a.header.Get("Content-Type")),
+		Why:  why,
+	})
+	return d
+}
+
+// home reads the entry point.
+func (c *crawler) home() doc {
+	c.t.Helper()
+	return c.read(c.do("asked for the entry point", http.MethodGet, c.entry, ""), 200, `and a document with the link "orders"`)
+}
+
+// order makes an order, by way of the entry point.
+func (c *crawler) order(lines ...string) doc {
+	c.t.Helper()
+	body, _ := json.Marshal(map[string]any{"lines": lines})
+	a := c.follow(c.home(), "orders", string(body))
+	a.did += " with the body " + string(body)
+	d := c.read(a, 201, "and a pending order with these lines and a link \"self\"")
+	self, there := d.Links["self"]
+	at, _ := url.Parse(a.header.Get("Location"))
+	expect.That(c.t, d.ID != "" && d.State == "pending" && slices.Equal(d.Lines, lines), expect.Message{
+		Did:  a.did,
+		Want: fmt.Sprintf("an order with an id, the state pending, and the lines %q", lines),
+		Got:  a.String(),
+	})
+	expect.That(c.t, there && self.Href != nil && at != nil && at.RequestURI() == *self.Href, expect.Message{
+		Did:  a.did,
+		Want: "the new order's self link in the header Location",
+		Got:  fmt.Sprintf("Location %q, and the links in %s", a.header.Get("Location"), a.body),
+		Why:  "who has made something must learn where it is; no client can know how the shop builds addresses",
+	})
+	return d
+}
+
+// again reads an order by its self link.
+func (c *crawler) again(d doc) doc {
+	c.t.Helper()
+	return c.read(c.follow(d, "self", ""), 200, "and the order")
+}
+
+// etag is the ETag with which an order comes.
+func (c *crawler) etag(d doc) string {
+	c.t.Helper()
+	a := c.follow(d, "self", "")
+	c.read(a, 200, "and the order")
+	tag := a.header.Get("ETag")
+	expect.That(c.t, len(tag) > 2 && tag[0] == '"' && tag[len(tag)-1] == '"', expect.Message{
+		Did:  a.did,
+		Want: "a strong ETag: a text in quotation marks, without W/",
+		Got:  fmt.Sprintf("ETag %q", tag),
+		Why:  "an ETag names a version: with it a client can ask whether what it has is still right, instead of getting all of it again",
+	})
+	return tag
+}
+
+// wantState reads an order again, which must be like this.
+func (c *crawler) wantState(did string, d doc, state, why string) doc {
+	c.t.Helper()
+	now := c.again(d)
+	expect.That(c.t, now.State == state && now.ID == d.ID, expect.Message{
+		Did:  did + ", and read the order by its self link",
+		Want: fmt.Sprintf("the same order, %s", state),
+		Got:  fmt.Sprintf("%s, id %q (it was %q)", now.State, now.ID, d.ID),
+		Why:  why,
+	})
+	return now
+}
+
+func wantOK(t *testing.T, a answer, why string) {
+	t.Helper()
+	expect.That(t, a.ok(), expect.Message{Did: a.did, Want: "a 2xx", Got: a.String(), Why: why})
+}
+
+var errDisk = errors.New("disk full")

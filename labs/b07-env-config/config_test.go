@@ -1,0 +1,400 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/proc"
+	config "github.com/backend-labs/backend-labs/labs/b07-env-config"
+)
+
+func init() { proc.Handle("server", config.Program) }
+
+// The names of all variables.
+var variables = []string{"PORT", "REQUEST_TIMEOUT", "DEBUG", "DATABASE_URL", "API_KEY"}
+
+const (
+	key      = "q7Xk2VdZw9RtLm4B"
+	password = "Tr0ub4dor"
+	goodURL  = "postgres://shop:" + password + "@db.internal:5432/shop?sslmode=require"
+)
+
+// env is an environment.
+type env map[string]string
+
+// required is an environment with what must be set, and nothing else.
+func required() env { return env{"DATABASE_URL": goodURL, "API_KEY": key} }
+
+// with is the environment with more in it.
+func (e env) with(more env) env {
+	e = maps.Clone(e)
+	maps.Copy(e, more)
+	return e
+}
+
+func (e env) lookup(name string) (string, bool) {
+	value, ok := e[name]
+	return value, ok
+}
+
+func (e env) String() string {
+	var all []string
+	for _, name := range variables {
+		if value, ok := e[name]; ok {
+			all = append(all, name+"="+value)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+func TestSettingsAreRead(t *testing.T) {
+	for _, c := range []struct {
+		env  env
+		want config.Config
+	}{
+		{
+			required().with(env{"PORT": "9000", "REQUEST_TIMEOUT": "1500ms", "DEBUG": "true"}),
+			config.Config{Port: 9000, DatabaseURL: goodURL, RequestTimeout: 1500 * time.Millisecond, Debug: true, APIKey: key},
+		},
+		{
+			env{"DATABASE_URL": "mysql://db2/other", "API_KEY": "another key", "PORT": "65535", "REQUEST_TIMEOUT": "1ns", "DEBUG": "0"},
+			config.Config{Port: 65535, DatabaseURL: "mysql://db2/other", RequestTimeout: 1, APIKey: "another key"},
+		},
+		{
+			required().with(env{"PORT": "1", "DEBUG": "1"}),
+			config.Config{Port: 1, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second, Debug: true, APIKey: key},
+		},
+		{
+			required().with(env{"REQUEST_TIMEOUT": "2m", "DEBUG": "false"}),
+			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 2 * time.Minute, APIKey: key},
+		},
+		{
+			required(),
+			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second, APIKey: key},
+		},
+	} {
+		got, err := config.Load(c.env.lookup)
+		did := "loaded a config with " + c.env.String()
+		expect.NoError(t, err, expect.Message{Did: did, Want: "no error: everything in it is allowed"})
+		expect.That(t, got == c.want, expect.Message{
+			Did:  did,
+			Want: show(c.want),
+			Got:  show(got),
+			Why:  "what is set must count, and what is not set must have the default that the manual promises",
+		})
+	}
+}
+
+func TestAllProblemsAreReportedAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		env   env
+		wrong []string
+	}{
+		{env{"PORT": "abc"}, []string{"PORT", "DATABASE_URL", "API_KEY"}},
+		{env{"API_KEY": key, "DEBUG": "maybe", "REQUEST_TIMEOUT": "soon"}, []string{"REQUEST_TIMEOUT", "DEBUG", "DATABASE_URL"}},
+		{env{"PORT": "abc", "REQUEST_TIMEOUT": "soon", "DEBUG": "?"}, variables},
+	} {
+		wantWrong(t, c.env, c.wrong,
+			"each deploy takes minutes, and whoever learns of one mistake at a time needs as many deploys as there are mistakes")
+	}
+}
+
+func TestWhatIsMissingIsRefused(t *testing.T) {
+	const why = "any default would be the database or the key of somebody else: production starts, looks well, and works with the wrong data"
+	wantWrong(t, env{"API_KEY": key}, []string{"DATABASE_URL"}, why)
+	wantWrong(t, env{"DATABASE_URL": goodURL}, []string{"API_KEY"}, why)
+}
+
+func TestNonsenseIsRefused(t *testing.T) {
+	for _, wrong := range []env{
+		{"PORT": "abc"}, {"PORT": "80a"}, {"PORT": "http"}, {"PORT": "99999999999999999999"},
+		{"REQUEST_TIMEOUT": "soon"}, {"REQUEST_TIMEOUT": "5"},
+		{"DEBUG": "maybe"}, {"DEBUG": "yes"},
+		{"DATABASE_URL": "postgres://db%zz/shop"},
+	} {
+		wantOneWrong(t, wrong,
+			"somebody has set it, so the default is not what they want; a program that knows better runs for weeks with a setting that nobody chose")
+	}
+}
+
+func TestImpossibleValuesAreRefused(t *testing.T) {
+	for _, wrong := range []env{
+		{"PORT": "0"}, {"PORT": "-1"}, {"PORT": "65536"}, {"PORT": "70000"},
+		{"REQUEST_TIMEOUT": "0s"}, {"REQUEST_TIMEOUT": "-1s"},
+		{"DATABASE_URL": "/var/lib/shop"}, {"DATABASE_URL": "db.internal/shop"},
+	} {
+		wantOneWrong(t, wrong,
+			"it has the right type, and still cannot work: found at the start it stops a deploy, found later it fails at the first connection, at night")
+	}
+}
+
+func TestSetButEmptyIsAMistake(t *testing.T) {
+	for _, name := range variables {
+		wantOneWrong(t, env{name: ""},
+			"an empty value is what a template leaves behind when its own variable has a typing error; taken for \"not set\", the broken deploy goes unnoticed")
+	}
+}
+
+func TestLoadAsksItsLookupAlone(t *testing.T) {
+	trap := env{"PORT": "6666", "REQUEST_TIMEOUT": "66s", "DEBUG": "true", "DATABASE_URL": "postgres://trap/trap", "API_KEY": "trap"}
+	for name, value := range trap {
+		t.Setenv(name, value)
+	}
+	did := "set the process's own environment to " + trap.String() + ", and loaded a config with a lookup that has only "
+	for _, c := range []struct {
+		env  env
+		want config.Config
+	}{
+		{required(), config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second, APIKey: key}},
+		{
+			env{"DATABASE_URL": "postgres://two/two", "API_KEY": "two", "PORT": "2222", "REQUEST_TIMEOUT": "2s"},
+			config.Config{Port: 2222, DatabaseURL: "postgres://two/two", RequestTimeout: 2 * time.Second, APIKey: "two"},
+		},
+	} {
+		got, err := config.Load(c.env.lookup)
+		expect.That(t, err == nil && got == c.want, expect.Message{
+			Did:  did + c.env.String(),
+			Want: show(c.want),
+			Got:  fmt.Sprintf("%s, error %v", show(got), err),
+			Why:  "what reaches past its arguments for the environment cannot be tested, cannot be given another one, and cannot be used twice in one process",
+		})
+	}
+	_, err := config.Load(env{"API_KEY": key}.lookup)
+	expect.That(t, slices.Equal(named(err), []string{"DATABASE_URL"}), expect.Message{
+		Did:  did + "API_KEY=" + key,
+		Want: "an error that names DATABASE_URL, and no other variable",
+		Got:  fmt.Sprintf("error %v", err),
+		Why:  "whatever the process's environment has, this lookup does not",
+	})
+	t.Setenv("PORT", "")
+	got, err := config.Load(required().lookup)
+	expect.That(t, err == nil && got.Port == 8080, expect.Message{
+		Did:  "set PORT to nothing in the process's own environment, and loaded a config with a lookup that has no PORT",
+		Want: "port 8080 and no error",
+		Got:  fmt.Sprintf("port %d, error %v", got.Port, err),
+	})
+}
+
+func TestErrorsShowNoSecret(t *testing.T) {
+	for _, url := range []string{
+		"postgres://shop:" + password + "@db%zz/shop", // %zz is no escape
+		"postgres://shop:" + password + "%zz@db/shop",
+		"postgres://shop:" + password + "/x@db/shop", // a slash that is not escaped: what stands before it looks like a port
+		"postgres://shop:" + password + "@db:port/shop",
+		"//shop:" + password + "@db/shop", // no scheme
+		":" + password,
+	} {
+		e := required().with(env{"DATABASE_URL": url})
+		_, err := config.Load(e.lookup)
+		if err == nil && strings.HasPrefix(url, "//") {
+			continue // that it must be absolute is another check's business
+		}
+		wantOneWrong(t, env{"DATABASE_URL": url}, "whoever has to put it right must be told which variable it is")
+		expect.That(t, !shows(err.Error(), password) && !shows(err.Error(), key), expect.Message{
+			Did:  "loaded a config with " + e.String(),
+			Want: "an error that shows no part of the values of DATABASE_URL and API_KEY",
+			Got:  fmt.Sprintf("error %q", err),
+			Why:  "what stops a program at its start is read by many: it goes to the log, to the deploy's page and into a chat",
+		})
+	}
+}
+
+func TestASecretDoesNotPrintItself(t *testing.T) {
+	s := config.Secret(key)
+	expect.That(t, string(s) == key, expect.Message{Did: "converted a Secret to a string", Want: "its text, " + key, Got: string(s)})
+	for _, p := range printed(t, s) {
+		expect.That(t, !shows(p.text, key), expect.Message{
+			Did:  fmt.Sprintf("made a Secret of the text %q, and printed it %s", key, p.how),
+			Want: "nothing of that text",
+			Got:  p.text,
+			Why:  "nobody logs a key on purpose; it is in a struct that somebody prints while they look for something else",
+		})
+	}
+}
+
+func TestAConfigDoesNotShowItsKey(t *testing.T) {
+	configShows(t, goodURL, func(how, text string) {
+		expect.That(t, !shows(text, key), expect.Message{
+			Did:  fmt.Sprintf("printed a config with the key %q %s", key, how),
+			Want: "nothing of the key",
+			Got:  text,
+			Why:  "every program logs its config at the start, and logs are kept for years in places that were never meant for keys",
+		})
+	})
+}
+
+func TestAConfigDoesNotShowThePassword(t *testing.T) {
+	for _, url := range []string{
+		goodURL,
+		"postgres://shop:" + password + "%40home@db.internal/shop", // the password is Tr0ub4dor@home
+		"postgres://:" + password + "@db.internal/shop",
+		"mysql://shop:" + password + "@db.internal",
+	} {
+		configShows(t, url, func(how, text string) {
+			expect.That(t, !shows(text, password), expect.Message{
+				Did:  fmt.Sprintf("printed a config with the database's URL %s %s", url, how),
+				Want: "nothing of the password in that URL",
+				Got:  text,
+				Why:  "a URL looks harmless, and is the most common place in which a password reaches a log",
+			})
+		})
+	}
+}
+
+// configShows prints a config in every way, demands that what is no secret is there, and hands each text on.
+func configShows(t *testing.T, url string, look func(how, text string)) {
+	t.Helper()
+	c := config.Config{Port: 9417, DatabaseURL: url, RequestTimeout: 1500 * time.Millisecond, APIKey: key}
+	for _, v := range []struct {
+		what  string
+		value any
+	}{
+		{"", c},
+		{" (a pointer to it)", &c},
+		{" (a struct that has it)", struct{ Config config.Config }{c}},
+	} {
+		for _, p := range printed(t, v.value) {
+			look(p.how+v.what, p.text)
+			expect.That(t, strings.Contains(p.text, "9417") && strings.Contains(p.text, "db.internal"), expect.Message{
+				Did:  fmt.Sprintf("printed a config with port 9417 and a database on the host db.internal %s%s", p.how, v.what),
+				Want: "both in the text",
+				Got:  p.text,
+				Why:  "when a program does the wrong thing, the first question is with which settings it runs; one that shows nothing cannot be asked",
+			})
+		}
+	}
+}
+
+// print is a value as it gets into a log, and how it got there.
+type print struct{ how, text string }
+
+// printed is the value in all the ways in which values get into logs.
+func printed(t *testing.T, v any) []print {
+	t.Helper()
+	var all []print
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		all = append(all, print{"with " + verb, fmt.Sprintf(verb, v)})
+	}
+	asJSON, err := json.Marshal(v)
+	expect.NoError(t, err, expect.Message{Did: "wrote it as JSON", Want: "no error"})
+	var text, lines bytes.Buffer
+	slog.New(slog.NewTextHandler(&text, nil)).Info("start", "value", v)
+	slog.New(slog.NewJSONHandler(&lines, nil)).Info("start", "value", v)
+	return append(all,
+		print{"as JSON", string(asJSON)},
+		print{"with log/slog as text", strings.TrimSpace(text.String())},
+		print{"with log/slog as JSON", strings.TrimSpace(lines.String())})
+}
+
+func TestOneProgramTwoEnvironments(t *testing.T) {
+	const what = "ran the program as a process of its own with the environment "
+	for _, c := range []struct {
+		env  env
+		want string
+	}{
+		{required().with(env{"PORT": "9000", "REQUEST_TIMEOUT": "1500ms"}), "listening on :9000, requests have 1.5s, debug false"},
+		{required().with(env{"DEBUG": "true"}), "listening on :8080, requests have 5s, debug true"},
+	} {
+		p := start(t, c.env)
+		exit, ended := p.Wait(patience)
+		expect.That(t, ended && exit.Code == 0 && strings.Contains(p.Output(), c.want), expect.Message{
+			Did:  what + c.env.String(),
+			Want: fmt.Sprintf("it prints %q and ends with exit code 0", c.want),
+			Got:  fate(p),
+			Why:  "what was tested is what must run in production: the very same binary, told by its environment where it is",
+		})
+	}
+
+	for _, missing := range []string{"DATABASE_URL", "API_KEY"} {
+		e := required()
+		delete(e, missing)
+		p := start(t, e)
+		exit, ended := p.Wait(patience)
+		silent := strings.HasPrefix(p.Output(), `Its output: "";`)
+		expect.That(t, ended && exit.Code > 0 && silent && strings.Contains(p.Stderr(), missing), expect.Message{
+			Did:  what + e.String() + ": " + missing + " is missing",
+			Want: "it ends with an exit code other than 0, names " + missing + " in its error output, and prints nothing else",
+			Got:  fate(p),
+			Why:  "a program that does not start is noticed at once, and the old version stays; one that starts and fails later takes the users with it",
+		})
+	}
+}
+
+// patience is for what takes milliseconds on an idle machine.
+const patience = 8 * time.Second
+
+func start(t *testing.T, e env) *proc.Proc {
+	t.Helper()
+	var list []string
+	for name, value := range e {
+		list = append(list, name+"="+value)
+	}
+	return proc.Start(t, "server", proc.Options{Env: list})
+}
+
+func fate(p *proc.Proc) string {
+	if exit, ended := p.Wait(0); ended {
+		return "it ended (" + exit.Status + "). " + p.Output()
+	}
+	return "it is still running. " + p.Output()
+}
+
+// wantWrong demands an error that names these variables and no other.
+func wantWrong(t *testing.T, e env, wrong []string, why string) {
+	t.Helper()
+	c, err := config.Load(e.lookup)
+	got := fmt.Sprintf("error %v", err)
+	if err == nil {
+		got = "no error, and the config " + show(c)
+	}
+	expect.That(t, err != nil && slices.Equal(named(err), wrong), expect.Message{
+		Did:  "loaded a config with " + e.String(),
+		Want: "one error that names " + strings.Join(wrong, " and ") + ", and no other variable",
+		Got:  got,
+		Why:  why,
+	})
+}
+
+// wantOneWrong demands that what is set wrong is refused in an environment that is otherwise complete.
+func wantOneWrong(t *testing.T, wrong env, why string) {
+	t.Helper()
+	wantWrong(t, required().with(wrong), slices.Collect(maps.Keys(wrong)), why)
+}
+
+// named are the variables that the error names, in the order of all variables.
+func named(err error) []string {
+	var names []string
+	if err == nil {
+		return nil
+	}
+	for _, name := range variables {
+		if regexp.MustCompile(`\b` + name + `\b`).MatchString(err.Error()) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// shows reports whether the text has any four characters in a row of the secret.
+func shows(text, secret string) bool {
+	for i := 0; i+4 <= len(secret); i++ {
+		if strings.Contains(text, secret[i:i+4]) {
+			return true
+		}
+	}
+	return false
+}
+
+// show is a config with its secrets: those of the checks are none.
+func show(c config.Config) string {
+	return fmt.Sprintf("port %d, database %q, timeout %v, debug %v, key %q", c.Port, c.DatabaseURL, c.RequestTimeout, c.Debug, string(c.APIKey))
+}

@@ -1,0 +1,729 @@
+package http1_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	http1 "github.com/backend-labs/backend-labs/labs/b08-request-response"
+)
+
+func TestAClientIsAnswered(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serve(t, func(*http1.Request) *http1.Response {
+			return &http1.Response{
+				Status: 404,
+				Header: map[string][]string{"Content-Type": {"text/plain"}, "X-Tag": {"c", "d"}},
+				Body:   []byte("no such thing"),
+			}
+		})
+		req := request(t, "GET", "/things?page=2&q=a%20b", "")
+		req.Header = http.Header{"X-Tag": {"a", "b"}, "Accept": {"text/plain"}}
+		got := s.do(s.client, req)
+		const did = "asked with net/http's client for GET /things?page=2&q=a%20b, with the header fields Accept, X-Tag: a and X-Tag: b"
+		expect.That(t, got.status == 404 && got.body == "no such thing", expect.Message{
+			Did:  did,
+			Want: `what handle returned: 404 "no such thing"`,
+			Got:  got.String(),
+			Why:  "status line, header lines, an empty line, a body: a client that cannot take it apart has got nothing",
+		})
+		expect.That(t, got.header.Get("Content-Type") == "text/plain" && slices.Equal(got.header["X-Tag"], []string{"c", "d"}), expect.Message{
+			Did:  did + ", and looked at the response's header",
+			Want: "what handle returned: Content-Type: text/plain, X-Tag: c and X-Tag: d",
+			Got:  fmt.Sprint(got.header),
+		})
+		seen := s.requests()
+		expect.That(t, len(seen) == 1, expect.Message{Did: did, Want: "one call of handle", Got: fmt.Sprint(len(seen))})
+		r := seen[0]
+		expect.That(t, r.Method == "GET" && r.Target == "/things?page=2&q=a%20b" && r.Proto == "HTTP/1.1", expect.Message{
+			Did:  did + ", and looked at the Request",
+			Want: "method GET, target /things?page=2&q=a%20b, proto HTTP/1.1",
+			Got:  fmt.Sprintf("method %s, target %s, proto %s", r.Method, r.Target, r.Proto),
+		})
+		expect.That(t, slices.Equal(r.Header["Host"], []string{"server.test"}) && slices.Equal(r.Header["X-Tag"], []string{"a", "b"}), expect.Message{
+			Did:  did + ", and looked at the Request's header",
+			Want: `Host with the value server.test, and X-Tag with the values a and b`,
+			Got:  fmt.Sprintf("Host %q, X-Tag %q", r.Header["Host"], r.Header["X-Tag"]),
+		})
+		expect.That(t, r.body == "" && r.bodyErr == nil, expect.Message{
+			Did:  did + ", and read the Request's body",
+			Want: "nothing, and its end at once: there is no Content-Length",
+			Got:  fmt.Sprintf("%q, error %v", r.body, r.bodyErr),
+		})
+	})
+}
+
+func TestABodyEndsWhereItsLengthSays(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		large := strings.Repeat("0123456789abcdef", 1<<16)
+		got := s.do(s.client, request(t, "POST", "/echo", large))
+		expect.That(t, got.status == 200 && got.body == large, expect.Message{
+			Did:  "sent 1 MiB with net/http's client to a handle that answers with the body that it read",
+			Want: "200 and the same 1 MiB",
+			Got:  got.String(),
+			Why:  "on a connection that stays open the end of the stream never comes: only the length says where a body ends",
+		})
+		text, _ := s.raw("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello and more")
+		all := responses(text, "POST")
+		expect.That(t, len(all) > 0 && all[0].body == "hello", expect.Message{
+			Did:  `sent a POST with Content-Length: 5, and after the empty line the bytes "hello and more"`,
+			Want: `a body of 5 bytes, "hello": what follows is no part of it`,
+			Got:  list(all, text),
+		})
+	})
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		s.raw("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhel", hangUp)
+		for _, r := range s.requests() { // a ServeConn that reads the body itself never calls handle, and is right
+			expect.That(t, r.bodyErr != nil, expect.Message{
+				Did:  `sent a POST with Content-Length: 10, 3 bytes of its body, "hel", and closed the connection`,
+				Want: "an error when the body is read: it is not complete",
+				Got:  fmt.Sprintf("the body %q, and an end like that of a whole body", r.body),
+				Why:  "half an upload that looks like a whole one is stored as one",
+			})
+		}
+	})
+}
+
+func TestAConnectionIsKept(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serve(t, func(r *http1.Request) *http1.Response {
+			if r.Target == "/empty" {
+				return &http1.Response{Status: 200}
+			}
+			return &http1.Response{Status: 200, Body: []byte("answer to " + r.Target)}
+		})
+		for _, c := range []struct{ method, path, want string }{
+			{"GET", "/one", "answer to /one"},
+			{"POST", "/empty", ""},
+			{"GET", "/three", "answer to /three"},
+		} {
+			got := s.do(s.client, request(t, c.method, c.path, ""))
+			expect.That(t, got.status == 200 && got.body == c.want, expect.Message{
+				Did:  "asked with net/http's client for GET /one, POST /empty and GET /three, one after another; this is " + c.method + " " + c.path,
+				Want: fmt.Sprintf("200 %q", c.want),
+				Got:  got.String(),
+				Why:  "a client knows by Content-Length where a response ends; without it, it waits for more until one side loses patience",
+			})
+			time.Sleep(time.Second)
+		}
+		n := len(s.all())
+		expect.That(t, n == 1, expect.Message{
+			Did:  "asked with net/http's client for GET /one, POST /empty and GET /three, one after another",
+			Want: "all of them over one connection",
+			Got:  fmt.Sprintf("%d connections", n),
+			Why:  "a new connection costs one to three trips through the network before the first byte of the request",
+		})
+	})
+}
+
+func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serve(t, func(r *http1.Request) *http1.Response {
+			if r.Target == "/slow" {
+				time.Sleep(time.Second)
+			}
+			return echo(r)
+		})
+		text, _ := s.raw("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" +
+			"POST /fast HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody" +
+			"GET /last HTTP/1.1\r\nHost: x\r\n\r\n")
+		all := responses(text, "GET", "POST", "GET")
+		var bodies []string
+		for _, a := range all {
+			bodies = append(bodies, a.header.Get("Echo-Target")+a.body)
+		}
+		expect.That(t, slices.Equal(bodies, []string{"/slow", "/fastbody", "/last"}), expect.Message{
+			Did:  "sent GET /slow, POST /fast with the body \"body\" and GET /last in one piece; handle takes a second for /slow",
+			Want: "three responses, to /slow, to /fast with its body, to /last",
+			Got:  list(all, text),
+			Why:  "nothing in a response says which request it belongs to: the order does. With one missing or out of order, a user gets the answer of another",
+		})
+	})
+}
+
+func TestARequestMayArriveInPieces(t *testing.T) {
+	const whole = "POST /pieces HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+	send := func(t *testing.T, did string, pieces []string) {
+		t.Helper()
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			text, _ := s.raw("", func(c net.Conn) {
+				for _, piece := range pieces {
+					io.WriteString(c, piece)
+					time.Sleep(10 * time.Millisecond)
+				}
+			})
+			all := responses(text, "POST")
+			expect.That(t, len(all) == 1 && all[0].status == 200 && all[0].body == "hello", expect.Message{
+				Did:  did,
+				Want: `one response, 200 "hello", when all of it has arrived`,
+				Got:  list(all, text),
+				Why:  "a connection carries bytes and not messages: the network cuts them where it likes, and a Read returns what has come so far",
+			})
+		})
+	}
+	for i := 1; i < len(whole); i++ {
+		send(t, fmt.Sprintf("sent a POST with the body \"hello\" in two pieces, %q and, 10 ms later, %q", whole[:i], whole[i:]), []string{whole[:i], whole[i:]})
+	}
+	send(t, "sent a POST with the body \"hello\" byte by byte, one each 10 ms", strings.Split(whole, ""))
+}
+
+func TestAnUnreadBodyIsNotTheNextRequest(t *testing.T) {
+	const smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	for _, c := range []struct{ size, read int }{{10 << 10, 0}, {10 << 10, 100}, {64 << 10, 0}, {1, 0}} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, func(r *http1.Request) *http1.Response {
+				io.ReadFull(r.Body, make([]byte, c.read))
+				return &http1.Response{Status: 200, Header: map[string][]string{"Echo-Target": {r.Target}}}
+			})
+			s.ignoreBodies = true
+			body := strings.Repeat(smuggled, c.size/len(smuggled)+1)[:c.size]
+			text, _ := s.raw(fmt.Sprintf("POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", c.size, body) +
+				"GET /two HTTP/1.1\r\nHost: x\r\n\r\n")
+			all := responses(text, "POST", "GET")
+			ok := len(all) == 2 && all[0].header.Get("Echo-Target") == "/one" && all[1].header.Get("Echo-Target") == "/two"
+			expect.That(t, ok, expect.Message{
+				Did: fmt.Sprintf("sent POST /one with a body of %d bytes, of which handle reads %d, and after it GET /two; the body is a text that looks like requests for /smuggled",
+					c.size, c.read),
+				Want: "two responses, to /one and to /two",
+				Got:  list(all, text),
+				Why:  "whoever may choose a body could otherwise put a request of their own in front of the next user's: request smuggling",
+			})
+		})
+	}
+}
+
+func TestHeaderNamesAreCaseInsensitive(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		text, _ := s.raw("POST /one HTTP/1.1\r\nhOST: x\r\ncontent-LENGTH:5\r\nx-trace-ID: \t 7 \t\r\n\r\nhello" +
+			"GET /two HTTP/1.1\r\nHOST: x\r\n\r\n")
+		all := responses(text, "POST", "GET")
+		expect.That(t, len(all) == 2 && all[0].status == 200 && all[0].body == "hello" && all[1].status == 200, expect.Message{
+			Did:  `sent a POST with the header lines "hOST: x" and "content-LENGTH:5" and the body "hello", and after it a GET with "HOST: x"`,
+			Want: `two responses: 200 "hello", and 200`,
+			Got:  list(all, text),
+			Why:  "HTTP/2 has small letters only, and proxies rewrite them: whoever looks for one spelling misses a length, and with it the end of the body",
+		})
+		header := s.requests()[0].Header
+		expect.That(t, slices.Equal(header["X-Trace-Id"], []string{"7"}) && slices.Equal(header["Host"], []string{"x"}), expect.Message{
+			Did:  `sent a request with the header lines "hOST: x" and "x-trace-ID: 7", with more spaces and tabs around the 7, and looked at the Request's header`,
+			Want: `the canonical names: Host with the value "x", X-Trace-Id with the value "7"`,
+			Got:  fmt.Sprintf("%q", header),
+		})
+	})
+}
+
+func TestSomeAnswersHaveNoBody(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serve(t, func(r *http1.Request) *http1.Response {
+			status, err := strconv.Atoi(strings.TrimPrefix(r.Target, "/"))
+			if err != nil {
+				status = 200
+			}
+			return &http1.Response{Status: status, Body: []byte("hello")}
+		})
+		for _, c := range []struct {
+			method, path string
+			length       string
+			want         string
+			why          string
+		}{
+			{"HEAD", "/200", "5", "Content-Length: 5, which a GET would have, and no body",
+				"a client does not expect a body after HEAD: it takes the bytes for the next response"},
+			{"GET", "/204", "", "no body and no Content-Length",
+				"204 says that there is nothing: clients take what follows for the next response"},
+			{"GET", "/304", "", "no body and no Content-Length",
+				"304 says that the client has the body already: it takes what follows for the next response"},
+		} {
+			text, _ := s.raw(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\n\r\nGET /200 HTTP/1.1\r\nHost: x\r\n\r\n", c.method, c.path))
+			head, rest, _ := strings.Cut(text, "\r\n\r\n")
+			all := responses(text, c.method, "GET")
+			ok := len(all) == 2 && all[0].header.Get("Content-Length") == c.length && strings.HasPrefix(rest, "HTTP/1.1 200 ") && strings.HasSuffix(rest, "\r\n\r\nhello")
+			expect.That(t, ok, expect.Message{
+				Did:  fmt.Sprintf("sent %s %s, for which handle returns the body \"hello\", and after it GET /200, over one connection", c.method, c.path),
+				Want: "a first response with " + c.want + ", and right behind it the second",
+				Got:  fmt.Sprintf("the first: %q, and behind its empty line: %q", head, rest),
+				Why:  c.why,
+			})
+		}
+	})
+}
+
+func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
+	const why = "what one server refuses, a second one guesses at, and each in its own way; attackers live on the difference"
+	for _, c := range []struct{ what, head string }{
+		{"a request line of one word", "GARBAGE\r\nHost: x"},
+		{"a request line without a version", "GET /\r\nHost: x"},
+		{"a request line of four words", "GET / HTTP/1.1 more\r\nHost: x"},
+		{"a request line without a method", " / HTTP/1.1\r\nHost: x"},
+		{"a request line with another protocol", "GET / FTP/1.1\r\nHost: x"},
+		{"a header line without a colon", "GET / HTTP/1.1\r\nHost: x\r\nAccept"},
+		{"a space before the colon", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length : 5"},
+		{"a Content-Length in words", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: five"},
+		{"a Content-Length with a minus", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5"},
+		{"a Content-Length with a plus", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +5"},
+		{"an empty Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length:"},
+		{"a hexadecimal Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x10"},
+		{"a Content-Length beyond int64", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775808"},
+	} {
+		wantRefused(t, 400, c.what, c.head, why)
+	}
+}
+
+func TestHostIsRequired(t *testing.T) {
+	wantRefused(t, 400, "HTTP/1.1 and no Host", "GET / HTTP/1.1\r\nAccept: text/plain",
+		"many sites share one address, and Host says which one is meant; guessed, one customer's users see another customer's pages")
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		text, _ := s.raw("GET / HTTP/1.0\r\n\r\n")
+		all := responses(text, "GET")
+		expect.That(t, len(all) == 1 && all[0].status == 200, expect.Message{
+			Did:  "sent GET / HTTP/1.0 without Host",
+			Want: "200: HTTP/1.0 did not have that field yet",
+			Got:  list(all, text),
+		})
+	})
+}
+
+func TestTwoLengthsAreRefused(t *testing.T) {
+	const why = "a proxy that believes one length in front of a server that believes the other: what one takes for a body, the other takes for the next request"
+	for _, c := range []struct{ what, fields string }{
+		{"two different Content-Lengths", "Content-Length: 5\r\nContent-Length: 0"},
+		{"two different Content-Lengths, the longer one last", "Content-Length: 0\r\nContent-Length: 5"},
+		{"two different Content-Lengths in two spellings", "Content-Length: 5\r\ncontent-length: 6"},
+		{"Content-Length and Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding: chunked"},
+		{"Transfer-Encoding and Content-Length", "Transfer-Encoding: chunked\r\nContent-Length: 5"},
+	} {
+		wantRefused(t, 400, c.what, "POST / HTTP/1.1\r\nHost: x\r\n"+c.fields, why)
+	}
+}
+
+func TestTransferEncodingIsNotImplemented(t *testing.T) {
+	for _, c := range []string{"chunked", "Chunked", "gzip, chunked"} {
+		wantRefused(t, 501, "Transfer-Encoding: "+c, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "+c,
+			"a body of which you do not know the end cannot be skipped either; ignored, its chunks are taken for requests")
+	}
+}
+
+func TestCloseIsHonoured(t *testing.T) {
+	for _, c := range []struct{ what, head string }{
+		{"Connection: close", "GET /one HTTP/1.1\r\nHost: x\r\nConnection: close"},
+		{"connection: CLOSE", "GET /one HTTP/1.1\r\nHost: x\r\nconnection: CLOSE"},
+		{"Connection: Foo, Close", "GET /one HTTP/1.1\r\nHost: x\r\nConnection: Foo, Close"},
+		{"HTTP/1.0", "GET /one HTTP/1.0\r\nHost: x"},
+	} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			text, closed := s.raw(c.head + "\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n")
+			all := responses(text, "GET", "GET")
+			expect.That(t, len(all) == 1 && all[0].status == 200 && all[0].close && closed, expect.Message{
+				Did:  fmt.Sprintf("sent a GET with %s, and after it another GET", c.what),
+				Want: "one response, 200 with Connection: close, and then the connection closed",
+				Got:  fmt.Sprintf("%s; the connection was %s", list(all, text), map[bool]string{true: "closed", false: "left open"}[closed]),
+				Why:  "a client that has asked for it waits for the end of the connection, and one that is not told sends its next request into a closing door",
+			})
+		})
+	}
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		text, closed := s.raw("GET /one HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, closed\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n")
+		all := responses(text, "GET", "GET")
+		expect.That(t, len(all) == 2 && !all[0].close && !closed, expect.Message{
+			Did:  "sent a GET with Connection: keep-alive, closed (which is not close), and after it another GET",
+			Want: "two responses, without Connection: close, and the connection left open",
+			Got:  fmt.Sprintf("%s; the connection was %s", list(all, text), map[bool]string{true: "closed", false: "left open"}[closed]),
+		})
+	})
+}
+
+func TestAStalledClientIsGivenUp(t *testing.T) {
+	const deadline = 5 * time.Second
+	for _, c := range []struct{ what, text string }{
+		{"in the middle of the request line", "GET / HT"},
+		{"in the middle of the header", "GET / HTTP/1.1\r\nHost: x\r\nAccept"},
+		{"before the empty line", "GET / HTTP/1.1\r\nHost: x\r\n"},
+		{"in the middle of the body", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhel"},
+	} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			s.deadline = deadline
+			began := time.Now()
+			s.raw(c.text)
+			did := fmt.Sprintf("set a read deadline of 5 s on the connection, called ServeConn, and sent %q, and nothing more: the client has stalled %s", c.text, c.what)
+			conn := s.all()[0]
+			end := conn.ended()
+			expect.That(t, end != nil && end.at.Sub(began) == deadline && end.err != nil, expect.Message{
+				Did:  did,
+				Want: "ServeConn waits for the rest until the deadline, and then returns an error",
+				Got:  conn.fate(began),
+				Why:  "a slow client is no broken client, and one that never finishes must not hold a connection for ever: ten thousand of those are an attack that costs nothing",
+			})
+			expect.That(t, end.closed, expect.Message{Did: did, Want: "the connection is closed when ServeConn returns", Got: "it is open"})
+		})
+	}
+}
+
+func TestWhatServeConnReturns(t *testing.T) {
+	const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+	for _, c := range []struct {
+		what, text string
+		clean      bool
+	}{
+		{"the client closed the connection after two requests", get + get, true},
+		{"the client closed the connection before its first request", "", true},
+		{"the client asked for the close", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true},
+		{"the client spoke HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", true},
+		{"the second request was refused", get + "GET / HTTP/1.1\r\n\r\n", false},
+		{"the client closed the connection in the middle of a request line", "GET / HT", false},
+		{"the client closed the connection in the middle of a header", "GET / HTTP/1.1\r\nHost: x\r\n", false},
+		{"the client closed the connection in the middle of a body", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhel", false},
+	} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			began := time.Now()
+			s.raw(c.text, hangUp)
+			conn := s.all()[0]
+			end := conn.ended()
+			want := "nil"
+			if !c.clean {
+				want = "an error"
+			}
+			expect.That(t, end != nil && (end.err == nil) == c.clean, expect.Message{
+				Did:  fmt.Sprintf("sent %q over one connection: %s", c.text, c.what),
+				Want: "ServeConn returns " + want,
+				Got:  conn.fate(began),
+				Why:  "clients come and go, and that is no error; one that leaves in the middle, or sends what cannot be understood, is worth a line in the log",
+			})
+			expect.That(t, end.closed, expect.Message{
+				Did:  fmt.Sprintf("sent %q over one connection: %s", c.text, c.what),
+				Want: "the connection is closed when ServeConn returns",
+				Got:  "it is open",
+				Why:  "a connection that nobody closes is a file descriptor that is lost; after some thousand the server takes no more",
+			})
+		})
+	}
+}
+
+// virtual runs f in virtual time. What a ServeConn that never returns leaves behind has been told already.
+func virtual(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	bubble.RunLeaky(t, f)
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+// echo answers with the request's target and body.
+func echo(r *http1.Request) *http1.Response {
+	body, _ := io.ReadAll(r.Body)
+	return &http1.Response{Status: 200, Header: map[string][]string{"Echo-Target": {r.Target}}, Body: body}
+}
+
+// server calls ServeConn for each connection.
+type server struct {
+	*memhttp.Listener
+	t            *testing.T
+	handle       func(*http1.Request) *http1.Response
+	client       *http.Client
+	deadline     time.Duration // for reading, if not 0
+	ignoreBodies bool          // the body is not read for the protocol
+
+	mu    sync.Mutex
+	conns []*conn
+	seen  []seen
+}
+
+// seen is a request that handle was called for.
+type seen struct {
+	http1.Request
+	body    string
+	bodyErr error
+}
+
+func serve(t *testing.T, handle func(*http1.Request) *http1.Response) *server {
+	t.Helper()
+	s := &server{Listener: memhttp.Listen(t), t: t, handle: handle}
+	s.client = s.Client()
+	s.client.Timeout = time.Minute
+	go func() {
+		for {
+			c, err := s.Accept()
+			if err != nil {
+				return
+			}
+			s.serveConn(c)
+		}
+	}()
+	return s
+}
+
+func (s *server) serveConn(c net.Conn) {
+	if s.deadline > 0 {
+		c.SetReadDeadline(time.Now().Add(s.deadline))
+	}
+	serving := &conn{Conn: c}
+	s.mu.Lock()
+	s.conns = append(s.conns, serving)
+	s.mu.Unlock()
+	go func() {
+		err := http1.ServeConn(serving, s.note)
+		serving.mu.Lock()
+		defer serving.mu.Unlock()
+		serving.end = &end{err: err, at: time.Now(), closed: serving.closed}
+	}()
+}
+
+// note keeps a copy of the request and passes it on.
+func (s *server) note(r *http1.Request) *http1.Response {
+	var copied seen
+	copied.Request = http1.Request{Method: r.Method, Target: r.Target, Proto: r.Proto, Header: maps.Clone(r.Header)}
+	if !s.ignoreBodies {
+		if r.Body == nil {
+			copied.bodyErr = errors.New("the Body is nil")
+		} else {
+			body, err := io.ReadAll(r.Body)
+			copied.body, copied.bodyErr = string(body), err
+		}
+		r.Body = strings.NewReader(copied.body)
+	}
+	s.mu.Lock()
+	s.seen = append(s.seen, copied)
+	s.mu.Unlock()
+	return s.handle(r)
+}
+
+func (s *server) requests() []seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.seen)
+}
+
+func (s *server) all() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.conns)
+}
+
+// conn is a connection that ServeConn was called for.
+type conn struct {
+	net.Conn
+	mu     sync.Mutex
+	closed bool
+	end    *end // nil: ServeConn has not returned
+}
+
+type end struct {
+	err    error
+	at     time.Time
+	closed bool // the connection was closed by then
+}
+
+func (c *conn) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	return c.Conn.Close()
+}
+
+func (c *conn) ended() *end {
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.end
+}
+
+func (c *conn) fate(began time.Time) string {
+	end := c.ended()
+	if end == nil {
+		return "it has not returned"
+	}
+	result := "nil"
+	if end.err != nil {
+		result = fmt.Sprintf("the error %q", end.err)
+	}
+	return fmt.Sprintf("after %v it returned %s", end.at.Sub(began), result)
+}
+
+// hangUp is what a client does that closes the connection, once it has read what there was.
+func hangUp(c net.Conn) {
+	time.Sleep(time.Second)
+	c.Close()
+}
+
+// silence is how long raw waits for more.
+const silence = 30 * time.Second
+
+// raw sends the text over a connection of its own, does what else there is to do with it, and returns what comes back,
+// and whether the server closed the connection behind it.
+func (s *server) raw(text string, then ...func(net.Conn)) (got string, closed bool) {
+	s.t.Helper()
+	c, err := s.Dial(context.Background())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.Close()
+	go func() {
+		if text != "" { // a pipe waits for a reader of nothing, too
+			io.WriteString(c, text)
+		}
+		for _, f := range then {
+			f(c)
+		}
+	}()
+	var all bytes.Buffer
+	buf := make([]byte, 4096)
+	for {
+		c.SetReadDeadline(time.Now().Add(silence))
+		n, err := c.Read(buf)
+		all.Write(buf[:n])
+		if err != nil {
+			var timeout net.Error
+			return all.String(), !errors.As(err, &timeout) || !timeout.Timeout()
+		}
+	}
+}
+
+// wantRefused sends a request with this head and a body of 5 bytes, and after it a second request.
+func wantRefused(t *testing.T, status int, what, head, why string) {
+	t.Helper()
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		text, closed := s.raw(head + "\r\n\r\n" + "hello" + "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
+		all := responses(text, "POST", "GET")
+		ok := len(all) == 1 && all[0].status == status
+		m := expect.Message{
+			Did:  fmt.Sprintf("sent a request with %s, %q, and after it a body \"hello\" and GET /smuggled", what, head),
+			Want: fmt.Sprintf("one response, %d", status),
+			Got:  list(all, text),
+			Why:  why,
+		}
+		expect.That(t, ok, m)
+		m.Want = "handle not called"
+		m.Got = "handle called for"
+		for _, r := range s.requests() {
+			m.Got += " " + r.Method + " " + r.Target
+		}
+		expect.That(t, len(s.requests()) == 0, m)
+		m.Want = fmt.Sprintf("%d with Connection: close, and then the connection closed", status)
+		m.Got = fmt.Sprintf("%s; the connection was %s", list(all, text), map[bool]string{true: "closed", false: "left open"}[closed])
+		expect.That(t, closed && all[0].close, m)
+	})
+}
+
+// answer is a response as a client sees it.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	close  bool // it has Connection: close
+	err    error
+}
+
+func (a answer) String() string {
+	if a.err != nil && a.status == 0 {
+		return "no response: " + a.err.Error()
+	}
+	text := fmt.Sprintf("%d %q", a.status, a.body)
+	if len(a.body) > 100 {
+		text = fmt.Sprintf("%d with a body of %d bytes", a.status, len(a.body))
+	}
+	if a.header.Get("Echo-Target") != "" {
+		text += " to " + a.header.Get("Echo-Target")
+	}
+	if a.close {
+		text += " with Connection: close"
+	}
+	if a.err != nil {
+		text += ", and then the error: " + a.err.Error()
+	}
+	return text
+}
+
+func request(t *testing.T, method, path, body string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest(method, memhttp.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+// do makes a request with a client of net/http.
+func (s *server) do(c *http.Client, req *http.Request) answer {
+	res, err := c.Do(req)
+	if err != nil {
+		return answer{err: err}
+	}
+	return read(res)
+}
+
+func read(res *http.Response) answer {
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return answer{status: res.StatusCode, header: res.Header, body: string(body), close: res.Close, err: err}
+}
+
+// responses takes apart what came back over one connection. What cannot be taken apart is the last one's error.
+func responses(text string, methods ...string) []answer {
+	var all []answer
+	in := bufio.NewReader(strings.NewReader(text))
+	for i := 0; ; i++ {
+		if _, err := in.Peek(1); err != nil {
+			return all
+		}
+		method := "GET"
+		if i < len(methods) {
+			method = methods[i]
+		}
+		res, err := http.ReadResponse(in, &http.Request{Method: method})
+		if err != nil {
+			return append(all, answer{err: err})
+		}
+		a := read(res)
+		all = append(all, a)
+		if a.err != nil {
+			return all
+		}
+	}
+}
+
+// list shows the responses, or the text if it is none.
+func list(all []answer, text string) string {
+	if text == "" {
+		return "nothing came back"
+	}
+	var parts []string
+	for _, a := range all {
+		if a.err != nil {
+			return fmt.Sprintf("what came back cannot be taken apart: %.200q", text)
+		}
+		parts = append(parts, a.String())
+	}
+	switch n := len(parts); {
+	case n == 1:
+		return "one response: " + parts[0]
+	case n > 4:
+		return fmt.Sprintf("%d responses: %s; and so on", n, strings.Join(parts[:4], "; "))
+	default:
+		return fmt.Sprintf("%d responses: %s", n, strings.Join(parts, "; "))
+	}
+}

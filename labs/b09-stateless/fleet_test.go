@@ -1,0 +1,247 @@
+package stateless_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/proc"
+	stateless "github.com/backend-labs/backend-labs/labs/b09-stateless"
+)
+
+func init() { proc.Handle("instance", instance) }
+
+func TestTwoProcessesServeOneUser(t *testing.T) {
+	shared := new(memory)
+	server := httptest.NewServer(overHTTP(shared))
+	t.Cleanup(server.Close)
+	var addresses []string
+	for range 2 {
+		p := proc.Start(t, "instance", proc.Options{Env: []string{"STORE=" + server.URL, "SECRET=" + string(secret)}})
+		addresses = append(addresses, p.WaitLine("listening on "))
+	}
+	client := &http.Client{Timeout: 10 * time.Second}
+	t.Cleanup(client.CloseIdleConnections)
+	var turn atomic.Int64
+	do := func(method, path, token string, body any) answer {
+		address := addresses[turn.Add(1)%2]
+		r, err := http.NewRequest(method, "http://"+address+path, jsonOf(body))
+		if err != nil {
+			return answer{err: err}
+		}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		return fetch(client, r)
+	}
+
+	const did = "started two processes with an instance in each and one store for both, logged in as ann, "
+	ann := login(t, "ann", do)
+	var want []string
+	for i := range 5 {
+		sku := fmt.Sprintf("first-%d", i+1)
+		ann.mustAdd(t, sku)
+		want = append(want, sku)
+		for range 2 {
+			ann.wantCart(t, want, fmt.Sprintf("%sadded %d items, and asked for the cart, by turns at both processes", did, i+1),
+				"nothing that lies in a process, however it is declared, reaches the next one; on the next machine there is no other way than the store")
+		}
+	}
+
+	bob := login(t, "bob", do)
+	shared.mu.Lock()
+	shared.contended = true
+	shared.mu.Unlock()
+	added := addAtOnce(t, "started two processes with an instance in each and one store for both, logged in as bob, and added 20 items at once, at both", 20, bob.add)
+	wantAll(t, "added 20 items at once to one cart, at two processes, and asked for the cart", bob.cart(t), added)
+}
+
+// instance is a program that serves one instance whose store is in another process.
+func instance() int {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	store := remote{os.Getenv("STORE"), &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
+	fmt.Println("listening on", ln.Addr())
+	fmt.Fprintln(os.Stderr, http.Serve(ln, stateless.NewInstance(store, []byte(os.Getenv("SECRET")))))
+	return 1
+}
+
+func fetch(client *http.Client, r *http.Request) answer {
+	res, err := client.Do(r)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return answer{res.StatusCode, string(body), err}
+}
+
+// memory is a Store.
+type memory struct {
+	mu        sync.Mutex
+	entries   map[string]entry
+	contended bool // who reads a key meets somebody who reads it, too
+	meetings  map[string]*meeting
+}
+
+type entry struct {
+	val     []byte
+	version int64
+}
+
+func (m *memory) Get(ctx context.Context, key string) ([]byte, int64, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	m.mu.Lock()
+	e, contended := m.entries[key], m.contended
+	m.mu.Unlock()
+	if contended {
+		m.meet(key)
+	}
+	return slices.Clone(e.val), e.version, nil
+}
+
+func (m *memory) PutIf(ctx context.Context, key string, val []byte, version int64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.entries[key].version != version {
+		return fmt.Errorf("put %q: %w", key, stateless.ErrConflict)
+	}
+	if m.entries == nil {
+		m.entries = map[string]entry{}
+	}
+	m.entries[key] = entry{slices.Clone(val), version + 1}
+	return nil
+}
+
+// meeting is where two readers of a key wait for each other.
+type meeting struct {
+	waiting chan struct{}
+	pairs   int // that have met
+}
+
+// meet holds a reader until there is another one of the same key, so that both have read the same version. That is done
+// for three pairs; after that, or when nobody else comes, readers only give others the chance to run.
+func (m *memory) meet(key string) {
+	m.mu.Lock()
+	if m.meetings == nil {
+		m.meetings = map[string]*meeting{}
+	}
+	if m.meetings[key] == nil {
+		m.meetings[key] = new(meeting)
+	}
+	g := m.meetings[key]
+	switch {
+	case g.pairs >= 3:
+		m.mu.Unlock()
+		for range 10 {
+			runtime.Gosched()
+		}
+	case g.waiting != nil:
+		close(g.waiting)
+		g.waiting = nil
+		g.pairs++
+		m.mu.Unlock()
+	default:
+		met := make(chan struct{})
+		g.waiting = met
+		m.mu.Unlock()
+		select {
+		case <-met:
+		case <-time.After(time.Second):
+			m.mu.Lock()
+			if g.waiting == met {
+				g.waiting, g.pairs = nil, 3
+			}
+			m.mu.Unlock()
+		}
+	}
+}
+
+// message is a request to a store, or its answer, on the wire.
+type message struct {
+	Key      string
+	Val      []byte
+	Version  int64
+	Conflict bool
+}
+
+// overHTTP serves a store to other processes: POST reads and PUT writes, with a message each way.
+func overHTTP(s stateless.Store) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m message
+		err := json.NewDecoder(r.Body).Decode(&m)
+		if err == nil && r.Method == "PUT" {
+			err = s.PutIf(r.Context(), m.Key, m.Val, m.Version)
+		} else if err == nil {
+			m.Val, m.Version, err = s.Get(r.Context(), m.Key)
+		}
+		m.Conflict = errors.Is(err, stateless.ErrConflict)
+		if err != nil && !m.Conflict {
+			http.Error(w, err.Error(), 500)
+			return
+		}
+		json.NewEncoder(w).Encode(m)
+	})
+}
+
+// remote is a Store in another process.
+type remote struct {
+	url    string
+	client *http.Client
+}
+
+func (s remote) Get(ctx context.Context, key string) ([]byte, int64, error) {
+	m, err := s.ask(ctx, "POST", message{Key: key})
+	return m.Val, m.Version, err
+}
+
+func (s remote) PutIf(ctx context.Context, key string, val []byte, version int64) error {
+	m, err := s.ask(ctx, "PUT", message{Key: key, Val: val, Version: version})
+	if err == nil && m.Conflict {
+		err = fmt.Errorf("put %q: %w", key, stateless.ErrConflict)
+	}
+	return err
+}
+
+func (s remote) ask(ctx context.Context, method string, m message) (message, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return message{}, err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, s.url, bytes.NewReader(body))
+	if err != nil {
+		return message{}, err
+	}
+	res, err := s.client.Do(r)
+	if err != nil {
+		return message{}, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != 200 {
+		return message{}, fmt.Errorf("the store answers %s", res.Status)
+	}
+	var reply message
+	err = json.NewDecoder(res.Body).Decode(&reply)
+	return reply, err
+}

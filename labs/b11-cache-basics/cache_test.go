@@ -1,0 +1,549 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/lockstep"
+	cache "github.com/backend-labs/backend-labs/labs/b11-cache-basics"
+)
+
+var background = context.Background()
+
+func TestLoadedOnceThenRemembered(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		const calls, cost = 100, 50 * time.Millisecond
+		c := cache.New[string, int](10, time.Minute)
+		o := &origin{cost: cost}
+		start := time.Now()
+		for range calls {
+			v, err := c.GetOrLoad(background, "price", o.load)
+			expect.That(t, err == nil && v == 7, expect.Message{
+				Did:  "called GetOrLoad with a load that returns 7",
+				Want: "7 and no error",
+				Got:  result(v, err),
+				Why:  "whoever asks a cache wants the value, wherever it comes from",
+			})
+		}
+		took := time.Since(start)
+		expect.That(t, took == cost && o.calls == 1, expect.Message{
+			Did:  fmt.Sprintf("called GetOrLoad %d times in a row for one key, with a load that takes %v", calls, cost),
+			Want: fmt.Sprintf("1 load, and %v in all", cost),
+			Got:  fmt.Sprintf("%s, and %v in all", loads(o.calls), took),
+			Why:  "this is what a cache is for: the origin does the work once, and everybody after the first one has the answer at once",
+		})
+	})
+}
+
+func TestEntriesLiveForTheTTL(t *testing.T) {
+	const ttl, cost = time.Minute, 50 * time.Millisecond
+	bubble.RunLeaky(t, func(t *testing.T) {
+		// A key of its own for every question: a look at one may change nothing for another.
+		c := cache.New[string, int](10, ttl)
+		o := &origin{cost: cost}
+		for _, k := range []string{"seen by Get", "seen by GetOrLoad"} {
+			mustLoad(t, c, k, o)
+		}
+		time.Sleep(ttl - cost - time.Millisecond) // the first load ended one cost earlier
+		_, hit := c.Get("seen by Get")
+		expect.That(t, hit, expect.Message{
+			Did:  fmt.Sprintf("loaded a value into a cache with a TTL of %v, in %v, and called Get %v after it was stored", ttl, cost, ttl-time.Millisecond),
+			Want: "a hit: it lives for its whole TTL, from the moment at which it was stored",
+			Got:  "a miss",
+			Why:  "what is forgotten early is loaded more often than was planned for",
+		})
+		time.Sleep(cost)
+		v, err := c.GetOrLoad(background, "seen by GetOrLoad", o.load)
+		expect.That(t, err == nil && v == 7 && o.calls == 2, expect.Message{
+			Did:  fmt.Sprintf("loaded a value into a cache with a TTL of %v, and called GetOrLoad %v after it was stored", ttl, ttl-time.Millisecond),
+			Want: "the stored value, 7, and no second load",
+			Got:  fmt.Sprintf("%s, and %s for two keys", result(v, err), loads(o.calls)),
+			Why:  "what is forgotten early is loaded more often than was planned for",
+		})
+		time.Sleep(2 * time.Millisecond)
+		o.value = 8
+		v, hit = c.Get("seen by Get")
+		expect.That(t, !hit && v == 0, expect.Message{
+			Did:  fmt.Sprintf("stored 7 in a cache with a TTL of %v, and called Get more than %v later", ttl, ttl),
+			Want: "a miss: the zero value and false",
+			Got:  fmt.Sprintf("%d and %v", v, hit),
+			Why:  "the TTL is the promise how old an answer may be; without it users see yesterday's price for ever",
+		})
+		v, err = c.GetOrLoad(background, "seen by GetOrLoad", o.load)
+		expect.That(t, err == nil && v == 8 && o.calls == 3, expect.Message{
+			Did:  fmt.Sprintf("stored 7 in a cache with a TTL of %v, changed the origin to 8, and called GetOrLoad %v after the value was stored", ttl, ttl+time.Millisecond),
+			Want: "8: the old value has expired and is loaded again",
+			Got:  result(v, err),
+			Why:  "the TTL is the promise how old an answer may be; without it users see yesterday's price for ever",
+		})
+	})
+}
+
+func TestReadingDoesNotExtendALife(t *testing.T) {
+	const ttl, length = time.Minute, 10 * time.Minute
+	readers := []struct {
+		name string
+		read func(c *cache.Cache[string, int], o *origin)
+	}{
+		{"GetOrLoad", func(c *cache.Cache[string, int], o *origin) { c.GetOrLoad(background, "price", o.load) }},
+		{"Get, and GetOrLoad after a miss", func(c *cache.Cache[string, int], o *origin) {
+			if _, hit := c.Get("price"); !hit {
+				c.GetOrLoad(background, "price", o.load)
+			}
+		}},
+	}
+	for _, r := range readers {
+		bubble.RunLeaky(t, func(t *testing.T) {
+			c, o := cache.New[string, int](10, ttl), &origin{}
+			for range length / time.Second {
+				r.read(c, o)
+				time.Sleep(time.Second)
+			}
+			// 10 or 11: whether the value is dead at the very end of its TTL or just after it is open.
+			expect.That(t, o.calls == 10 || o.calls == 11, expect.Message{
+				Did:  fmt.Sprintf("read one key every second for %v with a TTL of %v (%s)", length, ttl, r.name),
+				Want: "10 or 11 loads: one a minute",
+				Got:  loads(o.calls),
+				Why:  "a TTL bounds how stale an answer can be; if each read extended it, the most popular value would be the one that never gets fresh",
+			})
+		})
+	}
+}
+
+func TestOverwritingStartsANewLife(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		const ttl = time.Minute
+		c := cache.New[string, int](10, ttl)
+		c.Set("price", 7)
+		time.Sleep(40 * time.Second)
+		c.Set("price", 8)
+		time.Sleep(ttl - time.Millisecond)
+		v, hit := c.Get("price")
+		expect.That(t, hit && v == 8, expect.Message{
+			Did:  fmt.Sprintf("stored 7 in a cache with a TTL of %v, 40 s later 8 under the same key, and called Get %v after that", ttl, ttl-time.Millisecond),
+			Want: "8, a hit: the second value has a life of its own",
+			Got:  fmt.Sprintf("%d and %v", v, hit),
+			Why:  "a value that was written a moment ago is fresh, whatever was there before",
+		})
+		time.Sleep(2 * time.Millisecond)
+		v, hit = c.Get("price")
+		expect.That(t, !hit, expect.Message{
+			Did:  fmt.Sprintf("called Get %v after the second value was stored", ttl+time.Millisecond),
+			Want: "a miss: overwritten values expire, too",
+			Got:  fmt.Sprintf("%d and %v", v, hit),
+			Why:  "the TTL is the promise how old an answer may be",
+		})
+	})
+}
+
+func TestLeastRecentlyUsedIsEvicted(t *testing.T) {
+	uses := []struct {
+		name string
+		use  func(c *cache.Cache[string, int], k string)
+	}{
+		{"called Get", func(c *cache.Cache[string, int], k string) { c.Get(k) }},
+		{"called GetOrLoad", func(c *cache.Cache[string, int], k string) { c.GetOrLoad(background, k, (&origin{}).load) }},
+		{"called Set again", func(c *cache.Cache[string, int], k string) { c.Set(k, 7) }},
+	}
+	bubble.RunLeaky(t, func(t *testing.T) {
+		for _, u := range uses {
+			for range 20 { // so that choosing by luck has no chance
+				c := filled(3, "a", "b", "c")
+				u.use(c, "a")
+				c.Set("d", 7)
+				expectKeys(t, c, "a, c, d", "stored a, b and c in a cache of 3, "+u.name+" for a, and stored d",
+					"b is gone, a, c and d are there: b is the one whose last use is longest ago")
+			}
+		}
+		c := filled(3, "a", "b", "c")
+		c.Get("a")
+		c.Get("nothing")
+		c.Set("d", 7) // b goes
+		c.Get("c")
+		c.Set("e", 7) // a goes
+		c.GetOrLoad(background, "f", (&origin{}).load)
+		expectKeys(t, c, "c, e, f", "stored a, b and c in a cache of 3, read a, stored d, read c, stored e, and loaded f",
+			"c, e and f are there: b, then a, then d was the one whose last use was longest ago")
+	})
+}
+
+func TestOverwritingEvictsNothing(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := filled(3, "a", "b", "c")
+		for range 5 {
+			c.Set("b", 8) // not the one used longest ago, and later not the last one either
+			c.Get("c")
+		}
+		expectKeys(t, c, "a, b, c", "stored a, b and c in a cache of 3, then stored b five times more",
+			"all three are there: a key that is there needs no more room")
+		v, _ := c.Get("b")
+		expect.That(t, v == 8 && c.Len() == 3, expect.Message{
+			Did:  "stored 7 and then 8 under b, one of three keys in a cache of 3",
+			Want: "8 under b, and a Len of 3",
+			Got:  fmt.Sprintf("%d under b, and a Len of %d", v, c.Len()),
+			Why:  "the second value is the truth, and there is only one entry of a key",
+		})
+	})
+}
+
+func TestSizeIsBounded(t *testing.T) {
+	const capacity, keys = 20, 20_000
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[int, int](capacity, time.Hour)
+		for k := range keys {
+			if k%2 == 0 {
+				c.Set(k, 7)
+			} else {
+				c.GetOrLoad(background, k, func(context.Context, int) (int, error) { return 7, nil })
+			}
+			n := c.Len()
+			expect.That(t, n <= capacity, expect.Message{
+				Did:  fmt.Sprintf("stored or loaded %d different keys in a cache of %d", k+1, capacity),
+				Want: fmt.Sprintf("a Len of at most %d at any time", capacity),
+				Got:  fmt.Sprintf("a Len of %d", n),
+				Why:  "keys come from requests, and there is no end of them: a cache without a bound is a memory leak with a hit rate",
+			})
+		}
+		found := 0
+		for k := range keys {
+			if _, hit := c.Get(k); hit {
+				found++
+			}
+		}
+		expect.That(t, found == capacity, expect.Message{
+			Did:  fmt.Sprintf("stored or loaded %d different keys in a cache of %d, then looked for each of them within their TTL", keys, capacity),
+			Want: fmt.Sprintf("%d found: as many as there is room for", capacity),
+			Got:  fmt.Sprintf("%d found", found),
+			Why:  "the capacity is what memory was planned for; less is memory paid for and not used, more is a leak",
+		})
+	})
+}
+
+func TestErrorsAreNotCached(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c, o := cache.New[string, int](10, time.Minute), &origin{err: errOrigin}
+		v, err := c.GetOrLoad(background, "price", o.load)
+		expect.That(t, errors.Is(err, errOrigin), expect.Message{
+			Did:  "called GetOrLoad while the origin fails",
+			Want: "the origin's error",
+			Got:  result(v, err),
+			Why:  "the caller must know that there is no answer; a zero value would pass for one",
+		})
+		v, hit := c.Get("price")
+		expect.That(t, !hit, expect.Message{
+			Did:  "called Get after a load that failed",
+			Want: "a miss: there is nothing to remember",
+			Got:  fmt.Sprintf("%d and true", v),
+			Why:  "a failure is not the truth about the key",
+		})
+		o.err = nil
+		v, err = c.GetOrLoad(background, "price", o.load)
+		expect.That(t, err == nil && v == 7 && o.calls == 2, expect.Message{
+			Did:  "called GetOrLoad again for the same key, when the origin worked again",
+			Want: "7, by a second load",
+			Got:  result(v, err) + ", after " + loads(o.calls),
+			Why:  "if an error is remembered, one hiccup of the origin is served for a whole TTL",
+		})
+	})
+}
+
+func TestExpiredValuesDoNotComeBack(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c, o := cache.New[string, int](10, time.Minute), &origin{}
+		mustLoad(t, c, "price", o)
+		time.Sleep(time.Minute + time.Millisecond)
+		o.err = errOrigin
+		v, err := c.GetOrLoad(background, "price", o.load)
+		expect.That(t, errors.Is(err, errOrigin), expect.Message{
+			Did:  "called GetOrLoad for a value that had expired, while the origin fails",
+			Want: "the origin's error",
+			Got:  result(v, err),
+			Why:  "a TTL that holds only in good weather is no promise; to serve stale values in need is a decision of its own, and this cache's contract has not taken it",
+		})
+	})
+}
+
+func TestZeroValuesAreCached(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		numbers := 0
+		c := cache.New[string, int](10, time.Minute)
+		pointers := 0
+		p := cache.New[string, *int](10, time.Minute)
+		for range 10 {
+			c.GetOrLoad(background, "stock", func(context.Context, string) (int, error) { numbers++; return 0, nil })
+			p.GetOrLoad(background, "discount", func(context.Context, string) (*int, error) { pointers++; return nil, nil })
+		}
+		_, hit := c.Get("stock")
+		_, hitNil := p.Get("discount")
+		expect.That(t, numbers == 1 && hit && pointers == 1 && hitNil, expect.Message{
+			Did:  "called GetOrLoad ten times for a key whose value is 0, and for one whose value is nil, then Get for both",
+			Want: "1 load of each, and two hits",
+			Got:  fmt.Sprintf("%s of the 0 and a hit: %v; %s of the nil and a hit: %v", loads(numbers), hit, loads(pointers), hitNil),
+			Why:  "\"none in stock\" and \"no discount\" are answers like any other; if they are not remembered, the origin is asked for them every time",
+		})
+	})
+}
+
+func TestExpiredEntriesMakeRoomFirst(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		const ttl = time.Minute
+		c := cache.New[string, int](2, ttl)
+		c.Set("a", 7)
+		time.Sleep(ttl / 2)
+		c.Set("b", 7)
+		c.Get("a") // a is now the one that was used last
+		time.Sleep(ttl/2 + time.Millisecond)
+		c.Set("c", 7)
+		expectKeys(t, c, "b, c", "stored a in a cache of 2, b 30 s later, and read a; then, when a's minute was over and b had half of its own left, stored c",
+			"b is still there: a had expired, and made room")
+	})
+}
+
+func TestLoadReceivesContextAndKey(t *testing.T) {
+	type ctxKey struct{}
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[string, int](10, time.Minute)
+		ctx, cancel := context.WithTimeout(context.WithValue(background, ctxKey{}, "of the caller"), 20*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		var key string
+		var value any
+		v, err := c.GetOrLoad(ctx, "price", func(ctx context.Context, k string) (int, error) {
+			key, value = k, ctx.Value(ctxKey{})
+			select {
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			case <-time.After(time.Second):
+				return 7, nil
+			}
+		})
+		took := time.Since(start)
+		expect.That(t, errors.Is(err, context.DeadlineExceeded) && took == 20*time.Millisecond, expect.Message{
+			Did:  "called GetOrLoad with a context that ends after 20 ms, and a load that takes 1 s or as long as its context",
+			Want: "context.DeadlineExceeded after 20 ms",
+			Got:  fmt.Sprintf("%s after %v", result(v, err), took),
+			Why:  "the caller decides how long an answer is worth waiting for, also when a cache stands between it and the origin",
+		})
+		expect.That(t, key == "price" && value == "of the caller", expect.Message{
+			Did:  `called GetOrLoad for the key "price" with a context that holds a value`,
+			Want: `load called for "price" with that context`,
+			Got:  fmt.Sprintf("load called for %q, the value in its context: %v", key, value),
+			Why:  "deadlines, trace ids and the user's identity travel in the context",
+		})
+	})
+}
+
+// TestSlowLoadsKeepNobodyWaiting runs in real time: what it looks for would stop a virtual clock.
+func TestSlowLoadsKeepNobodyWaiting(t *testing.T) {
+	const patience = 3 * time.Second
+	c := filled(10, "known")
+	served := make(chan struct{})
+	var end sync.Once
+	onTime, loaded := false, false
+	v, err := c.GetOrLoad(background, "slow", func(context.Context, string) (int, error) {
+		loaded = true
+		go func() {
+			defer end.Do(func() { close(served) })
+			c.Get("known")
+			c.Set("other", 7)
+			c.GetOrLoad(background, "third", (&origin{}).load)
+			c.Len()
+		}()
+		select {
+		case <-served:
+			onTime = true
+		case <-time.After(patience):
+		}
+		return 7, nil
+	})
+	expect.That(t, loaded && v == 7 && err == nil, expect.Message{
+		Did:  "called GetOrLoad with a load that returns 7",
+		Want: "load called, 7 returned",
+		Got:  fmt.Sprintf("load called: %v; %s", loaded, result(v, err)),
+	})
+	expect.That(t, onTime, expect.Message{
+		Did:  fmt.Sprintf("called Get, Set, GetOrLoad and Len for other keys while a load was running, and let that load wait up to %v for them", patience),
+		Want: "served as always",
+		Got:  "they came back only when the load had ended",
+		Why:  "one slow answer of the origin stops every reader of the cache, even those whose values are there: the cache that should carry the site through becomes what blocks it",
+	})
+	<-served
+}
+
+// TestKeysAreComparedAsGoDoes has keys that differ although their text, in one way of writing it or another, is the same.
+func TestKeysAreComparedAsGoDoes(t *testing.T) {
+	type pair struct{ tenant, id string }
+	bubble.RunLeaky(t, func(t *testing.T) {
+		keys := []any{
+			pair{"a", "bc"}, pair{"ab", "c"},
+			pair{"a b", "c"}, pair{"a", "b c"},
+			1, "1", int64(1), 1.0,
+			[2]string{"a", "b c"}, [2]string{"a b", "c"},
+		}
+		c := cache.New[any, int](100, time.Minute)
+		for i, k := range keys {
+			c.Set(k, i)
+		}
+		for i, k := range keys {
+			v, hit := c.Get(k)
+			expect.That(t, hit && v == i, expect.Message{
+				Did:  fmt.Sprintf("stored %d different keys, each with its number, and called Get for %#v, number %d", len(keys), k, i),
+				Want: fmt.Sprintf("%d", i),
+				Got:  fmt.Sprintf("%d and %v", v, hit),
+				Why:  "two keys that share one entry show one customer the data of another",
+			})
+		}
+	})
+}
+
+func TestConcurrentUse(t *testing.T) {
+	const goroutines, ops, capacity, keys = 50, 1000, 16, 40
+	c := cache.New[int, int](capacity, time.Hour)
+	wrong := make(chan string, goroutines)
+	load := func(_ context.Context, k int) (int, error) { return 3 * k, nil }
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			for i := range ops {
+				k := (g + i*7) % keys
+				v, ok := 3*k, true
+				switch i % 4 {
+				case 0:
+					c.Set(k, 3*k)
+				case 1:
+					if v, ok = c.Get(k); !ok {
+						v = 3 * k
+					}
+				default:
+					v, _ = c.GetOrLoad(background, k, load)
+				}
+				if n := c.Len(); v != 3*k || n > capacity {
+					wrong <- fmt.Sprintf("%d for key %d, and a Len of %d", v, k, n)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(wrong)
+	message := func(got string) expect.Message {
+		return expect.Message{
+			Did:  fmt.Sprintf("let %d goroutines call Set, Get, GetOrLoad and Len %d times each on one cache of %d, with %d keys whose values are three times the key", goroutines, ops, capacity, keys),
+			Want: fmt.Sprintf("three times the key from every call, and never a Len above %d", capacity),
+			Got:  got,
+			Why:  "every request of the server uses the cache at the same time",
+		}
+	}
+	if got, bad := <-wrong; bad {
+		expect.Fatal(t, message(got))
+	}
+
+	// Two writers find the last free place together only when they arrive within nanoseconds of each other.
+	const rounds, writes = 250, 20
+	lockstep.Enough(3000, 3*time.Second, func() int {
+		caches := make([]*cache.Cache[int, int], rounds)
+		for i := range caches {
+			caches[i] = cache.New[int, int](1, time.Hour)
+		}
+		var most atomic.Int64
+		_, together := lockstep.Run(rounds, 2, time.Second, func(round, worker int) {
+			for i := range writes {
+				caches[round].Set(2*i+worker, i)
+				if n := int64(caches[round].Len()); n > 1 {
+					most.Store(n)
+				}
+			}
+		})
+		if most.Load() > 0 {
+			expect.Fatal(t, expect.Message{
+				Did:  fmt.Sprintf("let 2 goroutines store %d keys each in a cache of 1 at the same moment, with many caches", writes),
+				Want: "never a Len above 1",
+				Got:  fmt.Sprintf("a Len of %d", most.Load()),
+				Why:  "the bound must hold exactly when everybody writes: that is when memory gets short",
+			})
+		}
+		return together
+	})
+}
+
+var errOrigin = errors.New("origin: connection refused")
+
+// origin is the slow thing behind a cache. It is used by one goroutine.
+type origin struct {
+	cost  time.Duration
+	value int // 0 stands for 7
+	err   error
+	calls int
+}
+
+func (o *origin) load(ctx context.Context, _ string) (int, error) {
+	o.calls++
+	time.Sleep(o.cost)
+	switch {
+	case o.err != nil:
+		return 0, o.err
+	case o.value != 0:
+		return o.value, nil
+	}
+	return 7, nil
+}
+
+// mustLoad brings a value into the cache that is not there yet.
+func mustLoad(t *testing.T, c *cache.Cache[string, int], k string, o *origin) {
+	t.Helper()
+	v, err := c.GetOrLoad(background, k, o.load)
+	expect.That(t, err == nil && v == 7, expect.Message{
+		Did:  "called GetOrLoad for a new key with a load that returns 7",
+		Want: "7 and no error",
+		Got:  result(v, err),
+	})
+}
+
+// filled returns a cache that holds the keys, stored in this order, each with the value 7.
+func filled(capacity int, keys ...string) *cache.Cache[string, int] {
+	c := cache.New[string, int](capacity, time.Minute)
+	for _, k := range keys {
+		c.Set(k, 7)
+	}
+	return c
+}
+
+// expectKeys looks which of the keys a to f the cache holds.
+func expectKeys(t *testing.T, c *cache.Cache[string, int], want, did, wantText string) {
+	t.Helper()
+	var there []string
+	for _, k := range []string{"a", "b", "c", "d", "e", "f"} {
+		if _, hit := c.Get(k); hit {
+			there = append(there, k)
+		}
+	}
+	got := strings.Join(there, ", ")
+	expect.That(t, got == want, expect.Message{
+		Did:  did,
+		Want: wantText,
+		Got:  "there: " + got,
+		Why:  "the cache is full almost always, so what it throws away decides its hit rate: room goes to what is in use",
+	})
+}
+
+func result(v int, err error) string {
+	if err != nil {
+		return fmt.Sprintf("%d and the error %q", v, err)
+	}
+	return fmt.Sprintf("%d and no error", v)
+}
+
+func loads(n int) string {
+	if n == 1 {
+		return "1 load"
+	}
+	return fmt.Sprintf("%d loads", n)
+}

@@ -1,0 +1,400 @@
+package orders_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	orders "github.com/backend-labs/backend-labs/labs/b15-content-type"
+)
+
+const (
+	jsonType = "application/json"
+	formType = "application/x-www-form-urlencoded"
+	csvType  = "text/csv"
+
+	asJSON = `{"sku":"A-17","qty":3,"note":"für Zoë & co: 2+1"}`
+	asForm = `sku=A-17&qty=3&note=f%C3%BCr+Zo%C3%AB+%26+co%3A+2%2B1`
+)
+
+var order = orders.Order{SKU: "A-17", Qty: 3, Note: "für Zoë & co: 2+1"}
+
+func TestTheLabelSaysHowToRead(t *testing.T) {
+	why := "the same bytes mean different things as different types; only the label says which"
+	wantOrder(t, jsonType, asJSON, order, why)
+	wantOrder(t, formType, asForm, order, why)
+	wantOrder(t, jsonType, `{"qty":1,"sku":"B-2"}`, orders.Order{SKU: "B-2", Qty: 1}, "a note is not needed")
+	wantOrder(t, formType, `qty=1&sku=B-2`, orders.Order{SKU: "B-2", Qty: 1}, "a note is not needed")
+}
+
+func TestOneTypeIsWrittenInManyWays(t *testing.T) {
+	for _, label := range []string{
+		"Application/JSON; charset=UTF-8",
+		"application/json;charset=utf-8",
+		`application/json; charset="utf-8"`,
+		"application/json ; Charset=Utf-8",
+		"application/json; profile=short",
+		"application/vnd.shop+json",
+		"application/problem+json; charset=utf-8",
+		"APPLICATION/VND.SHOP.V2+JSON",
+	} {
+		wantOrder(t, label, asJSON, order, "case does not matter in a type, nor in a charset; parameters are not part of the type; and whatever ends in +json is JSON with a name of its own")
+	}
+	for _, label := range []string{
+		"application/x-www-form-urlencoded; charset=UTF-8",
+		"Application/X-WWW-Form-Urlencoded",
+	} {
+		wantOrder(t, label, asForm, order, "browsers and libraries add the charset, and write it in their own way")
+	}
+}
+
+func TestOtherTypesAreUnsupported(t *testing.T) {
+	for _, one := range []struct{ label, why string }{
+		{"text/plain", "it may look like JSON, but its sender says that it is text"},
+		{"application/jsonp", "jsonp is JavaScript; that its name contains json does not make it JSON"},
+		{"text/json-ish", "a name that looks similar is another type"},
+		{"application/json-seq", "it is a sequence of documents, and not one"},
+		{"text/vnd.shop+json", "the contract has +json only within application"},
+		{"application/xml", "a type that this server cannot read"},
+		{"multipart/form-data", "it is a form as well, but written in quite another way"},
+		{"application/octet-stream", "it says \"just bytes\": nobody knows what they are"},
+		{"", "without a label one can only guess, and a guess is an open door: the sender of the bytes decides what you take them for"},
+	} {
+		for _, body := range []string{asJSON, asForm} {
+			wantError(t, one.label, body, orders.ErrUnsupported, "ErrUnsupported, for a 415: this server does not read that", one.why)
+		}
+	}
+	wantOrder(t, jsonType, asJSON, order, "what is supported still is")
+}
+
+func TestOtherCharsetsAreUnsupported(t *testing.T) {
+	for _, label := range []string{
+		"application/json; charset=latin1",
+		"application/json;charset=ISO-8859-1",
+		`application/json; charset="utf-16"`,
+		"application/vnd.shop+json; charset=windows-1252",
+		"application/x-www-form-urlencoded; charset=latin1",
+	} {
+		body := asJSON
+		if strings.Contains(label, "form") {
+			body = asForm
+		}
+		wantError(t, label, body, orders.ErrUnsupported, "ErrUnsupported, for a 415: only UTF-8 is read here",
+			"the charset says which letters the bytes are; read as another one, Zoë becomes ZoÃ«, in the database, for ever")
+	}
+	wantOrder(t, "application/json; charset=utf-8", asJSON, order, "what is supported still is")
+}
+
+func TestABodyThatIsNotWhatItSays(t *testing.T) {
+	for _, one := range []struct{ what, target, label, body, why string }{
+		{"JSON that is labelled as a form", "/orders", formType, asJSON,
+			"read as a form it has one field with a strange name, and neither sku nor qty; taken for an order, somebody gets nothing, zero times"},
+		{"a form that is labelled as JSON", "/orders", jsonType, asForm, "the label is a promise; whoever breaks it has a bug that he should hear of"},
+		{"JSON that breaks off", "/orders", jsonType, `{"sku":"A-17","qty":3`, "half an order is none"},
+		{"an empty body", "/orders", jsonType, "", "nothing is not an order"},
+		{"a qty that is no number", "/orders", formType, "sku=A-17&qty=three", "an order for \"three\" must not become one for 0"},
+		{"JSON with a qty of another type", "/orders", jsonType, `{"sku":"A-17","qty":"three"}`, "an order for \"three\" must not become one for 0"},
+		{"JSON without a sku", "/orders", jsonType, `{"qty":3}`, "JSON it is, but not an order"},
+		{"JSON without a qty", "/orders", jsonType, `{"sku":"A-17"}`, "JSON it is, but not an order"},
+		{"a form without a sku", "/orders", formType, "qty=3&note=x", "a form it is, but not an order"},
+		{"a form without a qty", "/orders", formType, "sku=A-17&note=x", "a form it is, but not an order"},
+		{"a form without a qty, though with one in the URL", "/orders?qty=3", formType, "sku=A-17",
+			"the Content-Type is about the body; what is in the URL was written by somebody else, perhaps by whoever made the link that the customer followed"},
+	} {
+		got, err := decode(one.target, one.label, one.body)
+		expect.That(t, errors.Is(err, orders.ErrMalformed), expect.Message{
+			Did:  fmt.Sprintf("called DecodeOrder with %s: POST %s, Content-Type: %s, the body %q", one.what, one.target, one.label, one.body),
+			Want: "ErrMalformed, for a 400",
+			Got:  outcome(got, err),
+			Why:  one.why,
+		})
+	}
+}
+
+func TestAnswersSayWhatTheyAre(t *testing.T) {
+	for _, o := range []orders.Order{
+		order,
+		{SKU: "A-17", Qty: 1, Note: "<script>alert(1)</script>"},
+		{SKU: "<html>", Qty: 2, Note: "<!DOCTYPE html>"},
+		{SKU: `B,"2"`, Qty: 12, Note: "one, two\nand \"three\""},
+		{SKU: "C", Qty: 1},
+	} {
+		for _, accept := range []string{jsonType, csvType} {
+			label := map[string]string{jsonType: "application/json", csvType: "text/csv; charset=utf-8"}[accept]
+			got := write(accept, "", o)
+			did := fmt.Sprintf("called WriteOrder with Accept: %s and the order %+v", accept, o)
+			expect.That(t, got.StatusCode == 200, expect.Message{Did: did, Want: "200", Got: got.String()})
+			expect.That(t, slices.Equal(got.Header["Content-Type"], []string{label}), expect.Message{
+				Did:  did,
+				Want: "Content-Type: " + label,
+				Got:  got.String(),
+				Why:  "without the right label Go and the browser guess from the bytes, and those are in part what a customer wrote: guessing is how data becomes HTML, and a note becomes a script",
+			})
+			expect.That(t, strings.EqualFold(got.Header.Get("X-Content-Type-Options"), "nosniff"), expect.Message{
+				Did:  did,
+				Want: "X-Content-Type-Options: nosniff",
+				Got:  got.String() + fmt.Sprintf(", X-Content-Type-Options: %q", got.Header.Get("X-Content-Type-Options")),
+				Why:  "it tells the browser to believe the label; without it some still look at the bytes",
+			})
+			if accept == jsonType {
+				var back map[string]any
+				err := json.Unmarshal([]byte(got.body), &back)
+				same := back["sku"] == o.SKU && back["qty"] == float64(o.Qty) && back["note"] == o.Note
+				expect.That(t, err == nil && same, expect.Message{
+					Did: did, Want: "the order as a JSON object with sku, qty and note", Got: got.String(),
+				})
+				continue
+			}
+			rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
+			want := [][]string{{"sku", "qty", "note"}, {o.SKU, fmt.Sprint(o.Qty), o.Note}}
+			expect.That(t, err == nil && slices.EqualFunc(rows, want, slices.Equal), expect.Message{
+				Did: did, Want: fmt.Sprintf("CSV with these two records: %q", want), Got: got.String(),
+				Why: "whoever says CSV must quote what has a comma, a quote or a line break in it",
+			})
+		}
+	}
+}
+
+func TestAcceptSaysWhatToSend(t *testing.T) {
+	for _, one := range []struct{ accept, want, why string }{
+		{"", jsonType, "without an Accept header the client takes what there is"},
+		{"*/*", jsonType, "it takes anything, and then it gets JSON"},
+		{"application/json", jsonType, ""},
+		{"text/csv", csvType, ""},
+		{"Text/CSV", csvType, "case does not matter in a type"},
+		{"text/csv;q=0.5, application/json;q=0.4", csvType, "q says how much it likes a type, from 0 to 1"},
+		{"text/csv;q=0.4,application/json;q=0.5", jsonType, "q says how much it likes a type, from 0 to 1"},
+		{"text/csv; q=0.9, application/json", jsonType, "without a q it is 1"},
+		{"application/xml, text/csv;q=0.1", csvType, "a little is better than nothing"},
+		{"application/json;q=0, text/csv", csvType, "q=0 means: never send me this"},
+		{"text/*", csvType, "a range of types has a star"},
+		{"application/*", jsonType, "a range of types has a star"},
+		{"application/xml", "", "it can read neither; it should hear that, and not find out with its parser"},
+		{"application/json;q=0", "", "q=0 means: never send me this, and nothing else was asked for"},
+		{"*/*;q=0", "", "q=0 means: never send me this"},
+		{"image/*, text/html", "", "it can read neither"},
+	} {
+		wantSent(t, one.accept, "", one.want, one.why)
+	}
+}
+
+func TestTheRequestsTypeIsNotTheAnswers(t *testing.T) {
+	why := "Content-Type is about the bytes that the client sent, Accept about those that it would like back; many send a form and want JSON"
+	for _, label := range []string{formType, csvType, "application/xml", jsonType} {
+		wantSent(t, jsonType, label, jsonType, why)
+		wantSent(t, csvType, label, csvType, why)
+		wantSent(t, "", label, jsonType, why)
+		wantSent(t, "application/xml", label, "", why)
+	}
+}
+
+// TestTheMostSpecificRangeDecides asks with Accept headers of all sorts.
+func TestTheMostSpecificRangeDecides(t *testing.T) {
+	wantSent(t, "text/*;q=0.9, text/csv;q=0.1, application/json;q=0.5", "", jsonType, "text/csv says more about CSV than text/* does")
+	wantSent(t, "*/*, application/json;q=0.2", "", csvType, "application/json says more about JSON than */* does")
+	wantSent(t, "application/json;q=0.000, */*;q=0.1", "", csvType, "q=0 means: never send me this, whatever else may be sent")
+
+	type wish struct{ name, q string }
+	names := []string{"*/*", "text/*", "application/*", "text/csv", "application/json", "text/html", "application/xml"}
+	qs := map[string]float64{
+		"": 1, ";q=1": 1, "; q=1.0": 1, ";q=0": 0, ";q=0.0": 0, ";q=0.1": 0.1, "; q=0.25": 0.25, ";q=0.5": 0.5, ";q=0.9": 0.9,
+	}
+	var keys []string
+	for k := range qs {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	draw := func(rt *rapid.T) []wish {
+		var wishes []wish
+		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 5, rapid.ID).Draw(rt, "names") {
+			wishes = append(wishes, wish{name, rapid.SampledFrom(keys).Draw(rt, "q")})
+		}
+		return wishes
+	}
+	bubble.Property(t, draw, func(wishes []wish) *expect.Message {
+		var texts []string
+		find := func(ranges ...string) float64 { // the most specific first
+			for _, r := range ranges {
+				for _, w := range wishes {
+					if w.name == r {
+						return qs[w.q]
+					}
+				}
+			}
+			return 0
+		}
+		for _, w := range wishes {
+			texts = append(texts, w.name+w.q)
+		}
+		ofJSON, ofCSV := find("application/json", "application/*", "*/*"), find("text/csv", "text/*", "*/*")
+		accept := strings.Join(texts, ", ")
+		got := write(accept, "", order)
+		var want string
+		var ok bool
+		switch {
+		case ofJSON == 0 && ofCSV == 0:
+			want, ok = "406", got.StatusCode == 406
+		case ofJSON > ofCSV:
+			want, ok = "JSON", got.is(jsonType)
+		case ofCSV > ofJSON:
+			want, ok = "CSV", got.is(csvType)
+		default:
+			want, ok = "either type", got.is(jsonType) || got.is(csvType)
+		}
+		if ok {
+			return nil
+		}
+		return &expect.Message{
+			Did:  "called WriteOrder with Accept: " + accept,
+			Want: fmt.Sprintf("%s: the q of JSON is %v, that of CSV is %v, each from the most specific range that matches it", want, ofJSON, ofCSV),
+			Got:  got.String(),
+			Why:  "with a general wish and an exception to it, the client says what it means in two words; the exception must count",
+		}
+	})
+}
+
+func TestCachesAreTold(t *testing.T) {
+	for _, accept := range []string{"", jsonType, csvType, "application/xml"} {
+		got := write(accept, "", order)
+		did := fmt.Sprintf("called WriteOrder with Accept: %q", accept)
+		expect.That(t, slices.Contains(vary(got.Header), "accept"), expect.Message{
+			Did:  did,
+			Want: "a Vary header that names Accept",
+			Got:  fmt.Sprintf("%d with Vary: %q", got.StatusCode, got.Header["Vary"]),
+			Why:  "a cache keeps one answer for each URL, unless it is told what else the answer depends on: the next one who wants JSON gets the CSV of the one before",
+		})
+		wantKind := map[string]string{"": jsonType, jsonType: jsonType, csvType: csvType}[accept]
+		expect.That(t, got.is(wantKind), expect.Message{Did: did, Want: kindOr406(wantKind), Got: got.String()})
+	}
+	w := httptest.NewRecorder()
+	w.Header().Set("Vary", "Accept-Encoding")
+	orders.WriteOrder(w, request("/orders/1", jsonType, "", ""), order)
+	got := w.Result().Header
+	expect.That(t, slices.Contains(vary(got), "accept") && slices.Contains(vary(got), "accept-encoding"), expect.Message{
+		Did:  "called WriteOrder behind a handler that compresses, and that had put Accept-Encoding into Vary",
+		Want: "both in Vary: Accept-Encoding and Accept",
+		Got:  fmt.Sprintf("Vary: %q", got["Vary"]),
+		Why:  "others have their own reasons for which the answer varies; without theirs, a cache sends compressed bytes to a client that cannot read them",
+	})
+}
+
+func request(target, accept, label, body string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
+	if accept != "" {
+		r.Header.Set("Accept", accept)
+	}
+	if label != "" {
+		r.Header.Set("Content-Type", label)
+	}
+	return r
+}
+
+func decode(target, label, body string) (orders.Order, error) {
+	return orders.DecodeOrder(request(target, "", label, body))
+}
+
+func outcome(o orders.Order, err error) string {
+	if err != nil {
+		return fmt.Sprintf("the error %q", err)
+	}
+	return fmt.Sprintf("the order %+v and no error", o)
+}
+
+func labelled(label string) string {
+	if label == "" {
+		return "without a Content-Type"
+	}
+	return "with Content-Type: " + label
+}
+
+func wantOrder(t *testing.T, label, body string, want orders.Order, why string) {
+	t.Helper()
+	got, err := decode("/orders", label, body)
+	expect.That(t, err == nil && got == want, expect.Message{
+		Did:  fmt.Sprintf("called DecodeOrder %s and the body %s", labelled(label), body),
+		Want: fmt.Sprintf("the order %+v", want),
+		Got:  outcome(got, err),
+		Why:  why,
+	})
+}
+
+func wantError(t *testing.T, label, body string, want error, what, why string) {
+	t.Helper()
+	got, err := decode("/orders", label, body)
+	expect.That(t, errors.Is(err, want), expect.Message{
+		Did:  fmt.Sprintf("called DecodeOrder %s and the body %s", labelled(label), body),
+		Want: what,
+		Got:  outcome(got, err),
+		Why:  why,
+	})
+}
+
+// answer is what a client gets from WriteOrder.
+type answer struct {
+	*http.Response
+	body string
+}
+
+func write(accept, label string, o orders.Order) answer {
+	w := httptest.NewRecorder()
+	orders.WriteOrder(w, request("/orders/1", accept, label, ""), o)
+	return answer{w.Result(), w.Body.String()}
+}
+
+// is tells whether the answer is of this type. It looks at the body: whether the label is right is another check's
+// affair. The empty type is a 406.
+func (a answer) is(kind string) bool {
+	if kind == "" {
+		return a.StatusCode == 406
+	}
+	isObject := strings.HasPrefix(strings.TrimSpace(a.body), "{")
+	return a.StatusCode == 200 && isObject == (kind == jsonType)
+}
+
+func (a answer) String() string {
+	return fmt.Sprintf("%d with Content-Type: %s and the body %s", a.StatusCode, strings.Join(a.Header["Content-Type"], ", "), strings.TrimSpace(a.body))
+}
+
+func kindOr406(kind string) string {
+	switch kind {
+	case jsonType:
+		return "200 and JSON"
+	case csvType:
+		return "200 and CSV"
+	}
+	return "406: neither type is acceptable"
+}
+
+func wantSent(t *testing.T, accept, label, want, why string) {
+	t.Helper()
+	did := "called WriteOrder with Accept: " + accept
+	if accept == "" {
+		did = "called WriteOrder without an Accept header"
+	}
+	if label != "" {
+		did += ", for a request that itself has Content-Type: " + label
+	}
+	got := write(accept, label, order)
+	expect.That(t, got.is(want), expect.Message{Did: did, Want: kindOr406(want), Got: got.String(), Why: why})
+}
+
+// vary lists what the header Vary names, in lower case.
+func vary(h http.Header) []string {
+	var all []string
+	for _, line := range h["Vary"] {
+		for name := range strings.SplitSeq(line, ",") {
+			all = append(all, strings.ToLower(strings.TrimSpace(name)))
+		}
+	}
+	return all
+}
