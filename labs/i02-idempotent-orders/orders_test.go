@@ -1,0 +1,944 @@
+package orders_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/faultproxy"
+	"github.com/backend-labs/backend-labs/harness/kit/pg"
+	orders "github.com/backend-labs/backend-labs/labs/i02-idempotent-orders"
+)
+
+const (
+	// patience is for one call; none has anything to wait for that long.
+	patience = 5 * time.Second
+
+	// abandoned is how long a call that has died may keep its key, and settled how long the checks bear it, on a machine
+	// that may be busy.
+	abandoned = 2 * time.Second
+	settled   = 2 * abandoned
+)
+
+var shoes = orders.OrderReq{SKU: "shoes-42", Qty: 2, Cents: 11800, Note: json.RawMessage(`{"gift":true,"wrap":{"paper":"blue","bows":[1,2]}}`)}
+
+func TestAnOrderIsCreatedOnceAndReplayed(t *testing.T) {
+	db, own := shop(t)
+	gw := &gateway{}
+	first := place(t, db, gw, "ann", "k1", shoes)
+	wantOrder(t, first, "placed the first order of a user")
+	row := pg.Value[string](t, own, `SELECT coalesce(
+		(SELECT concat_ws(' ', user_id, sku, qty, cents) FROM orders WHERE id = $1), 'no such row')`, first.id)
+	expect.That(t, row == "ann shoes-42 2 11800", expect.Message{
+		Did:  fmt.Sprintf("placed an order of ann's, 2 of shoes-42 for 11800 cents, and looked for row %d of orders", first.id),
+		Want: "user_id, sku, qty and cents: ann shoes-42 2 11800",
+		Got:  row,
+		Why:  "what is not in the table will not be shipped",
+	})
+	calls := gw.log()
+	expect.That(t, len(calls) == 1 && calls[0].cents == 11800, expect.Message{
+		Did:  "placed one order of 11800 cents",
+		Want: "one call of the gateway, for 11800 cents",
+		Got:  gw.String(),
+		Why:  "the card pays what the order says, once",
+	})
+
+	gw.onCharge = func(int) error { return errors.New("the gateway is down") }
+	again := place(t, pg.Pool(t), gw, "ann", "k1", shoes)
+	did := "sent the request a second time with its key, to another instance, while the gateway was down"
+	expect.That(t, again.is(first), expect.Message{
+		Did:  did,
+		Want: first.String() + " again: the outcome is known, nothing is left to do",
+		Got:  again.String(),
+		Why:  "a client whose answer got lost asks again to learn what became of its order; it needs that answer, not a second attempt",
+	})
+	wantOrders(t, own, 1, did)
+	expect.That(t, len(gw.log()) == 1, expect.Message{
+		Did:  did,
+		Want: "the gateway called once, by the first call: the second is answered from what is stored",
+		Got:  gw.String(),
+		Why:  "a replay that asks others again is slow when they are slow and fails when they fail",
+	})
+}
+
+func TestAnotherRequestUnderTheSameKeyIsRefused(t *testing.T) {
+	db, own := shop(t)
+	gw := &gateway{}
+	first := place(t, db, gw, "ann", "k1", shoes)
+	wantOrder(t, first, "placed the first order of a user")
+	note := func(s string) func(*orders.OrderReq) {
+		return func(r *orders.OrderReq) { r.Note = json.RawMessage(s) }
+	}
+	for _, other := range []struct {
+		what   string
+		change func(*orders.OrderReq)
+	}{
+		{"another SKU", func(r *orders.OrderReq) { r.SKU = "shoes-43" }},
+		{"another quantity", func(r *orders.OrderReq) { r.Qty = 3 }},
+		{"another amount", func(r *orders.OrderReq) { r.Cents = 11801 }},
+		{"no note", func(r *orders.OrderReq) { r.Note = nil }},
+		{"another value deep in the note", note(`{"gift":true,"wrap":{"paper":"red","bows":[1,2]}}`)},
+		{"the elements of an array in the note in another order", note(`{"gift":true,"wrap":{"paper":"blue","bows":[2,1]}}`)},
+		{"a space more inside a string of the note", note(`{"gift":true,"wrap":{"paper":"blue ","bows":[1,2]}}`)},
+	} {
+		req := shoes
+		other.change(&req)
+		got := place(t, db, gw, "ann", "k1", req)
+		did := "used the key of an order again for a request with " + other.what
+		expect.That(t, errors.Is(got.err, orders.ErrMismatch), expect.Message{
+			Did:  did,
+			Want: "ErrMismatch",
+			Got:  got.String(),
+			Why:  "one key for two requests is a bug of the client; answered with the first order, it believes that its second cart was bought",
+		})
+		wantOrders(t, own, 1, did)
+		wantCharges(t, gw, 1, did)
+	}
+	again := place(t, db, gw, "ann", "k1", shoes)
+	expect.That(t, again.is(first), expect.Message{
+		Did:  "sent the first request again after others under its key had been refused",
+		Want: first.String() + ", as before",
+		Got:  again.String(),
+		Why:  "a refusal changes nothing of what is stored",
+	})
+}
+
+func TestTheSameJSONSpelledDifferentlyIsTheSameRequest(t *testing.T) {
+	db, own := shop(t)
+	gw := &gateway{}
+	first := place(t, db, gw, "ann", "k1", shoes)
+	wantOrder(t, first, "placed the first order of a user")
+	for _, same := range []struct{ what, note string }{
+		{"the members of the note's objects in another order", `{"wrap":{"bows":[1,2],"paper":"blue"},"gift":true}`},
+		{"other white space in the note", "{ \"gift\": true,\n\t\"wrap\": {\"paper\": \"blue\", \"bows\": [ 1, 2 ]} }"},
+	} {
+		req := shoes
+		req.Note = json.RawMessage(same.note)
+		got := place(t, db, gw, "ann", "k1", req)
+		expect.That(t, got.is(first), expect.Message{
+			Did:  "repeated a request with " + same.what,
+			Want: first.String() + ": it is the same request",
+			Got:  got.String(),
+			Why:  "encoders of JSON are free in both, and many write an object's members in a different order each time; an honest retry must not be taken for another request",
+		})
+	}
+	wantOrders(t, own, 1, "sent one request three times, with its note spelled in three ways")
+}
+
+func TestConcurrentDuplicatesCreateOneOrder(t *testing.T) {
+	const callers = 50
+	_, own := shop(t)
+	proxy := newProxy(t)
+	instances := []*pgxpool.Pool{pg.PoolVia(t, proxy.Addr()), pg.PoolVia(t, proxy.Addr())}
+	for _, instance := range instances {
+		connectAll(t, instance)
+	}
+	// Calls between whose steps there is a gap shall meet in it. So the database is a millisecond away, and the gateway
+	// keeps everybody until all have come as far as they come.
+	proxy.Delay(time.Millisecond)
+	all := newGate(callers)
+	gw := &gateway{onCharge: func(int) error {
+		all.arrive()
+		all.wait(150 * time.Millisecond) // some may be waiting for this one
+		return nil
+	}}
+	answers := make([]answer, callers)
+	inParallel(callers, callers, func(i int) {
+		answers[i] = place(t, instances[i%2], gw, "ann", "k1", shoes)
+		all.arrive()
+	})
+
+	did := fmt.Sprintf("sent one request with one key %d times at once, to two instances with 4 database connections each", callers)
+	var ids []string
+	for _, a := range answers {
+		if a.err == nil {
+			ids = appendNew(ids, a.String())
+			continue
+		}
+		expect.That(t, errors.Is(a.err, orders.ErrInProgress), expect.Message{
+			Did:  did,
+			Want: "from each call the order or ErrInProgress",
+			Got:  "from one of them: " + a.String(),
+			Why:  "a double click must not turn an order that succeeds into an error; nor may a call that keeps one connection wait for a second: when all do, nobody ever gets one",
+		})
+	}
+	wantOrders(t, own, 1, did)
+	wantCharges(t, gw, 1, did)
+	expect.That(t, len(ids) == 1, expect.Message{
+		Did:  did,
+		Want: "the one order from all calls that do not return ErrInProgress, and at least one of these",
+		Got:  fmt.Sprintf("%d orders in the answers (%s)", len(ids), strings.Join(ids, ", ")),
+		Why:  "the clients of all of these calls are one client, which bought one thing",
+	})
+}
+
+func TestKeysBelongToTheirUser(t *testing.T) {
+	db, own := shop(t)
+	type owned struct{ user, key string }
+	pairs := [][2]owned{{{"ann", "k1"}, {"bob", "k1"}}}
+	// Glued together, different users and keys can give the same text.
+	for _, glue := range []string{"", "-", "_", ":", "/", "|", ".", ",", " "} {
+		pairs = append(pairs,
+			[2]owned{{"ann", "1" + glue + "2"}, {"ann" + glue + "1", "2"}},
+			[2]owned{{"1" + glue + "ann", "0"}, {"ann", "0" + glue + "1"}})
+	}
+	for i, p := range pairs {
+		gw := &gateway{}
+		did := fmt.Sprintf("placed an order as user %q with key %q, and the same as user %q with key %q", p[0].user, p[0].key, p[1].user, p[1].key)
+		first := place(t, db, gw, p[0].user, p[0].key, shoes)
+		second := place(t, db, gw, p[1].user, p[1].key, shoes)
+		wantOrder(t, first, did)
+		wantOrder(t, second, did)
+		expect.That(t, !second.is(first), expect.Message{
+			Did:  did,
+			Want: "two orders",
+			Got:  first.String() + " for both",
+			Why:  "clients choose their keys, and two will choose the same: the second has just been shown an order of the first, and will never get its own",
+		})
+		wantOrders(t, own, 2*(i+1), did)
+		wantCharges(t, gw, 2, did)
+	}
+}
+
+func TestADeathIsRecoveredFrom(t *testing.T) {
+	const killed = "its connections broke, and no statement of it reached the database any more"
+	db, own := shop(t)
+	type death struct {
+		did, user, key string
+		killed         bool
+		err            error // of the gateway
+
+		proxy    *faultproxy.Proxy
+		instance *pgxpool.Pool
+		gw       *gateway
+		first    answer
+	}
+	deaths := []death{
+		{did: "cancelled the context of a call, as when its client hangs up, just when the card had been charged", user: "ann", key: "k1"},
+		{did: "killed the instance just when the card had been charged: " + killed, user: "bob", key: "k2", killed: true},
+		{did: "killed the instance just before the card was charged: " + killed, user: "eve", key: "k3", killed: true, err: errNotCharged},
+	}
+	for i := range deaths {
+		deaths[i].proxy = newProxy(t)
+		deaths[i].instance = pg.PoolVia(t, deaths[i].proxy.Addr())
+	}
+	inParallel(len(deaths), len(deaths), func(i int) {
+		d := &deaths[i]
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		d.gw = &gateway{onCharge: func(n int) error {
+			if n > 1 {
+				return nil
+			}
+			if d.killed {
+				d.proxy.Reset()
+			}
+			cancel()
+			return d.err
+		}}
+		d.first = placeIn(ctx, d.instance, d.gw, d.user, d.key, shoes)
+	})
+	for _, d := range deaths {
+		expect.That(t, len(d.gw.log()) > 0, expect.Message{
+			Did:  "placed an order",
+			Want: "a call of the gateway",
+			Got:  "none; the answer was " + d.first.String(),
+		})
+		wantRecovery(t, db, own, d.gw, d.user, d.key, d.first, d.did)
+	}
+}
+
+func TestACutConnectionLeavesOneOrder(t *testing.T) {
+	_, own := shop(t)
+	pg.Exec(t, own, `ALTER SEQUENCE orders_id_seq RESTART 1000`) // so that all ids are equally long
+	cuts := planCuts(t)
+	inParallel(16, len(cuts), func(i int) {
+		c := cuts[i]
+		c.first = place(t, c.instance, c.gw, c.user, c.key, shoes)
+		pg.Close(t, c.instance)
+		c.proxy.Close()
+	})
+	rescue := pg.Pool(t)
+	inParallel(len(cuts), len(cuts), func(i int) {
+		c := cuts[i]
+		c.last = settle(t, rescue, c.gw, c.user, c.key, shoes)
+	})
+	for _, c := range cuts {
+		wantOutcome(t, own, c.gw, c.user, c.first, c.last, "cut the connection to the database "+c.where+", and sent the request again")
+	}
+}
+
+// cut is one call whose connection is cut.
+type cut struct {
+	where     string
+	user, key string
+	instance  *pgxpool.Pool
+	proxy     *faultproxy.Proxy // between the instance and the database
+	gw        *gateway
+
+	first, last answer
+}
+
+// planCuts lets one call go through, to see what it and the database say to each other once the card is charged, and
+// prepares a call for each place that makes a difference. A message that arrives in part is as good as none, and when an
+// answer is lost it does not matter how much of it. So these are two for each message: in front of the last byte of the
+// message, and in front of the last byte of its answer.
+func planCuts(t *testing.T) (cuts []*cut) {
+	t.Helper()
+	proxy := newProxy(t)
+	passed := func() [2]int {
+		return [2]int{faultproxy.ToServer: proxy.Passed(faultproxy.ToServer), faultproxy.ToClient: proxy.Passed(faultproxy.ToClient)}
+	}
+	var charged [2]int
+	var earlier int // turns before the charge
+	gw := &gateway{onCharge: func(int) error { charged, earlier = passed(), len(proxy.Turns()); return nil }}
+	wantOrder(t, place(t, pg.PoolVia(t, proxy.Addr()), gw, "user-00", "key-00", shoes), "placed an order")
+
+	turns := append(proxy.Turns()[earlier:], passed())
+	if len(turns) > 1 && turns[0] == charged {
+		turns = turns[1:]
+	}
+	for i, turn := range turns {
+		for dir, where := range []string{
+			faultproxy.ToServer: "while message %d of the %d that follow the charge was on its way",
+			faultproxy.ToClient: "while the answer to message %d of the %d that follow the charge was on its way back",
+		} {
+			k := turn[dir] - charged[dir] - 1
+			cuts = append(cuts, newCut(t, len(cuts)+1, faultproxy.Direction(dir), k, fmt.Sprintf(where, i+1, len(turns))))
+		}
+	}
+	return cuts
+}
+
+func newCut(t *testing.T, n int, dir faultproxy.Direction, k int, where string) *cut {
+	t.Helper()
+	proxy := newProxy(t)
+	return &cut{
+		where: where, user: fmt.Sprintf("user-%02d", n), key: fmt.Sprintf("key-%02d", n), proxy: proxy,
+		instance: pg.PoolVia(t, proxy.Addr()),
+		gw: &gateway{onCharge: func(n int) error {
+			if n == 1 {
+				proxy.CutAfter(dir, k)
+			}
+			return nil
+		}},
+	}
+}
+
+func TestAGatewayErrorIsNoOutcome(t *testing.T) {
+	db, own := shop(t)
+	for _, failure := range []struct {
+		user, key, what string
+		err             error
+	}{
+		{"ann", "k1", "charged the card and answered too late: the call returned a timeout", fmt.Errorf("gateway: %w", context.DeadlineExceeded)},
+		{"bob", "k2", "did not charge the card and returned an error that is not ErrDeclined", errNotCharged},
+	} {
+		gw := &gateway{onCharge: func(n int) error {
+			if n == 1 {
+				return failure.err
+			}
+			return nil
+		}}
+		did := "placed an order while the gateway " + failure.what
+		first := place(t, db, gw, failure.user, failure.key, shoes)
+		expect.That(t, first.failed(), expect.Message{
+			Did:  did,
+			Want: "an error other than ErrDeclined, ErrMismatch and ErrInProgress, such as the gateway's",
+			Got:  first.String(),
+			Why:  "after a timeout nobody knows whether the card was charged; whoever reports either turns a guess into a fact",
+		})
+		wantRecovery(t, db, own, gw, failure.user, failure.key, first, did)
+	}
+}
+
+func TestADeclinedCardIsTheOutcome(t *testing.T) {
+	db, own := shop(t)
+	gw := &gateway{onCharge: func(n int) error {
+		if n == 1 {
+			return fmt.Errorf("card ending in 4242: %w", orders.ErrDeclined)
+		}
+		return nil
+	}}
+	first := place(t, db, gw, "ann", "k1", shoes)
+	expect.That(t, errors.Is(first.err, orders.ErrDeclined), expect.Message{
+		Did:  "placed an order that the gateway declined, with an error that wraps ErrDeclined",
+		Want: "ErrDeclined",
+		Got:  first.String(),
+	})
+	wantOrders(t, own, 0, "placed an order that the gateway declined")
+
+	did := "sent a request again whose card had been declined, with its key, to another instance"
+	again := place(t, pg.Pool(t), gw, "ann", "k1", shoes)
+	expect.That(t, errors.Is(again.err, orders.ErrDeclined), expect.Message{
+		Did:  did,
+		Want: "ErrDeclined again, without asking the gateway",
+		Got:  again.String() + "; " + gw.String(),
+		Why:  "the client has been told that this order did not happen; if its retry succeeds, two parts of the system believe two things",
+	})
+	expect.That(t, len(gw.log()) == 1, expect.Message{
+		Did:  did,
+		Want: "the gateway called once, by the first call",
+		Got:  gw.String(),
+		Why:  "issuers block cards, and shops, that keep knocking after a no",
+	})
+	wantOrders(t, own, 0, did)
+
+	req := shoes
+	req.Cents++
+	other := place(t, db, gw, "ann", "k1", req)
+	expect.That(t, errors.Is(other.err, orders.ErrMismatch), expect.Message{
+		Did:  "used the key of a declined order again for another request",
+		Want: "ErrMismatch",
+		Got:  other.String(),
+		Why:  "the key belongs to the first request, whatever became of that",
+	})
+	wantOrder(t, place(t, db, gw, "ann", "k2", shoes), "placed the same order with a new key after the card had been declined once")
+}
+
+func TestAnInvalidRequestLeavesTheKeyFree(t *testing.T) {
+	db, own := shop(t)
+	for i, qty := range []int{0, -1} {
+		gw, user, key := &gateway{}, fmt.Sprintf("user-%d", i), fmt.Sprintf("k%d", i)
+		req := shoes
+		req.Qty = qty
+		did := fmt.Sprintf("sent a request with the quantity %d", qty)
+		got := place(t, db, gw, user, key, req)
+		expect.That(t, got.failed(), expect.Message{
+			Did:  did,
+			Want: "an error other than ErrDeclined, ErrMismatch and ErrInProgress",
+			Got:  got.String(),
+		})
+		expect.That(t, len(gw.log()) == 0, expect.Message{
+			Did:  did,
+			Want: "the gateway not called",
+			Got:  gw.String(),
+			Why:  "the customer has paid for an order that cannot exist",
+		})
+		wantOrders(t, own, i, did)
+
+		req.Qty = 1
+		did += ", then the same with the quantity 1 and the same key"
+		fixed := place(t, db, gw, user, key, req)
+		expect.That(t, fixed.err == nil, expect.Message{
+			Did:  did,
+			Want: "an order",
+			Got:  fixed.String(),
+			Why:  "nothing came of the first request, so there is nothing to protect; a typo must not spoil the key for a day",
+		})
+		wantOrders(t, own, i+1, did)
+		wantCharges(t, gw, 1, did)
+	}
+}
+
+func TestReapForgetsOldKeysOnly(t *testing.T) {
+	db, own := shop(t)
+	// Ages are of real time. When the machine is so busy that the young key is not young any more when Reap looks,
+	// nothing can be told: once more, with longer times.
+	for wait := 50 * time.Millisecond; !reapedInTime(t, db, own, wait); wait *= 3 {
+	}
+}
+
+func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool {
+	t.Helper()
+	emptyTables(t, own)
+	gw, limit := &gateway{}, wait*4/5
+	old := place(t, db, gw, "ann", "old", shoes)
+	wantOrder(t, old, "placed an order")
+	<-time.After(wait) // nothing to wait for: the key must grow old
+
+	n, err := reap(t, db, 24*time.Hour)
+	expect.That(t, n == 0 && err == nil, expect.Message{
+		Did:  fmt.Sprintf("called Reap(24h) when the only key was first used %v ago", wait),
+		Want: "0 keys removed",
+		Got:  reaped(n, err),
+		Why:  "clients retry for hours; once its key is forgotten, a retry is a second order",
+	})
+	start := time.Now()
+	young := place(t, db, gw, "ann", "young", shoes)
+	wantOrder(t, young, "placed an order")
+	again := place(t, db, gw, "ann", "old", shoes)
+	expect.That(t, again.is(old), expect.Message{
+		Did:  fmt.Sprintf("called Reap(24h) and repeated a request that was first made %v ago", wait),
+		Want: old.String() + " again",
+		Got:  again.String(),
+		Why:  "clients retry for hours; once its key is forgotten, a retry is a second order",
+	})
+	n, err = reap(t, db, limit)
+	if time.Since(start) >= limit {
+		return false
+	}
+	did := fmt.Sprintf("used a key, %v later another one and the first one again, and called Reap(%v) at once", wait, limit)
+	expect.That(t, n == 1 && err == nil, expect.Message{
+		Did:  did,
+		Want: "1 key removed: the first, which is as old as its first use",
+		Got:  reaped(n, err),
+		Why:  "keys that stay for ever fill the disk; and if every use made a key young again, one client in a loop would keep its key for ever",
+	})
+	wantOrders(t, own, 2, did)
+	again = place(t, db, gw, "ann", "young", shoes)
+	expect.That(t, again.is(young), expect.Message{
+		Did:  did + ", then repeated the request of the second key",
+		Want: young.String() + " again: that key was not old enough",
+		Got:  again.String(),
+		Why:  "a retry whose key was forgotten is a second order",
+	})
+
+	did += ", then placed an order with the first key"
+	fresh := place(t, db, gw, "ann", "old", shoes)
+	wantOrder(t, fresh, did)
+	expect.That(t, !fresh.is(old), expect.Message{
+		Did:  did,
+		Want: "a new order",
+		Got:  old.String() + ", that of the key's first life",
+		Why:  "what is forgotten must be forgotten everywhere; here the customer's new order is lost",
+	})
+	wantOrders(t, own, 3, did)
+	wantCharges(t, gw, 3, did)
+	return true
+}
+
+func TestASlowCallIsOvertakenWithoutHarm(t *testing.T) {
+	db, own := shop(t)
+	other := pg.Pool(t)
+	gw, charging, release := slowGateway()
+	defer release()
+	slow := inBackground(func() answer { return place(t, db, gw, "ann", "k1", shoes) })
+	awaitCharge(t, charging, slow)
+
+	// The lock that a dead call leaves runs out within 2 s, and that of a slow call may, too. One that lasts as long as
+	// its call does holds the second call up until the first goes on.
+	second := inBackground(func() answer { return settle(t, other, gw, "ann", "k1", shoes) })
+	did := "had a call wait at the gateway, sent the request again to another instance, and let the first call go on"
+	var last answer
+	select {
+	case last = <-second:
+		did += ", after the second had got " + last.String()
+		release()
+	case <-time.After(abandoned + 500*time.Millisecond):
+		release()
+		last = <-second
+	}
+	first := <-slow
+	expect.That(t, first.err == nil || errors.Is(first.err, orders.ErrInProgress), expect.Message{
+		Did:  did,
+		Want: "from the first call the order, too, or ErrInProgress",
+		Got:  first.String(),
+		Why:  "its client asks about the order that is there, and must not be told that it failed",
+	})
+	wantOutcome(t, own, gw, "ann", first, last, did)
+}
+
+func TestOtherKeysDoNotWait(t *testing.T) {
+	db, _ := shop(t)
+	other := pg.Pool(t)
+	gw, charging, release := slowGateway()
+	defer release()
+	slow := inBackground(func() answer { return place(t, db, gw, "ann", "k1", shoes) })
+	awaitCharge(t, charging, slow)
+	for _, o := range []struct {
+		user, key string
+		instance  *pgxpool.Pool
+	}{{"ann", "k2", db}, {"bob", "k3", db}, {"ann", "k4", other}, {"bob", "k5", other}} {
+		a := place(t, o.instance, &gateway{}, o.user, o.key, shoes)
+		expect.That(t, a.err == nil, expect.Message{
+			Did:  fmt.Sprintf("placed an order as %s with key %s while the gateway had a call of ann's with key k1 wait", o.user, o.key),
+			Want: "an order, without waiting for that call",
+			Got:  a.String(),
+			Why:  "a lock that covers more than one key makes every customer wait for the slowest bank",
+		})
+	}
+	release()
+	<-slow
+}
+
+func TestNothingIsRememberedOutsideTheDatabase(t *testing.T) {
+	db, own := shop(t)
+	gw := &gateway{}
+	first := place(t, db, gw, "ann", "k1", shoes)
+	wantOrder(t, first, "placed an order")
+	emptyTables(t, own)
+	did := "placed an order, emptied all tables, and sent the request again with its key to the same instance"
+	again := place(t, db, gw, "ann", "k1", shoes)
+	wantOrder(t, again, did)
+	n := pg.Count(t, own, `SELECT count(*) FROM orders WHERE id = $1`, again.id)
+	expect.That(t, n == 1, expect.Message{
+		Did:  did,
+		Want: "a new order: nothing knows of the first any more",
+		Got:  again.String() + ", of which the database has no row",
+		Why:  "what one process keeps in memory, the others do not know, and nobody does after a deploy; the check empties the tables because it cannot restart itself",
+	})
+}
+
+// gateway charges cards, once for each key. What it was asked for can be looked up.
+type gateway struct {
+	// onCharge is called in the n-th call (1, 2, …) and gives its error; it may wait. The card is charged even so, unless
+	// the error is errNotCharged or ErrDeclined.
+	onCharge func(n int) error
+
+	mu    sync.Mutex
+	calls []charge
+}
+
+type charge struct {
+	key   string
+	cents int
+	made  bool
+}
+
+var errNotCharged = errors.New("gateway: 502 Bad Gateway")
+
+func (g *gateway) Charge(_ context.Context, key string, cents int) (err error) {
+	g.mu.Lock()
+	g.calls = append(g.calls, charge{key, cents, false})
+	n := len(g.calls)
+	g.mu.Unlock()
+	if g.onCharge != nil {
+		err = g.onCharge(n)
+	}
+	g.mu.Lock()
+	g.calls[n-1].made = !errors.Is(err, errNotCharged) && !errors.Is(err, orders.ErrDeclined)
+	g.mu.Unlock()
+	return err
+}
+
+func (g *gateway) log() []charge {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.calls)
+}
+
+// charges is how often the card was charged: calls with one key charge it once.
+func (g *gateway) charges() int {
+	var keys []string
+	for _, c := range g.log() {
+		if c.made {
+			keys = appendNew(keys, c.key)
+		}
+	}
+	return len(keys)
+}
+
+func (g *gateway) String() string {
+	calls := g.log()
+	text := make([]string, 0, len(calls))
+	for i, c := range calls {
+		if i == 3 {
+			text = append(text, "…")
+			break
+		}
+		text = append(text, fmt.Sprintf("%d cents with key %q", c.cents, c.key))
+	}
+	if len(calls) == 0 {
+		return "the gateway not called"
+	}
+	return fmt.Sprintf("the gateway called %s: %s", times(len(calls)), strings.Join(text, ", "))
+}
+
+// slowGateway keeps its first call until it is released, and closes charging when it has come.
+func slowGateway() (gw *gateway, charging <-chan struct{}, release func()) {
+	came, released := make(chan struct{}), make(chan struct{})
+	gw = &gateway{onCharge: func(n int) error {
+		if n == 1 {
+			close(came)
+			<-released
+		}
+		return nil
+	}}
+	return gw, came, sync.OnceFunc(func() { close(released) })
+}
+
+func awaitCharge(t *testing.T, charging <-chan struct{}, call <-chan answer) {
+	t.Helper()
+	select {
+	case <-charging:
+	case a := <-call:
+		expect.Fatal(t, expect.Message{Did: "placed an order", Want: "a call of the gateway", Got: "none; the answer was " + a.String()})
+	}
+}
+
+// answer is what a call of CreateOrder returned.
+type answer struct {
+	id  int64
+	err error
+}
+
+var errHangs = fmt.Errorf("no answer within %v", patience)
+
+func (a answer) String() string {
+	switch {
+	case a.err == nil:
+		return fmt.Sprintf("order %d", a.id)
+	case errors.Is(a.err, orders.ErrMismatch):
+		return "ErrMismatch"
+	case errors.Is(a.err, orders.ErrInProgress):
+		return "ErrInProgress"
+	case errors.Is(a.err, orders.ErrDeclined):
+		return "ErrDeclined"
+	case errors.Is(a.err, errHangs):
+		return a.err.Error()
+	}
+	return "the error: " + a.err.Error()
+}
+
+// is reports whether two answers are the same order.
+func (a answer) is(b answer) bool { return a.err == nil && b.err == nil && a.id == b.id }
+
+// failed reports whether the answer is an error that has no meaning of its own.
+func (a answer) failed() bool {
+	for _, special := range []error{nil, orders.ErrMismatch, orders.ErrInProgress, orders.ErrDeclined, errHangs} {
+		if errors.Is(a.err, special) {
+			return false
+		}
+	}
+	return true
+}
+
+// place makes one call of CreateOrder.
+func place(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string, req orders.OrderReq) answer {
+	return placeIn(t.Context(), db, gw, user, key, req)
+}
+
+func placeIn(ctx context.Context, db *pgxpool.Pool, gw *gateway, user, key string, req orders.OrderReq) answer {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	call := inBackground(func() answer {
+		res, err := orders.CreateOrder(ctx, db, gw, user, key, req)
+		return answer{res.OrderID, err}
+	})
+	select {
+	case a := <-call:
+		if a.err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			a.err = fmt.Errorf("%w; then %w", errHangs, a.err)
+		}
+		return a
+	case <-time.After(patience + time.Second): // it does not heed its context
+		return answer{err: errHangs}
+	}
+}
+
+// settle sends a request as a client does that wants to know: again and again, until the answer is not ErrInProgress.
+func settle(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string, req orders.OrderReq) answer {
+	start := time.Now()
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		a := place(t, db, gw, user, key, req)
+		if !errors.Is(a.err, orders.ErrInProgress) || time.Since(start) > settled {
+			return a
+		}
+		<-time.After(pause)
+	}
+}
+
+// shop makes the tables. db is the pool of the first instance; others are made with pg.Pool. own is for the check's own
+// queries, and no call can exhaust it.
+func shop(t *testing.T) (db, own *pgxpool.Pool) {
+	t.Helper()
+	own = pg.Pool(t)
+	pg.Exec(t, own, `CREATE TABLE orders (
+		id         bigserial   PRIMARY KEY,
+		user_id    text        NOT NULL,
+		sku        text        NOT NULL,
+		qty        int         NOT NULL CHECK (qty > 0),
+		cents      int         NOT NULL,
+		created_at timestamptz NOT NULL DEFAULT now()
+	)`)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := own.Exec(ctx, orders.Schema())
+	expect.NoError(t, err, expect.Message{
+		Did:  "executed what Schema() returns in a database in which the table orders exists",
+		Want: "no error",
+	})
+	return pg.Pool(t), own
+}
+
+// emptyTables empties whatever tables there are.
+func emptyTables(t *testing.T, own *pgxpool.Pool) {
+	t.Helper()
+	pg.Exec(t, own, `DO $$ BEGIN EXECUTE (
+		SELECT 'TRUNCATE ' || string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
+		WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+	); END $$`)
+}
+
+// connectAll opens all connections of a pool.
+func connectAll(t *testing.T, db *pgxpool.Pool) {
+	t.Helper()
+	n := int(db.Config().MaxConns)
+	all := newGate(n)
+	inParallel(n, n, func(int) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if conn, err := db.Acquire(ctx); err == nil {
+			all.arrive()
+			all.wait(patience)
+			conn.Release()
+		}
+	})
+}
+
+func newProxy(t *testing.T) *faultproxy.Proxy {
+	t.Helper()
+	network, addr := pg.Server(t)
+	return faultproxy.New(t, network, addr)
+}
+
+func wantOrder(t *testing.T, a answer, did string) {
+	t.Helper()
+	expect.That(t, a.err == nil, expect.Message{Did: did, Want: "an order", Got: a.String()})
+}
+
+// wantOrders looks for n rows in orders, of all users.
+func wantOrders(t *testing.T, own *pgxpool.Pool, n int, did string) {
+	t.Helper()
+	got := pg.Count(t, own, `SELECT count(*) FROM orders`)
+	expect.That(t, got == n, expect.Message{
+		Did:  did,
+		Want: rows(n) + " in orders",
+		Got:  rows(got),
+		Why:  "each row is packed and shipped",
+	})
+}
+
+func wantCharges(t *testing.T, gw *gateway, n int, did string) {
+	t.Helper()
+	got := gw.charges()
+	expect.That(t, got == n, expect.Message{
+		Did:  did,
+		Want: fmt.Sprintf("the card charged %s: the gateway charges it once for each key that it is given", times(n)),
+		Got:  fmt.Sprintf("charged %s; %v", times(got), gw),
+		Why:  "to the gateway a new key is a new purchase, and a key that it knows is the old one: whoever chooses that key decides how often the card pays",
+	})
+}
+
+// wantRecovery sends a request again after its first call has died or failed, to another instance, and wants one order
+// and one charge in the end.
+func wantRecovery(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, key string, first answer, did string) {
+	t.Helper()
+	last := settle(t, db, gw, user, key, shoes)
+	wantOutcome(t, own, gw, user, first, last, did+"; then sent the request again")
+}
+
+// wantOutcome holds the answers to the first and to the last call of a key against what is in the database, where the
+// user has no other orders.
+func wantOutcome(t *testing.T, own *pgxpool.Pool, gw *gateway, user string, first, last answer, did string) {
+	t.Helper()
+	expect.That(t, last.err == nil, expect.Message{
+		Did:  did,
+		Want: fmt.Sprintf("an order, after ErrInProgress for at most %v", abandoned),
+		Got:  last.String(),
+		Why:  "the money may be gone by now, and only a retry that can finish what was begun gets the customer anything for it; a key that stays locked, or remembers a failure that was none, locks the customer out",
+	})
+	n := pg.Count(t, own, `SELECT count(*) FROM orders WHERE user_id = $1`, user)
+	expect.That(t, n == 1, expect.Message{
+		Did:  did,
+		Want: "1 row in orders",
+		Got:  fmt.Sprintf("%s; the first call returned %v, the last one %v", rows(n), first, last),
+		Why:  "a statement whose answer is lost may have been executed or not, and a call that is late may still write: only what is decided in the database, in one transaction, is decided once",
+	})
+	id := pg.Value[int64](t, own, `SELECT id FROM orders WHERE user_id = $1`, user)
+	expect.That(t, last.id == id && (first.err != nil || first.id == id), expect.Message{
+		Did:  did,
+		Want: fmt.Sprintf("order %d, which is the one in the database, from each call that returned no error", id),
+		Got:  fmt.Sprintf("%v from the first call, %v from the last one", first, last),
+		Why:  "whoever looks for an order by an id that it was told must find it",
+	})
+	wantCharges(t, gw, 1, did)
+}
+
+func rows(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
+
+func times(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// reap calls Reap, and not for ever.
+func reap(t *testing.T, db *pgxpool.Pool, olderThan time.Duration) (int, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return orders.Reap(ctx, db, olderThan)
+}
+
+func reaped(n int, err error) string {
+	if err != nil {
+		return "the error: " + err.Error()
+	}
+	return fmt.Sprintf("%d", n)
+}
+
+// gate is opened by the n-th arrival.
+type gate struct {
+	mu   sync.Mutex
+	left int
+	open chan struct{}
+}
+
+func newGate(n int) *gate { return &gate{left: n, open: make(chan struct{})} }
+
+func (g *gate) arrive() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.left--; g.left == 0 {
+		close(g.open)
+	}
+}
+
+// wait waits until the gate is open, and not for ever.
+func (g *gate) wait(atMost time.Duration) {
+	select {
+	case <-g.open:
+	case <-time.After(atMost):
+	}
+}
+
+func inBackground(f func() answer) <-chan answer {
+	done := make(chan answer, 1)
+	go func() { done <- f() }()
+	return done
+}
+
+// inParallel calls f(0) to f(n-1), as many at a time as there are workers.
+func inParallel(workers, n int, f func(i int)) {
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}

@@ -1,0 +1,164 @@
+package shutdown_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/proc"
+	shutdown "github.com/backend-labs/backend-labs/labs/i05-graceful-shutdown"
+)
+
+// These checks run the program as a process of its own, in real time: what only a process has, signals and an exit
+// code, is what they are about.
+func init() { proc.Handle("server", shutdown.Program) }
+
+// patience is for what takes less than a second on an idle machine.
+const patience = 8 * time.Second
+
+func TestTheProgramAnswersBeforeItExits(t *testing.T) {
+	answersBeforeItExits(t, syscall.SIGTERM, "SIGTERM", "every deploy sends SIGTERM. If requests die with it, every deploy costs some users their payment")
+}
+
+func TestCtrlCIsASignalToLeaveToo(t *testing.T) {
+	answersBeforeItExits(t, os.Interrupt, "SIGINT (Ctrl-C)", "a program that leaves in order in production, but not on its developers' machines, is tried by nobody before it matters")
+}
+
+func answersBeforeItExits(t *testing.T, sig os.Signal, name, why string) {
+	t.Helper()
+	p := startProgram(t)
+	slow := p.ask("/slow")
+	p.WaitLine("serving /slow")
+	p.Signal(sig)
+	did := fmt.Sprintf("started the program, sent a request of 400 ms, and %s as soon as the program had begun to serve it", name)
+	got := <-slow
+	if !got.ok("ok\n") {
+		expect.Fatal(t, expect.Message{
+			Did:  did,
+			Want: `200 "ok"`,
+			Got:  got.String() + "; " + p.fate(),
+			Why:  why,
+		})
+	}
+	exit, ended := p.Wait(patience)
+	if !ended || exit.Code != 0 {
+		expect.Fatal(t, expect.Message{
+			Did:  did,
+			Want: "the program exits with code 0 after it has answered",
+			Got:  p.fate(),
+			Why:  "a platform takes any other exit for a crash, and starts the program again or rolls the deploy back",
+		})
+	}
+}
+
+func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		phase string
+		env   []string
+		began func(status int) bool // whether the phase has begun, by the status of /ready; 0: no connection
+	}{
+		{"was draining (DRAIN_DELAY is 30 s)", []string{"DRAIN_DELAY=30s", "TIMEOUT=30s"}, func(status int) bool { return status != 200 }},
+		{"waited for the request (DRAIN_DELAY is 1 ms, TIMEOUT 30 s)", []string{"DRAIN_DELAY=1ms", "TIMEOUT=30s"}, func(status int) bool { return status == 0 }},
+	} {
+		p := startProgram(t, c.env...)
+		p.ask("/stuck")
+		p.WaitLine("serving /stuck")
+		p.Signal(syscall.SIGTERM)
+		did := "started the program, sent a request that never ends, then SIGTERM, and a second SIGTERM while the program " + c.phase
+		// Two signals that follow each other too closely arrive as one. That /ready tells the first one apart is another
+		// check's business: after 2 s it has arrived anyhow.
+		for end := time.Now().Add(2 * time.Second); time.Now().Before(end) && !c.began((<-p.ask("/ready")).status); {
+			time.Sleep(time.Millisecond)
+		}
+		exit, ended := p.Wait(50 * time.Millisecond)
+		expect.That(t, !ended, expect.Message{
+			Did:  did,
+			Want: "the first SIGTERM does not end it: a request is in flight",
+			Got:  fmt.Sprintf("it had ended before the second one was sent (%s)", exit.Status),
+			Why:  "a request in flight is to be answered, and this one has 30 s for that",
+		})
+		sent := time.Now()
+		p.Signal(syscall.SIGTERM)
+		exit, ended = p.Wait(5 * time.Second)
+		message := expect.Message{
+			Did:  did,
+			Want: "it ends within 1 s of the second one, with an exit code other than 0, or killed by the signal",
+			Got:  fmt.Sprintf("it ended %v after the second one (%s)", exit.At.Sub(sent).Round(time.Millisecond), exit.Status),
+			Why:  "whoever presses Ctrl-C twice means it, and does not want to look for kill -9 first. And what was cut short must not look like success",
+		}
+		if !ended {
+			message.Got = "5 s after the second one it was still running"
+		}
+		const late = 2 * time.Second // a second more than it has, for a busy machine
+		expect.That(t, ended && exit.At.Sub(sent) < late && exit.Code != 0, message)
+	}
+}
+
+func TestTheExitCodeTellsThatRequestsWereCutOff(t *testing.T) {
+	p := startProgram(t, "DRAIN_DELAY=1ms", "TIMEOUT=300ms")
+	p.ask("/stuck")
+	p.WaitLine("serving /stuck")
+	p.Signal(syscall.SIGTERM)
+	exit, ended := p.Wait(patience)
+	if !ended || exit.Code <= 0 {
+		expect.Fatal(t, expect.Message{
+			Did:  "started the program, sent a request that never ends, and SIGTERM; TIMEOUT is 300 ms",
+			Want: "it cuts the request off after 300 ms and exits with a code other than 0",
+			Got:  p.fate(),
+			Why:  "who runs the program sees its exit code and nothing else: 0 says that nobody lost anything",
+		})
+	}
+}
+
+// program is the lab's program as a child process.
+type program struct {
+	*proc.Proc
+	url string
+}
+
+// startProgram starts the program and makes sure that it serves.
+func startProgram(t *testing.T, env ...string) program {
+	t.Helper()
+	p := program{Proc: proc.Start(t, "server", proc.Options{Env: append(env, "ADDR=127.0.0.1:0")})}
+	p.url = "http://" + p.WaitLine("listening on ")
+	got := <-p.ask("/fast")
+	if !got.ok("ok\n") {
+		expect.Fatal(t, expect.Message{
+			Did:  "started the program and sent it a request",
+			Want: `200 "ok"`,
+			Got:  got.String() + "; " + p.fate(),
+		})
+	}
+	return p
+}
+
+// ask sends a request over a connection of its own and does not wait for the answer.
+func (p program) ask(path string) <-chan reply {
+	got := make(chan reply, 1)
+	go func() {
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+		res, err := client.Get(p.url + path)
+		if err != nil {
+			got <- reply{err: err}
+			return
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		got <- reply{res.StatusCode, string(body), res.Close, err}
+	}()
+	return got
+}
+
+// fate says what has become of the program, for a message.
+func (p program) fate() string {
+	exit, ended := p.Wait(time.Second)
+	if !ended {
+		return "the program is still running"
+	}
+	return fmt.Sprintf("the program ended: %s. %s", exit.Status, p.Output())
+}

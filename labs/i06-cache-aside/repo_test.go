@@ -1,0 +1,475 @@
+package cacheaside_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	cacheaside "github.com/backend-labs/backend-labs/labs/i06-cache-aside"
+)
+
+var (
+	lamp     = cacheaside.Item{ID: "lamp-1", Name: "lamp", Price: 30}
+	chair    = cacheaside.Item{ID: "chair-1", Name: "chair", Price: 80}
+	newLamp  = cacheaside.Item{ID: "lamp-1", Name: "lamp", Price: 35}
+	nextLamp = cacheaside.Item{ID: "lamp-1", Name: "lamp", Price: 40}
+	desk     = cacheaside.Item{ID: "desk-1", Name: "desk", Price: 200}
+)
+
+func TestReadsFillTheCache(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		for i := range 10 {
+			got := w.get(lamp.ID)
+			expect.That(t, got == lamp, expect.Message{
+				Did:  fmt.Sprintf("called Get(%q), %d times so far", lamp.ID, i+1),
+				Want: fmt.Sprintf("%+v", lamp),
+				Got:  fmt.Sprintf("%+v", got),
+			})
+			names := w.names()
+			expect.That(t, names == "[chair 80 lamp 30]", expect.Message{
+				Did:  fmt.Sprintf("called List, %d times so far", i+1),
+				Want: "[chair 80 lamp 30]",
+				Got:  names,
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+		loads, lists := w.db.counts()
+		expect.That(t, loads == 1 && lists == 1, expect.Message{
+			Did:  "called Get for one item and List, 10 times each within a few seconds, with a ttl of 1 minute",
+			Want: "1 Load and 1 List in the database: the first read fills the cache",
+			Got:  fmt.Sprintf("%d Loads and %d Lists", loads, lists),
+			Why:  "the cache is there to keep repeated reads away from the database",
+		})
+	})
+}
+
+func TestNoEntryOutlivesTheTTL(t *testing.T) {
+	for _, ttl := range []time.Duration{2 * time.Second, time.Minute} {
+		simulate(t, ttl, func(t *testing.T, w *world) {
+			w.get(lamp.ID)
+			w.names()
+			w.missing(`called Get("none")`, "none", "")
+			sets := w.cache.ops("Set")
+			expect.That(t, len(sets) >= 2, expect.Message{
+				Did:  "called Get for an item, and List",
+				Want: "both answers put into the cache",
+				Got:  fmt.Sprintf("%d times Set", len(sets)),
+			})
+			for _, s := range sets {
+				expect.That(t, s.ttl > 0 && s.ttl <= ttl, expect.Message{
+					Did:  fmt.Sprintf("looked at the Set of the key %q, with a configured ttl of %v", s.keys[0], ttl),
+					Want: fmt.Sprintf("a ttl greater than 0 and at most %v", ttl),
+					Got:  fmt.Sprintf("%v", s.ttl),
+					Why:  "the ttl is the safety net: whatever goes wrong with forgetting, a wrong entry is gone by then; 0 means for ever",
+				})
+			}
+			w.db.put(newLamp)
+			time.Sleep(ttl + time.Millisecond)
+			got, names := w.get(lamp.ID), w.names()
+			expect.That(t, got == newLamp && names == "[chair 80 lamp 35]", expect.Message{
+				Did:  fmt.Sprintf("changed the lamp in the database behind the repository's back, and read 1 ms after the ttl of %v", ttl),
+				Want: "the new price, 35, from Get and from List",
+				Got:  fmt.Sprintf("%d from Get; %s from List", got.Price, names),
+				Why:  "somebody will write to the database past your code: a migration, a colleague with a console",
+			})
+		})
+	}
+}
+
+func TestAnUpdateIsSeenAtOnce(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		before := w.get(lamp.ID)
+		w.update(newLamp)
+		after := w.get(lamp.ID)
+		expect.That(t, before == lamp && after == newLamp, expect.Message{
+			Did:  "called Get, then Update with a price of 35 instead of 30, then Get",
+			Want: "30, then 35",
+			Got:  fmt.Sprintf("%d, then %d", before.Price, after.Price),
+			Why:  "whoever has changed something and still sees the old value changes it again, or calls support",
+		})
+	})
+}
+
+func TestAnUpdateForgetsAndDoesNotWrite(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		w.cache.forget()
+		w.update(newLamp)
+		sets, dels := w.cache.ops("Set"), w.cache.ops("Del")
+		expect.That(t, len(sets) == 0 && len(dels) > 0, expect.Message{
+			Did:  "called Update and watched the cache",
+			Want: "the key is forgotten (Del), and no value is written (Set)",
+			Got:  fmt.Sprintf("%d times Del, %d times Set", len(dels), len(sets)),
+			Why:  "a value that a writer puts into the cache may be older than the database by the time it arrives there; and what nobody forgets stays until the ttl",
+		})
+	})
+}
+
+func TestAReaderInTheMiddleOfAnUpdate(t *testing.T) {
+	for _, step := range []string{"just before the database commits", "just after the database has committed", "when the cache is first touched"} {
+		simulate(t, time.Minute, func(t *testing.T, w *world) {
+			read := func() { w.repo.Get(t.Context(), lamp.ID); w.repo.List(t.Context()) }
+			w.get(lamp.ID)
+			w.names()
+			switch step {
+			case "just before the database commits":
+				w.db.beforeCommit = read
+			case "just after the database has committed":
+				w.db.afterCommit = read
+			default:
+				w.cache.meddle(func(context.Context, op) error {
+					w.cache.meddle(nil)
+					read()
+					return nil
+				})
+			}
+			w.update(newLamp)
+			w.db.beforeCommit, w.db.afterCommit = nil, nil
+			w.cache.meddle(nil)
+			got, names := w.get(lamp.ID), w.names()
+			expect.That(t, got == newLamp && names == "[chair 80 lamp 35]", expect.Message{
+				Did:  "let a reader run Get and List in the middle of an Update from 30 to 35, " + step + "; and read when both had finished",
+				Want: "35 from Get and from List",
+				Got:  fmt.Sprintf("%d from Get; %s from List", got.Price, names),
+				Why:  "a popular item is read all the time, so a reader is always in the middle: what it puts into the cache then stays until the ttl",
+			})
+		})
+	}
+}
+
+func TestTwoUpdatesAtOnce(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		var held atomic.Bool
+		var commits atomic.Int32
+		w.db.afterCommit = func() { held.Store(commits.Add(1) == 1) }
+		w.cache.meddle(func(context.Context, op) error {
+			if held.Load() {
+				time.Sleep(40 * time.Millisecond)
+			}
+			return nil
+		})
+		var first error
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			first = w.repo.Update(t.Context(), newLamp)
+		}()
+		time.Sleep(dbTime + 5*time.Millisecond) // the first is committed, and waits for the cache
+		held.Store(false)
+		// The second commits now and is done with the cache before the first gets there.
+		err := w.repo.Update(t.Context(), nextLamp)
+		<-done
+		w.cache.meddle(nil)
+		did := "made two updates at once: 35 is committed first, then 40, and at the cache the second one is faster"
+		expect.NoError(t, errors.Join(first, err), expect.Message{Did: did, Want: "both succeed"})
+		got := w.get(lamp.ID)
+		expect.That(t, got == nextLamp, expect.Message{
+			Did:  did,
+			Want: "40 from Get: the last value that the database has committed",
+			Got:  fmt.Sprintf("%d", got.Price),
+			Why:  "the last one at the database is not always the last one at the cache; then the two disagree until the ttl",
+		})
+	})
+}
+
+func TestACacheThatIsDownIsAMiss(t *testing.T) { checkWithout(t, "refuses every call", down) }
+
+func TestACacheThatHangsIsAMiss(t *testing.T) { checkWithout(t, "hangs for 10 s", hanging) }
+
+func TestACacheThatIgnoresItsContextIsAMiss(t *testing.T) {
+	checkWithout(t, "hangs for 10 s and ignores its context", hangingDeaf)
+}
+
+// checkWithout uses the repository while the cache fails, and after that.
+func checkWithout(t *testing.T, how string, before func(context.Context, op) error) {
+	t.Helper()
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.cache.meddle(before)
+		timed := func(what string, call func() error) {
+			t.Helper()
+			start := time.Now()
+			err := call()
+			took := time.Since(start)
+			expect.That(t, err == nil && took <= dbTime+60*time.Millisecond, expect.Message{
+				Did:  fmt.Sprintf("called %s while the cache %s; the database takes %v", what, how, dbTime),
+				Want: fmt.Sprintf("success within %v: all cache work of a call together gets 50 ms (10 ms more are accepted)", dbTime+50*time.Millisecond),
+				Got:  fmt.Sprintf("error: %v, after %v", err, took.Round(time.Millisecond)),
+				Why:  "the cache is there to make things faster; if its outage is everybody's outage it has become a second database",
+			})
+		}
+		var got cacheaside.Item
+		timed("Get", func() (err error) { got, err = w.repo.Get(t.Context(), lamp.ID); return err })
+		expect.That(t, got == lamp, expect.Message{
+			Did: "called Get while the cache " + how, Want: fmt.Sprintf("%+v, from the database", lamp), Got: fmt.Sprintf("%+v", got)})
+		timed("List", func() error { _, err := w.repo.List(t.Context()); return err })
+		timed("Update", func() error { return w.repo.Update(t.Context(), newLamp) })
+		timed("Delete", func() error { return w.repo.Delete(t.Context(), chair.ID) })
+		time.Sleep(time.Minute)
+		w.cache.meddle(nil)
+		w.get(lamp.ID)
+		w.get(lamp.ID)
+		names := w.names()
+		loadsBefore, _ := w.db.counts()
+		w.get(lamp.ID)
+		loads, _ := w.db.counts()
+		expect.That(t, names == "[lamp 35]" && loads == loadsBefore, expect.Message{
+			Did:  "called Update and Delete while the cache " + how + ", and read when it was well again",
+			Want: "[lamp 35], and further Gets from the cache",
+			Got:  fmt.Sprintf("%s, %d further Loads", names, loads-loadsBefore),
+			Why:  "the writes were committed, and the outage is over",
+		})
+	})
+}
+
+func TestASlowCacheStillCounts(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		w.cache.meddle(func(context.Context, op) error { time.Sleep(40 * time.Millisecond); return nil })
+		got := w.get(lamp.ID)
+		loads, _ := w.db.counts()
+		expect.That(t, got == lamp && loads == 1, expect.Message{
+			Did:  "called Get twice, and let the cache take 40 ms the second time",
+			Want: "1 Load in the database: an answer within 50 ms counts",
+			Got:  fmt.Sprintf("%d Loads", loads),
+			Why:  "a cache is slowest when the load is highest; to give up on it too early sends that load to the database",
+		})
+	})
+}
+
+func TestAFailedForgetIsTriedAgain(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		failed := map[string]bool{}
+		w.cache.meddle(func(_ context.Context, o op) error {
+			again := o.name != "Del"
+			for _, k := range o.keys {
+				again = again || failed[k]
+				failed[k] = true
+			}
+			if again {
+				return nil
+			}
+			return errDown
+		})
+		w.update(newLamp)
+		got := w.get(lamp.ID)
+		expect.That(t, got == newLamp, expect.Message{
+			Did:  "let the first Del of each key fail, called Update, then Get",
+			Want: "the new price, 35: a failed Del is tried again",
+			Got:  fmt.Sprintf("%d", got.Price),
+			Why:  "one lost packet would otherwise show the old value to everybody until the ttl",
+		})
+	})
+}
+
+func TestAFailingForgetIsGivenUp(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		w.cache.meddle(func(_ context.Context, o op) error {
+			if o.name == "Del" {
+				return errDown
+			}
+			return nil
+		})
+		w.update(nextLamp) // nil, although nothing can be forgotten
+		tries := map[string]int{}
+		for _, o := range w.cache.ops("Del") {
+			for _, k := range o.keys {
+				tries[k]++
+			}
+		}
+		for k, n := range tries {
+			expect.That(t, n <= 4, expect.Message{
+				Did:  "let every Del fail and called Update",
+				Want: "each key tried at most 4 times: once, and 3 times more",
+				Got:  fmt.Sprintf("%d times for %q", n, k),
+				Why:  "retries without end turn a broken cache into an overloaded one",
+			})
+		}
+		time.Sleep(time.Minute + time.Millisecond)
+		got := w.get(lamp.ID)
+		expect.That(t, got == nextLamp && len(tries) > 0, expect.Message{
+			Did:  "let every Del fail, called Update with a price of 40, and read 1 ms after the ttl of 1 minute",
+			Want: "40: the ttl bounds how long the old value is served",
+			Got:  fmt.Sprintf("%d", got.Price),
+		})
+	})
+}
+
+func TestErrorsAreNotRemembered(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		boom := errors.New("too many connections")
+		w.db.breakWith(fmt.Errorf("query: %w", boom))
+		_, err := w.repo.Get(t.Context(), lamp.ID)
+		_, errList := w.repo.List(t.Context())
+		expect.That(t, errors.Is(err, boom) && errors.Is(errList, boom), expect.Message{
+			Did:  "called Get and List while the database returns an error",
+			Want: "that error",
+			Got:  fmt.Sprintf("%v, and %v", err, errList),
+			Why:  "a caller must be able to tell an outage from an item that does not exist",
+		})
+		w.db.breakWith(nil)
+		got, err := w.repo.Get(t.Context(), lamp.ID)
+		all, errList := w.repo.List(t.Context())
+		expect.That(t, err == nil && got == lamp && errList == nil && len(all) == 2, expect.Message{
+			Did:  "called Get and List again, right after the database had recovered",
+			Want: "the lamp, and 2 items: an error is not an answer, so it is not cached",
+			Got:  fmt.Sprintf("%+v, error: %v; %d items, error: %v", got, err, len(all), errList),
+			Why:  "a database that was away for a second would be away for the whole ttl",
+		})
+	})
+}
+
+func TestACancelledReadIsNotRemembered(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		ctx, cancel := context.WithTimeout(t.Context(), dbTime/2)
+		defer cancel()
+		_, err := w.repo.Get(ctx, lamp.ID)
+		expect.That(t, errors.Is(err, context.DeadlineExceeded), expect.Message{
+			Did:  fmt.Sprintf("called Get with a context that ends after %v; the database takes %v", dbTime/2, dbTime),
+			Want: "the error that the database returned: context deadline exceeded",
+			Got:  fmt.Sprintf("error: %v", err),
+		})
+		got, err := w.repo.Get(t.Context(), lamp.ID)
+		expect.That(t, err == nil && got == lamp, expect.Message{
+			Did:  "called Get with a context that ended too early, and again with one that doesn't",
+			Want: "the lamp",
+			Got:  fmt.Sprintf("%+v, error: %v", got, err),
+			Why:  "one impatient client must not hide the item from all others",
+		})
+	})
+}
+
+func TestAFailedSaveChangesNothing(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		boom := errors.New("constraint violated")
+		w.db.breakWith(boom)
+		err := w.repo.Update(t.Context(), newLamp)
+		errDelete := w.repo.Delete(t.Context(), lamp.ID)
+		w.db.breakWith(nil)
+		expect.That(t, errors.Is(err, boom) && errors.Is(errDelete, boom), expect.Message{
+			Did:  "called Update and Delete while the database refuses them",
+			Want: "the database's error from both",
+			Got:  fmt.Sprintf("%v, and %v", err, errDelete),
+			Why:  "whoever is told nil believes that it is saved",
+		})
+		got := w.get(lamp.ID)
+		expect.That(t, got == lamp, expect.Message{
+			Did:  "called Update and Delete while the database refuses them, then Get",
+			Want: "the old price, 30, from the cache or from the database",
+			Got:  fmt.Sprintf("%d", got.Price),
+			Why:  "a cache that shows what was never committed lies to everybody until the ttl",
+		})
+	})
+}
+
+// An answer that there is nothing lives for 5 s, or for the ttl where that is shorter.
+var absences = []struct{ ttl, life time.Duration }{
+	{time.Minute, 5 * time.Second},
+	{2 * time.Second, 2 * time.Second},
+}
+
+func TestAbsenceIsRemembered(t *testing.T) {
+	for _, c := range absences {
+		simulate(t, c.ttl, func(t *testing.T, w *world) {
+			w.missing("called Get for an id that does not exist", desk.ID, "")
+			for range 99 {
+				time.Sleep((c.life - time.Millisecond) / 99)
+				w.missing("called Get for an id that does not exist", desk.ID, "")
+			}
+			loads, _ := w.db.counts()
+			expect.That(t, loads == 1, expect.Message{
+				Did:  fmt.Sprintf("called Get 100 times within %v for an id that does not exist, with a ttl of %v", c.life, c.ttl),
+				Want: "1 Load in the database: that there is nothing is an answer, too",
+				Got:  fmt.Sprintf("%d Loads", loads),
+				Why:  "ids that do not exist never fill an ordinary cache: whoever asks for them goes straight to the database, as often as they like",
+			})
+		})
+	}
+}
+
+func TestAbsenceIsForgottenSoon(t *testing.T) {
+	for _, c := range absences {
+		simulate(t, c.ttl, func(t *testing.T, w *world) {
+			w.missing("called Get for an id that does not exist", desk.ID, "")
+			w.db.put(desk)
+			time.Sleep(c.life + time.Millisecond)
+			got, err := w.repo.Get(t.Context(), desk.ID)
+			expect.That(t, err == nil && got == desk, expect.Message{
+				Did:  fmt.Sprintf("called Get for an id that does not exist, with a ttl of %v; created it behind the repository's back; called Get %v later", c.ttl, c.life+time.Millisecond),
+				Want: fmt.Sprintf("the item: absence is remembered for %v", c.life),
+				Got:  fmt.Sprintf("%+v, error: %v", got, err),
+				Why:  "what does not exist now may exist in a moment: 'not found' is the answer that goes out of date first",
+			})
+		})
+	}
+}
+
+func TestACreatedItemIsSeenAtOnce(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.missing("called Get for an id that does not exist", desk.ID, "")
+		w.update(desk)
+		got, err := w.repo.Get(t.Context(), desk.ID)
+		expect.That(t, err == nil && got == desk, expect.Message{
+			Did:  "called Get for an id that does not exist, created it with Update, and called Get again at once",
+			Want: fmt.Sprintf("%+v", desk),
+			Got:  fmt.Sprintf("%+v, error: %v", got, err),
+			Why:  "a page that says 'not found' right after 'created' makes people create it twice",
+		})
+	})
+}
+
+func TestADeletedItemIsGone(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		got := w.get(lamp.ID)
+		expect.That(t, got == lamp, expect.Message{Did: "called Get", Want: fmt.Sprintf("%+v", lamp), Got: fmt.Sprintf("%+v", got)})
+		expect.NoError(t, w.repo.Delete(t.Context(), lamp.ID), expect.Message{Did: "called Delete", Want: "nil"})
+		w.missing("called Get, Delete, and Get again", lamp.ID, "what has been deleted, perhaps for a reason that a lawyer has given, must not be served any more")
+	})
+}
+
+func TestTheListIsForgottenWithItsItems(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		for _, c := range []struct {
+			did    string
+			change func() error
+			want   string
+		}{
+			{"Update of an item", func() error { return w.repo.Update(t.Context(), newLamp) }, "[chair 80 lamp 35]"},
+			{"Update that creates an item", func() error { return w.repo.Update(t.Context(), desk) }, "[chair 80 desk 200 lamp 35]"},
+			{"Delete", func() error { return w.repo.Delete(t.Context(), chair.ID) }, "[desk 200 lamp 35]"},
+		} {
+			w.names()
+			expect.NoError(t, c.change(), expect.Message{Did: "called " + c.did, Want: "nil"})
+			got := w.names()
+			expect.That(t, got == c.want, expect.Message{
+				Did:  "called List, then " + c.did + ", then List",
+				Want: c.want,
+				Got:  got,
+				Why:  "everything that was made from an item is out of date with it: lists, counts, pages",
+			})
+		}
+	})
+}
+
+func TestUnreadableEntriesAreMisses(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		w.names()
+		w.cache.spoil()
+		got, err := w.repo.Get(t.Context(), lamp.ID)
+		all, errList := w.repo.List(t.Context())
+		expect.That(t, err == nil && got == lamp && errList == nil && len(all) == 2, expect.Message{
+			Did:  "replaced what the cache holds by other bytes, and called Get and List",
+			Want: "the lamp, and 2 items, from the database",
+			Got:  fmt.Sprintf("%+v, error: %v; %d items, error: %v", got, err, len(all), errList),
+			Why:  "the entries that a cache holds during a deployment were written by the version before",
+		})
+	})
+}
