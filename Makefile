@@ -1,0 +1,60 @@
+# The targets and what they are for: make help
+
+GO ?= go
+RUNS ?= 5
+# Packages of labs and solutions are judged by "labs prove"; the stubs' own tests fail by design.
+PACKAGES = ./cmd/... ./harness/...
+
+.PHONY: help
+help: ## these lines
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+.PHONY: build
+build: bin/labs ## bin/labs
+
+.PHONY: bin/labs
+bin/labs:
+	@$(GO) build -o $@ ./cmd/labs
+	@CGO_ENABLED=0 $(GO) build -o bin/labs-sandbox ./cmd/labs-sandbox
+
+.PHONY: demo
+demo: ## build labs and show it at work: a pure, a Redis and a Postgres lab
+	@echo "building labs (the first time this takes about a minute)"
+	@$(MAKE) --no-print-directory bin/labs
+	@bin/labs demo
+
+.PHONY: test
+test: unit prove ## all tests: unit, end-to-end, and the proof of every lab
+
+.PHONY: unit
+unit: ## unit and end-to-end tests under the race detector
+	@echo "building the tests (the first time this takes a few minutes)"
+	@$(GO) tool gotestsum --format pkgname-and-test-fails -- -race -timeout 15m $(PACKAGES)
+	@echo "the tests of graded mode, without the race detector"
+	@$(GO) tool gotestsum --format pkgname-and-test-fails -- -timeout 15m -run 'TestAttacks|TestHonest|TestScripts/grade' ./harness/grade ./cmd/labs
+
+.PHONY: prove
+prove: bin/labs ## stubs fail, references pass, mutants are caught, for every lab (RUNS=5)
+	@bin/labs prove --runs $(RUNS)
+
+.PHONY: check
+check: ## gofmt, vet and staticcheck, for linux, darwin and windows
+	@bad=$$(gofmt -l cmd harness labs solutions); test -z "$$bad" || { echo "not gofmt-ed:"; echo "$$bad"; exit 1; }
+	@set -e; for os in linux darwin windows; do \
+		echo "vet and staticcheck for $$os"; \
+		GOOS=$$os $(GO) vet ./...; \
+		$(GO) tool staticcheck -version >/dev/null; \
+		GOOS=$$os $$($(GO) tool -n staticcheck) ./...; \
+	done
+
+.PHONY: golden
+golden: ## rewrite the expected outputs of the tests; read the diff like any other change
+	@$(GO) test ./harness/report ./harness/course -update
+
+.PHONY: bench
+bench: bin/labs ## the table of speeds, as ratios measured side by side
+	@$(GO) run ./harness/bench
+
+.PHONY: clean
+clean: ## what was built; your progress in .labs stays
+	@rm -rf bin .labs/bin
