@@ -7,10 +7,6 @@ import (
 	"runtime"
 )
 
-// inside is where the command's executable lies in the sandbox. What is bound keeps its path, so no course may live below
-// a folder of this name.
-const inside = "/.labs-command"
-
 // libraries gives the binds of the loader and the shared libraries that an executable needs: none for most Go programs,
 // libc for those with the race detector.
 func libraries(path string) []Bind {

@@ -47,6 +47,10 @@ type Command struct {
 	KeepUser bool
 }
 
+// inside is where the command's executable lies in a sandbox. What is bound keeps its path, so no course may live below a
+// folder of this name.
+const inside = "/.labs-command"
+
 // Bind makes a file or folder visible inside.
 type Bind struct {
 	Source, Target string // absolute
