@@ -35,7 +35,7 @@ unit: ## unit and end-to-end tests under the race detector
 
 .PHONY: prove
 prove: bin/labs ## stubs fail, references pass, mutants are caught, for every lab (RUNS=5)
-	@bin/labs prove --runs $(RUNS)
+	@bin/labs prove --named --runs $(RUNS)
 
 .PHONY: check
 check: ## gofmt, vet and staticcheck, for linux, darwin and windows

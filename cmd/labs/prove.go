@@ -19,6 +19,7 @@ type proveOptions struct {
 	runs     int
 	seed     uint64
 	provider string
+	named    bool
 	json     bool
 }
 
@@ -36,6 +37,7 @@ It judges the stubs as they lie in labs/: run it in a clone in which no lab has 
 ` + exitHelp,
 		Example: `  labs prove
   labs prove b10 --runs 20
+  labs prove --named
   labs prove --json > proof.json`,
 		ValidArgsFunction: a.completeLabs,
 		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
@@ -44,6 +46,7 @@ It judges the stubs as they lie in labs/: run it in a clone in which no lab has 
 	f.IntVar(&o.runs, "runs", 5, "how often to run what must come out the same every time")
 	f.Uint64Var(&o.seed, "seed", 0, "the random choices of the checks (default: new ones)")
 	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	f.BoolVar(&o.named, "named", false, "judge a mutant by the checks that it names alone: sooner done, without the notes on the others")
 	f.BoolVar(&o.json, "json", false, "proofs as JSON on standard output")
 	return c
 }
@@ -77,7 +80,7 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b, Sandbox: localSandbox(), Open: stores.open}}
 	on, done := o.bar(len(labs))
 	start := time.Now()
-	proofs, err := p.Prove(ctx, labs, prove.Options{Runs: o.runs, Seed: o.seed}, on)
+	proofs, err := p.Prove(ctx, labs, prove.Options{Runs: o.runs, Seed: o.seed, Named: o.named}, on)
 	done()
 	if err != nil {
 		return err

@@ -54,6 +54,7 @@ type Variant struct {
 
 // Cell is how one check judged one variant.
 type Cell struct {
+	Judged  bool   `json:"judged"` // the check was run
 	Failed  bool   `json:"failed"` // at least once
 	Always  bool   `json:"always"` // every time
 	Named   bool   `json:"named"`  // the mutant says that this check fails
@@ -66,6 +67,9 @@ type Options struct {
 	// half on all cores are kept busy besides.
 	Runs int
 	Seed uint64
+	// Named judges a mutant by the checks that it names alone. What must hold is then shown in a fraction of the time;
+	// what an author may want to know, which other checks the mutant fails besides, is not found out.
+	Named bool
 }
 
 // Progress is called with how many of the steps are done, and what is being done.
@@ -131,7 +135,8 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on fu
 		}
 		on(s.what + " of " + names(labs))
 		s.opts.Seed = o.Seed
-		if err := p.step(ctx, subjects, s); err != nil {
+		s.opts.Parallel = 2 * runtime.NumCPU() // the checks that wait are many
+		if err := p.step(ctx, subjects, s, o.Named); err != nil {
 			return nil, err
 		}
 	}
@@ -158,8 +163,8 @@ type step struct {
 	busy bool // with all cores kept busy
 }
 
-// step grades some variants. A mutant that has been seen whole is run again with its named checks only.
-func (p *Prover) step(ctx context.Context, subjects []*subject, st step) error {
+// step grades some variants. A mutant that has been seen whole, or need not be, is run with its named checks only.
+func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named bool) error {
 	var jobs []grade.Job
 	var rows []*row
 	for _, s := range subjects {
@@ -168,7 +173,7 @@ func (p *Prover) step(ctx context.Context, subjects []*subject, st step) error {
 				continue
 			}
 			job := grade.Job{Lab: s.lab, Dir: r.dir}
-			if r.Kind == KindMutant && r.seen {
+			if r.Kind == KindMutant && (r.seen || named) {
 				job.Only = r.mutant.Fails
 			}
 			jobs, rows = append(jobs, job), append(rows, r)

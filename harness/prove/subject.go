@@ -166,6 +166,7 @@ func (r *row) cell(test string) Cell {
 	if n == nil {
 		return c
 	}
+	c.Judged = true
 	c.Failed = n.plainPassed < n.plain || n.racePassed < n.race
 	c.Always = n.plain > 0 && n.plainPassed == 0 || n.race > 0 && n.racePassed == 0
 	c.Message = n.message

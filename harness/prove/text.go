@@ -57,6 +57,8 @@ func mark(p term.Paint, k Kind, c Cell) string {
 		return p.Faint("x")
 	case c.Failed:
 		return p.Bad("!")
+	case !c.Judged:
+		return " "
 	}
 	return p.Faint("·")
 }
