@@ -245,7 +245,7 @@ func TestNS_Binds(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(empty, "go.mod"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, target := range []string{"/check/work/main", "/tmp/main", "/home/u/main", "/init/main", "/box/main", dir + "/main"} {
+	for _, target := range []string{"/check/main", "/.labs/main", "/tmp/main", "/home/u/main", "/init/main", "/box/main", dir + "/main"} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
 			bound := func(scratch bool) func(*sandbox.Command) {
