@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/backends"
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
@@ -81,7 +81,7 @@ func examineGo() ailment {
 	if err != nil {
 		return ailment{"go", false, "the go command is not on the PATH", "install Go 1.26 or later"}
 	}
-	return ailment{Part: "go", OK: true, Detail: build.GoVersion() + " at " + path}
+	return ailment{Part: "go", OK: true, Detail: compile.GoVersion() + " at " + path}
 }
 
 func examineBackends(ctx context.Context, o backends.Options) (all []ailment) {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/intake"
@@ -233,9 +233,9 @@ func (o *gradeOptions) grade(ctx context.Context, subs []intake.Submission, opts
 func (o *gradeOptions) warm(ctx context.Context, l *course.Lab, slow func()) {
 	b := o.builder(o.course)
 	b.Slow = slow
-	reqs := []build.Request{{Lab: l, Dir: l.Dir}}
+	reqs := []compile.Request{{Lab: l, Dir: l.Dir}}
 	if l.Race && !o.noRace {
-		reqs = append(reqs, build.Request{Lab: l, Dir: l.Dir, Race: true})
+		reqs = append(reqs, compile.Request{Lab: l, Dir: l.Dir, Race: true})
 	}
 	b.Build(ctx, reqs)
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/workspace"
@@ -92,7 +92,7 @@ func (j *judge) kept(p *workspace.Progress, job grade.Job, checks string) *run.R
 	if j.force || e == nil || e.Result == nil || e.Checks != checks {
 		return nil
 	}
-	source, err := build.SourceSHA256(job.Lab, job.Dir)
+	source, err := compile.SourceSHA256(job.Lab, job.Dir)
 	if err != nil || source != e.Result.SourceSHA256 {
 		return nil
 	}

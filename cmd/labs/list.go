@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
@@ -76,7 +76,7 @@ func (a *app) standings(w *workspace.Workspace) (map[string]workspace.Standing, 
 		if err != nil {
 			return nil, err
 		}
-		source, _ := build.SourceSHA256(l, l.Dir) // a missing file is no standing
+		source, _ := compile.SourceSHA256(l, l.Dir) // a missing file is no standing
 		standings[l.ID] = progress.Standing(l.ID, source, checks)
 	}
 	return standings, nil

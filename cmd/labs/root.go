@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/backends"
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/term"
@@ -148,8 +148,8 @@ func (a *app) tidy(w *workspace.Workspace) {
 }
 
 // builder is the one of this workspace.
-func (a *app) builder(w *workspace.Workspace) *build.Builder {
-	return &build.Builder{Course: w.Course, Dir: filepath.Join(w.Dir, "bin"), Slow: a.slow}
+func (a *app) builder(w *workspace.Workspace) *compile.Builder {
+	return &compile.Builder{Course: w.Course, Dir: filepath.Join(w.Dir, "bin"), Slow: a.slow}
 }
 
 func (a *app) slow() {

@@ -16,7 +16,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/report"
@@ -32,9 +32,9 @@ type watchOptions struct {
 
 	w       *workspace.Workspace
 	j       *judge
-	b       *build.Builder // for hashes
-	columns func() int     // of the terminal now
-	lacking bool           // a backend, in the last run
+	b       *compile.Builder // for hashes
+	columns func() int       // of the terminal now
+	lacking bool             // a backend, in the last run
 }
 
 func newWatch(a *app) *cobra.Command {
@@ -176,7 +176,7 @@ func judgedState(r run.Result, checks string) string {
 }
 
 func (o *watchOptions) state(l *course.Lab) (state string, settled bool) {
-	source, err := build.SourceSHA256(l, l.Dir)
+	source, err := compile.SourceSHA256(l, l.Dir)
 	if err != nil {
 		return missing, false
 	}

@@ -22,7 +22,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/backends"
 	"github.com/backend-labs/backend-labs/harness/backends/backendstest"
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 	"github.com/backend-labs/backend-labs/harness/grade"
@@ -159,7 +159,7 @@ func TestAttacks_Stores(t *testing.T) {
 	bin := t.TempDir()
 	judge := func(t *testing.T, dir string, stores grade.Stores) run.Result {
 		t.Helper()
-		g := &grade.Grader{Builder: &build.Builder{Course: c, Dir: bin}, Sandbox: new(sandbox.NS)}
+		g := &grade.Grader{Builder: &compile.Builder{Course: c, Dir: bin}, Sandbox: new(sandbox.NS)}
 		g.Open = func(context.Context, []string) (grade.Stores, error) { return stores, nil }
 		return mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}}, grade.Options{Timeout: 20 * time.Second}, nil)[0]
 	}

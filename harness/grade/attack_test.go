@@ -24,7 +24,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 	"github.com/backend-labs/backend-labs/harness/grade"
@@ -120,8 +120,8 @@ var attacked = sync.OnceValues(func() (*course.Course, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build.Builder{Course: c, Dir: filepath.Join(dir, ".labs", "bin")}
-	return c, b.Build(context.Background(), []build.Request{{Lab: l, Dir: l.Dir}})[0].Err
+	b := &compile.Builder{Course: c, Dir: filepath.Join(dir, ".labs", "bin")}
+	return c, b.Build(context.Background(), []compile.Request{{Lab: l, Dir: l.Dir}})[0].Err
 })
 
 // judge takes the submission in and grades it in that sandbox.
@@ -139,7 +139,7 @@ func (a attack) judge(t *testing.T, box sandbox.Sandbox, policed bool) run.Resul
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o755))
 	must(t, subs[0].WriteTo(dir))
-	b := &build.Builder{Course: c, Dir: filepath.Join(t.TempDir(), "bin")}
+	b := &compile.Builder{Course: c, Dir: filepath.Join(t.TempDir(), "bin")}
 	if box.Name() != "none" {
 		b.Sandbox = box
 	}

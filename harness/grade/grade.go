@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/diagnose"
 	"github.com/backend-labs/backend-labs/harness/policy"
@@ -53,7 +53,7 @@ func (e *Unavailable) Error() string { return e.Reason + "; " + e.Remedy }
 
 // Grader judges submissions for one course.
 type Grader struct {
-	Builder *build.Builder
+	Builder *compile.Builder
 	Sandbox sandbox.Sandbox
 	// Open starts the backends that these needs ask for. It is called at most once for each Grade, in parallel with
 	// the build, and not at all if nothing is needed. The Stores are not closed by the Grader.
@@ -117,7 +117,7 @@ func (g *Grader) Grade(ctx context.Context, jobs []Job, o Options, on func(Event
 		s.tallies[i] = newTally(j, o)
 	}
 	// A process of its own, whose answer is wanted at the end: it need not be in the way of the build's first steps.
-	time.AfterFunc(150*time.Millisecond, func() { build.GoVersion() })
+	time.AfterFunc(150*time.Millisecond, func() { compile.GoVersion() })
 	s.admit()
 	s.work(ctx)
 	if err := ctx.Err(); err != nil {
@@ -154,7 +154,7 @@ func (s *session) admit() {
 		for _, name := range j.Lab.Files {
 			data, err := os.ReadFile(filepath.Join(j.Dir, filepath.FromSlash(name)))
 			if err != nil {
-				s.tallies[i].broken(&build.MissingFile{Lab: j.Lab.ID, File: name, Dir: j.Dir})
+				s.tallies[i].broken(&compile.MissingFile{Lab: j.Lab.ID, File: name, Dir: j.Dir})
 				continue
 			}
 			files[name] = data
@@ -177,7 +177,7 @@ func (s *session) admitted(which func(*course.Lab) bool) (jobs []int) {
 
 func (s *session) work(ctx context.Context) {
 	s.open(ctx)
-	raceBuilt := make(chan []build.Binary, 1)
+	raceBuilt := make(chan []compile.Binary, 1)
 	racing := s.admitted(func(l *course.Lab) bool { return s.o.Race && l.Race })
 	go func() { raceBuilt <- s.build(ctx, racing, true) }()
 
@@ -208,10 +208,10 @@ func (s *session) work(ctx context.Context) {
 	}
 }
 
-func (s *session) build(ctx context.Context, jobs []int, race bool) []build.Binary {
-	reqs := make([]build.Request, len(jobs))
+func (s *session) build(ctx context.Context, jobs []int, race bool) []compile.Binary {
+	reqs := make([]compile.Request, len(jobs))
 	for k, i := range jobs {
-		reqs[k] = build.Request{Lab: s.jobs[i].Lab, Dir: s.jobs[i].Dir, Race: race}
+		reqs[k] = compile.Request{Lab: s.jobs[i].Lab, Dir: s.jobs[i].Dir, Race: race}
 	}
 	if len(reqs) == 0 {
 		return nil
@@ -250,7 +250,7 @@ type task struct {
 	binary     string
 }
 
-func (s *session) runAll(ctx context.Context, jobs []int, binaries []build.Binary, race bool) {
+func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Binary, race bool) {
 	var tasks []task
 	for range s.o.Runs {
 		var round []task
@@ -340,7 +340,7 @@ func (s *session) lease(ctx context.Context, needs []string) (Lease, error) {
 
 func (s *session) result(i int) run.Result {
 	r := s.tallies[i].result()
-	r.Go = build.GoVersion()
+	r.Go = compile.GoVersion()
 	r.Seed = s.o.Seed
 	r.DurationMS = run.MS(time.Since(s.started))
 	r.Backends = s.backends(s.jobs[i].Lab)

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 	"github.com/backend-labs/backend-labs/harness/grade"
@@ -50,8 +50,8 @@ var built = sync.OnceValues(func() (*course.Course, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build.Builder{Course: c, Dir: filepath.Join(scratch, "bin")}
-	for _, bin := range b.Build(context.Background(), []build.Request{{Lab: l, Dir: l.Dir}, {Lab: l, Dir: l.Dir, Race: true}}) {
+	b := &compile.Builder{Course: c, Dir: filepath.Join(scratch, "bin")}
+	for _, bin := range b.Build(context.Background(), []compile.Request{{Lab: l, Dir: l.Dir}, {Lab: l, Dir: l.Dir, Race: true}}) {
 		if bin.Path == "" {
 			return nil, fmt.Errorf("the fixture does not build: %+v", bin)
 		}
@@ -76,7 +76,7 @@ func setup(t *testing.T, s sandbox.Sandbox) (*grade.Grader, *course.Lab) {
 		l.Checks[i].Points = 1 << i
 	}
 	g := &grade.Grader{
-		Builder: &build.Builder{Course: c, Dir: filepath.Join(scratch, "bin")}, Sandbox: s,
+		Builder: &compile.Builder{Course: c, Dir: filepath.Join(scratch, "bin")}, Sandbox: s,
 		Open: func(context.Context, []string) (grade.Stores, error) {
 			return nil, errors.New("no stores in this test")
 		},
@@ -167,7 +167,7 @@ func TestGrade_result(t *testing.T) {
 	t.Parallel()
 	g, l := setup(t, script{"TestTwo": fails}.actor())
 	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Seed: 42}, nil)[0]
-	sha, err := build.SourceSHA256(l, l.Dir)
+	sha, err := compile.SourceSHA256(l, l.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}

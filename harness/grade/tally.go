@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/policy"
 	"github.com/backend-labs/backend-labs/harness/run"
@@ -49,7 +49,7 @@ func newTally(j Job, o Options) *tally {
 	return t
 }
 
-func (t *tally) built(b build.Binary) {
+func (t *tally) built(b compile.Binary) {
 	t.sha = b.SHA256
 	switch {
 	case b.Compile != nil:
@@ -64,7 +64,7 @@ func (t *tally) built(b build.Binary) {
 
 // broken notes that no verdict is possible. A file that is missing is the submission's own fault.
 func (t *tally) broken(err error) {
-	var missing *build.MissingFile
+	var missing *compile.MissingFile
 	t.verdict, t.message = run.InfraError, err.Error()
 	if errors.As(err, &missing) {
 		t.verdict = run.BuildFailed

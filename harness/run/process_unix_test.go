@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 	"github.com/backend-labs/backend-labs/harness/run"
@@ -46,16 +46,16 @@ var fixture = sync.OnceValues(func() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build.Builder{Course: c, Dir: filepath.Join(scratch, "bin")}
-	var reqs []build.Request
+	b := &compile.Builder{Course: c, Dir: filepath.Join(scratch, "bin")}
+	var reqs []compile.Request
 	for _, slug := range []string{"b01-rogue", "b02-exits-in-init", "b03-loops-in-init", "b04-sets-flags-in-init", "b05-eats-the-request", "b06-bubbles"} {
 		l, err := coursetest.Lab(scratch, slug)
 		if err != nil {
 			return nil, err
 		}
-		reqs = append(reqs, build.Request{Lab: l, Dir: l.Dir})
+		reqs = append(reqs, compile.Request{Lab: l, Dir: l.Dir})
 	}
-	reqs = append(reqs, build.Request{Lab: reqs[0].Lab, Dir: reqs[0].Dir, Race: true})
+	reqs = append(reqs, compile.Request{Lab: reqs[0].Lab, Dir: reqs[0].Dir, Race: true})
 	binaries := map[string]string{}
 	for i, bin := range b.Build(context.Background(), reqs) {
 		name := reqs[i].Lab.Slug

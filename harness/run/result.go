@@ -11,8 +11,9 @@ const Schema = 1
 // Verdict is how a check or a whole lab ended.
 type Verdict string
 
-// The verdicts. NotJudged is a single check's alone: the backend that it needs is not to be had here. InfraError is
-// never the learner's fault and never costs points.
+// The verdicts. NotJudged is a single check's alone: the backend that it needs is not to be had here, or judging it could
+// not change the verdict. InfraError is never the learner's fault and never costs points. NotAttempted is a submission
+// whose files are the untouched stub's; NotHandedIn a lab that was demanded and is not in the submission.
 const (
 	Passed      Verdict = "passed"
 	Failed      Verdict = "failed"
@@ -21,6 +22,9 @@ const (
 	TimedOut    Verdict = "timed_out"
 	InfraError  Verdict = "infra_error"
 	NotJudged   Verdict = "not_judged"
+
+	NotAttempted Verdict = "not_attempted"
+	NotHandedIn  Verdict = "not_handed_in"
 )
 
 // Result is what is known of one submission for one lab.
@@ -45,11 +49,60 @@ type Result struct {
 	// Likely is the misconception that the failures look like, if there is one that stands out.
 	Likely *Likely `json:"likely,omitempty"`
 
-	Backends     map[string]Backend `json:"backends"` // by "redis" and "postgres": those that were used
-	Go           string             `json:"go"`       // the version that built the checks
-	Seed         uint64             `json:"seed"`     // of everything random in the checks
-	SourceSHA256 string             `json:"source_sha256"`
-	DurationMS   float64            `json:"duration_ms"` // wall time from the request to the verdict
+	// Notes are remarks that change nothing about the verdict and are said beside it: a file that is not handed in, a
+	// submission that is the reference.
+	Notes []string `json:"notes,omitempty"`
+
+	Race     Race               `json:"race"`     // the second run, under the race detector
+	Sandbox  string             `json:"sandbox"`  // what the code was run in: none, ns, container
+	Backends map[string]Backend `json:"backends"` // by "redis" and "postgres": those that were used
+	Course   Revision           `json:"course"`   // what the checks are of
+	Go       string             `json:"go"`       // the version that built the checks
+	Seed     uint64             `json:"seed"`     // of everything random in the checks
+
+	SourceSHA256 string  `json:"source_sha256"`
+	DurationMS   float64 `json:"duration_ms"` // what this lab took, waiting for others apart: the sum of its Times
+	Times        Times   `json:"times"`
+}
+
+// Complete reports whether all that the lab demands was judged and has passed: only then is a lab passed for good.
+func (r Result) Complete() bool {
+	return r.Verdict == Passed && (r.Race.State == RaceDone || r.Race.State == RaceNotNeeded)
+}
+
+// RaceState is what became of the run under the race detector.
+type RaceState string
+
+// The states. A lab that has passed and whose race run is RaceLeftOut or RaceNotToBeHad is "passed, not yet under the race
+// detector".
+const (
+	RaceNotNeeded  RaceState = "not_needed"    // the lab does not ask for one
+	RaceDone       RaceState = "done"          // every check was judged under it
+	RaceNotBegun   RaceState = "not_begun"     // the plain run had decided already
+	RaceLeftOut    RaceState = "left_out"      // by --no-race
+	RaceNotToBeHad RaceState = "not_to_be_had" // this machine cannot: no C compiler, a system without a race detector
+)
+
+// Race tells of the run under the race detector. Reason and Remedy are set where it is RaceNotToBeHad or RaceLeftOut.
+type Race struct {
+	State  RaceState `json:"state"`
+	Reason string    `json:"reason,omitempty"`
+	Remedy string    `json:"remedy,omitempty"`
+}
+
+// Revision says which course has judged.
+type Revision struct {
+	Module   string `json:"module"`
+	Commit   string `json:"commit,omitempty"`   // of git, in full; empty where there is no repository
+	Modified bool   `json:"modified,omitempty"` // the course's own files differ from the commit's
+}
+
+// Times are the parts of what a lab took, in ms of wall time of its own: the builds, the checks of the plain run, and
+// those of the race run. The parts may overlap.
+type Times struct {
+	BuildMS  float64 `json:"build_ms"`
+	ChecksMS float64 `json:"checks_ms"`
+	RaceMS   float64 `json:"race_ms"`
 }
 
 // Check is the verdict on one check.

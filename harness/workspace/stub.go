@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 )
 
@@ -61,11 +61,11 @@ func (w *Workspace) committed(l *course.Lab, file string) ([]byte, error) {
 
 // Untouched reports whether the lab's files are still the stub's.
 func (w *Workspace) Untouched(l *course.Lab) bool {
-	now, err := build.SourceSHA256(l, l.Dir)
+	now, err := compile.SourceSHA256(l, l.Dir)
 	if err != nil {
 		return false
 	}
-	before, err := build.SourceSHA256(l, w.pristine(l))
+	before, err := compile.SourceSHA256(l, w.pristine(l))
 	return err == nil && now == before
 }
 

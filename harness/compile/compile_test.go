@@ -1,4 +1,4 @@
-package build_test
+package compile_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/backend-labs/backend-labs/harness/build"
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
@@ -36,13 +36,13 @@ func TestMain(m *testing.M) {
 }
 
 // builder is one with binaries of its own for a course, or for the one that is shared.
-func builder(t *testing.T, root string) *build.Builder {
+func builder(t *testing.T, root string) *compile.Builder {
 	t.Helper()
 	c, err := course.Load(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &build.Builder{Course: c, Dir: filepath.Join(t.TempDir(), "bin")}
+	return &compile.Builder{Course: c, Dir: filepath.Join(t.TempDir(), "bin")}
 }
 
 func lab(t *testing.T, root, slug string) *course.Lab {
@@ -76,12 +76,12 @@ func TestBuilder_Build(t *testing.T) {
 	t.Parallel()
 	b := builder(t, scratch)
 	one, two := lab(t, scratch, "b01-adder"), lab(t, scratch, "b02-doubler")
-	reqs := []build.Request{{Lab: two, Dir: two.Dir}, {Lab: one, Dir: one.Dir}, {Lab: one, Dir: one.Dir, Race: true}}
+	reqs := []compile.Request{{Lab: two, Dir: two.Dir}, {Lab: one, Dir: one.Dir}, {Lab: one, Dir: one.Dir, Race: true}}
 	for i, bin := range b.Build(t.Context(), reqs) {
 		if bin.Err != nil || bin.Compile != nil || bin.Cached {
 			t.Fatalf("request %d: got %+v", i, bin)
 		}
-		if sha, err := build.SourceSHA256(reqs[i].Lab, reqs[i].Dir); sha != bin.SHA256 || err != nil {
+		if sha, err := compile.SourceSHA256(reqs[i].Lab, reqs[i].Dir); sha != bin.SHA256 || err != nil {
 			t.Errorf("request %d: got the hash %s, want %s (%v)", i, bin.SHA256, sha, err)
 		}
 		// A binary of labs asks for its request: the generated TestMain is in it.
@@ -101,7 +101,7 @@ func TestBuilder_Build(t *testing.T) {
 	}
 	// The same sources from another folder are the same sources.
 	same := folder(t, "adder.go", read(t, filepath.Join(one.Dir, "adder.go")))
-	if bin := b.Build(t.Context(), []build.Request{{Lab: one, Dir: same}})[0]; bin.Path != again[1].Path || !bin.Cached {
+	if bin := b.Build(t.Context(), []compile.Request{{Lab: one, Dir: same}})[0]; bin.Path != again[1].Path || !bin.Cached {
 		t.Errorf("the same from another folder: got %+v, want %s from the cache", bin, again[1].Path)
 	}
 }
@@ -117,7 +117,7 @@ func TestBuilder_oneLabStopsNoOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			one, two := lab(t, scratch, "b01-adder"), lab(t, scratch, "b02-doubler")
-			got := builder(t, scratch).Build(t.Context(), []build.Request{
+			got := builder(t, scratch).Build(t.Context(), []compile.Request{
 				{Lab: one, Dir: folder(t, "adder.go", text)}, {Lab: two, Dir: two.Dir},
 			})
 			if got[0].Compile == nil {
@@ -134,22 +134,22 @@ func TestBuilder_compileErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, text string
-		want       []build.CompileLine
+		want       []compile.CompileLine
 		message    string
 	}{
 		{
 			"in the learner's file", "package adder\n\nfunc Add(a, b int) int { return a + c }\n",
-			[]build.CompileLine{{File: "adder.go", Line: 3, Col: 37, Text: "undefined: c"}},
+			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 37, Text: "undefined: c"}},
 			"adder.go:3:37: undefined: c",
 		},
 		{
 			"two of them", "package adder\n\nimport \"os\"\n\nfunc Add(a, b int) int { return \"three\" }\n",
-			[]build.CompileLine{{File: "adder.go", Line: 3, Col: 8, Text: `"os" imported and not used`}, {File: "adder.go", Line: 5, Col: 33, Text: `cannot use "three" (untyped string constant) as int value in return statement`}},
+			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 8, Text: `"os" imported and not used`}, {File: "adder.go", Line: 5, Col: 33, Text: `cannot use "three" (untyped string constant) as int value in return statement`}},
 			"adder.go:3:8: \"os\" imported and not used\nadder.go:5:33: cannot use \"three\" (untyped string constant) as int value in return statement",
 		},
 		{
 			"that go on in a second line", "package adder\n\ntype T struct{}\n\nfunc Add(a, b int) int { var s interface{ M() } = T{}; _ = s; return f(1) }\n\nfunc f(a, b int) int { return a }\n",
-			[]build.CompileLine{
+			[]compile.CompileLine{
 				{File: "adder.go", Line: 5, Col: 51, Text: "cannot use T{} (value of struct type T) as interface{M()} value in variable declaration: T does not implement interface{M()} (missing method M)"},
 				{File: "adder.go", Line: 5, Col: 72, Text: "not enough arguments in call to f\n\thave (number)\n\twant (int, int)"},
 			},
@@ -157,37 +157,37 @@ func TestBuilder_compileErrors(t *testing.T) {
 		},
 		{
 			"no Go at all", "package adder\n\nfunc Add(a, b int) int { return a +\n",
-			[]build.CompileLine{{File: "adder.go", Line: 4, Col: 1, Text: "syntax error: unexpected EOF, expected expression"}},
+			[]compile.CompileLine{{File: "adder.go", Line: 4, Col: 1, Text: "syntax error: unexpected EOF, expected expression"}},
 			"",
 		},
 		{
 			"an empty file", "",
-			[]build.CompileLine{{File: "adder.go", Line: 1, Col: 1, Text: "expected 'package', found 'EOF'"}},
+			[]compile.CompileLine{{File: "adder.go", Line: 1, Col: 1, Text: "expected 'package', found 'EOF'"}},
 			"",
 		},
 		{
 			"another package's name", "package other\n\nfunc Add(a, b int) int { return a + b }\n",
-			[]build.CompileLine{{File: "adder.go", Line: 1, Col: 1, Text: "the package is called other here, and adder in adder_test.go: give this file the name that the stub has"}},
+			[]compile.CompileLine{{File: "adder.go", Line: 1, Col: 1, Text: "the package is called other here, and adder in adder_test.go: give this file the name that the stub has"}},
 			"",
 		},
 		{
 			"a changed API", "package adder\n\nfunc Add(a, b, c int) int { return a + b + c }\n",
-			[]build.CompileLine{{File: "adder_test.go", Line: 10, Col: 25, Text: "not enough arguments in call to adder.Add\n\thave (number, number)\n\twant (int, int, int)", Check: true}},
+			[]compile.CompileLine{{File: "adder_test.go", Line: 10, Col: 25, Text: "not enough arguments in call to adder.Add\n\thave (number, number)\n\twant (int, int, int)", Check: true}},
 			"",
 		},
 		{
 			"a missing function", "package adder\n",
-			[]build.CompileLine{{File: "adder_test.go", Line: 10, Col: 18, Text: "undefined: adder.Add", Check: true}},
+			[]compile.CompileLine{{File: "adder_test.go", Line: 10, Col: 18, Text: "undefined: adder.Add", Check: true}},
 			"",
 		},
 		{
 			"a module that does not exist", "package adder\n\nimport \"example.com/nowhere/x\"\n\nfunc Add(a, b int) int { return x.Add(a, b) }\n",
-			[]build.CompileLine{{File: "adder.go", Line: 3, Col: 8, Text: "no module of this course has the package example.com/nowhere/x: a lab uses the standard library and what go.mod names"}},
+			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 8, Text: "no module of this course has the package example.com/nowhere/x: a lab uses the standard library and what go.mod names"}},
 			"",
 		},
 		{
 			"a package of std that does not exist", "package adder\n\nimport \"net/htp\"\n\nfunc Add(a, b int) int { return htp.Add(a, b) }\n",
-			[]build.CompileLine{{File: "adder.go", Line: 3, Col: 8, Text: "package net/htp is not in std"}},
+			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 8, Text: "package net/htp is not in std"}},
 			"",
 		},
 		{
@@ -199,7 +199,7 @@ func TestBuilder_compileErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := folder(t, "adder.go", tt.text)
-			bin := builder(t, scratch).Build(t.Context(), []build.Request{{Lab: lab(t, scratch, "b01-adder"), Dir: dir}})[0]
+			bin := builder(t, scratch).Build(t.Context(), []compile.Request{{Lab: lab(t, scratch, "b01-adder"), Dir: dir}})[0]
 			if bin.Compile == nil || bin.Path != "" || bin.Err != nil || bin.SHA256 == "" {
 				t.Fatalf("got %+v, want a compile error", bin)
 			}
@@ -234,7 +234,7 @@ func TestBuilder_otherTests(t *testing.T) {
 		write(t, filepath.Join(one.Dir, name), text)
 	}
 	b := builder(t, root)
-	bin := b.Build(t.Context(), []build.Request{{Lab: one, Dir: one.Dir}})[0]
+	bin := b.Build(t.Context(), []compile.Request{{Lab: one, Dir: one.Dir}})[0]
 	if bin.Path == "" {
 		t.Fatalf("got %+v %v, want a binary", bin, bin.Compile)
 	}
@@ -244,7 +244,7 @@ func TestBuilder_otherTests(t *testing.T) {
 	}
 	// Helpers of the checks belong to them.
 	write(t, filepath.Join(one.Dir, "helper_test.go"), "package adder_test\n\nfunc helper() int { return nothing }\n")
-	if bin := builder(t, root).Build(t.Context(), []build.Request{{Lab: one, Dir: one.Dir}})[0]; bin.Compile == nil || bin.Compile.Location() != "helper_test.go:3" || !bin.Compile.Lines[0].Check {
+	if bin := builder(t, root).Build(t.Context(), []compile.Request{{Lab: one, Dir: one.Dir}})[0]; bin.Compile == nil || bin.Compile.Location() != "helper_test.go:3" || !bin.Compile.Lines[0].Check {
 		t.Errorf("got %+v, want the helper in the build", bin)
 	}
 }
@@ -253,10 +253,10 @@ func TestBuilder_missingFile(t *testing.T) {
 	t.Parallel()
 	one, two := lab(t, scratch, "b01-adder"), lab(t, scratch, "b02-doubler")
 	empty := t.TempDir()
-	got := builder(t, scratch).Build(t.Context(), []build.Request{{Lab: one, Dir: empty}, {Lab: two, Dir: two.Dir}})
-	var missing *build.MissingFile
+	got := builder(t, scratch).Build(t.Context(), []compile.Request{{Lab: one, Dir: empty}, {Lab: two, Dir: two.Dir}})
+	var missing *compile.MissingFile
 	if !errors.As(got[0].Err, &missing) || got[0].Err.Error() != "the file adder.go of lab B01 is not in "+empty {
-		t.Errorf("got %v, want a *build.MissingFile", got[0].Err)
+		t.Errorf("got %v, want a *compile.MissingFile", got[0].Err)
 	}
 	if got[1].Path == "" {
 		t.Errorf("the other one: got %+v, want a binary", got[1])
@@ -280,7 +280,7 @@ func TestBuilder_editedDuringTheBuild(t *testing.T) {
 			}
 		}
 	}()
-	bin := b.Build(t.Context(), []build.Request{{Lab: one, Dir: dir}})[0]
+	bin := b.Build(t.Context(), []compile.Request{{Lab: one, Dir: dir}})[0]
 	<-edited
 	if bin.Compile == nil || bin.Compile.Location() != "adder.go:3" {
 		t.Errorf("got %+v, want what came of the last edit", bin)
@@ -296,7 +296,7 @@ func TestBuilder_endsWithItsContext(t *testing.T) {
 	cancel()
 	one := lab(t, scratch, "b01-adder")
 	b := builder(t, scratch)
-	bin := b.Build(ctx, []build.Request{{Lab: one, Dir: one.Dir}})[0]
+	bin := b.Build(ctx, []compile.Request{{Lab: one, Dir: one.Dir}})[0]
 	if !errors.Is(bin.Err, context.Canceled) {
 		t.Errorf("got %+v, want %v", bin, context.Canceled)
 	}
@@ -385,7 +385,7 @@ func TestBuilder_Outside(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := strings.Replace(string(bomb), "package steps", "package adder", 1)
-	got := b.Build(t.Context(), []build.Request{{Lab: one, Dir: folder(t, one.Files[0], source)}, {Lab: one, Dir: one.Dir}})
+	got := b.Build(t.Context(), []compile.Request{{Lab: one, Dir: folder(t, one.Files[0], source)}, {Lab: one, Dir: one.Dir}})
 	if got[0].Compile == nil || got[0].Compile.Raw != "compiling took more memory than a lab may take" {
 		t.Errorf("got %+v, want that it takes too much memory", got[0])
 	}

@@ -1,6 +1,6 @@
-// Package build makes test binaries: the pristine checks of a lab and somebody's files for it become one executable.
+// Package compile makes test binaries: the pristine checks of a lab and somebody's files for it become one executable.
 // Nothing is copied or edited; the go command's -overlay puts the files in their places.
-package build
+package compile
 
 import (
 	"bytes"
