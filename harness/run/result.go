@@ -27,6 +27,15 @@ const (
 	NotHandedIn  Verdict = "not_handed_in"
 )
 
+// words are the verdicts as people read them. Whatever is for programs has the verdict itself.
+var words = map[Verdict]string{
+	Passed: "passed", Failed: "failed", BuildFailed: "does not compile", Rejected: "rejected", TimedOut: "timed out",
+	InfraError: "no verdict", NotJudged: "not judged", NotAttempted: "not attempted", NotHandedIn: "not handed in",
+}
+
+// Words is the verdict as every text for people says it.
+func (v Verdict) Words() string { return words[v] }
+
 // Result is what is known of one submission for one lab.
 type Result struct {
 	Schema int `json:"schema"`
@@ -96,6 +105,9 @@ type Revision struct {
 	Commit   string `json:"commit,omitempty"`   // of git, in full; empty where there is no repository
 	Modified bool   `json:"modified,omitempty"` // the course's own files differ from the commit's
 }
+
+// NotYetRaced is how a pass is told whose race run was left out or is not to be had.
+const NotYetRaced = "passed, not yet under the race detector"
 
 // Times are the parts of what a lab took, in ms of wall time of its own: the builds, the checks of the plain run, and
 // those of the race run. The parts may overlap.
