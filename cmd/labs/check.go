@@ -115,7 +115,7 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 	jobs := make([]grade.Job, len(labs))
 	for i, l := range labs {
 		jobs[i].Lab = l
-		if jobs[i].Dir, err = o.source(w, l, tmp); err != nil {
+		if jobs[i].Dir, err = o.source(l, tmp); err != nil {
 			return err
 		}
 	}
@@ -135,7 +135,7 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 }
 
 // source is the folder with the files to judge.
-func (o *checkOptions) source(w *workspace.Workspace, l *course.Lab, tmp string) (string, error) {
+func (o *checkOptions) source(l *course.Lab, tmp string) (string, error) {
 	switch o.of {
 	case "":
 		if o.dir != "" {
@@ -145,7 +145,7 @@ func (o *checkOptions) source(w *workspace.Workspace, l *course.Lab, tmp string)
 	case "reference":
 		return l.SolutionDir, nil
 	case "stub":
-		return w.Stub(l)
+		return l.Stub()
 	}
 	m := l.Mutant(o.of)
 	if m == nil {

@@ -111,7 +111,7 @@ func demoActs(w *workspace.Workspace, tmp string) ([]act, error) {
 		if err != nil {
 			return nil, err
 		}
-		stub, err := w.Stub(l)
+		stub, err := l.Stub()
 		if err != nil {
 			return nil, err
 		}

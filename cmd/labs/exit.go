@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/prove"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
@@ -45,12 +46,16 @@ func exitCode(err error) int {
 	var not *notPassed
 	var usage *usageError
 	var broken *course.Error
+	var unrecorded *course.NoStub
+	var noStub *prove.NoStub
 	switch {
 	case err == nil:
 		return exitPassed
 	case errors.As(err, &not):
 		return not.code
-	case errors.As(err, &usage), errors.As(err, &broken), errors.Is(err, course.ErrUnknownLab), errors.Is(err, course.ErrNoCourse):
+	case errors.As(err, &noStub):
+		return exitNot
+	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &unrecorded), errors.Is(err, course.ErrUnknownLab), errors.Is(err, course.ErrNoCourse):
 		return exitUsage
 	}
 	return exitInfra

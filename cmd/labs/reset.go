@@ -28,9 +28,6 @@ func newReset(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := w.Remember(l); err != nil {
-				return err
-			}
 			if w.Untouched(l) {
 				fmt.Fprintf(a.Out, "%s is the stub already\n", l.Slug)
 				return nil

@@ -92,7 +92,7 @@ the answer holds under real stores, real faults and simulated time, and what a w
 		}
 	}
 	add("learn", newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newSolution(a), newReset(a), newProgress(a))
-	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newProve(a), newDemo(a))
+	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newProve(a), newStub(a), newDemo(a))
 	return root
 }
 

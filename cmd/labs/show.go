@@ -31,9 +31,6 @@ func runShow(a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := w.Remember(l); err != nil {
-		return err
-	}
 	data, err := os.ReadFile(filepath.Join(l.Dir, "README.md"))
 	if err != nil {
 		return fmt.Errorf("read the brief: %w", err)

@@ -207,9 +207,6 @@ func (o *watchOptions) watch(l *course.Lab) (watch.Source, string) {
 }
 
 func (o *watchOptions) enter(ctx context.Context, l *course.Lab) (notice string, err error) {
-	if err := o.w.Remember(l); err != nil {
-		return "", err
-	}
 	if err := o.w.Update(ctx, func(p *workspace.Progress) { p.Last = l.ID }); err != nil {
 		return "", err
 	}

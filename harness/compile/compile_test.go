@@ -52,7 +52,7 @@ func lab(t *testing.T, root, slug string) *course.Lab {
 		t.Fatal(err)
 	}
 	if slug == "b02-doubler" {
-		l.Files = []string{"doubler.go"} // the other one is given
+		l.Files, l.Given = []string{"doubler.go"}, []string{"given.go"}
 	}
 	return l
 }
@@ -305,6 +305,37 @@ func TestBuilder_endsWithItsContext(t *testing.T) {
 	}
 }
 
+// TestBuilder_strays is about files beside the lab's that nobody hands in: the binary is made without them, whatever is
+// in them.
+func TestBuilder_strays(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, file, text, mine string
+		compiles               bool
+	}{
+		{"a copy by a sync program", "adder_test-LAPTOP.go", "package adder_test\n", "package adder\n\nfunc Add(a, b int) int { return a + b }\n", true},
+		{"a second file that is wrong", "helper.go", "package adder\n\nfunc Add() {\n", "package adder\n\nfunc Add(a, b int) int { return a + b }\n", true},
+		{"assembly", "add_amd64.s", "nonsense\n", "package adder\n\nfunc Add(a, b int) int { return a + b }\n", true},
+		{"a module of the learner's own", "go.mod", "module example.com/mine\n", "package adder\n\nfunc Add(a, b int) int { return a + b }\n", true},
+		{"a second file that is needed", "helper.go", "package adder\n\nfunc add(a, b int) int { return a + b }\n", "package adder\n\nfunc Add(a, b int) int { return add(a, b) }\n", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			if err := coursetest.Write(root, "testdata"); err != nil {
+				t.Fatal(err)
+			}
+			one := lab(t, root, "b01-adder")
+			write(t, filepath.Join(one.Dir, "adder.go"), tt.mine)
+			write(t, filepath.Join(one.Dir, tt.file), tt.text)
+			bin := builder(t, root).Build(t.Context(), []compile.Request{{Lab: one, Dir: one.Dir}})[0]
+			if bin.Err != nil || (bin.Path != "") != tt.compiles {
+				t.Errorf("got %+v, want that it compiles: %v", bin, tt.compiles)
+			}
+		})
+	}
+}
+
 func TestBuilder_ChecksSHA256(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -331,7 +362,11 @@ func TestBuilder_ChecksSHA256(t *testing.T) {
 		{"a learner's own test", func() { write(t, filepath.Join(one.Dir, "mine_test.go"), "package adder\n") }, false},
 		{"the brief", func() { write(t, filepath.Join(one.Dir, "README.md"), "# Adder\n") }, false},
 		{"a check", func() { appendTo(t, filepath.Join(one.Dir, "adder_test.go"), "// more\n") }, true},
-		{"a given file", func() { write(t, filepath.Join(one.Dir, "given.go"), "package adder\n") }, true},
+		{"a file that is not handed in", func() { write(t, filepath.Join(one.Dir, "given.go"), "package adder\n") }, false},
+		{"what is given", func() { one.Given = []string{"given.go"} }, true},
+		{"a given file", func() { appendTo(t, filepath.Join(one.Dir, "given.go"), "// more\n") }, true},
+		{"the recorded stub", func() { makeIn(t, filepath.Join(one.Dir, ".stub"), "adder.go") }, false},
+		{"what the go command ignores", func() { makeIn(t, one.Dir, "_old_test.go"); makeIn(t, filepath.Join(one.Dir, "old"), "adder_test.go") }, false},
 		{"a point in lab.yaml", func() { one.Checks[0].Points++ }, true},
 		{"the kit", func() { appendTo(t, filepath.Join(root, "harness", "kit", "expect", "expect.go"), "// more\n") }, true},
 		{"go.mod", func() { appendTo(t, filepath.Join(root, "go.mod"), "// more\n") }, true},
@@ -365,6 +400,15 @@ func read(t *testing.T, file string) string {
 func appendTo(t *testing.T, file, text string) {
 	t.Helper()
 	write(t, file, read(t, file)+text)
+}
+
+// makeIn makes a Go file in a folder, which is made, too.
+func makeIn(t *testing.T, dir, name string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, name), "package adder_test\n")
 }
 
 // elsewhere is a sandbox that does not build.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"text/template"
@@ -22,7 +23,7 @@ import (
 type plan struct {
 	req       Request
 	sources   map[string]string // the lab's file → the file that takes its place, both absolute
-	dropped   []string          // test files that are none of the lab's checks
+	dropped   []string          // files that are neither the lab's nor its checks
 	pkg       string            // the name of the checks' package
 	sourceSHA string
 	target    string
@@ -52,10 +53,22 @@ func TestMain(*testing.M) {
 `))
 
 // MissingFile says that a submission lacks a file.
-type MissingFile struct{ Lab, File, Dir string }
+type MissingFile struct {
+	Lab, File, Dir string
+	Own            bool // the folder is the lab's own
+}
 
 func (e *MissingFile) Error() string {
-	return fmt.Sprintf("the file %s of lab %s is not in %s", e.File, e.Lab, e.Dir)
+	text := fmt.Sprintf("the file %s of lab %s is not in %s", e.File, e.Lab, e.Dir)
+	if e.Own {
+		text += ": labs reset " + strings.ToLower(e.Lab) + " puts the stub back"
+	}
+	return text
+}
+
+// Missing is the error for a lab's file that is not in a folder.
+func Missing(l *course.Lab, file, dir string) *MissingFile {
+	return &MissingFile{Lab: l.ID, File: file, Dir: dir, Own: dir == l.Dir}
 }
 
 func (b *Builder) plan(r Request, common string) (*plan, error) {
@@ -66,7 +79,7 @@ func (b *Builder) plan(r Request, common string) (*plan, error) {
 		from := filepath.Join(r.Dir, filepath.FromSlash(file))
 		data, err := os.ReadFile(from)
 		if err != nil {
-			return nil, &MissingFile{r.Lab.ID, file, r.Dir}
+			return nil, Missing(r.Lab, file, r.Dir)
 		}
 		addFile(own, file, data)
 		addFile(all, file, data)
@@ -98,7 +111,7 @@ func SourceSHA256(l *course.Lab, dir string) (string, error) {
 	for _, file := range l.Files {
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
 		if err != nil {
-			return "", &MissingFile{l.ID, file, dir}
+			return "", Missing(l, file, dir)
 		}
 		addFile(h, file, data)
 	}
@@ -114,10 +127,7 @@ func (b *Builder) ChecksSHA256(l *course.Lab) (string, error) {
 	}
 	h := sha256.New()
 	fmt.Fprintln(h, common)
-	p := &plan{req: Request{Lab: l}, sources: map[string]string{}}
-	for _, file := range l.Files {
-		p.sources[filepath.Join(l.Dir, filepath.FromSlash(file))] = ""
-	}
+	p := &plan{req: Request{Lab: l}}
 	if err := p.readChecks(h); err != nil {
 		return "", err
 	}
@@ -127,37 +137,51 @@ func (b *Builder) ChecksSHA256(l *course.Lab) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// readChecks looks at the lab's other Go files: it hashes those that belong to the lab, and drops test files that do
-// not. A test file belongs to it if it is in the external test package, has no TestMain, and declares no test that
-// lab.yaml does not name: a learner's own tests lie beside the checks and are none of the runner's business.
+// readChecks looks at what else lies in the lab's folder: it hashes the checks and the given files, and drops what the
+// go command would take besides. A test file belongs to the lab if it is in the external test package, has no TestMain,
+// and declares no test that lab.yaml does not name: a learner's own tests lie beside the checks and are none of the
+// runner's business.
 func (p *plan) readChecks(h hash.Hash) error {
 	return filepath.WalkDir(p.req.Lab.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read the checks: %w", err)
 		}
-		_, isSource := p.sources[path]
-		if d.IsDir() || isSource || !strings.HasSuffix(path, ".go") {
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("read the checks: %w", err)
-		}
-		if strings.HasSuffix(path, "_test.go") && filepath.Dir(path) == p.req.Lab.Dir {
-			pkg, belongs := isCheckFile(p.req.Lab, data)
-			if !belongs {
-				p.dropped = append(p.dropped, path)
-				return nil
-			}
-			p.pkg = pkg
-		}
 		rel, err := filepath.Rel(p.req.Lab.Dir, path)
 		if err != nil {
 			return err
 		}
-		addFile(h, filepath.ToSlash(rel), data)
-		return nil
+		name := filepath.ToSlash(rel)
+		switch ignored := course.Ignored(d.Name()) && name != "."; {
+		case ignored && d.IsDir():
+			return filepath.SkipDir
+		case ignored, d.IsDir():
+			return nil
+		case p.req.Lab.Stray(name):
+			p.dropped = append(p.dropped, path)
+			return nil
+		case !slices.Contains(p.req.Lab.Given, name) && (!strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/")):
+			return nil
+		}
+		return p.readCheck(h, path, name)
 	})
+}
+
+// readCheck reads a file that is given, or perhaps a check.
+func (p *plan) readCheck(h hash.Hash, path, name string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the checks: %w", err)
+	}
+	if strings.HasSuffix(name, "_test.go") {
+		pkg, belongs := isCheckFile(p.req.Lab, data)
+		if !belongs {
+			p.dropped = append(p.dropped, path)
+			return nil
+		}
+		p.pkg = pkg
+	}
+	addFile(h, name, data)
+	return nil
 }
 
 func isCheckFile(l *course.Lab, data []byte) (pkg string, belongs bool) {

@@ -44,12 +44,15 @@ type Lab struct {
 	After    []string `yaml:"after"`   // ids of the labs that prepare for this one
 	Minutes  int      `yaml:"minutes"` // an honest estimate
 	Files    []string `yaml:"files"`   // what the learner edits, relative to Dir, with forward slashes
-	Imports  []string `yaml:"imports"` // allowed beyond the policy's default list
-	Forbid   []Forbid `yaml:"forbid"`
-	Race     bool     `yaml:"race"` // the checks are also run under the race detector
-	Checks   []Check  `yaml:"checks"`
-	Hints    []string `yaml:"hints"`
-	Mutants  []Mutant `yaml:"mutants"`
+	// Given are the other Go files of the lab that are no tests, written as Files are. No other Go file belongs to the
+	// lab. The key may be left out.
+	Given   []string `yaml:"given" key:"optional"`
+	Imports []string `yaml:"imports"` // allowed beyond the policy's default list
+	Forbid  []Forbid `yaml:"forbid"`
+	Race    bool     `yaml:"race"` // the checks are also run under the race detector
+	Checks  []Check  `yaml:"checks"`
+	Hints   []string `yaml:"hints"`
+	Mutants []Mutant `yaml:"mutants"`
 
 	Slug        string `yaml:"-"` // the folder's name, such as b10-token-bucket
 	Dir         string `yaml:"-"` // absolute

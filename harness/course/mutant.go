@@ -20,13 +20,17 @@ func (l *Lab) Mutant(name string) *Mutant {
 	return nil
 }
 
-// WriteMutant writes the lab's files below dir: the reference with the mutant's patch applied.
+// unix is text with lines that end as on Unix, in which it is compared: a checkout may have written them otherwise.
+func unix(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
+
+// WriteMutant writes the lab's files below dir: the reference with the mutant's patch applied, its lines ending as on
+// Unix.
 func (l *Lab) WriteMutant(m *Mutant, dir string) error {
 	patch, err := os.ReadFile(filepath.Join(l.SolutionDir, "mutants", m.Patch))
 	if err != nil {
 		return err
 	}
-	files, _, err := gitdiff.Parse(bytes.NewReader(patch))
+	files, _, err := gitdiff.Parse(bytes.NewReader(unix(patch)))
 	if err != nil {
 		return fmt.Errorf("%s is no patch: %w", m.Patch, err)
 	}
@@ -36,6 +40,7 @@ func (l *Lab) WriteMutant(m *Mutant, dir string) error {
 		if err != nil {
 			return err
 		}
+		src = unix(src)
 		for _, f := range files {
 			if strings.TrimPrefix(f.NewName, "b/") != name {
 				continue

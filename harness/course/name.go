@@ -58,6 +58,22 @@ func (c *Course) Named(name string) (*Lab, error) {
 	return nil, fmt.Errorf("%w: %q; nearest: %s", ErrUnknownLab, name, slugs(c.nearest(want), 3))
 }
 
+// Select returns the labs that the names stand for, in their order; without a name all of them. The error is that of
+// [Course.Named].
+func (c *Course) Select(names []string) (labs []*Lab, err error) {
+	if len(names) == 0 {
+		return c.Labs, nil
+	}
+	for _, name := range names {
+		l, err := c.Named(name)
+		if err != nil {
+			return nil, err
+		}
+		labs = append(labs, l)
+	}
+	return labs, nil
+}
+
 // Containing returns the lab whose folder, or solution's folder, is dir or contains it; nil if none does.
 func (c *Course) Containing(dir string) *Lab {
 	dir, err := filepath.Abs(dir)

@@ -178,7 +178,8 @@ func (f *source) compareKeys(n *yaml.Node, t reflect.Type) error {
 		}
 	}
 	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "-" && !seen[key] {
+		tag := t.Field(i).Tag
+		if key := tag.Get("yaml"); key != "-" && !seen[key] && tag.Get("key") != "optional" {
 			return f.errorAt(n.Line, "the key %q is missing here", key)
 		}
 	}
@@ -219,6 +220,9 @@ func (f *source) validate(l *Lab) error {
 			return f.errorIn([]any{"files", i}, "a file to edit is a clean path below the lab's folder, and no _test.go file: %q is not", file)
 		}
 	}
+	if err := f.validateGiven(l); err != nil {
+		return err
+	}
 	for i, id := range l.After {
 		if !idForm.MatchString(id) {
 			return f.errorIn([]any{"after", i}, "%q is no lab's id", id)
@@ -233,6 +237,21 @@ func (f *source) validate(l *Lab) error {
 		return err
 	}
 	return f.validateMutants(l)
+}
+
+func (f *source) validateGiven(l *Lab) error {
+	for i, file := range l.Given {
+		at := []any{"given", i}
+		switch {
+		case path.Clean(file) != file || !filepath.IsLocal(file) || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):
+			return f.errorIn(at, "a given file is a clean path of a .go file below the lab's folder, and no _test.go file: %q is not", file)
+		case slices.Contains(l.Files, file):
+			return f.errorIn(at, "%q cannot be both given and a file to edit", file)
+		case !isFile(filepath.Join(l.Dir, filepath.FromSlash(file))):
+			return f.errorIn(at, "the given file %q is not there", file)
+		}
+	}
+	return nil
 }
 
 func (f *source) validateChecks(l *Lab) error {

@@ -110,6 +110,12 @@ var broken = []struct{ name, from, to string }{
 	{"an absolute file", "files: [thing.go]", "files: [/etc/passwd]"},
 	{"a file that is not clean", "files: [thing.go]", "files: [./thing.go]"},
 	{"a test as a file", "files: [thing.go]", "files: [thing_test.go]"},
+	{"a given file that is not there", "files: [thing.go]", "files: [thing.go]\ngiven: [program.go]"},
+	{"a given file outside", "files: [thing.go]", "files: [thing.go]\ngiven: [../b02-other/thing.go]"},
+	{"a test as a given file", "files: [thing.go]", "files: [thing.go]\ngiven: [thing_test.go]"},
+	{"a text as a given file", "files: [thing.go]", "files: [thing.go]\ngiven: [README.md]"},
+	{"a given file that is edited", "files: [thing.go]", "files: [thing.go]\ngiven: [thing.go]"},
+	{"one for a list of given files", "files: [thing.go]", "files: [thing.go]\ngiven: thing.go"},
 	{"after no id", "after: [B02]", "after: [token-bucket]"},
 	{"forbidden without a reason", "    why: this lab is about building it", `    why: ""`},
 	{"forbidden without a path", "  - import: example.com/thing", `  - import: ""`},
@@ -170,6 +176,21 @@ func refusal(t *testing.T, text string) error {
 	return err
 }
 
+func TestRead_given(t *testing.T) {
+	t.Parallel()
+	root := labAt(t, "b01-thing", strings.Replace(valid(t), "files: [thing.go]", "files: [thing.go]\ngiven: [program.go, server/main.go]", 1))
+	for _, name := range []string{"program.go", "server/main.go"} {
+		write(t, filepath.Join(root, "labs", "b01-thing", name), "package thing\n")
+	}
+	l, err := course.Read(root, "b01-thing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"program.go", "server/main.go"}, l.Given); diff != "" {
+		t.Errorf("the given files differ (-want +got):\n%s", diff)
+	}
+}
+
 func TestRead_missing(t *testing.T) {
 	t.Parallel()
 	_, err := course.Read(t.TempDir(), "b01-thing")
@@ -184,7 +205,7 @@ func keysOf(typ reflect.Type, prefix string) []string {
 	for i := range typ.NumField() {
 		f := typ.Field(i)
 		key := f.Tag.Get("yaml")
-		if key == "-" {
+		if key == "-" || f.Tag.Get("key") == "optional" {
 			continue
 		}
 		keys = append(keys, prefix+key)

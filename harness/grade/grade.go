@@ -150,11 +150,14 @@ type session struct {
 // admit holds every submission against the policy. What it refuses is neither built nor run.
 func (s *session) admit() {
 	for i, j := range s.jobs {
+		if note := j.Lab.NotHandedIn(j.Dir); note != "" {
+			s.tallies[i].notes = append(s.tallies[i].notes, note)
+		}
 		files := map[string][]byte{}
 		for _, name := range j.Lab.Files {
 			data, err := os.ReadFile(filepath.Join(j.Dir, filepath.FromSlash(name)))
 			if err != nil {
-				s.tallies[i].broken(&compile.MissingFile{Lab: j.Lab.ID, File: name, Dir: j.Dir})
+				s.tallies[i].broken(compile.Missing(j.Lab, name, j.Dir))
 				continue
 			}
 			files[name] = data

@@ -24,6 +24,7 @@ type tally struct {
 	verdict run.Verdict // set where there is no verdict on the checks
 	message string
 	output  string
+	notes   []string // remarks that change nothing
 }
 
 // checkTally gathers the runs of one check. Of several runs the first that did not pass is the one that counts.
@@ -143,6 +144,7 @@ func (t *tally) result() run.Result {
 	r := run.Result{
 		Schema: run.Schema, Lab: t.lab.ID, Slug: t.lab.Slug, Title: t.lab.Title, MaxPoints: t.lab.MaxPoints(),
 		SourceSHA256: t.sha, Verdict: t.verdict, Message: t.message, Output: t.output, Checks: []run.Check{},
+		Notes: t.notes,
 	}
 	if t.verdict != "" {
 		return r

@@ -41,7 +41,12 @@ func (s *subject) problem(format string, args ...any) {
 func newSubject(l *course.Lab, tmp string) *subject {
 	s := &subject{lab: l}
 	s.documents()
-	s.add(Stub, "stub", l.Dir, nil)
+	s.folder()
+	stub, err := l.Stub()
+	if err != nil {
+		stub = l.Dir // where none is recorded yet, the author's
+	}
+	s.add(Stub, "stub", stub, nil)
 	s.add(Reference, "reference", l.SolutionDir, nil)
 	alternatives, err := l.Alternatives()
 	if err != nil {
@@ -67,6 +72,20 @@ func newSubject(l *course.Lab, tmp string) *subject {
 
 func (s *subject) add(k Kind, name, dir string, m *course.Mutant) {
 	s.rows = append(s.rows, &row{Variant: Variant{Kind: k, Name: name, dir: dir, mutant: m}, tally: map[string]*count{}})
+}
+
+// folder holds the lab's files against the recorded stub, and against what lab.yaml names.
+func (s *subject) folder() {
+	if text := s.lab.NotTheStub(); text != "" {
+		s.problem("%s", text)
+	}
+	strays, err := s.lab.Strays()
+	if err != nil {
+		s.problem("%v", err)
+	}
+	for _, name := range strays {
+		s.problem("%s is neither in files nor in given of lab.yaml", name)
+	}
 }
 
 // documents holds the lab's texts against what lab.yaml says.

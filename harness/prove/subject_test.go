@@ -63,6 +63,23 @@ func TestNewSubject_problems(t *testing.T) {
 		},
 		{"no model answer", func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "ANSWER.md") }, []string{"there is no model answer: open "}},
 		{
+			"a stub that is solved",
+			func(t *testing.T, l *course.Lab) {
+				write(t, filepath.Join(l.Dir, "adder.go"), read(t, filepath.Join(l.SolutionDir, "adder.go")))
+			},
+			[]string{"labs/b01-adder/adder.go is no stub: it differs from .stub/adder.go"},
+		},
+		{
+			"no recorded stub",
+			func(t *testing.T, l *course.Lab) { remove(t, l.Dir, ".stub") },
+			[]string{"what the stub of b01-adder was is not known: "},
+		},
+		{
+			"a file that nobody names",
+			func(t *testing.T, l *course.Lab) { write(t, filepath.Join(l.Dir, "helper.go"), "package adder\n") },
+			[]string{"helper.go is neither in files nor in given of lab.yaml"},
+		},
+		{
 			"a model answer that is too short",
 			func(t *testing.T, l *course.Lab) {
 				write(t, filepath.Join(l.SolutionDir, "ANSWER.md"), "With a plus.\n")
