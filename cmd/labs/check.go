@@ -97,6 +97,9 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if o.all {
+		o.tellBroken(w.Course)
+	}
 	labs, err := o.labs(w, args)
 	if err != nil {
 		return err

@@ -104,7 +104,9 @@ func (o *gradeOptions) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	o.labs = o.course.Course.Labs
-	if o.lab != "" {
+	if o.lab == "" {
+		o.tellBroken(o.course.Course)
+	} else {
 		if o.single, err = o.course.Course.Named(o.lab); err != nil {
 			return err
 		}

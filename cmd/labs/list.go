@@ -26,6 +26,7 @@ func runList(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.tellBroken(w.Course)
 	standings, err := a.standings(w)
 	if err != nil {
 		return err

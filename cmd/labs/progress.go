@@ -25,6 +25,7 @@ func runProgress(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.tellBroken(w.Course)
 	standings, err := a.standings(w)
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ the answer holds under real stores, real faults and simulated time, and what a w
 	return root
 }
 
-// open reads the course and the workspace. Labs that cannot be read are said on the error stream; the others work.
+// open reads the course and the workspace. Labs that cannot be read are in the course's Broken; the others work.
 func (a *app) open() (*workspace.Workspace, error) {
 	dir := a.courseDir
 	if dir == "" {
@@ -112,12 +112,21 @@ func (a *app) open() (*workspace.Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, broken := range c.Broken {
-		fmt.Fprintf(a.Err, "labs: left out: %v\n", broken)
-	}
 	w := workspace.Open(c)
 	a.tidy(w)
 	return w, nil
+}
+
+// tellBroken says on the error stream which labs cannot be read, for a command that is about all of them.
+func (a *app) tellBroken(c *course.Course) {
+	var faults course.Faults
+	for _, broken := range c.Broken {
+		fmt.Fprintf(a.Err, "labs: left out: %s\n", strings.ReplaceAll(broken.Error(), "\n", "\nlabs: left out: "))
+		errors.As(broken, &faults)
+	}
+	if faults != nil {
+		fmt.Fprintf(a.Err, "hint: %s\n", faults.Hint())
+	}
 }
 
 // tidy removes what a command that was killed could not. Where there is nothing, it costs nothing.

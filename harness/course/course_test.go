@@ -75,8 +75,8 @@ func TestLoad_aBrokenLabStopsNoOther(t *testing.T) {
 		all = append(all, err.Error())
 	}
 	want := []string{
-		"labs/b02-two/lab.yaml:7: the estimate is less than a minute\n\tminutes: 0",
-		"labs/b03-three/lab.yaml:1: the id is that of b03-again\n\tid: B03",
+		"labs/b02-two/lab.yaml:7: minutes: the estimate is less than a minute",
+		"labs/b03-three/lab.yaml:1: id: B03 is the id of b03-again, too",
 	}
 	if !slices.Equal(all, want) {
 		t.Errorf("got %q, want %q", all, want)

@@ -161,6 +161,21 @@ func TestRead_refuses(t *testing.T) {
 	golden(t, "broken.golden", all.String())
 }
 
+// TestRead_allFaults shows that one reading tells of every fault, each once and on a line of its own.
+func TestRead_allFaults(t *testing.T) {
+	t.Parallel()
+	text := valid(t)
+	for _, edit := range [][2]string{
+		{"id: B01", "id: B7"}, {"minutes: 20", "minuets: 20"}, {"race: true", "race: maybe"}, {"topics: [things]\n", ""},
+		{"    points: 1\n", "    points: 1\n    points: 2\n"}, {"title: the first holds", `title: ""`},
+		{"    needs: [redis, postgres]", "    needs: [kafka]\n    weight: 2"}, {"  - Look closely.", "  - [Look, closely]"},
+		{"patch: doubles.patch", "patch: forgets.patch"}, {"explain: It is not.", "explain:"}, {"fails: [TestTwo]", "fails: []"},
+	} {
+		text = strings.Replace(text, edit[0], edit[1], 1)
+	}
+	golden(t, "all.golden", refusal(t, text).Error()+"\n")
+}
+
 // refusal is the error for a lab.yaml, which must be one that knows its place.
 func refusal(t *testing.T, text string) error {
 	t.Helper()
