@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -347,10 +348,25 @@ func (s *session) result(i int) run.Result {
 	r.Seed = s.o.Seed
 	r.DurationMS = run.MS(time.Since(s.started))
 	r.Backends = s.backends(s.jobs[i].Lab)
+	r.Race = s.race(i)
 	if r.Verdict == run.Failed || r.Verdict == run.TimedOut {
 		r.Likely = diagnose.Likely(s.jobs[i].Lab, r.Checks)
 	}
 	return r
+}
+
+// race is what became of a job's run under the race detector.
+func (s *session) race(i int) run.Race {
+	l := s.jobs[i].Lab
+	switch {
+	case !l.Race:
+		return run.Race{State: run.RaceNotNeeded}
+	case !s.o.Race:
+		return run.Race{State: run.RaceLeftOut, Reason: "it was left out", Remedy: "labs check " + strings.ToLower(l.ID) + " has it, too"}
+	case s.tallies[i].raced():
+		return run.Race{State: run.RaceDone}
+	}
+	return run.Race{State: run.RaceNotBegun}
 }
 
 // backends are those that the lab's checks used.

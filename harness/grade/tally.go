@@ -113,6 +113,13 @@ func better(a, b run.Verdict) bool {
 	return rank(a) > rank(b)
 }
 
+// raced reports whether every check has been run under the race detector as often as it is to be.
+func (t *tally) raced() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.checks) > 0 && !slices.ContainsFunc(t.checks, func(c *checkTally) bool { return c.race.done < t.runs })
+}
+
 func (t *tally) judge(c *checkTally) run.Check {
 	v := run.Check{Test: c.check.Test, Title: c.check.Title, MaxPoints: c.check.Points, DurationMS: c.duration, Verdict: run.Passed}
 	if t.runs > 1 {

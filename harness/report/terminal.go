@@ -37,6 +37,9 @@ func Terminal(w io.Writer, r run.Result, s Style) {
 	}
 	v.backends(r)
 	v.printf("\n%s\n", v.summary(r))
+	for _, line := range r.Beside() {
+		v.block("  ", line)
+	}
 }
 
 type view struct {
@@ -199,7 +202,12 @@ func (v *view) summary(r run.Result) string {
 	counts := fmt.Sprintf("%d of %d points, %d of %d checks, %s", r.Points, r.MaxPoints, passed, len(r.Checks), took)
 	switch r.Verdict {
 	case run.Passed:
-		return v.p.Good("passed") + ": " + counts
+		if r.NotYetRaced() {
+			return v.p.Warn(r.Words()) + fmt.Sprintf(": %d of %d points", r.Points, r.MaxPoints)
+		}
+		return v.p.Good(r.Words()) + ": " + counts
+	case run.NotAttempted, run.NotHandedIn:
+		return v.p.Warn(r.Words()) + fmt.Sprintf(": 0 of %d points", r.MaxPoints)
 	case run.BuildFailed:
 		return v.p.Bad("does not compile") + ": nothing was run"
 	case run.Rejected:

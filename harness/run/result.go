@@ -79,6 +79,32 @@ func (r Result) Complete() bool {
 	return r.Verdict == Passed && (r.Race.State == RaceDone || r.Race.State == RaceNotNeeded)
 }
 
+// NotYetRaced reports whether it has passed all but the run under the race detector, which was left out or is not to be
+// had: no pass yet, and no failure.
+func (r Result) NotYetRaced() bool {
+	return r.Verdict == Passed && (r.Race.State == RaceLeftOut || r.Race.State == RaceNotToBeHad)
+}
+
+// Words is the verdict as every text for people says it, with what a pass lacks.
+func (r Result) Words() string {
+	if r.NotYetRaced() {
+		return NotYetRaced
+	}
+	return r.Verdict.Words()
+}
+
+// Beside is what is to be said in the lines below the verdict: what a pass lacks and how to get it, then the notes.
+func (r Result) Beside() (lines []string) {
+	if r.NotYetRaced() && r.Race.Reason != "" {
+		line := r.Race.Reason
+		if r.Race.Remedy != "" {
+			line += "; " + r.Race.Remedy
+		}
+		lines = append(lines, line)
+	}
+	return append(lines, r.Notes...)
+}
+
 // RaceState is what became of the run under the race detector.
 type RaceState string
 

@@ -42,8 +42,12 @@ func (v *Lines) note(text string) {
 
 func (v *Lines) result(s Scene) {
 	p := term.NewPaint(v.Colour)
-	if v.phase == Racing && v.shown.Verdict == s.Result.Verdict && !foundRace(*s.Result) {
-		v.note("nothing else under the race detector")
+	if v.phase == Racing && v.shown.Verdict == s.Result.Verdict && !foundRace(*s.Result) && !s.Result.NotYetRaced() {
+		if passed(s) {
+			v.note("passed under the race detector, too")
+		} else {
+			v.note("nothing else under the race detector")
+		}
 	} else {
 		if v.shown != nil {
 			fmt.Fprintln(v.Out)

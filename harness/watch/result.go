@@ -12,24 +12,37 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// text is a result as package report shows it, by lines. The first is the lab, the last two an empty one and the sum.
-func text(r run.Result, style report.Style) []string {
+// text is a result as package report shows it, by lines. The first is the lab; behind the last empty one stand the sum and
+// what is to be said beside it.
+func text(r run.Result, style report.Style) (lines []string, sum int) {
 	var b strings.Builder
 	report.Terminal(&b, r, style)
-	return strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	lines = strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	for i, line := range lines {
+		if line == "" {
+			sum = i + 1
+		}
+	}
+	return lines, sum
 }
 
 // summary is the sum of a result in one line.
 func summary(r run.Result, style report.Style) string {
-	lines := text(r, style)
-	return lines[len(lines)-1]
+	lines, sum := text(r, style)
+	return lines[sum]
+}
+
+// beside is what is to be said beside the sum.
+func beside(r run.Result, style report.Style) []string {
+	lines, sum := text(r, style)
+	return lines[sum+1:]
 }
 
 // details is what there is to say of one check of a result, and of the result as a whole.
 func details(r run.Result, c []run.Check, style report.Style) []string {
 	r.Checks = c
-	lines := text(r, style)
-	return lines[1 : len(lines)-2]
+	lines, sum := text(r, style)
+	return lines[1 : sum-1]
 }
 
 // severity orders the verdicts of checks by what is to be seen first.

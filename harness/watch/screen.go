@@ -75,7 +75,11 @@ func newFrame(columns, rows int, colour bool, now time.Time) *frame {
 
 // lines are as many as the screen has rows, none wider than it.
 func (f *frame) lines(s Scene) []string {
-	lines := []string{f.title(s), f.status(s), ""}
+	lines := []string{f.title(s), f.status(s)}
+	if s.Result != nil && s.Phase != Checking && s.Err == nil {
+		lines = append(lines, beside(*s.Result, f.style)...)
+	}
+	lines = append(lines, "")
 	bottom := f.bottom(s)
 	room := f.rows - len(lines) - len(bottom)
 	if s.Page != nil {
@@ -163,9 +167,9 @@ func (f *frame) bottom(s Scene) []string {
 	return append(lines, f.keys(passed(s)))
 }
 
-// passed reports whether the lab is passed as it is now.
+// passed reports whether the lab is passed as it is now: all that it demands was judged.
 func passed(s Scene) bool {
-	return s.Phase == Idle && s.Result != nil && s.Result.Verdict == run.Passed
+	return s.Phase == Idle && s.Result != nil && s.Result.Complete()
 }
 
 // keys are those that are of use now, as many as fit.
@@ -225,6 +229,8 @@ func (f *frame) body(s Scene, room int) []string {
 		return f.announce(s.Lab, room)
 	case s.Phase == Checking:
 		return f.old(f.result(s, room-1))
+	case s.Result.Verdict == run.NotAttempted:
+		return append(f.wrap("  ", s.Result.Message+"\n "), f.announce(s.Lab, room-2)...)
 	case passed(s):
 		return f.passed(s, room)
 	}

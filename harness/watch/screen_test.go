@@ -35,7 +35,7 @@ var titles = []string{
 
 // failing is a result with so many checks, of which some fail.
 func failing(checks, fail int) *run.Result {
-	r := &run.Result{Lab: "B10", Title: "Token bucket", Verdict: run.Passed, MaxPoints: 2 * checks, DurationMS: 410, SourceSHA256: "x"}
+	r := &run.Result{Lab: "B10", Title: "Token bucket", Verdict: run.Passed, Race: run.Race{State: run.RaceDone}, MaxPoints: 2 * checks, DurationMS: 410, SourceSHA256: "x"}
 	for i := range checks {
 		c := run.Check{Test: fmt.Sprintf("TestNumber%d", i+1), Title: titles[i%len(titles)], Verdict: run.Passed, Points: 2, MaxPoints: 2}
 		if i >= checks-fail {
@@ -65,6 +65,11 @@ func scenes() map[string]Scene {
 	infra := failing(3, 1)
 	infra.Verdict = run.InfraError
 	infra.Checks[2] = run.Check{Title: "two servers share one bucket", Verdict: run.NotJudged, Message: "no Redis here; labs doctor says what is missing", MaxPoints: 2}
+	unraced := failing(6, 0)
+	unraced.Race = run.Race{State: run.RaceNotToBeHad, Reason: "there is no C compiler here", Remedy: "install gcc"}
+	noted := failing(6, 0)
+	noted.Notes = []string{"helper.go is not handed in: lab.yaml names bucket.go alone"}
+	stub := &run.Result{Lab: "B10", Title: "Token bucket", Verdict: run.NotAttempted, MaxPoints: 12, Message: "nothing is written yet: labs show b10 shows the brief"}
 	page := &Page{Key: 'h'}
 	for i := range 60 {
 		page.Lines = append(page.Lines, fmt.Sprintf("line %d", i+1))
@@ -87,6 +92,9 @@ func scenes() map[string]Scene {
 		"does not compile":           {Result: broken, At: noon},
 		"not judged":                 {Result: infra, At: noon},
 		"an error":                   {Err: errors.New("write progress: no space left on device")},
+		"passed, not yet raced":      {Result: unraced, At: noon},
+		"passed, with a note":        {Result: noted, At: noon, Next: next},
+		"nothing written":            {Result: stub, At: noon},
 		"a page":                     {Result: failing(6, 2), At: noon, Page: page},
 		"a list":                     {Result: failing(6, 2), At: noon, Page: list},
 		"many failures":              {Result: failing(30, 20), At: noon},
@@ -213,7 +221,7 @@ func TestLines_WritesEachVerdictOnce(t *testing.T) {
 			t.Errorf("%q is written %d times, want %d:\n%s", text, got, want, out.String())
 		}
 	}
-	for text, want := range map[string]int{"checking b10-token-bucket": 3, "now under the race detector": 1, "nothing else under the race detector": 1, "the disk is full": 1} {
+	for text, want := range map[string]int{"checking b10-token-bucket": 3, "now under the race detector": 1, "passed under the race detector, too": 1, "the disk is full": 1} {
 		if got := strings.Count(progress.String(), text); got != want {
 			t.Errorf("%q is written %d times, want %d:\n%s", text, got, want, progress.String())
 		}

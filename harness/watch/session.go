@@ -246,7 +246,7 @@ func (l *loop) judged(v Verdict) {
 		return
 	}
 	l.scene.Phase, a.final = Idle, true
-	if v.Result.Verdict == run.Passed {
+	if v.Result.Complete() {
 		l.scene.Next = l.Next(l.scene.Lab)
 	}
 	l.source.Seen(a.saw)

@@ -150,7 +150,7 @@ func (r *rig) judge(ctx context.Context, l *course.Lab, again bool, show func(Ve
 	}
 	v := Verdict{State: stateOf(text), Result: run.Result{Lab: l.ID, SourceSHA256: text, Verdict: run.Failed}}
 	if text == "good" {
-		v.Result.Verdict = run.Passed
+		v.Result.Verdict, v.Result.Race.State = run.Passed, run.RaceDone
 	}
 	if race > 0 {
 		v.Plain = true
