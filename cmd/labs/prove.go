@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/prove"
+	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 type proveOptions struct {
@@ -20,6 +20,7 @@ type proveOptions struct {
 	seed     uint64
 	provider string
 	named    bool
+	form     bool
 	json     bool
 }
 
@@ -32,10 +33,13 @@ func newProve(a *app) *cobra.Command {
 pass all of them, plain and under the race detector, every time, also with all cores busy; that every mutant is caught by
 the checks it names; and that no check is without a mutant that it catches. Without names it proves the whole course.
 
-It judges the stubs as they lie in labs/: run it in a clone in which no lab has been solved.
+A mutant whose failures look like those of one that claims another belief is a fault, too: learners would be told wrong.
+
+--form looks at lab.yaml, the files, the texts and the patches alone. It takes a second, and is the first thing to run.
 
 ` + exitHelp,
 		Example: `  labs prove
+  labs prove b10 --form
   labs prove b10 --runs 20
   labs prove --named
   labs prove --json > proof.json`,
@@ -47,6 +51,7 @@ It judges the stubs as they lie in labs/: run it in a clone in which no lab has 
 	f.Uint64Var(&o.seed, "seed", 0, "the random choices of the checks (default: new ones)")
 	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
 	f.BoolVar(&o.named, "named", false, "judge a mutant by the checks that it names alone: sooner done, without the notes on the others")
+	f.BoolVar(&o.form, "form", false, "look at lab.yaml, files, texts and patches alone, and build and run nothing")
 	f.BoolVar(&o.json, "json", false, "proofs as JSON on standard output")
 	return c
 }
@@ -62,72 +67,54 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	labs := w.Course.Labs
-	if len(args) > 0 {
-		labs = nil
+	labs, err := w.Course.Select(args)
+	if err != nil {
+		return err
 	}
-	for _, name := range args {
-		l, err := w.Course.Named(name)
-		if err != nil {
-			return err
-		}
-		labs = append(labs, l)
+	if len(args) == 0 {
+		o.tellBroken(w.Course)
+	}
+	start := time.Now()
+	proofs, err := o.prove(ctx, w, labs)
+	if err != nil {
+		return err
+	}
+	if err := o.show(proofs, time.Since(start)); err != nil {
+		return err
+	}
+	if !prove.AllHold(proofs) || len(args) == 0 && len(w.Course.Broken) > 0 {
+		return &notPassed{exitNot}
+	}
+	return nil
+}
+
+func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace, labs []*course.Lab) ([]prove.Proof, error) {
+	if o.form {
+		return prove.Form(labs)
 	}
 	stores := newStores(o.app, w, o.provider, false)
 	defer stores.close()
 	b := o.builder(w)
 	b.Slow = nil
 	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b, Sandbox: localSandbox(), Open: stores.open}}
-	on, done := o.bar(len(labs))
-	start := time.Now()
-	proofs, err := p.Prove(ctx, labs, prove.Options{Runs: o.runs, Seed: o.seed, Named: o.named}, on)
-	done()
-	if err != nil {
-		return err
-	}
-	if len(args) == 0 && len(w.Course.Broken) > 0 {
-		defer fmt.Fprintf(o.Err, "labs: %d labs could not be read\n", len(w.Course.Broken))
-	}
-	return o.conclude(proofs, w.Course, time.Since(start), len(args) == 0)
+	meter := prove.NewMeter(o.Err, o.ErrTerminal)
+	defer meter.Close()
+	return p.Prove(ctx, labs, prove.Options{Runs: o.runs, Seed: o.seed, Named: o.named}, meter.Set)
 }
 
-// conclude shows the proofs; it is an error if one does not hold.
-func (o *proveOptions) conclude(proofs []prove.Proof, c *course.Course, took time.Duration, whole bool) error {
-	holds := 0
-	for _, p := range proofs {
-		if p.Holds {
-			holds++
-		}
-	}
+func (o *proveOptions) show(proofs []prove.Proof, took time.Duration) error {
 	if o.json {
 		enc := json.NewEncoder(o.Out)
 		enc.SetIndent("", " ")
-		if err := enc.Encode(proofs); err != nil {
-			return err
-		}
+		return enc.Encode(proofs)
+	}
+	prove.Text(o.Out, proofs, o.Colour)
+	runs := o.runs
+	if o.form {
+		runs = 0
 	} else {
-		prove.Text(o.Out, proofs, o.Colour)
-		fmt.Fprintf(o.Out, "%s\n%d of %d labs hold, %d runs, %.0f s\n", o.Paint().Faint(prove.Legend), holds, len(proofs), o.runs, took.Seconds())
+		fmt.Fprintln(o.Out, o.Paint().Faint(prove.Legend))
 	}
-	if holds < len(proofs) || whole && len(c.Broken) > 0 {
-		return &notPassed{exitNot}
-	}
-	return nil
-}
-
-// bar shows progress: a bar on a terminal, a line for each step elsewhere.
-func (o *proveOptions) bar(labs int) (on prove.Progress, done func()) {
-	if !o.ErrTerminal {
-		return func(_, _ int, what string) {
-			if what != "" {
-				o.note("%s", what)
-			}
-		}, func() {}
-	}
-	bar := progressbar.NewOptions(labs, progressbar.OptionSetWriter(o.Err), progressbar.OptionShowCount(),
-		progressbar.OptionSetWidth(20), progressbar.OptionClearOnFinish(), progressbar.OptionSpinnerType(14), progressbar.OptionSetRenderBlankState(true))
-	return func(done, _ int, what string) {
-		bar.Describe(what)
-		bar.Set(done)
-	}, func() { bar.Finish() }
+	_, err := fmt.Fprintln(o.Out, prove.Summary(proofs, runs, took))
+	return err
 }

@@ -86,6 +86,9 @@ type Mutant struct {
 	Misconception string   `yaml:"misconception"`
 	Explain       string   `yaml:"explain"`
 	Fails         []string `yaml:"fails"` // the checks that fail on it, every time
+	// Shows is a piece of what one of these checks then says, for mutants that fail the same checks as another of a
+	// different misconception. The key may be left out.
+	Shows string `yaml:"shows" key:"optional"`
 }
 
 // Name is the mutant's name: the patch without its ending.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
@@ -22,6 +23,22 @@ func (l *Lab) Mutant(name string) *Mutant {
 
 // unix is text with lines that end as on Unix, in which it is compared: a checkout may have written them otherwise.
 func unix(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
+
+// patched is the error of a patch that has not changed what it says, or that changes nothing.
+func (l *Lab) patched(m *Mutant, files []*gitdiff.File, changed int) error {
+	if len(files) == 0 {
+		return fmt.Errorf("%s changes nothing: make it with diff -u a/%[2]s b/%[2]s", m.Patch, l.Files[0])
+	}
+	for _, f := range files {
+		if name := strings.TrimPrefix(f.NewName, "b/"); !slices.Contains(l.Files, name) {
+			return fmt.Errorf("%s changes %s, which is none of the files that lab.yaml names: %s", m.Patch, name, strings.Join(l.Files, ", "))
+		}
+	}
+	if changed != len(files) {
+		return fmt.Errorf("%s changes a file twice", m.Patch)
+	}
+	return nil
+}
 
 // WriteMutant writes the lab's files below dir: the reference with the mutant's patch applied, its lines ending as on
 // Unix.
@@ -47,7 +64,7 @@ func (l *Lab) WriteMutant(m *Mutant, dir string) error {
 			}
 			var out bytes.Buffer
 			if err := gitdiff.Apply(&out, bytes.NewReader(src), f); err != nil {
-				return fmt.Errorf("%s does not apply to the reference: %w", m.Patch, err)
+				return fmt.Errorf("%s does not apply to the reference, which may have changed since: %w", m.Patch, err)
 			}
 			src = out.Bytes()
 			changed++
@@ -60,8 +77,5 @@ func (l *Lab) WriteMutant(m *Mutant, dir string) error {
 			return err
 		}
 	}
-	if changed != len(files) || changed == 0 {
-		return fmt.Errorf("%s changes %d files, of which %d are the lab's", m.Patch, len(files), changed)
-	}
-	return nil
+	return l.patched(m, files, changed)
 }

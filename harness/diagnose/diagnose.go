@@ -1,28 +1,26 @@
 // Package diagnose goes from failures to the misconception behind them. The failing checks of a submission are its
-// signature; so are those of each mutant. Where the two are equal, or one mutant is clearly the nearest, its
-// misconception is a likely cause.
+// signature; so are those of each mutant. Where a submission fails exactly the checks of one belief's mutants, and what it
+// fails by is what they fail by, that belief is a likely cause. Anything less would be a guess, and a wrong one teaches
+// something wrong.
 package diagnose
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// How near a mutant's signature must be, and by how much nearer than the next one's. Nearness is the Jaccard index of
-// the two sets of failing checks: 1 where they are equal, 0 where they share nothing.
-const (
-	nearEnough = 0.6
-	clearly    = 0.15
-)
-
-// Likely returns the misconception that the failures look like, or nil if none stands out: nothing fails, everything
-// does (nothing is written yet), no mutant is near, or two are about equally near.
+// Likely returns the misconception that the failures look like, or nil if they do not tell one apart from all others:
+// nothing fails, everything does (nothing is written yet), no mutant fails exactly these checks, or mutants of several
+// beliefs do.
 func Likely(l *course.Lab, checks []run.Check) *run.Likely {
-	failing := map[string]bool{}
+	failing := map[string]run.Check{}
 	for _, c := range checks {
 		switch c.Verdict {
 		case run.Failed, run.TimedOut:
-			failing[c.Test] = true
+			failing[c.Test] = c
 		case run.NotJudged, run.InfraError:
 			return nil // half a signature proves nothing
 		}
@@ -30,28 +28,66 @@ func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 	if len(failing) == 0 || len(failing) == len(l.Checks) {
 		return nil
 	}
-	var best *course.Mutant
-	first, second := 0.0, 0.0
+	var found *course.Mutant
 	for i := range l.Mutants {
-		switch n := nearness(failing, l.Mutants[i].Fails); {
-		case n > first:
-			best, first, second = &l.Mutants[i], n, first
-		case n > second:
-			second = n
+		m := &l.Mutants[i]
+		switch {
+		case !matches(m, failing):
+		case found == nil:
+			found = m
+		case found.Misconception != m.Misconception:
+			return nil
 		}
 	}
-	if best == nil || first < nearEnough || first-second < clearly {
+	if found == nil {
 		return nil
 	}
-	return &run.Likely{Mutant: best.Name(), Misconception: best.Misconception, Explain: best.Explain}
+	return &run.Likely{Mutant: found.Name(), Misconception: found.Misconception, Explain: found.Explain}
 }
 
-func nearness(failing map[string]bool, fails []string) float64 {
-	both := 0
-	for _, test := range fails {
-		if failing[test] {
-			both++
-		}
+// matches reports whether these are the checks that a mutant fails, and whether they show what it shows.
+func matches(m *course.Mutant, failing map[string]run.Check) bool {
+	if len(m.Fails) != len(failing) {
+		return false
 	}
-	return float64(both) / float64(len(failing)+len(fails)-both)
+	shown := m.Shows == ""
+	for _, test := range m.Fails {
+		c, ok := failing[test]
+		if !ok {
+			return false
+		}
+		shown = shown || Shows(c, m.Shows)
+	}
+	return shown
+}
+
+// Said is what a failing check says first: what was done, wanted and got, or the message of a check that ended otherwise. It
+// is where a mutant's "shows" is looked for.
+func Said(c run.Check) string {
+	if len(c.Findings) == 0 {
+		return c.Message
+	}
+	f := c.Findings[0]
+	return strings.Join([]string{f.Did, f.Want, f.Got}, "\n")
+}
+
+// Shows reports whether a check that has failed says a text first.
+func Shows(c run.Check, text string) bool {
+	return c.Verdict != run.Passed && strings.Contains(Said(c), text)
+}
+
+// Confusable reports whether two mutants could be taken for each other although they stand for different beliefs: they
+// fail the same checks, and lab.yaml does not say by what each is known.
+func Confusable(a, b *course.Mutant) bool {
+	if a.Misconception == b.Misconception || !sameTests(a.Fails, b.Fails) {
+		return false
+	}
+	return a.Shows == "" || b.Shows == "" || strings.Contains(a.Shows, b.Shows) || strings.Contains(b.Shows, a.Shows)
+}
+
+func sameTests(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }

@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/course"
@@ -9,14 +10,22 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// lab has the checks A to F and these mutants, each with its signature: the letters of the checks that it fails.
+// lab has the checks A to F and these mutants, each written as its signature, the letters of the checks that it fails, and
+// maybe, after colons, its belief and what it shows.
 func lab(mutants ...string) *course.Lab {
 	l := &course.Lab{}
 	for _, c := range "ABCDEF" {
 		l.Checks = append(l.Checks, course.Check{Test: string(c)})
 	}
-	for _, signature := range mutants {
-		l.Mutants = append(l.Mutants, course.Mutant{Patch: signature + ".patch", Misconception: "that " + signature, Explain: "because " + signature, Fails: tests(signature)})
+	for _, text := range mutants {
+		signature, rest, _ := strings.Cut(text, ":")
+		belief, shows, _ := strings.Cut(rest, ":")
+		l.Mutants = append(l.Mutants, course.Mutant{
+			Patch: text + ".patch", Misconception: "that " + belief, Explain: "because", Fails: tests(signature), Shows: shows,
+		})
+		if belief == "" {
+			l.Mutants[len(l.Mutants)-1].Misconception = "that " + signature
+		}
 	}
 	return l
 }
@@ -42,14 +51,18 @@ func TestLikely(t *testing.T) {
 		{"the signature of one", []string{"A", "AB", "CDE"}, "AB", run.Passed, "AB"},
 		{"the signature of one, and there is no other", []string{"ABC"}, "ABC", run.Passed, "ABC"},
 		{"everything fails: nothing is written yet", []string{"ABCDEF", "A"}, "ABCDEF", run.Failed, ""},
-		{"clearly nearest: one more fails", []string{"ABC", "F"}, "ABCD", run.Passed, "ABC"},
-		{"clearly nearest: one less fails", []string{"ABCD", "F"}, "ABC", run.Passed, "ABCD"},
+		{"one more fails", []string{"ABC", "F"}, "ABCD", run.Passed, ""},
+		{"one less fails", []string{"ABCD", "F"}, "ABC", run.Passed, ""},
 		{"none is near", []string{"AB", "CD"}, "E", run.Passed, ""},
-		{"half of it is not near enough", []string{"AB"}, "A", run.Passed, ""},
-		{"two have the same signature", []string{"AB", "AB"}, "AB", run.Passed, ""},
-		{"two are as near", []string{"ABC", "ABD"}, "AB", run.Passed, ""},
-		{"two are nearly as near", []string{"ABCDE", "ABCDEF"}, "ABCD", run.Passed, ""},
-		{"an exact one beats a near one", []string{"ABCD", "ABC"}, "ABC", run.Passed, "ABC"},
+		{"two with the same signature that show nothing", []string{"AB:x:", "AB:y:"}, "AB", run.Passed, ""},
+		{"two of one belief", []string{"AB:x:", "AB:x:"}, "AB", run.Passed, "AB:x:"},
+		{"what is shown tells them apart", []string{"AB:x:got A", "AB:y:got Z"}, "AB", run.Passed, "AB:x:got A"},
+		{"any of the checks may show it", []string{"AB:x:got Z", "AB:y:did B"}, "AB", run.Passed, "AB:y:did B"},
+		{"both is shown", []string{"AB:x:got A", "AB:y:got B"}, "AB", run.Passed, ""},
+		{"what is to be shown is not", []string{"AB:x:got Z"}, "AB", run.Passed, ""},
+		{"only what is found first is looked at", []string{"AB:x:later"}, "AB", run.Passed, ""},
+		{"a message without a finding shows something, too", []string{"AB:x:ended with A"}, "AB", run.Rejected, "AB:x:ended with A"},
+		{"an exact one beside a near one", []string{"ABCD", "ABC"}, "ABC", run.Passed, "ABC"},
 		{"half a signature: one check was not judged", []string{"AB"}, "AB", run.NotJudged, ""},
 		{"half a signature: one check broke", []string{"AB"}, "AB", run.InfraError, ""},
 		{"a hang counts as a failure", []string{"ABF", "AB"}, "AB", run.TimedOut, "ABF"},
@@ -67,7 +80,7 @@ func TestLikely(t *testing.T) {
 				case c.Test == "F":
 					verdict = tt.other
 				}
-				checks = append(checks, run.Check{Test: c.Test, Verdict: verdict})
+				checks = append(checks, failed(c.Test, verdict, tt.other == run.Rejected))
 			}
 			got := diagnose.Likely(l, checks)
 			if tt.want == "" {
@@ -76,10 +89,42 @@ func TestLikely(t *testing.T) {
 				}
 				return
 			}
-			want := run.Likely{Mutant: tt.want, Misconception: "that " + tt.want, Explain: "because " + tt.want}
-			if got == nil || *got != want {
-				t.Errorf("got %+v, want %+v", got, want)
+			want := *l.Mutant(tt.want)
+			if got == nil || *got != (run.Likely{Mutant: tt.want, Misconception: want.Misconception, Explain: "because"}) {
+				t.Errorf("got %+v, want that of %+v", got, want)
 			}
 		})
+	}
+}
+
+// failed is a check with what it has found, or a bare message.
+func failed(test string, verdict run.Verdict, bare bool) run.Check {
+	c := run.Check{Test: test, Verdict: verdict, Message: "ended with " + test}
+	if !bare {
+		c.Findings = []run.Finding{{Did: "did " + test, Want: "want " + test, Got: "got " + test}, {Got: "later"}}
+	} else if verdict == run.Rejected {
+		c.Verdict = run.Passed
+	}
+	return c
+}
+
+func TestConfusable(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, a, b string
+		want       bool
+	}{
+		{"other checks", "AB:x:", "AC:y:", false},
+		{"the same checks in another order", "AB:x:", "BA:y:", true},
+		{"one belief", "AB:x:", "AB:x:", false},
+		{"each is known by something", "AB:x:one", "AB:y:two", false},
+		{"only one is known by something", "AB:x:one", "AB:y:", true},
+		{"both are known by the same", "AB:x:one", "AB:y:one", true},
+		{"one is known by a part of the other's", "AB:x:no one", "AB:y:one", true},
+	} {
+		l := lab(tt.a, tt.b)
+		if got := diagnose.Confusable(&l.Mutants[0], &l.Mutants[1]); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }

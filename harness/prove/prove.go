@@ -29,6 +29,10 @@ type Proof struct {
 	Matrix   []Variant `json:"matrix"`
 }
 
+func (p *Proof) note(format string, args ...any) {
+	p.Notes = append(p.Notes, fmt.Sprintf(format, args...))
+}
+
 // Kind is what a variant of a lab is.
 type Kind string
 
@@ -72,9 +76,6 @@ type Options struct {
 	Named bool
 }
 
-// Progress is called with how many of the steps are done, and what is being done.
-type Progress func(done, total int, what string)
-
 // Prover proves the labs of one course.
 type Prover struct {
 	Grader *grade.Grader
@@ -84,25 +85,28 @@ type Prover struct {
 // chunk is how many labs are proved together: their builds share go commands, and their binaries the disk.
 const chunk = 6
 
-// Prove proves labs. The error is ctx's, or says that no proof was possible; what does not hold is in the proofs.
-func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options, on Progress) ([]Proof, error) {
+// Prove proves labs, and tells on how far it is. The error is ctx's, or says that no proof was possible; what does not hold is in the proofs.
+func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options, on func(Progress)) ([]Proof, error) {
 	if on == nil {
-		on = func(int, int, string) {}
+		on = func(Progress) {}
 	}
 	var proofs []Proof
 	for group := range slices.Chunk(labs, chunk) {
-		some, err := p.group(ctx, group, o, func(what string) { on(len(proofs), len(labs), what) })
+		some, err := p.group(ctx, group, o, func(now Progress) {
+			now.Labs, now.LabsDone = len(labs), len(proofs)
+			on(now)
+		})
 		if err != nil {
 			return nil, err
 		}
 		proofs = append(proofs, some...)
 	}
-	on(len(labs), len(labs), "")
+	on(Progress{Labs: len(labs), LabsDone: len(labs)})
 	return proofs, nil
 }
 
 // group proves some labs together.
-func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on func(string)) ([]Proof, error) {
+func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on func(Progress)) ([]Proof, error) {
 	tmp, err := owner.TempDir("", "prove")
 	if err != nil {
 		return nil, fmt.Errorf("no folder for the mutants: %w", err)
@@ -116,7 +120,7 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on fu
 	for i, l := range labs {
 		subjects[i] = newSubject(l, filepath.Join(tmp, l.Slug))
 	}
-	on("vetting " + names(labs))
+	on(Progress{What: "vetting " + names(labs)})
 	vet(ctx, p.Root, subjects)
 	correct := func(r *row) bool { return r.Kind == Reference || r.Kind == Alternative }
 	mutant := func(r *row) bool { return r.Kind == KindMutant }
@@ -133,10 +137,10 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on fu
 		if s.opts.Runs == 0 {
 			continue
 		}
-		on(s.what + " of " + names(labs))
+		s.what += " of " + names(labs)
 		s.opts.Seed = o.Seed
 		s.opts.Parallel = 2 * runtime.NumCPU() // the checks that wait are many
-		if err := p.step(ctx, subjects, s, o.Named); err != nil {
+		if err := p.step(ctx, subjects, s, o.Named, on); err != nil {
 			return nil, err
 		}
 	}
@@ -164,7 +168,7 @@ type step struct {
 }
 
 // step grades some variants. A mutant that has been seen whole, or need not be, is run with its named checks only.
-func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named bool) error {
+func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named bool, on func(Progress)) error {
 	var jobs []grade.Job
 	var rows []*row
 	for _, s := range subjects {
@@ -182,7 +186,14 @@ func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named b
 	if st.busy {
 		defer burn()()
 	}
-	results, err := p.Grader.Grade(ctx, jobs, st.opts, nil)
+	now := Progress{What: st.what, Checks: checks(jobs, st.opts)}
+	on(now)
+	results, err := p.Grader.Grade(ctx, jobs, st.opts, func(e grade.Event) {
+		if e.Check != nil {
+			now.ChecksDone++
+			on(now)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -190,6 +201,21 @@ func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named b
 		r.add(results[i])
 	}
 	return nil
+}
+
+// checks counts the verdicts that a round of grading gives on checks.
+func checks(jobs []grade.Job, o grade.Options) (n int) {
+	for _, j := range jobs {
+		each := len(j.Lab.Checks)
+		if j.Only != nil {
+			each = len(j.Only)
+		}
+		if o.Race && j.Lab.Race {
+			each *= 2
+		}
+		n += each
+	}
+	return n
 }
 
 // burn keeps all cores busy until the function that it returns is called. Where others do so already it adds nothing.

@@ -1,10 +1,7 @@
 package prove
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,13 +21,14 @@ type subject struct {
 type row struct {
 	Variant
 	seen  bool
-	tally map[string]*count // by test
+	tally map[string]*tally // by test
 }
 
-// count is how often a check was run on a variant, and passed.
-type count struct {
+// tally is how often a check was run on a variant, and passed.
+type tally struct {
 	plain, plainPassed, race, racePassed int
 	message                              string
+	failed                               run.Check // the first run that did not pass
 }
 
 func (s *subject) problem(format string, args ...any) {
@@ -40,20 +38,22 @@ func (s *subject) problem(format string, args ...any) {
 // newSubject gathers the lab's variants; the mutants are written below tmp.
 func newSubject(l *course.Lab, tmp string) *subject {
 	s := &subject{lab: l}
-	s.documents()
-	s.folder()
+	s.form()
 	stub, err := l.Stub()
 	if err != nil {
 		stub = l.Dir // where none is recorded yet, the author's
 	}
 	s.add(Stub, "stub", stub, nil)
+	if !s.solved() {
+		return s
+	}
 	s.add(Reference, "reference", l.SolutionDir, nil)
 	alternatives, err := l.Alternatives()
 	if err != nil {
 		s.problem("the alternatives cannot be read: %v", err)
 	}
 	if len(alternatives) == 0 {
-		s.problem("there is no alternative: a second correct solution shows that the checks judge behaviour")
+		s.problem("there is no alternative: a second correct solution, in solutions/%s/alternatives/NAME, shows that the checks judge behaviour", l.Slug)
 	}
 	for _, dir := range alternatives {
 		s.add(Alternative, filepath.Base(dir), dir, nil)
@@ -71,72 +71,7 @@ func newSubject(l *course.Lab, tmp string) *subject {
 }
 
 func (s *subject) add(k Kind, name, dir string, m *course.Mutant) {
-	s.rows = append(s.rows, &row{Variant: Variant{Kind: k, Name: name, dir: dir, mutant: m}, tally: map[string]*count{}})
-}
-
-// folder holds the lab's files against the recorded stub, and against what lab.yaml names.
-func (s *subject) folder() {
-	if text := s.lab.NotTheStub(); text != "" {
-		s.problem("%s", text)
-	}
-	strays, err := s.lab.Strays()
-	if err != nil {
-		s.problem("%v", err)
-	}
-	for _, name := range strays {
-		s.problem("%s is neither in files nor in given of lab.yaml", name)
-	}
-}
-
-// documents holds the lab's texts against what lab.yaml says.
-func (s *subject) documents() {
-	l := s.lab
-	brief, err := os.ReadFile(filepath.Join(l.Dir, "README.md"))
-	quoted := "> " + l.Question
-	switch {
-	case err != nil:
-		s.problem("there is no brief: %v", err)
-	case !strings.Contains(string(brief), quoted):
-		s.problem("README.md does not quote the question word for word: %q", quoted)
-	}
-	answer, err := os.ReadFile(filepath.Join(l.SolutionDir, "ANSWER.md"))
-	if err != nil {
-		s.problem("there is no model answer: %v", err)
-	} else if n := len(strings.Fields(string(answer))); n < 200 || n > 600 {
-		s.problem("ANSWER.md has %d words; 200 to 500 and a little for the follow-up questions is right", n)
-	}
-	if len(l.Hints) < 3 || len(l.Hints) > 5 {
-		s.problem("there are %d hints; three to five lead from a nudge to almost the answer", len(l.Hints))
-	}
-	patches, _ := filepath.Glob(filepath.Join(l.SolutionDir, "mutants", "*.patch"))
-	for _, path := range patches {
-		name := filepath.Base(path)
-		if !slices.ContainsFunc(l.Mutants, func(m course.Mutant) bool { return m.Patch == name }) {
-			s.problem("mutants/%s is not in lab.yaml", name)
-		}
-	}
-}
-
-// vet runs go vet over the stubs, the solutions and the checks: once over all, and lab by lab only if that complains.
-func vet(ctx context.Context, root string, subjects []*subject) {
-	govet := func(subjects ...*subject) (string, error) {
-		args := []string{"vet"}
-		for _, s := range subjects {
-			args = append(args, s.lab.Package()+"/...", "./solutions/"+s.lab.Slug+"/...")
-		}
-		cmd := exec.CommandContext(ctx, "go", args...)
-		cmd.Dir = root
-		out, err := cmd.CombinedOutput()
-		return strings.TrimSpace(string(out)), err
-	}
-	if _, err := govet(subjects...); err == nil {
-		return
-	}
-	for _, s := range subjects {
-		if out, err := govet(s); err != nil && ctx.Err() == nil {
-			s.problem("go vet: %s", out)
-		}
-	}
+	s.rows = append(s.rows, &row{Variant: Variant{Kind: k, Name: name, dir: dir, mutant: m}, tally: map[string]*tally{}})
 }
 
 // caught reports whether each named check has failed every time so far.
@@ -157,11 +92,11 @@ func (r *row) add(res run.Result) {
 	for _, c := range res.Checks {
 		n := r.tally[c.Test]
 		if n == nil {
-			n = &count{}
+			n = &tally{}
 			r.tally[c.Test] = n
 		}
 		if c.Verdict != run.Passed && n.message == "" {
-			n.message = string(c.Verdict) + ": " + c.Message
+			n.message, n.failed = string(c.Verdict)+": "+c.Message, c
 		}
 		switch {
 		case c.Runs != nil:
@@ -206,6 +141,7 @@ func (s *subject) proof() Proof {
 		p.Matrix = append(p.Matrix, r.Variant)
 		s.rowProblems(r, &p, caught)
 	}
+	s.beliefs(&p)
 	for _, test := range p.Checks {
 		if !caught[test] {
 			s.problem("no mutant fails %s every time: is the check needed?", test)
@@ -225,6 +161,7 @@ func (s *subject) rowProblems(r *row, p *Proof, caught map[string]bool) {
 		return
 	}
 	var also []string
+	always := ""
 	for i, test := range p.Checks {
 		c, n := r.Cells[i], r.tally[test]
 		switch {
@@ -238,12 +175,15 @@ func (s *subject) rowProblems(r *row, p *Proof, caught map[string]bool) {
 			s.problem("mutant %s: %s passed %d of %d plain and %d of %d race runs on it", r.Name, test, n.plainPassed, n.plain, n.racePassed, n.race)
 		case r.Kind == KindMutant && !c.Named && c.Failed:
 			also = append(also, test)
+			if c.Always {
+				always = "; its belief is never named unless its fails has what always fails"
+			}
 		}
 		if r.Kind == KindMutant && c.Named && c.Always {
 			caught[test] = true
 		}
 	}
 	if len(also) > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("mutant %s also fails %s", r.Name, strings.Join(also, ", ")))
+		p.note("mutant %s also fails %s%s", r.Name, strings.Join(also, ", "), always)
 	}
 }

@@ -55,13 +55,13 @@ func TestNewSubject_problems(t *testing.T) {
 		breaks   func(t *testing.T, l *course.Lab)
 		problems []string // the beginnings
 	}{
-		{"no brief", func(t *testing.T, l *course.Lab) { remove(t, l.Dir, "README.md") }, []string{"there is no brief: open "}},
+		{"no brief", func(t *testing.T, l *course.Lab) { remove(t, l.Dir, "README.md") }, []string{"there is no brief: labs/b01-adder/README.md cannot be read"}},
 		{
 			"a brief that quotes another question",
 			func(t *testing.T, l *course.Lab) { l.Question = "How do you add three numbers?" },
 			[]string{`README.md does not quote the question word for word: "> How do you add three numbers?"`},
 		},
-		{"no model answer", func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "ANSWER.md") }, []string{"there is no model answer: open "}},
+		{"no model answer", func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "ANSWER.md") }, []string{"there is no model answer: solutions/b01-adder/ANSWER.md cannot be read"}},
 		{
 			"a stub that is solved",
 			func(t *testing.T, l *course.Lab) {
@@ -93,6 +93,46 @@ func TestNewSubject_problems(t *testing.T) {
 			},
 			[]string{"ANSWER.md has 700 words; "},
 		},
+		{
+			"no solution",
+			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, ".") },
+			[]string{"there is no folder solutions/b01-adder: it holds the reference (adder.go), ANSWER.md, mutants/ and alternatives/; labs/README.md"},
+		},
+		{
+			"no reference",
+			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "adder.go") },
+			[]string{"there is no solutions/b01-adder/adder.go, which the reference needs"},
+		},
+		{
+			"a check that lab.yaml does not name",
+			func(t *testing.T, l *course.Lab) { l.Checks = l.Checks[:1] },
+			[]string{"TestAddsLarge in adder_test.go is no check of lab.yaml: give it a title and points there"},
+		},
+		{
+			"a check without its test",
+			func(t *testing.T, l *course.Lab) { l.Checks[1].Test = "TestNothing" },
+			[]string{"TestAddsLarge in adder_test.go is no check of lab.yaml", "lab.yaml has the check TestNothing, and no _test.go file of labs/b01-adder has that test"},
+		},
+		{
+			"checks that are no Go",
+			func(t *testing.T, l *course.Lab) {
+				write(t, filepath.Join(l.Dir, "adder_test.go"), "package adder_test\n}\n")
+			},
+			[]string{"a file of checks is no Go: adder_test.go:2:1: "},
+		},
+		{
+			"two beliefs with one signature",
+			func(t *testing.T, l *course.Lab) { l.Mutants[0].Fails = l.Mutants[1].Fails },
+			[]string{"the mutants off-by-one and saturates fail the same checks and claim different beliefs: "},
+		},
+		{
+			"two mutants of one belief",
+			func(t *testing.T, l *course.Lab) {
+				l.Mutants[0].Fails, l.Mutants[0].Misconception = l.Mutants[1].Fails, l.Mutants[1].Misconception
+			},
+			nil,
+		},
+		{"one hint", func(t *testing.T, l *course.Lab) { l.Hints = l.Hints[:1] }, []string{"there is 1 hint; "}},
 		{"too few hints", func(t *testing.T, l *course.Lab) { l.Hints = l.Hints[:2] }, []string{"there are 2 hints; "}},
 		{"too many hints", func(t *testing.T, l *course.Lab) { l.Hints = make([]string, 6) }, []string{"there are 6 hints; "}},
 		{
@@ -124,7 +164,7 @@ func TestNewSubject_problems(t *testing.T) {
 			func(t *testing.T, l *course.Lab) {
 				write(t, filepath.Join(l.SolutionDir, "mutants", "saturates.patch"), "")
 			},
-			[]string{"mutant saturates: saturates.patch changes 0 files, of which 0 are the lab's"},
+			[]string{"mutant saturates: saturates.patch changes nothing: make it with diff -u a/adder.go b/adder.go"},
 		},
 		{
 			"a patch of another file",
@@ -132,7 +172,7 @@ func TestNewSubject_problems(t *testing.T) {
 				file := filepath.Join(l.SolutionDir, "mutants", "saturates.patch")
 				write(t, file, strings.ReplaceAll(read(t, file), "adder.go", "other.go"))
 			},
-			[]string{"mutant saturates: saturates.patch changes 1 files, of which 0 are the lab's"},
+			[]string{"mutant saturates: saturates.patch changes other.go, which is none of the files that lab.yaml names: adder.go"},
 		},
 		{
 			"a reference that has moved on",
@@ -140,7 +180,7 @@ func TestNewSubject_problems(t *testing.T) {
 				file := filepath.Join(l.SolutionDir, "adder.go")
 				write(t, file, strings.ReplaceAll(read(t, file), "a + b", "b + a"))
 			},
-			[]string{"mutant off-by-one: off-by-one.patch does not apply to the reference: ", "mutant saturates: saturates.patch does not apply to the reference: "},
+			[]string{"mutant off-by-one: off-by-one.patch does not apply to the reference, which may have changed since: ", "mutant saturates: saturates.patch does not apply to the reference, which may have changed since: "},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -182,6 +222,9 @@ func counted(l *course.Lab, runs ...run.Runs) run.Result {
 	}
 	return r
 }
+
+// failsAll is the note on the example's first mutant.
+const failsAll = "mutant off-by-one fails every check, as what is not begun does, so its belief is never named"
 
 func TestProof(t *testing.T) {
 	t.Parallel()
@@ -240,7 +283,7 @@ func TestProof(t *testing.T) {
 		{
 			"a mutant that fails more than it says", 4,
 			func(l *course.Lab) run.Result { return plain(l, f, f) },
-			nil, []string{"mutant saturates also fails TestAddsSmall"},
+			nil, []string{"mutant saturates also fails TestAddsSmall; its belief is never named unless its fails has what always fails"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,6 +296,7 @@ func TestProof(t *testing.T) {
 				r.add(right[i])
 			}
 			got := s.proof()
+			got.Notes = slices.DeleteFunc(got.Notes, func(n string) bool { return n == failsAll })
 			if !slices.Equal(got.Problems, tt.problems) || got.Holds != (len(tt.problems) == 0) {
 				t.Errorf("got the problems\n\t%q\nand holds = %v, want\n\t%q", got.Problems, got.Holds, tt.problems)
 			}
@@ -282,7 +326,8 @@ func TestText(t *testing.T) {
   saturates                           x  ✗
    1 TestAddsSmall
    2 TestAddsLarge
-  note: mutant saturates also fails TestAddsSmall
+  note: mutant saturates also fails TestAddsSmall; its belief is never named unless its fails has what always fails
+  note: mutant off-by-one fails every check, as what is not begun does, so its belief is never named
   does not hold: the untouched stub passes TestAddsLarge
   does not hold: alternative loop: TestAddsLarge passed 0 of 1 plain and 0 of 0 race runs: failed: it does not
 `

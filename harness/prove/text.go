@@ -3,35 +3,68 @@ package prove
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/backend-labs/backend-labs/harness/term"
 )
+
+// Summary is the last line: how many labs hold, and how they were proved.
+func Summary(proofs []Proof, runs int, took time.Duration) string {
+	holding := 0
+	for _, p := range proofs {
+		if p.Holds {
+			holding++
+		}
+	}
+	hold := "hold"
+	if holding == 1 || len(proofs) == 1 {
+		hold = "holds"
+	}
+	text := fmt.Sprintf("%d of %s %s", holding, count(len(proofs), "lab"), hold)
+	if runs == 0 {
+		return text + " in form; nothing was built or run"
+	}
+	return fmt.Sprintf("%s, %s, %.0f s", text, count(runs, "run"), took.Seconds())
+}
+
+// AllHold reports whether every proof holds.
+func AllHold(proofs []Proof) bool {
+	return !slices.ContainsFunc(proofs, func(p Proof) bool { return !p.Holds })
+}
+
+// count is a number with the word for what is counted.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// are begins "there is 1 hint", "there are 2 hints".
+func are(n int) string {
+	if n == 1 {
+		return "there is"
+	}
+	return "there are"
+}
+
+// oneLine joins the lines of a text, and cuts it where it is long.
+func oneLine(text string) string {
+	r := []rune(strings.Join(strings.Fields(text), " "))
+	if len(r) > 300 {
+		r = append(r[:300], '…')
+	}
+	return string(r)
+}
 
 // Text writes proofs for people: for each lab the matrix of its variants and checks, and what does not hold.
 func Text(w io.Writer, proofs []Proof, colour bool) {
 	p := term.NewPaint(colour)
 	for _, proof := range proofs {
 		fmt.Fprintf(w, "%s %s\n", p.Strong(proof.Lab), proof.Slug)
-		fmt.Fprintf(w, "  %-34s", "")
-		for i := range proof.Checks {
-			fmt.Fprintf(w, "%3d", i+1)
-		}
-		fmt.Fprintln(w)
-		for _, v := range proof.Matrix {
-			name := v.Name
-			if v.Kind == Alternative {
-				name = "alternative " + name
-			}
-			fmt.Fprintf(w, "  %-34s", name)
-			for _, c := range v.Cells {
-				fmt.Fprint(w, "  "+mark(p, v.Kind, c))
-			}
-			fmt.Fprintln(w)
-		}
-		for i, test := range proof.Checks {
-			fmt.Fprintln(w, p.Faint(fmt.Sprintf("  %2d %s", i+1, test)))
-		}
+		matrix(w, p, proof)
 		for _, n := range proof.Notes {
 			fmt.Fprintf(w, "  %s %s\n", p.Faint("note:"), n)
 		}
@@ -41,6 +74,32 @@ func Text(w io.Writer, proofs []Proof, colour bool) {
 		if proof.Holds {
 			fmt.Fprintf(w, "  %s\n", p.Good("holds"))
 		}
+	}
+}
+
+// matrix writes a row for each variant, and below them what the columns are.
+func matrix(w io.Writer, p term.Paint, proof Proof) {
+	if len(proof.Matrix) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "  %-34s", "")
+	for i := range proof.Checks {
+		fmt.Fprintf(w, "%3d", i+1)
+	}
+	fmt.Fprintln(w)
+	for _, v := range proof.Matrix {
+		name := v.Name
+		if v.Kind == Alternative {
+			name = "alternative " + name
+		}
+		fmt.Fprintf(w, "  %-34s", name)
+		for _, c := range v.Cells {
+			fmt.Fprint(w, "  "+mark(p, v.Kind, c))
+		}
+		fmt.Fprintln(w)
+	}
+	for i, test := range proof.Checks {
+		fmt.Fprintln(w, p.Faint(fmt.Sprintf("  %2d %s", i+1, test)))
 	}
 }
 

@@ -1,0 +1,101 @@
+package prove
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// finds gives each failing check of a result a finding that says text.
+func finds(r run.Result, text string) run.Result {
+	for i := range r.Checks {
+		if r.Checks[i].Verdict != run.Passed {
+			r.Checks[i].Findings = []run.Finding{{Did: "added", Got: text}}
+		}
+	}
+	return r
+}
+
+// TestProof_beliefs diagnoses the example's second mutant, which fails the second check as the first one now does.
+func TestProof_beliefs(t *testing.T) {
+	t.Parallel()
+	const p, f = run.Passed, run.Failed
+	for _, tt := range []struct {
+		name           string
+		first, second  string // what the mutants show
+		said, saidThen string // what their failures say
+		problems       []string
+	}{
+		{"each shows what it is known by", "one more", "the most", "got one more", "got the most", nil},
+		{
+			"one shows something else", "one more", "the most", "got one more", "got nothing",
+			[]string{`mutant saturates does not show "the most": TestAddsLarge says added got nothing`},
+		},
+		{
+			"one shows what the other is known by", "one more", "the most", "got one more", "got one more",
+			[]string{"whoever hands in the mutant saturates is told the belief of off-by-one"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := example(t)
+			l.Mutants[0].Fails = []string{"TestAddsLarge"}
+			l.Mutants[0].Shows, l.Mutants[1].Shows = tt.first, tt.second
+			s := newSubject(l, t.TempDir())
+			passes := plain(l, p, p)
+			for i, r := range []run.Result{plain(l, f, f), passes, passes, finds(plain(l, p, f), tt.said), finds(plain(l, p, f), tt.saidThen)} {
+				s.rows[i].add(r)
+			}
+			got := s.proof().Problems
+			got = slices.DeleteFunc(got, func(text string) bool { return strings.HasPrefix(text, "no mutant fails TestAddsSmall") })
+			if !slices.Equal(got, tt.problems) {
+				t.Errorf("got the problems\n\t%q\nwant\n\t%q", got, tt.problems)
+			}
+		})
+	}
+}
+
+func TestForm(t *testing.T) {
+	t.Parallel()
+	right, wrong := example(t), example(t)
+	wrong.Hints = wrong.Hints[:1]
+	proofs, err := Form([]*course.Lab{right, wrong})
+	if err != nil || len(proofs) != 2 {
+		t.Fatalf("got %d proofs, %v, want 2", len(proofs), err)
+	}
+	if p := proofs[0]; !p.Holds || len(p.Problems) > 0 {
+		t.Errorf("the example: got %q, want no problem", p.Problems)
+	}
+	if p := proofs[1]; p.Holds || len(p.Problems) != 1 {
+		t.Errorf("with one hint: got %q, want one problem", p.Problems)
+	}
+	var out strings.Builder
+	Text(&out, proofs[:1], false)
+	if want := "B01 b01-adder\n  holds\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	yes, no := Proof{Holds: true}, Proof{}
+	for _, tt := range []struct {
+		proofs []Proof
+		runs   int
+		want   string
+	}{
+		{[]Proof{no}, 1, "0 of 1 lab holds, 1 run, 61 s"},
+		{[]Proof{yes}, 5, "1 of 1 lab holds, 5 runs, 61 s"},
+		{[]Proof{yes, no, no}, 5, "1 of 3 labs holds, 5 runs, 61 s"},
+		{[]Proof{yes, yes, no}, 5, "2 of 3 labs hold, 5 runs, 61 s"},
+		{[]Proof{yes, yes}, 0, "2 of 2 labs hold in form; nothing was built or run"},
+	} {
+		if got := Summary(tt.proofs, tt.runs, 61*time.Second); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}

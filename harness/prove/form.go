@@ -1,0 +1,154 @@
+package prove
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/diagnose"
+	"github.com/backend-labs/backend-labs/harness/owner"
+)
+
+// Form holds labs against what can be seen without building or running anything: the files that must be there, the texts,
+// whether each mutant's patch applies, whether the beliefs can be told apart. The proofs have no matrix. The error says that
+// there is no folder for the mutants.
+func Form(labs []*course.Lab) ([]Proof, error) {
+	tmp, err := owner.TempDir("", "prove")
+	if err != nil {
+		return nil, fmt.Errorf("no folder for the mutants: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	proofs := make([]Proof, len(labs))
+	for i, l := range labs {
+		s := newSubject(l, filepath.Join(tmp, l.Slug))
+		proofs[i] = Proof{
+			Lab: l.ID, Slug: l.Slug, Problems: append([]string{}, s.problems...), Notes: []string{},
+			Holds: len(s.problems) == 0, Matrix: []Variant{},
+		}
+	}
+	return proofs, nil
+}
+
+// form holds the lab's files and texts against what lab.yaml says.
+func (s *subject) form() {
+	s.documents()
+	s.folder()
+	s.tests()
+	s.patches()
+	s.confusables()
+}
+
+// solved reports whether the solution is there, and says what is missing.
+func (s *subject) solved() bool {
+	l := s.lab
+	if st, err := os.Stat(l.SolutionDir); err != nil || !st.IsDir() {
+		s.problem("there is no folder solutions/%s: it holds the reference (%s), ANSWER.md, mutants/ and alternatives/; labs/README.md has more",
+			l.Slug, strings.Join(l.Files, ", "))
+		return false
+	}
+	all := true
+	for _, file := range l.Files {
+		if _, err := os.Stat(filepath.Join(l.SolutionDir, filepath.FromSlash(file))); err != nil {
+			s.problem("there is no solutions/%s/%s, which the reference needs: lab.yaml names it in files", l.Slug, file)
+			all = false
+		}
+	}
+	return all
+}
+
+// folder holds the lab's files against the recorded stub, and against what lab.yaml names.
+func (s *subject) folder() {
+	if text := s.lab.NotTheStub(); text != "" {
+		s.problem("%s", text)
+	}
+	strays, err := s.lab.Strays()
+	if err != nil {
+		s.problem("%v", err)
+	}
+	for _, name := range strays {
+		s.problem("%s is neither in files nor in given of lab.yaml", name)
+	}
+}
+
+// documents looks at the texts besides lab.yaml, and at how many hints there are.
+func (s *subject) documents() {
+	l := s.lab
+	brief, err := os.ReadFile(filepath.Join(l.Dir, "README.md"))
+	quoted := "> " + l.Question
+	switch {
+	case err != nil:
+		s.problem("there is no brief: labs/%s/README.md cannot be read", l.Slug)
+	case !strings.Contains(string(brief), quoted):
+		s.problem("README.md does not quote the question word for word: %q", quoted)
+	}
+	if _, err := os.Stat(l.SolutionDir); err == nil {
+		s.answer()
+	}
+	if len(l.Hints) < 3 || len(l.Hints) > 5 {
+		s.problem("%s %s; three to five lead from a nudge to almost the answer", are(len(l.Hints)), count(len(l.Hints), "hint"))
+	}
+}
+
+func (s *subject) answer() {
+	answer, err := os.ReadFile(filepath.Join(s.lab.SolutionDir, "ANSWER.md"))
+	if err != nil {
+		s.problem("there is no model answer: solutions/%s/ANSWER.md cannot be read", s.lab.Slug)
+	} else if n := len(strings.Fields(string(answer))); n < 200 || n > 600 {
+		s.problem("ANSWER.md has %s; 200 to 500 and a little for the follow-up questions is right", count(n, "word"))
+	}
+}
+
+// tests holds the tests beside the stub against the checks of lab.yaml.
+func (s *subject) tests() {
+	files, _ := filepath.Glob(filepath.Join(s.lab.Dir, "*_test.go"))
+	found := map[string]bool{}
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			s.problem("a file of checks is no Go: %v", strings.TrimPrefix(err.Error(), s.lab.Dir+string(filepath.Separator)))
+			return
+		}
+		for _, decl := range file.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Test") {
+				found[fn.Name.Name] = true
+				if s.lab.Check(fn.Name.Name) == nil {
+					s.problem("%s in %s is no check of lab.yaml: give it a title and points there", fn.Name.Name, filepath.Base(path))
+				}
+			}
+		}
+	}
+	for _, c := range s.lab.Checks {
+		if !found[c.Test] {
+			s.problem("lab.yaml has the check %s, and no _test.go file of labs/%s has that test", c.Test, s.lab.Slug)
+		}
+	}
+}
+
+// patches looks for those that lab.yaml does not name.
+func (s *subject) patches() {
+	patches, _ := filepath.Glob(filepath.Join(s.lab.SolutionDir, "mutants", "*"))
+	for _, path := range patches {
+		name := filepath.Base(path)
+		if !slices.ContainsFunc(s.lab.Mutants, func(m course.Mutant) bool { return m.Patch == name }) {
+			s.problem("mutants/%s is not in lab.yaml", name)
+		}
+	}
+}
+
+// confusables looks for mutants of different beliefs that a learner's failures could not tell apart.
+func (s *subject) confusables() {
+	for i := range s.lab.Mutants {
+		a := &s.lab.Mutants[i]
+		for j := range s.lab.Mutants[:i] {
+			if b := &s.lab.Mutants[j]; diagnose.Confusable(a, b) {
+				s.problem("the mutants %s and %s fail the same checks and claim different beliefs: add a check that tells them apart, say by shows what each is known by, or give them one belief", b.Name(), a.Name())
+			}
+		}
+	}
+}
