@@ -28,7 +28,7 @@ func Form(labs []*course.Lab) ([]Proof, error) {
 	for i, l := range labs {
 		s := newSubject(l, filepath.Join(tmp, l.Slug))
 		proofs[i] = Proof{
-			Lab: l.ID, Slug: l.Slug, Problems: append([]string{}, s.problems...), Notes: []string{},
+			Lab: l.ID, Slug: l.Slug, Problems: append([]string{}, s.problems...), Notes: []string{}, Checks: []string{},
 			Holds: len(s.problems) == 0, Matrix: []Variant{},
 		}
 	}

@@ -363,22 +363,38 @@ func TestAGatewayErrorIsNoOutcome(t *testing.T) {
 
 func TestADeclinedCardIsTheOutcome(t *testing.T) {
 	db, own := shop(t)
-	gw := &gateway{onCharge: func(n int) error {
-		if n == 1 {
-			return fmt.Errorf("card ending in 4242: %w", orders.ErrDeclined)
-		}
-		return nil
-	}}
-	first := place(t, db, gw, "ann", "k1", shoes)
-	expect.That(t, errors.Is(first.err, orders.ErrDeclined), expect.Message{
-		Did:  "placed an order that the gateway declined, with an error that wraps ErrDeclined",
-		Want: "ErrDeclined",
-		Got:  first.String(),
-	})
-	wantOrders(t, own, 0, "placed an order that the gateway declined")
+	for i, no := range []struct {
+		user, how string
+		err       error
+	}{
+		{"ann", "with ErrDeclined", orders.ErrDeclined},
+		{"bob", "with an error that wraps ErrDeclined", fmt.Errorf("card ending in 4242: %w", orders.ErrDeclined)},
+	} {
+		gw := &gateway{onCharge: func(n int) error {
+			if n == 1 {
+				return no.err
+			}
+			return nil
+		}}
+		declined := "placed an order that the gateway declined " + no.how
+		first := place(t, db, gw, no.user, "k1", shoes)
+		expect.That(t, errors.Is(first.err, orders.ErrDeclined), expect.Message{
+			Did:  declined,
+			Want: "ErrDeclined",
+			Got:  first.String(),
+		})
+		wantOrders(t, own, i, declined)
+		wantDeclinedAgain(t, db, own, gw, no.user, declined, i)
+		wantOrder(t, place(t, db, gw, no.user, "k2", shoes), declined+", and the same order with a new key")
+	}
+}
 
-	did := "sent a request again whose card had been declined, with its key, to another instance"
-	again := place(t, pg.Pool(t), gw, "ann", "k1", shoes)
+// wantDeclinedAgain repeats the user's request of the key k1, which was declined, and sends another one under its key. There are n orders
+// by then, of others.
+func wantDeclinedAgain(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, declined string, n int) {
+	t.Helper()
+	did := declined + ", and sent the request again with its key, to another instance"
+	again := place(t, pg.Pool(t), gw, user, "k1", shoes)
 	expect.That(t, errors.Is(again.err, orders.ErrDeclined), expect.Message{
 		Did:  did,
 		Want: "ErrDeclined again, without asking the gateway",
@@ -391,18 +407,17 @@ func TestADeclinedCardIsTheOutcome(t *testing.T) {
 		Got:  gw.String(),
 		Why:  "issuers block cards, and shops, that keep knocking after a no",
 	})
-	wantOrders(t, own, 0, did)
+	wantOrders(t, own, n, did)
 
 	req := shoes
 	req.Cents++
-	other := place(t, db, gw, "ann", "k1", req)
+	other := place(t, db, gw, user, "k1", req)
 	expect.That(t, errors.Is(other.err, orders.ErrMismatch), expect.Message{
-		Did:  "used the key of a declined order again for another request",
+		Did:  declined + ", and used its key again for another request",
 		Want: "ErrMismatch",
 		Got:  other.String(),
 		Why:  "the key belongs to the first request, whatever became of that",
 	})
-	wantOrder(t, place(t, db, gw, "ann", "k2", shoes), "placed the same order with a new key after the card had been declined once")
 }
 
 func TestAnInvalidRequestLeavesTheKeyFree(t *testing.T) {
@@ -884,7 +899,10 @@ func reaped(n int, err error) string {
 	if err != nil {
 		return "the error: " + err.Error()
 	}
-	return fmt.Sprintf("%d", n)
+	if n == 1 {
+		return "1 key removed"
+	}
+	return fmt.Sprintf("%d keys removed", n)
 }
 
 // gate is opened by the n-th arrival.
