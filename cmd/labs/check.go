@@ -12,6 +12,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/grade"
+	"github.com/backend-labs/backend-labs/harness/judge"
 	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
@@ -104,11 +105,9 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	j := &judge{app: o.app, w: w, provider: o.provider, opts: grade.Options{Race: !o.noRace, Seed: o.seed, Timeout: o.timeout, Runs: o.runs}}
+	j := newJudging(o.app, w, o.provider, grade.Options{Race: !o.noRace, Seed: o.seed, Timeout: o.timeout, Runs: o.runs})
 	defer j.close()
-	// Only a plain check of a learner's own files says something about progress.
-	j.remember = o.dir == "" && o.of == "" && o.runs == 1 && o.seed == 0 && !o.noRace
-	j.force = o.force
+	j.Remember, j.Force, j.Stubs = o.noted(), o.force, o.of != ""
 
 	tmp, err := owner.TempDir("", "of")
 	if err != nil {
@@ -122,7 +121,7 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	results, err := j.judge(ctx, jobs, o.show(jobs))
+	results, err := j.Judge.Judge(ctx, jobs, o.show(jobs))
 	if err != nil {
 		return err
 	}
@@ -135,6 +134,11 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	return verdictError(results)
+}
+
+// noted reports whether verdicts are kept: only a plain check of a learner's own files says something about progress.
+func (o *checkOptions) noted() bool {
+	return o.dir == "" && o.of == "" && o.runs == 1 && o.seed == 0
 }
 
 // source is the folder with the files to judge.
@@ -187,39 +191,39 @@ func (o *checkOptions) labs(w *workspace.Workspace, args []string) ([]*course.La
 }
 
 // show returns what is called with each lab's result as soon as it is final, and with the result of its plain run
-// before that of the race run.
-func (o *checkOptions) show(jobs []grade.Job) func(verdict) {
+// before that of the race run. Of several labs, those that are still the stub stand in the table alone.
+func (o *checkOptions) show(jobs []grade.Job) func(judge.Verdict) {
 	if o.json {
-		return func(verdict) {}
+		return func(judge.Verdict) {}
 	}
 	style := report.Style{Colour: o.Colour, Columns: o.Columns, Verbose: o.verbose}
 	shownPlain := map[int]run.Verdict{}
-	return func(v verdict) {
+	return func(v judge.Verdict) {
 		switch {
-		case v.plain && len(jobs) > 1:
-			return // of many labs each is shown once
-		case v.plain:
-			shownPlain[v.job] = v.Verdict
+		case len(jobs) > 1 && (v.Plain || v.Verdict == run.NotAttempted):
+			return
+		case v.Plain:
+			shownPlain[v.Job] = v.Verdict
 			report.Terminal(o.Out, v.Result, style)
 			if v.Verdict != run.BuildFailed {
 				o.note("now under the race detector")
 			}
 			return
 		}
-		was, shown := shownPlain[v.job]
+		was, shown := shownPlain[v.Job]
 		switch {
-		case shown && was == v.Verdict && !raceFailed(v.Result):
-			if v.Verdict == run.Passed {
+		case shown && was == v.Verdict && !raceFailed(v.Result) && !v.NotYetRaced():
+			if v.Complete() {
 				fmt.Fprintln(o.Out, o.Paint().Good("passed")+" under the race detector, too")
 			}
 		default:
 			report.Terminal(o.Out, v.Result, style)
 		}
-		if v.remembered {
+		if v.Remembered {
 			fmt.Fprintln(o.Out, o.Paint().Faint("unchanged since it was judged; labs check --force judges it again"))
 		}
 		if o.of == "" {
-			o.next(v)
+			o.next(v, jobs[v.Job].Lab)
 		}
 	}
 }
@@ -233,13 +237,15 @@ func raceFailed(r run.Result) bool {
 	return false
 }
 
-// next says what to type next.
-func (o *checkOptions) next(v verdict) {
+// next says what to type next, if that works.
+func (o *checkOptions) next(v judge.Verdict, l *course.Lab) {
 	p := o.Paint()
-	switch v.Verdict {
-	case run.Passed:
+	switch {
+	case v.Complete() && !o.noted():
+		fmt.Fprintln(o.Out, p.Faint("this pass is not noted; labs check "+v.Slug+" without such flags notes it"))
+	case v.Complete() && l.HasSolution():
 		fmt.Fprintln(o.Out, p.Faint("next: labs solution "+v.Slug+" shows the reference and the model answer"))
-	case run.Failed, run.TimedOut:
+	case v.Verdict == run.Failed, v.Verdict == run.TimedOut:
 		fmt.Fprintln(o.Out, p.Faint(fmt.Sprintf("next: labs hint %s (seed %d)", v.Slug, v.Seed)))
 	}
 	fmt.Fprintln(o.Out)
@@ -248,19 +254,19 @@ func (o *checkOptions) next(v verdict) {
 // table is the last word on several labs.
 func (o *checkOptions) table(results []run.Result) {
 	p := o.Paint()
-	count := map[run.Verdict]int{}
+	passed := 0
 	for _, r := range results {
-		count[r.Verdict]++
 		paint := p.Bad
-		switch r.Verdict {
-		case run.Passed:
+		switch {
+		case r.Complete():
+			passed++
 			paint = p.Good
-		case run.InfraError:
+		case r.NotYetRaced(), r.Verdict == run.InfraError, r.Verdict == run.NotAttempted:
 			paint = p.Warn
 		}
-		fmt.Fprintf(o.Out, "%-4s %-28s %s %d/%d\n", r.Lab, r.Slug, paint(fmt.Sprintf("%-12s", r.Verdict)), r.Points, r.MaxPoints)
+		fmt.Fprintf(o.Out, "%-4s %-28s %s %d/%d\n", r.Lab, r.Slug, paint(fmt.Sprintf("%-16s", r.Words())), r.Points, r.MaxPoints)
 	}
-	fmt.Fprintf(o.Out, "%d of %d labs passed\n", count[run.Passed], len(results))
+	fmt.Fprintf(o.Out, "%d of %d labs passed\n", passed, len(results))
 }
 
 // localSandbox is what a learner's own code runs in on the learner's own machine.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/grade"
+	"github.com/backend-labs/backend-labs/harness/judge"
 	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
@@ -68,14 +69,15 @@ func runDemo(ctx context.Context, a *app, provider string) error {
 	if err != nil {
 		return err
 	}
-	j := &judge{app: a, w: w, provider: provider}
+	j := newJudging(a, w, provider, grade.Options{})
 	defer j.close()
+	j.Stubs = true
 	jobs := make([]grade.Job, len(acts))
 	for i, act := range acts {
 		jobs[i] = grade.Job{Lab: act.lab, Dir: act.dir}
 	}
 	a.note("building and judging three labs")
-	results, err := j.judge(ctx, jobs, func(verdict) {})
+	results, err := j.Judge.Judge(ctx, jobs, func(judge.Verdict) {})
 	if err != nil {
 		return err
 	}

@@ -65,12 +65,14 @@ func exitCode(err error) int {
 // never hidden behind it.
 func verdictError(results []run.Result) error {
 	has := map[run.Verdict]bool{}
+	raceLacks := false
 	for _, r := range results {
 		has[r.Verdict] = true
+		raceLacks = raceLacks || r.NotYetRaced() && r.Race.State == run.RaceNotToBeHad
 	}
 	delete(has, run.Passed)
 	switch {
-	case has[run.InfraError]:
+	case has[run.InfraError], raceLacks:
 		return &notPassed{exitInfra}
 	case has[run.Rejected]:
 		return &notPassed{exitRejected}

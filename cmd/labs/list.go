@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
@@ -27,7 +26,7 @@ func runList(a *app) error {
 		return err
 	}
 	a.tellBroken(w.Course)
-	standings, err := a.standings(w)
+	standings, err := w.Standings(a.builder(w))
 	if err != nil {
 		return err
 	}
@@ -49,36 +48,13 @@ func runList(a *app) error {
 }
 
 func standingMark(good, warn func(...any) string, s workspace.Standing) string {
-	switch s {
-	case workspace.Passed:
+	switch {
+	case s == workspace.Passed:
 		return good("✓")
-	case workspace.Edited:
+	case s.Done():
 		return warn("✓")
-	case workspace.Begun:
+	case s.UnderWay():
 		return warn("·")
 	}
 	return " "
-}
-
-// standings tells where the learner stands with each lab, by id.
-func (a *app) standings(w *workspace.Workspace) (map[string]workspace.Standing, error) {
-	progress, err := w.Progress()
-	if err != nil {
-		return nil, err
-	}
-	b := a.builder(w)
-	standings := map[string]workspace.Standing{}
-	for _, l := range w.Course.Labs {
-		if progress.Labs[l.ID] == nil {
-			standings[l.ID] = workspace.Untouched
-			continue
-		}
-		checks, err := b.ChecksSHA256(l)
-		if err != nil {
-			return nil, err
-		}
-		source, _ := compile.SourceSHA256(l, l.Dir) // a missing file is no standing
-		standings[l.ID] = progress.Standing(l.ID, source, checks)
-	}
-	return standings, nil
 }

@@ -26,7 +26,11 @@ func runProgress(a *app) error {
 		return err
 	}
 	a.tellBroken(w.Course)
-	standings, err := a.standings(w)
+	kept, err := w.Progress()
+	if err != nil {
+		return err
+	}
+	standings, err := w.Standings(a.builder(w))
 	if err != nil {
 		return err
 	}
@@ -39,11 +43,11 @@ func runProgress(a *app) error {
 				continue
 			}
 			total++
-			switch standings[l.ID] {
-			case workspace.Passed, workspace.Edited:
+			switch s := standings[l.ID]; {
+			case s.Done():
 				passed++
 				bar.WriteString(p.Good("■"))
-			case workspace.Begun:
+			case s.UnderWay():
 				bar.WriteString(p.Warn("■"))
 			default:
 				bar.WriteString(p.Faint("□"))
@@ -54,47 +58,18 @@ func runProgress(a *app) error {
 		}
 	}
 	for _, l := range w.Course.Labs {
-		if standings[l.ID] == workspace.Edited {
-			fmt.Fprintf(a.Out, "%s %s: passed, then edited (labs check %s)\n", l.ID, l.Title, l.Slug)
+		if s := standings[l.ID]; s.Done() && s != workspace.Passed || s == workspace.NotRaced {
+			fmt.Fprintf(a.Out, "%s %s: %s (labs check %s)\n", l.ID, l.Title, s, l.Slug)
 		}
 	}
-	if next := nextLab(w.Course, standings, nil); next != nil {
-		fmt.Fprintf(a.Out, "next: labs show %s\n", next.Slug)
-	} else {
+	next := workspace.Resume(w.Course, standings, kept.Last)
+	switch {
+	case next == nil:
 		fmt.Fprintln(a.Out, "all labs are passed")
+	case standings[next.ID].UnderWay():
+		fmt.Fprintf(a.Out, "next: labs watch %s\n", next.Slug)
+	default:
+		fmt.Fprintf(a.Out, "next: labs show %s\n", next.Slug)
 	}
 	return nil
-}
-
-// nextLab is the lab to do after one, or from the start: the first that is not passed and whose preparing labs are,
-// else the first that is not passed. It is nil if all others are.
-func nextLab(c *course.Course, standings map[string]workspace.Standing, after *course.Lab) *course.Lab {
-	done := func(id string) bool {
-		return standings[id] == workspace.Passed || standings[id] == workspace.Edited
-	}
-	var first *course.Lab
-	seen := after == nil
-	labs := append(append([]*course.Lab(nil), c.Labs...), c.Labs...) // once round, beginning behind after
-	for _, l := range labs {
-		if l == after {
-			seen = true
-			continue
-		}
-		if !seen || done(l.ID) {
-			continue
-		}
-		if first == nil {
-			first = l
-		}
-		ready := true
-		for _, id := range l.After {
-			if _, exists := standings[id]; exists && !done(id) {
-				ready = false
-			}
-		}
-		if ready {
-			return l
-		}
-	}
-	return first
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
@@ -41,7 +42,12 @@ func runSolution(ctx context.Context, a *app, args []string, giveUp bool) error 
 	}
 	e := progress.Labs[l.ID]
 	passed := e != nil && (!e.PassedAt.IsZero() || e.GaveUp)
-	if !passed && !giveUp {
+	switch {
+	case !l.HasSolution():
+		return &usageError{fmt.Errorf("this course has no solution of %s", l.Slug), "it lies in solutions/" + l.Slug + ", if whoever gave you the course has left it in"}
+	case !passed && !giveUp && e != nil && e.Result != nil && e.Result.NotYetRaced():
+		return &usageError{fmt.Errorf("%s is %s", l.Slug, run.NotYetRaced), "labs check " + l.Slug + " runs all of it; --give-up shows the solution all the same"}
+	case !passed && !giveUp:
 		return &usageError{fmt.Errorf("%s is not passed yet", l.Slug), "labs hint " + l.Slug + " gives one more hint; --give-up shows the solution all the same"}
 	}
 	text := ""

@@ -19,6 +19,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/grade"
+	"github.com/backend-labs/backend-labs/harness/judge"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/watch"
@@ -31,7 +32,7 @@ type watchOptions struct {
 	noRace   bool
 
 	w       *workspace.Workspace
-	j       *judge
+	j       *judging
 	b       *compile.Builder // for hashes
 	columns func() int       // of the terminal now
 	lacking bool             // a backend, in the last run
@@ -65,7 +66,7 @@ not a terminal there are no keys, and verdicts are written one after the other.
 	}
 	f := c.Flags()
 	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
-	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out; a pass of a lab that has one is then not noted")
+	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out; a lab that demands one is then not passed yet")
 	return c
 }
 
@@ -86,7 +87,8 @@ func (o *watchOptions) run(ctx context.Context, args []string) error {
 	defer stop()
 	o.b = o.builder(o.w)
 	quiet := *o.app
-	o.j = &judge{app: &quiet, w: o.w, provider: o.provider, opts: grade.Options{Race: !o.noRace}}
+	o.j = newJudging(&quiet, o.w, o.provider, grade.Options{Race: !o.noRace})
+	o.j.Remember = true
 	defer o.j.close() // after the terminal is restored: a server may take a moment to end
 	s := o.session()
 	in, ok := o.In.(*os.File)
@@ -117,11 +119,11 @@ func (o *watchOptions) first(args []string) (*course.Lab, error) {
 	if err == nil || len(args) > 0 || len(o.w.Course.Labs) == 0 {
 		return l, err
 	}
-	standings, err := o.standings(o.w)
+	standings, err := o.w.Standings(o.b)
 	if err != nil {
 		return nil, err
 	}
-	if l = nextLab(o.w.Course, standings, nil); l == nil {
+	if l = workspace.Resume(o.w.Course, standings, ""); l == nil {
 		l = o.w.Course.Labs[0]
 	}
 	return l, nil
@@ -142,22 +144,21 @@ func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool, sho
 	if again && o.lacking {
 		// Perhaps it is there now: "labs up" has been run, or Docker started.
 		o.j.close()
-		o.j.stores = nil
 	}
-	o.j.force = again
-	o.j.remember = !o.noRace || !l.Race
+	o.j.Force = again
 	checks, err := o.b.ChecksSHA256(l)
 	if err != nil {
 		return err
 	}
+	strays := l.NotHandedIn(l.Dir)
 	var soFar []run.Check
-	o.j.each = func(_ int, c run.Check) {
+	o.j.Each = func(_ int, c run.Check) {
 		soFar = append(soFar, c)
 		show(watch.Verdict{Partial: true, Result: run.Result{Checks: soFar}})
 	}
-	_, err = o.j.judge(ctx, []grade.Job{{Lab: l, Dir: l.Dir}}, func(v verdict) {
+	_, err = o.j.Judge.Judge(ctx, []grade.Job{{Lab: l, Dir: l.Dir}}, func(v judge.Verdict) {
 		o.lacking = slices.ContainsFunc(v.Checks, func(c run.Check) bool { return c.Verdict == run.NotJudged || c.Verdict == run.InfraError })
-		show(watch.Verdict{Result: v.Result, State: judgedState(v.Result, checks), Plain: v.plain, Remembered: v.remembered})
+		show(watch.Verdict{Result: v.Result, State: judgedState(v.Result, checks, strays), Plain: v.Plain, Remembered: v.Remembered})
 	})
 	return err
 }
@@ -165,10 +166,10 @@ func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool, sho
 // missing is the state of a lab that lacks a file, as it does for a moment while an editor replaces it.
 const missing = "missing"
 
-func judgedState(r run.Result, checks string) string {
+func judgedState(r run.Result, checks, strays string) string {
 	switch {
 	case r.SourceSHA256 != "":
-		return r.SourceSHA256 + " " + checks
+		return r.SourceSHA256 + " " + checks + " " + strays
 	case r.Verdict == run.BuildFailed:
 		return missing
 	}
@@ -184,12 +185,13 @@ func (o *watchOptions) state(l *course.Lab) (state string, settled bool) {
 	if err != nil {
 		return missing, false
 	}
+	state = source + " " + checks + " " + l.NotHandedIn(l.Dir)
 	for _, f := range l.Files {
 		if st, err := os.Stat(filepath.Join(l.Dir, filepath.FromSlash(f))); err != nil || st.Size() == 0 {
-			return source + " " + checks, false
+			return state, false
 		}
 	}
-	return source + " " + checks, true
+	return state, true
 }
 
 func (o *watchOptions) watch(l *course.Lab) (watch.Source, string) {
@@ -210,19 +212,16 @@ func (o *watchOptions) enter(ctx context.Context, l *course.Lab) (notice string,
 	if err := o.w.Update(ctx, func(p *workspace.Progress) { p.Last = l.ID }); err != nil {
 		return "", err
 	}
-	if o.w.Untouched(l) {
-		return "Nothing is written yet: b shows the brief.", nil
-	}
 	return "", nil
 }
 
 // next is the lab to go on with, or nil if all others are passed.
 func (o *watchOptions) next(l *course.Lab) *course.Lab {
-	standings, err := o.standings(o.w)
+	standings, err := o.w.Standings(o.b)
 	if err != nil {
 		return nil
 	}
-	return nextLab(o.w.Course, standings, l)
+	return workspace.Next(o.w.Course, standings, l)
 }
 
 func (o *watchOptions) before(l *course.Lab) *course.Lab {
@@ -255,8 +254,10 @@ func (o *watchOptions) solutionPage(ctx context.Context, s watch.Scene) (*watch.
 	switch {
 	case errors.As(err, &usage) && s.Phase == watch.Racing && s.Result.Verdict == run.Passed:
 		return nil, errors.New("a moment: the run under the race detector belongs to a pass")
-	case errors.As(err, &usage) && o.noRace && s.Lab.Race:
-		return nil, fmt.Errorf("a pass without the race detector does not count; labs check %s runs all of it", s.Lab.Slug)
+	case errors.As(err, &usage) && !s.Lab.HasSolution():
+		return nil, err
+	case errors.As(err, &usage) && s.Result != nil && s.Result.NotYetRaced():
+		return nil, fmt.Errorf("%s; labs solution %s --give-up shows it all the same", run.NotYetRaced, s.Lab.Slug)
 	case errors.As(err, &usage):
 		return nil, fmt.Errorf("not passed yet; h gives a hint, and labs solution %s --give-up shows it all the same", s.Lab.Slug)
 	}
@@ -289,7 +290,7 @@ func (o *watchOptions) fullPage(_ context.Context, s watch.Scene) (*watch.Page, 
 
 // listPage has the labs by level, each to be picked.
 func (o *watchOptions) listPage(context.Context, watch.Scene) (*watch.Page, error) {
-	standings, err := o.standings(o.w)
+	standings, err := o.w.Standings(o.b)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func TestWatch_BeginsWithTheLabThatIsMeant(t *testing.T) {
 		checks, _ := o.b.ChecksSHA256(l)
 		source, _ := o.state(l)
 		source, _, _ = strings.Cut(source, " ")
-		p.Judge(run.Result{Lab: id, Verdict: run.Passed, SourceSHA256: source}, checks, time.Now())
+		p.Judge(run.Result{Lab: id, Verdict: run.Passed, Race: run.Race{State: run.RaceNotNeeded}, SourceSHA256: source}, checks, "", time.Now())
 	}
 	for name, c := range map[string]struct {
 		args []string
@@ -148,7 +148,7 @@ func TestWatch_Pages(t *testing.T) {
 		t.Errorf("between the plain run and the race run: %s", got)
 	}
 	err := o.w.Update(t.Context(), func(p *workspace.Progress) {
-		p.Judge(run.Result{Lab: "B01", Verdict: run.Passed, SourceSHA256: "x"}, "y", time.Now())
+		p.Judge(run.Result{Lab: "B01", Verdict: run.Passed, Race: run.Race{State: run.RaceNotNeeded}, SourceSHA256: "x"}, "y", "", time.Now())
 	})
 	if err != nil {
 		t.Fatal(err)

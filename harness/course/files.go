@@ -78,6 +78,16 @@ func (l *Lab) NotHandedIn(dir string) string {
 	return fmt.Sprintf("%s are not handed in: lab.yaml names %s alone", and(strays), and(l.Files))
 }
 
+// HasSolution reports whether the course has the lab's reference and model answer: it may have been given without them.
+func (l *Lab) HasSolution() bool {
+	for _, file := range append([]string{"ANSWER.md"}, l.Files...) {
+		if !isFile(filepath.Join(l.SolutionDir, filepath.FromSlash(file))) {
+			return false
+		}
+	}
+	return true
+}
+
 // and joins words: "a", "a and b", "a, b and c".
 func and(words []string) string {
 	if len(words) == 1 {

@@ -230,7 +230,7 @@ func (f *frame) body(s Scene, room int) []string {
 	case s.Phase == Checking:
 		return f.old(f.result(s, room-1))
 	case s.Result.Verdict == run.NotAttempted:
-		return append(f.wrap("  ", s.Result.Message+"\n "), f.announce(s.Lab, room-2)...)
+		return append(f.wrap("  ", "Nothing is written yet: b shows the brief.\n "), f.announce(s.Lab, room-2)...)
 	case passed(s):
 		return f.passed(s, room)
 	}

@@ -47,6 +47,9 @@ type Entry struct {
 	// the source nor the checks change.
 	Result *run.Result `json:"result,omitempty"`
 	Checks string      `json:"checks_sha256,omitempty"`
+	Strays string      `json:"not_handed_in,omitempty"` // the remark on files that were not judged
+
+	// What passed last with all that the lab demands: a pass without the run under the race detector is none.
 
 	PassedAt     time.Time `json:"passed_at,omitzero"`
 	PassedSource string    `json:"passed_source_sha256,omitempty"`
@@ -68,16 +71,17 @@ func (p *Progress) Entry(id string) *Entry {
 	return p.Labs[id]
 }
 
-// Judge notes a full verdict.
-func (p *Progress) Judge(r run.Result, checks string, now time.Time) {
+// Judge notes a verdict on the lab's own files: with the hash of what judged them, and the remark on files beside them
+// that were not judged.
+func (p *Progress) Judge(r run.Result, checks, strays string, now time.Time) {
 	p.Last = r.Lab
 	e := p.Entry(r.Lab)
 	e.Touched = now
-	if r.Verdict == run.InfraError {
-		return // says nothing about the lab
+	if r.Verdict == run.InfraError || r.Verdict == run.NotAttempted {
+		return // says nothing about the lab, or nothing that is not seen again at once
 	}
-	e.Result, e.Checks = shortened(r), checks
-	if r.Verdict == run.Passed {
+	e.Result, e.Checks, e.Strays = shortened(r), checks, strays
+	if r.Complete() {
 		e.PassedAt, e.PassedSource, e.PassedChecks = now, r.SourceSHA256, checks
 	}
 }
@@ -94,33 +98,6 @@ func shortened(r run.Result) *run.Result {
 		}
 	}
 	return &r
-}
-
-// Standing is where a learner stands with a lab.
-type Standing string
-
-// The standings. Edited is "passed, then edited": it counts as passed in a sum, and wants another check.
-const (
-	Untouched Standing = "untouched"
-	Begun     Standing = "begun"
-	Passed    Standing = "passed"
-	Edited    Standing = "passed, then edited"
-)
-
-// Standing compares what is kept with the source and the checks as they are now.
-func (p *Progress) Standing(id, source, checks string) Standing {
-	e := p.Labs[id]
-	switch {
-	case e == nil:
-		return Untouched
-	case e.PassedSource == source && e.PassedChecks == checks && source != "":
-		return Passed
-	case e.PassedSource != "":
-		return Edited
-	case e.Result != nil || e.Hints > 0 || e.GaveUp:
-		return Begun
-	}
-	return Untouched
 }
 
 func (w *Workspace) file() string { return filepath.Join(w.Dir, "progress.json") }

@@ -100,9 +100,9 @@ func TestProgress_isKept(t *testing.T) {
 		t.Errorf("reading has made %s", w.Dir)
 	}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	result := run.Result{Schema: 1, Lab: "B01", Verdict: run.Passed, Points: 3, SourceSHA256: "source", Checks: []run.Check{{Test: "TestOne", Verdict: run.Passed}}, Backends: map[string]run.Backend{}}
+	result := run.Result{Schema: 1, Lab: "B01", Verdict: run.Passed, Race: run.Race{State: run.RaceDone}, Points: 3, SourceSHA256: "source", Checks: []run.Check{{Test: "TestOne", Verdict: run.Passed}}, Backends: map[string]run.Backend{}}
 	mustUpdate(t, w, func(p *workspace.Progress) {
-		p.Judge(result, "checks", at)
+		p.Judge(result, "checks", "", at)
 		p.Entry("B02").Hints = 2
 		p.Entry("B02").GaveUp = true
 	})
@@ -220,7 +220,8 @@ func TestProgress_older(t *testing.T) {
 	w := empty(t)
 	write(t, filepath.Join(w.Dir, "progress.json"), `{"schema": 1, "labs": {"B01": null, "B02": {"hints": 1, "later": true}}, "later": 1}`)
 	p := mustRead(t, w)
-	if p.Standing("B01", "s", "c") != workspace.Untouched || p.Standing("B02", "s", "c") != workspace.Begun || p.Entry("B01") == nil {
+	now := workspace.Now{Source: "s", Checks: "c", Known: true, Stub: true}
+	if p.Standing("B01", now) != workspace.Untouched || p.Standing("B02", now) != workspace.Begun || p.Entry("B01") == nil {
 		t.Errorf("got %+v", p)
 	}
 }
@@ -243,17 +244,17 @@ func TestProgress_Judge(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	p := &workspace.Progress{Labs: map[string]*workspace.Entry{}}
-	p.Judge(run.Result{Lab: "B01", Verdict: run.Passed, SourceSHA256: "good"}, "checks", at)
-	p.Judge(run.Result{Lab: "B01", Verdict: run.Failed, SourceSHA256: "bad"}, "checks", at.Add(time.Hour))
+	p.Judge(run.Result{Lab: "B01", Verdict: run.Passed, Race: run.Race{State: run.RaceDone}, SourceSHA256: "good"}, "checks", "", at)
+	p.Judge(run.Result{Lab: "B01", Verdict: run.Failed, SourceSHA256: "bad"}, "checks", "", at.Add(time.Hour))
 	e := p.Labs["B01"]
 	if e.Result.Verdict != run.Failed || !e.PassedAt.Equal(at) || e.PassedSource != "good" || !e.Touched.Equal(at.Add(time.Hour)) {
 		t.Errorf("after a pass and a failure: got %+v, want the failure, and the pass still known", e)
 	}
-	p.Judge(run.Result{Lab: "B01", Verdict: run.InfraError}, "checks", at.Add(2*time.Hour))
+	p.Judge(run.Result{Lab: "B01", Verdict: run.InfraError}, "checks", "", at.Add(2*time.Hour))
 	if e.Result.Verdict != run.Failed || !e.Touched.Equal(at.Add(2*time.Hour)) {
 		t.Errorf("after a breakdown of ours: got %+v, want the verdict before it", e)
 	}
-	p.Judge(run.Result{Lab: "B02", Verdict: run.BuildFailed}, "checks", at)
+	p.Judge(run.Result{Lab: "B02", Verdict: run.BuildFailed}, "checks", "", at)
 	if p.Last != "B02" || p.Labs["B02"].Result.Verdict != run.BuildFailed {
 		t.Errorf("got the last lab %s and %+v", p.Last, p.Labs["B02"])
 	}
@@ -263,45 +264,13 @@ func TestProgress_Judge_keepsLittleOutput(t *testing.T) {
 	t.Parallel()
 	p := &workspace.Progress{Labs: map[string]*workspace.Entry{}}
 	r := run.Result{Lab: "B01", Checks: []run.Check{{Output: strings.Repeat("ü", 1<<19)}, {Output: "short"}}}
-	p.Judge(r, "checks", time.Now())
+	p.Judge(r, "checks", "", time.Now())
 	kept := p.Labs["B01"].Result.Checks
 	if got := kept[0].Output; len(got) > 9000 || !strings.HasSuffix(got, "üü\n[1040384 bytes of output not kept]\n") {
 		t.Errorf("got %d bytes that end with %q", len(got), got[max(0, len(got)-60):])
 	}
 	if kept[1].Output != "short" || len(r.Checks[0].Output) != 1<<20 {
 		t.Error("a short output has changed, or the result that was judged")
-	}
-}
-
-func TestProgress_Standing(t *testing.T) {
-	t.Parallel()
-	passed := &workspace.Entry{Result: &run.Result{}, PassedSource: "source", PassedChecks: "checks"}
-	for _, tt := range []struct {
-		name           string
-		entry          *workspace.Entry
-		source, checks string
-		want           workspace.Standing
-	}{
-		{"never looked at", nil, "source", "checks", workspace.Untouched},
-		{"looked at", &workspace.Entry{}, "source", "checks", workspace.Untouched},
-		{"failed", &workspace.Entry{Result: &run.Result{Verdict: run.Failed}}, "source", "checks", workspace.Begun},
-		{"a hint taken", &workspace.Entry{Hints: 1}, "source", "checks", workspace.Begun},
-		{"given up", &workspace.Entry{GaveUp: true}, "source", "checks", workspace.Begun},
-		{"passed", passed, "source", "checks", workspace.Passed},
-		{"passed, then edited", passed, "other", "checks", workspace.Edited},
-		{"passed, and the checks have changed", passed, "source", "other", workspace.Edited},
-		{"passed, and the file is gone", passed, "", "checks", workspace.Edited},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			p := &workspace.Progress{Labs: map[string]*workspace.Entry{}}
-			if tt.entry != nil {
-				p.Labs["B01"] = tt.entry
-			}
-			if got := p.Standing("B01", tt.source, tt.checks); got != tt.want {
-				t.Errorf("got %s, want %s", got, tt.want)
-			}
-		})
 	}
 }
 

@@ -1,0 +1,166 @@
+// Package judge comes to verdicts on a learner's own files: what is still the stub is not attempted, what is unchanged
+// since its last verdict is answered from memory, the rest is graded, and what was learnt is kept. "check" and "watch"
+// judge by it, so they judge alike.
+package judge
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/compile"
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/grade"
+	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/sandbox"
+	"github.com/backend-labs/backend-labs/harness/workspace"
+)
+
+// Judge judges the labs of one workspace.
+type Judge struct {
+	Workspace *workspace.Workspace
+	// Builder gives the builder of one call of Judge: it reads the kit once, and the kit may change.
+	Builder func() *compile.Builder
+	// Open starts the stores that checks need, as in [grade.Grader].
+	Open    func(ctx context.Context, needs []string) (grade.Stores, error)
+	Sandbox sandbox.Sandbox
+	Options grade.Options
+
+	Remember bool // keep verdicts, and answer from those kept
+	Force    bool // but judge again
+	Stubs    bool // judge what is still the stub like anything else
+
+	// Each, if not nil, is called with each check of a plain run as it ends.
+	Each func(job int, c run.Check)
+}
+
+// Verdict is a result as it becomes known.
+type Verdict struct {
+	run.Result
+	Job        int  // index of the job
+	Plain      bool // the race run follows
+	Remembered bool // from memory
+}
+
+// Judge returns the results of the jobs in their order. It calls show with each when it is known, one at a time. The
+// error is ctx's, or that of what is kept.
+func (j *Judge) Judge(ctx context.Context, jobs []grade.Job, show func(Verdict)) ([]run.Result, error) {
+	b := j.Builder()
+	results, checks := make([]run.Result, len(jobs)), make([]string, len(jobs))
+	progress, err := j.Workspace.Progress()
+	if err != nil {
+		return nil, err
+	}
+	var todo []int
+	for i, job := range jobs {
+		if j.Remember {
+			checks[i], _ = b.ChecksSHA256(job.Lab) // what cannot be read says so when it is built
+		}
+		known, remembered := j.known(progress.Labs[job.Lab.ID], job, checks[i])
+		if known == nil {
+			todo = append(todo, i)
+			continue
+		}
+		results[i] = *known
+		show(Verdict{Result: *known, Job: i, Remembered: remembered})
+	}
+	if err := j.grade(ctx, b, jobs, todo, results, show); err != nil {
+		return nil, err
+	}
+	return results, j.keep(ctx, jobs, results, checks)
+}
+
+// known is the result that needs no judging, or nil.
+func (j *Judge) known(e *workspace.Entry, job grade.Job, checks string) (r *run.Result, remembered bool) {
+	if touched, err := job.Lab.Touched(job.Dir); !j.Stubs && err == nil && len(touched) == 0 {
+		return notAttempted(job), false
+	}
+	if !j.Remember || j.Force || !holds(e, job, checks, j.Options.Race) {
+		return nil, false
+	}
+	return e.Result, true
+}
+
+// notAttempted is the result of files that are still the stub's.
+func notAttempted(job grade.Job) *run.Result {
+	l := job.Lab
+	r := &run.Result{
+		Schema: run.Schema, Lab: l.ID, Slug: l.Slug, Title: l.Title, Verdict: run.NotAttempted, MaxPoints: l.MaxPoints(),
+		Message: "nothing is written yet: labs show " + strings.ToLower(l.ID) + " shows the brief",
+		Checks:  []run.Check{}, Backends: map[string]run.Backend{}, Go: compile.GoVersion(), Race: run.Race{State: run.RaceNotNeeded},
+	}
+	if l.Race {
+		r.Race.State = run.RaceNotBegun
+	}
+	if note := l.NotHandedIn(job.Dir); note != "" {
+		r.Notes = append(r.Notes, note)
+	}
+	r.SourceSHA256, _ = compile.SourceSHA256(l, job.Dir) // it has just been read
+	return r
+}
+
+// holds reports whether what is kept is still the whole answer: nothing has changed since, and nothing that it lacks can
+// be had now.
+func holds(e *workspace.Entry, job grade.Job, checks string, race bool) bool {
+	if e == nil || e.Result == nil || checks == "" || e.Checks != checks || e.Strays != job.Lab.NotHandedIn(job.Dir) {
+		return false
+	}
+	source, err := compile.SourceSHA256(job.Lab, job.Dir)
+	if err != nil || source != e.Result.SourceSHA256 {
+		return false
+	}
+	if race && job.Lab.Race && e.Result.Race.State != run.RaceDone && e.Result.Race.State != run.RaceNotBegun {
+		return false
+	}
+	return !slices.ContainsFunc(e.Result.Checks, func(c run.Check) bool { return lacked(job.Lab, c) })
+}
+
+// lacked reports whether a check was not judged for want of something that may be there now.
+func lacked(l *course.Lab, c run.Check) bool {
+	of := l.Check(c.Test)
+	return c.Verdict == run.InfraError || c.Verdict == run.NotJudged && of != nil && len(of.Needs) > 0
+}
+
+// grade judges the jobs that are left, and puts their results in the places of theirs.
+func (j *Judge) grade(
+	ctx context.Context, b *compile.Builder, jobs []grade.Job, todo []int, results []run.Result, show func(Verdict),
+) error {
+	if len(todo) == 0 {
+		return nil
+	}
+	left := make([]grade.Job, len(todo))
+	for k, i := range todo {
+		left[k] = jobs[i]
+	}
+	g := &grade.Grader{Builder: b, Sandbox: j.Sandbox, Open: j.Open}
+	graded, err := g.Grade(ctx, left, j.Options, func(e grade.Event) {
+		switch {
+		case e.Plain != nil:
+			show(Verdict{Result: *e.Plain, Job: todo[e.Job], Plain: true})
+		case e.Check != nil && !e.Race && j.Each != nil:
+			j.Each(todo[e.Job], *e.Check)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for k, i := range todo {
+		results[i] = graded[k]
+		show(Verdict{Result: graded[k], Job: i})
+	}
+	return nil
+}
+
+func (j *Judge) keep(ctx context.Context, jobs []grade.Job, results []run.Result, checks []string) error {
+	if !j.Remember {
+		return nil
+	}
+	return j.Workspace.Update(ctx, func(p *workspace.Progress) {
+		for i, job := range jobs {
+			if r := results[i]; checks[i] != "" {
+				p.Judge(r, checks[i], job.Lab.NotHandedIn(job.Dir), time.Now())
+			}
+		}
+	})
+}
