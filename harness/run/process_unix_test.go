@@ -118,7 +118,7 @@ func TestProcess(t *testing.T) {
 
 		{binary: "b06-bubbles", test: "TestLeak", message: "1 goroutine still there: a goroutine is waiting to receive from a channel at {leak waits} (started at {leak starts}): let the check run to its end, stopped everything that the API lets a caller stop, and looked for goroutines that are left", location: "{leaks}"},
 		{binary: "b06-bubbles", test: "TestDeadlock", message: "nothing can go on: every goroutine waits, and no timer is left that could wake one. a goroutine is waiting to receive from a channel at {deadlock}: ran the check until nothing moved any more", location: "{deadlocks}"},
-		{binary: "b06-bubbles", test: "TestLock", message: "1 goroutine waits for a mutex, the first at {lock waits}, while its holder sleeps or does I/O: a goroutine is asleep (time.Sleep) at {lock sleeps}: ran calls concurrently", location: ""},
+		{binary: "b06-bubbles", test: "TestLock", message: "1 goroutine waits for a mutex, the first at {lock waits}, while its holder is blocked: a goroutine is asleep (time.Sleep) at {lock sleeps}: ran calls concurrently", location: ""},
 		{binary: "b06-bubbles", test: "TestProperty", message: "999: doubled 500", location: "{property}"},
 
 		{test: "TestPanic", message: "panic at {panic}: boom", location: "{panic}"},

@@ -10,7 +10,6 @@ package bubble
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/stacks"
 )
 
 // Run runs f in virtual time, which starts at 2000-01-01 00:00:00 UTC. When f returns every goroutine that was started
@@ -49,7 +49,7 @@ func explore(t *testing.T, f func(t *testing.T), leakMatters bool) (m *expect.Me
 	stop := watch(t, &bubble)
 	defer stop()
 	// The stacks of what is left are gone once synctest.Test has panicked, so they are taken just before f ends.
-	var left []stack
+	var left []stacks.Goroutine
 	defer func() {
 		r := recover()
 		switch text := fmt.Sprint(r); {
@@ -60,7 +60,7 @@ func explore(t *testing.T, f func(t *testing.T), leakMatters bool) (m *expect.Me
 			}
 		case strings.Contains(text, "all goroutines in bubble are blocked"):
 			// Blocked for ever, the goroutines still exist and can be looked at from here.
-			m = deadlockMessage(bubbled(stacks(), bubble.Load().(string)))
+			m = deadlockMessage(bubbled(dump(), bubble.Load().(string)))
 		default:
 			panic(r)
 		}
@@ -69,21 +69,21 @@ func explore(t *testing.T, f func(t *testing.T), leakMatters bool) (m *expect.Me
 		bubble.Store(current())
 		t.Cleanup(func() {
 			synctest.Wait() // let what is about to end do so
-			left = others(stacks())
+			left = others(dump())
 		})
 		f(t)
 	})
 	return nil
 }
 
-func leakMessage(left []stack) *expect.Message {
+func leakMessage(left []stacks.Goroutine) *expect.Message {
 	where := make([]string, 0, len(left))
 	for i, s := range left {
 		if i == 3 {
 			where = append(where, fmt.Sprintf("and %d more", len(left)-i))
 			break
 		}
-		where = append(where, s.describe())
+		where = append(where, s.Describe())
 	}
 	return &expect.Message{
 		Did:  "let the check run to its end, stopped everything that the API lets a caller stop, and looked for goroutines that are left",
@@ -93,11 +93,11 @@ func leakMessage(left []stack) *expect.Message {
 	}
 }
 
-func deadlockMessage(all []stack) *expect.Message {
+func deadlockMessage(all []stacks.Goroutine) *expect.Message {
 	where := make([]string, 0, len(all))
 	for _, s := range all {
-		if s.where != "" && len(where) < 3 {
-			where = append(where, s.describe())
+		if s.Where() != "" && len(where) < 3 {
+			where = append(where, s.Describe())
 		}
 	}
 	got := "nothing can go on: every goroutine waits, and no timer is left that could wake one"
@@ -119,14 +119,15 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// patience is the real time after which the watchdog first looks at a bubble that has not ended, and the time between
-// two looks. Two looks that find the very same goroutines at the same places are needed for a diagnosis, so a machine
-// that is merely slow never gets one.
+// patience is the real time after which the watchdog first looks at a bubble that has not ended, and
+// the time between two looks. Two looks that find the very same goroutines at the same places are
+// needed for a diagnosis, so a machine that is merely slow never gets one.
 const patience = time.Second
 
-// watch looks at the bubble from outside, in real time. A goroutine that waits for a mutex is not durably blocked, so
-// when the mutex is held by one that sleeps, virtual time can never advance (golang/go#77687) and the check would hang
-// until its deadline. The bubble cannot be unblocked: the process ends with the diagnosis.
+// watch looks at the bubble from outside, in real time. A goroutine that waits for a mutex is not
+// durably blocked, so when the mutex is held by one that sleeps, or by itself, virtual time can never
+// advance (golang/go#77687) and the check would hang until its deadline. The bubble cannot be
+// unblocked: the process ends with the diagnosis.
 func watch(t *testing.T, bubble *atomic.Value) (stop func()) {
 	done := make(chan struct{})
 	started := time.Now()
@@ -138,57 +139,46 @@ func watch(t *testing.T, bubble *atomic.Value) (stop func()) {
 				return
 			case <-time.After(patience):
 			}
-			all := bubbled(stacks(), bubble.Load().(string))
-			now := fingerprint(all)
-			waiters, holders := lockWaits(all)
-			if len(waiters) == 0 || now != before {
+			all, whole := stacks.All()
+			jam, now := jammed(all, whole, bubble.Load().(string))
+			if now == "" || now != before {
 				before = now
 				continue
 			}
-			m := lockMessage(waiters, holders)
-			f := account.Finding{Did: m.Did, Want: m.Want, Got: m.Got, Why: m.Why,
-				When: fmt.Sprintf("after %v of real time in which virtual time could not move", time.Since(started).Round(time.Second))}
-			account.Record(f)
-			fmt.Printf("--- FAIL: %s\n%s\n", t.Name(), expect.Text(f))
-			os.Exit(1)
+			give(t, jam, time.Since(started))
 		}
 	}()
 	return func() { close(done) }
 }
 
-func lockMessage(waiters, holders []stack) expect.Message {
-	got := fmt.Sprintf("%s for a mutex, the first at %s", waitFor(len(waiters)), waiters[0].place())
-	if len(holders) > 0 {
-		got += ", while its holder sleeps or does I/O: " + holders[0].describe()
+// jammed looks whether a bubble has come to a stop before a mutex. now is the same for two looks
+// between which nothing has moved, and empty where there is no jam that is certain: a dump that is
+// not whole may lack the one that is about to unlock.
+func jammed(all []stacks.Goroutine, whole bool, bubble string) (jam stacks.Jam, now string) {
+	if !whole {
+		return jam, ""
 	}
-	return expect.Message{
-		Did:  "ran calls concurrently",
-		Want: "no mutex is held across a sleep, a call of somebody else's code, or I/O",
-		Got:  got,
-		Why:  "whoever needs the mutex waits as long as the slowest call made under it: the lock turns many callers into a queue of one",
-	}
-}
-
-func waitFor(n int) string {
-	if n == 1 {
-		return "1 goroutine waits"
-	}
-	return fmt.Sprintf("%d goroutines wait", n)
-}
-
-// current is the number of the bubble that the calling goroutine is in.
-func current() string {
-	buf := make([]byte, 1<<10)
-	return parseStacks(string(buf[:runtime.Stack(buf, false)]))[0].bubble
-}
-
-// stacks takes a dump of all goroutines, or of as many as fit into a megabyte. Mostly a small buffer does, and a property
-// takes hundreds of dumps.
-func stacks() []stack {
-	for size := 32 << 10; ; size *= 2 {
-		buf := make([]byte, size)
-		if n := runtime.Stack(buf, true); n < size || size >= 1<<20 {
-			return parseStacks(string(buf[:n]))
+	in := bubbled(all, bubble)
+	for _, g := range all {
+		inside := g.Bubble == bubble
+		// One outside of the bubble may hold the mutex, too, as long as it moves in the lab's code.
+		if g.Moves() && (inside || g.Where() != "") {
+			return jam, ""
 		}
 	}
+	jam, ok := stacks.FindJam(in)
+	if !ok {
+		return jam, ""
+	}
+	return jam, fingerprint(in)
+}
+
+// give ends the process with the diagnosis.
+func give(t *testing.T, jam stacks.Jam, after time.Duration) {
+	f := account.Finding{Did: "ran the check until nothing moved any more", Want: jam.Want(),
+		Got: jam.Got(), Why: jam.Why(),
+		When: fmt.Sprintf("after %v of real time in which virtual time could not move", after.Round(time.Second))}
+	account.Record(f)
+	fmt.Printf("--- FAIL: %s\n%s\n", t.Name(), expect.Text(f))
+	os.Exit(1)
 }

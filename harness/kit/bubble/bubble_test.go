@@ -123,7 +123,7 @@ func TestWatch_lock(t *testing.T) {
 	}
 	began := time.Now()
 	out := again(t, "lock")
-	want := places(t, "got:  2 goroutines wait for a mutex, the first at {lock waits}, while its holder sleeps or does I/O: a goroutine is asleep (time.Sleep) at {lock sleeps}")
+	want := places(t, "got:  2 goroutines wait for a mutex, the first at {lock waits}, while its holder is blocked: a goroutine is asleep (time.Sleep) at {lock sleeps}")
 	for _, part := range []string{"--- FAIL: TestWatch_lock\n", want, "want: no mutex is held across a sleep, a call of somebody else's code, or I/O\n", " of real time in which virtual time could not move\n"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("got\n%s\nwant in it\n%s", out, part)

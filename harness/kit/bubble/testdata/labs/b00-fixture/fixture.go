@@ -70,3 +70,55 @@ func Panic() { panic("boom") }
 
 // Double is wrong from 1000 on.
 func Double(n int) int { return min(2*n, 1999) }
+
+type counter struct {
+	mu   sync.Mutex
+	rw   sync.RWMutex
+	a, b sync.Mutex
+}
+
+// LockAgain calls with the lock what takes the lock.
+func LockAgain() {
+	var c counter
+	c.mu.Lock()
+	c.add() // mark: outer call
+}
+
+func (c *counter) add() {
+	c.mu.Lock() // mark: inner lock
+}
+
+// ReadUnderWrite reads with the write lock.
+func ReadUnderWrite() {
+	var c counter
+	c.rw.Lock()
+	c.read() // mark: outer write
+}
+
+func (c *counter) read() {
+	c.rw.RLock() // mark: inner read
+}
+
+// ForgetToUnlock returns with the lock, and comes again.
+func ForgetToUnlock() {
+	var c counter
+	for range 2 {
+		c.mu.Lock() // mark: forgotten
+	}
+}
+
+// Cross takes two locks in both orders.
+func Cross() {
+	var c counter
+	var wg, begun sync.WaitGroup
+	begun.Add(2)
+	take := func(first, second *sync.Mutex) {
+		first.Lock()
+		begun.Done()
+		begun.Wait()
+		second.Lock()
+	}
+	wg.Go(func() { take(&c.a, &c.b) })
+	wg.Go(func() { take(&c.b, &c.a) })
+	wg.Wait()
+}
