@@ -135,7 +135,7 @@ func TestProcess_request(t *testing.T) {
 		Redis: "127.0.0.1:1", RedisReal: true, Postgres: "postgres://x",
 		Sandbox: runtest.Actor(func(_ context.Context, c sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
 			requests = append(requests, p.Request)
-			if c.Path != "/bin/none" || c.Timeout != time.Minute || c.Dir == "" {
+			if c.Path != "/bin/none" || c.Timeout <= time.Minute || c.Dir == "" {
 				t.Errorf("got the command %+v", c)
 			}
 			for _, want := range []string{"GORACE=atexit_sleep_ms=0", "HOME=" + c.Dir, "TMPDIR=" + c.Dir} {
@@ -155,7 +155,7 @@ func TestProcess_request(t *testing.T) {
 	if a.Nonce == b.Nonce || a.Canary == b.Canary || len(a.Nonce) < 20 || !strings.HasPrefix(a.Canary, "Test") {
 		t.Errorf("got the nonces %s and %s and the canaries %s and %s, want long ones, new each time", a.Nonce, b.Nonce, a.Canary, b.Canary)
 	}
-	want := account.Request{Check: "TestX", Canary: a.Canary, Nonce: a.Nonce, ReportFD: a.ReportFD, Seed: 7, Redis: "127.0.0.1:1", RedisReal: true, Postgres: "postgres://x"}
+	want := account.Request{Check: "TestX", Canary: a.Canary, Nonce: a.Nonce, ReportFD: a.ReportFD, Seed: 7, Timeout: time.Minute, Redis: "127.0.0.1:1", RedisReal: true, Postgres: "postgres://x"}
 	if !reflect.DeepEqual(a, want) {
 		t.Errorf("got %+v, want %+v", a, want)
 	}

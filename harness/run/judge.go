@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
@@ -24,9 +23,12 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 		o.Duration = own[0].Elapsed
 	}
 	switch {
+	case l.hang.Hang != "":
+		o.Verdict = TimedOut
+		o.Message, o.Location = explainHang(l.hang, output, p.Timeout)
 	case exit.TimedOut:
 		o.Verdict = TimedOut
-		o.Message, o.Location = explainHang(output, p.Timeout)
+		o.Message, o.Location = explainHang(account.Report{Hang: output}, output, p.Timeout)
 	case len(own) == 0 && l.strange > 0 && exit.Code == expectedExit && exit.Signal == "":
 		o.Message = incomplete
 	case len(own) == 0:
@@ -132,200 +134,4 @@ func lastWords(output string) string {
 		last = append(last[:200], '…')
 	}
 	return "; the last line that it printed: " + string(last)
-}
-
-// explainBreakdown is for a process that the Go runtime has ended: by a panic, or by what it calls a fatal error.
-func explainBreakdown(output string) (message, location string) {
-	panicked, fatal := panicText(output), ""
-	if m := fatalLine.FindStringSubmatch(output); m != nil {
-		fatal = m[1]
-	}
-	if panicked == "" && fatal == "" {
-		return "", ""
-	}
-	location = firstLearnerLine(output)
-	at := ""
-	if location != "" {
-		at = " at " + location
-	}
-	switch {
-	case strings.Contains(panicked, "or runtime.Goexit"): // testing's own words
-		return "runtime.Goexit was called" + at + ": it ends the goroutine of whoever made the call", location
-	case panicked != "":
-		return "panic" + at + ": " + explainPanic(panicked), location
-	}
-	return explainFatal(fatal, at), location
-}
-
-func explainPanic(text string) string {
-	switch {
-	case strings.Contains(text, "nil pointer dereference"):
-		return "a nil pointer was used (a pointer, interface or function that was never set, or a result used without looking at its error)"
-	case strings.Contains(text, "assignment to entry in nil map"):
-		return "an entry was written to a map that was never made"
-	case strings.Contains(text, "send on closed channel"):
-		return "a value was sent on a channel that had been closed"
-	case strings.Contains(text, "close of closed channel"):
-		return "a channel was closed twice"
-	}
-	return text
-}
-
-func explainFatal(text, at string) string {
-	switch {
-	case strings.Contains(text, "concurrent map"):
-		return text + at + ": a map is used by several goroutines at once without a lock, and Go ends the whole process for that"
-	case strings.Contains(text, "stack overflow"), strings.Contains(text, "stack exceeds"):
-		return "the stack overflowed" + at + ": a function calls itself without end"
-	case strings.Contains(text, "all goroutines are asleep"):
-		return "deadlock" + at + ": every goroutine waits for another"
-	}
-	return "fatal error" + at + ": " + text
-}
-
-// explainHang says what the learner's code was doing when the time was up.
-func explainHang(output string, after time.Duration) (message, location string) {
-	location = firstLearnerLine(output)
-	message = fmt.Sprintf("not done after %v, so it was stopped", after)
-	if location == "" {
-		return message, ""
-	}
-	return message + "; it was then at " + location + stateOf(output, location), location
-}
-
-var goroutineHeader = regexp.MustCompile(`^goroutine \d+ (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[([^\],]*)[^\]]*\]:`)
-
-// stateOf looks up what the goroutine whose stack has the location was waiting for.
-func stateOf(output, location string) string {
-	for block := range strings.SplitSeq(output, "\n\n") {
-		if !strings.Contains(block, "/"+location) {
-			continue
-		}
-		m := goroutineHeader.FindStringSubmatch(strings.TrimSpace(block))
-		if m == nil {
-			continue
-		}
-		return ", " + doing(m[1])
-	}
-	return ""
-}
-
-// doing translates the runtime's words for what a goroutine waits for.
-func doing(state string) string {
-	state, _, _ = strings.Cut(state, " (")
-	switch state {
-	case "running", "runnable", "syscall", "copystack":
-		return "running: a loop that does not end?"
-	case "chan receive":
-		return "waiting to receive from a channel"
-	case "chan send":
-		return "waiting to send on a channel"
-	case "select":
-		return "waiting in a select"
-	case "sleep":
-		return "asleep (time.Sleep)"
-	case "sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock":
-		return "waiting for a mutex"
-	case "sync.WaitGroup.Wait":
-		return "waiting for a sync.WaitGroup"
-	case "sync.Cond.Wait":
-		return "waiting for a sync.Cond"
-	case "IO wait":
-		return "waiting for the network"
-	}
-	return "waiting (" + state + ")"
-}
-
-// explainRace turns the race detector's report into the two lines that race.
-func explainRace(output string) string {
-	_, report, ok := strings.Cut(output, "WARNING: DATA RACE\n")
-	if !ok {
-		return ""
-	}
-	report, _, _ = strings.Cut(report, "==================")
-	now, before, _ := strings.Cut(report, "Previous ")
-	before, _, _ = strings.Cut(before, "\n\n")
-	now, _, _ = strings.Cut(now, "\n\n")
-	return fmt.Sprintf("data race: %s at %s and %s at %s, with nothing that puts one before the other (a lock, a channel, an atomic)",
-		access(now), placeOf(now), access(before), placeOf(before))
-}
-
-// placeOf is where one side of a race is: in the learner's code, else in a check that uses what that code handed out.
-func placeOf(report string) string {
-	if at := firstLearnerLine(report); at != "" {
-		return at
-	}
-	if m := testFrame.FindStringSubmatch(report); m != nil {
-		return m[1] + " (a check's line)"
-	}
-	return "an unknown place"
-}
-
-func access(report string) string {
-	if strings.Contains(strings.ToLower(firstLine(report)), "write") {
-		return "a write"
-	}
-	return "a read"
-}
-
-var (
-	frameLine    = regexp.MustCompile(`(?m)^\s+(\S*/(?:labs|solutions)/\S+\.go:\d+)(?: \+0x.*)?$`)
-	testFrame    = regexp.MustCompile(`(?m)^\s+\S*/(\w+_test\.go:\d+)(?: \+0x.*)?$`)
-	testFileLine = regexp.MustCompile(`(?m)^\s*(\w+_test\.go:\d+):`)
-	panicLine    = regexp.MustCompile(`(?m)^panic: (.*)$`)
-	fatalLine    = regexp.MustCompile(`(?m)^fatal error: (.*)$`)
-	failLine     = regexp.MustCompile(`(?m)^ *--- (?:FAIL|PASS|SKIP): .*\n`)
-)
-
-// firstLearnerLine is the first frame of a stack that is the lab's own code and no check's.
-func firstLearnerLine(output string) string {
-	for _, m := range frameLine.FindAllStringSubmatch(output, -1) {
-		place := m[1]
-		// The course may itself lie in a folder of such a name, so what counts is what comes last.
-		below := place[max(strings.LastIndex(place, "/labs/"), strings.LastIndex(place, "/solutions/")):]
-		if strings.HasSuffix(place, ".go:1") { // what the compiler gives an empty loop that it has inlined
-			continue
-		}
-		if !strings.Contains(below, "_test.go:") && !strings.Contains(below, "/harness/") && !strings.Contains(below, "/pkg/mod/") {
-			return place[strings.LastIndex(place, "/")+1:]
-		}
-	}
-	return ""
-}
-
-func firstTestLine(output string) string {
-	if m := testFileLine.FindStringSubmatch(output); m != nil {
-		return m[1]
-	}
-	return ""
-}
-
-func panicText(output string) string {
-	m := panicLine.FindStringSubmatch(output)
-	if m == nil {
-		return ""
-	}
-	text, _, _ := strings.Cut(m[1], " [recovered")
-	return strings.TrimSpace(text)
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return line
-}
-
-// logOf is what the check itself said by t.Error and the like: package testing prints that below the check's last line.
-func logOf(test, output string) string {
-	if at := strings.LastIndex(output, "--- FAIL: "+test+" "); at >= 0 {
-		output = output[at:]
-	}
-	log := strings.Trim(failLine.ReplaceAllString(output, ""), "\n")
-	margin := len(log) - len(strings.TrimLeft(log, " "))
-	return strings.TrimSpace(strings.ReplaceAll("\n"+log, "\n"+log[:margin], "\n"))
-}
-
-func between(s, from, to string) string {
-	_, s, _ = strings.Cut(s, from)
-	s, _, _ = strings.Cut(s, to)
-	return s
 }

@@ -34,8 +34,12 @@ type Process struct {
 // MaxOutput is how much of a check's output is kept.
 const MaxOutput = 1 << 20
 
-// stackGrace is how long a process that timed out may take to print its stacks.
-const stackGrace = 2 * time.Second
+// lateness is how long after its time a process may take to say what it was doing, and stackGrace how long its runtime may
+// take to print that where it has said nothing.
+const (
+	lateness   = 5 * time.Second
+	stackGrace = 2 * time.Second
+)
 
 // Outcome is what came of one process.
 type Outcome struct {
@@ -75,7 +79,7 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 	}
 	request, err := json.Marshal(account.Request{
 		Check: p.Test, Canary: canary, Nonce: nonce, ReportFD: sandbox.PrepareReport(w), Seed: p.Seed,
-		Redis: p.Redis, RedisReal: p.RedisReal, Postgres: p.Postgres,
+		Timeout: p.Timeout, Redis: p.Redis, RedisReal: p.RedisReal, Postgres: p.Postgres,
 	})
 	if err != nil {
 		return Outcome{}, err
@@ -86,11 +90,11 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 	var out bytes.Buffer
 	exit, err := p.Sandbox.Run(ctx, sandbox.Command{
 		Path:  p.Binary,
-		Args:  []string{"-test.timeout=" + (p.Timeout + stackGrace).String()},
+		Args:  []string{"-test.timeout=" + (p.Timeout + lateness + stackGrace).String()},
 		Env:   append([]string{"HOME=" + dir, "TMPDIR=" + dir, "TMP=" + dir}, environment...),
 		Dir:   dir,
 		Stdin: request, Output: &out, MaxOutput: MaxOutput, Report: w,
-		Timeout: p.Timeout, Grace: stackGrace,
+		Timeout: p.Timeout + lateness, Grace: stackGrace,
 		Bridges: bridges,
 	})
 	if ctx.Err() != nil {
@@ -117,7 +121,8 @@ func infra(format string, args ...any) Outcome {
 type ledger struct {
 	verdicts map[string][]account.Report // by test
 	findings []Finding
-	strange  int // lines that no honest process writes
+	hang     account.Report // of one whose time was up
+	strange  int            // lines that no honest process writes
 }
 
 // maxReport bounds a line of the pipe, and maxReports their number.
@@ -140,6 +145,8 @@ func readLedger(r *os.File, nonce string) *ledger {
 		switch {
 		case rep.Verdict != "":
 			l.verdicts[rep.Test] = append(l.verdicts[rep.Test], rep)
+		case rep.Hang != "":
+			l.hang = rep
 		case rep.Finding != nil:
 			l.findings = append(l.findings, Finding(*rep.Finding))
 		}

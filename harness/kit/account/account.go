@@ -1,8 +1,8 @@
 // Package account is the test binary's half of the full account that the runner demands of every check.
 //
-// The runner compiles a generated TestMain into the test binary of a lab. It calls [Main], which reads one [Request]
-// from standard input, runs the one check that the request names, and reports over a pipe that nothing else in the
-// process has a name for. The runner counts a check as passed only if its verdict arrived exactly once, the process
+// The runner compiles a generated TestMain into the test binary of a lab, and into the learner's package an import of
+// package begin, whose initialisation comes before the learner's. [Begin] reads one [Request] from standard input, [Main]
+// runs the one check that the request names, and reports over a pipe that nothing else in the process has a name for. The runner counts a check as passed only if its verdict arrived exactly once, the process
 // ended as expected, and the canary, a check under a random name that must fail, did fail: a package testing that
 // has been talked into calling every test a success is thereby found out.
 //
@@ -21,6 +21,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -32,7 +33,9 @@ type Request struct {
 	Nonce    string `json:"nonce"`     // repeated in every report
 	ReportFD uint64 `json:"report_fd"` // the file descriptor (on Windows: handle) to report on
 	Seed     uint64 `json:"seed"`      // for property checks; never 0
-	Redis    string `json:"redis,omitempty"`
+	// Timeout is how long the process may take. Then it reports what it was doing, and ends; 0 is for ever.
+	Timeout time.Duration `json:"timeout_ns,omitempty"`
+	Redis   string        `json:"redis,omitempty"`
 	// RedisReal says that Redis is the address of a real server, not of a miniature.
 	RedisReal bool   `json:"redis_real,omitempty"`
 	Postgres  string `json:"postgres,omitempty"`
@@ -45,13 +48,17 @@ const (
 	Skipped = "skipped"
 )
 
-// Report is one line on the report pipe: a finding or, at the end, the verdict of one test.
+// Report is one line on the report pipe: a finding, at the end the verdict of one test, or, where that does not come in
+// time, a dump of the goroutines.
 type Report struct {
 	Nonce   string        `json:"nonce"`
 	Test    string        `json:"test"`
 	Verdict string        `json:"verdict,omitempty"`
 	Elapsed time.Duration `json:"elapsed_ns,omitempty"` // real time; with a verdict
 	Finding *Finding      `json:"finding,omitempty"`
+	Hang    string        `json:"hang,omitempty"` // as [stacks.Parse] reads it
+	// Goroutines is how many there were, where they were too many: Hang is then one that stands for most of them.
+	Goroutines int `json:"goroutines,omitempty"`
 }
 
 // Finding is one unmet expectation in the learner's terms; see package expect.
@@ -80,17 +87,28 @@ type session struct {
 	mu       sync.Mutex
 	out      io.Writer
 	findings int
+	over     atomic.Bool // the check has its verdict, or its time is up
 }
 
 var (
 	currentMu sync.Mutex
 	current   *session // nil under a plain go test
+
+	begin = sync.OnceValues(open)
 )
+
+// Begin takes the request, which is then nobody else's, and begins to measure the time. It does nothing in a process
+// that is a program of a lab and no check (package proc), and nothing the second time.
+func Begin() {
+	if os.Getenv("LABS_PROC") == "" {
+		begin()
+	}
+}
 
 // Main runs the check that standard input asks for, out of checks, and ends the process. It is called by the
 // TestMain that the runner generates, and by nothing else.
 func Main(checks map[string]func(*testing.T)) {
-	s, err := open()
+	s, err := begin()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "account:", err)
 		os.Exit(2)
@@ -129,6 +147,9 @@ func open() (*session, error) {
 	if s.out == (*os.File)(nil) {
 		return nil, errors.New("no report pipe")
 	}
+	if s.Timeout > 0 {
+		go s.watch()
+	}
 	return s, nil
 }
 
@@ -147,6 +168,9 @@ func (s *session) wrap(name string, f func(*testing.T)) testing.InternalTest {
 				verdict = Skipped
 			case !returned:
 				verdict = Failed
+			}
+			if name == s.Check && !s.over.CompareAndSwap(false, true) {
+				return // too late: that its time was up is being reported
 			}
 			s.send(Report{Test: name, Verdict: verdict, Elapsed: time.Since(start)})
 		})

@@ -84,14 +84,26 @@ const (
 )
 
 // Dump is the text of a dump of all goroutines, that of the caller first. whole says that none is
-// missing: beyond 64 MiB the rest is cut off.
+// missing: beyond 64 MiB the rest is cut off. Everything stands still meanwhile, some 20 µs for each
+// goroutine: see [Many].
 func Dump() (text string, whole bool) {
-	for size := smallest; ; size *= 2 {
-		buf := make([]byte, size)
+	for size := max(smallest, runtime.NumGoroutine()<<10); ; size *= 2 {
+		buf := make([]byte, min(size, largest))
 		if n := runtime.Stack(buf, true); n < size || size >= largest {
 			return string(buf[:n]), n < size
 		}
 	}
+}
+
+// many is how many goroutines are too many for a dump in passing.
+const many = 10_000
+
+// Many returns how many goroutines there are, if that is too many to look at each of them, and else 0.
+func Many() int {
+	if n := runtime.NumGoroutine(); n > many {
+		return n
+	}
+	return 0
 }
 
 // All is a dump, read; see [Dump] for whole.
@@ -147,7 +159,7 @@ func (g Goroutine) StartedAt() string {
 // InCheck is file:line of the innermost frame that is a check's.
 func (g Goroutine) InCheck() string {
 	for _, f := range g.Frames {
-		if strings.Contains(f.Place, "_test.go:") {
+		if strings.Contains(f.Place, "_test.go:") && !strings.Contains(f.Place, "/zz_labs_") {
 			return Short(f.Place)
 		}
 	}

@@ -231,3 +231,25 @@ func ReportTwice(test string) {
 	line := fmt.Sprintf("{\"nonce\":%q,\"test\":%q,\"verdict\":\"passed\"}\n", r.Nonce, test)
 	syscall.Write(3, []byte(line))
 }
+
+type itself struct{ asked int }
+
+func (*itself) Error() string { return "no end" }
+
+func (e *itself) Unwrap() error {
+	for e.asked = range 10_000 { // mark: itself
+	}
+	return e
+}
+
+// Itself is an error that wraps itself.
+func Itself() error { return new(itself) }
+
+// ManyGoroutines starts a hundred thousand, and waits for ever.
+func ManyGoroutines() {
+	c := make(chan int)
+	for range 100_000 {
+		go func() { <-c }() // mark: one of many
+	}
+	select {}
+}

@@ -1,6 +1,8 @@
 package rogue_test
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -130,3 +132,15 @@ func TestFindingAndPanic(t *testing.T) {
 	expect.Fail(t, expect.Message{Did: "did a thing", Want: "a result", Got: "another"}) // mark: finding and panic
 	rogue.Panic()
 }
+
+func TestWaitInCheck(t *testing.T) {
+	<-make(chan int) // mark: wait in check
+}
+
+func TestUnwrapItself(t *testing.T) {
+	if err := rogue.Itself(); errors.Is(err, io.EOF) {
+		t.Error("is another")
+	}
+}
+
+func TestManyGoroutines(t *testing.T) { rogue.ManyGoroutines() }

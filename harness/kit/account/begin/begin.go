@@ -1,0 +1,8 @@
+// Package begin lets the account of a check begin before any code of the learner's. The runner adds
+// an import of it to the learner's package, and Go initialises what a package imports before the
+// package itself. Nothing else imports it.
+package begin
+
+import "github.com/backend-labs/backend-labs/harness/kit/account"
+
+func init() { account.Begin() }

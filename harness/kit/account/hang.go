@@ -1,0 +1,140 @@
+package account
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/stacks"
+)
+
+// maxDump bounds the report of a hang, in bytes: what the runner takes for one line, with room for
+// what JSON adds.
+const maxDump = 120 << 10
+
+// exitHung is the exit code of a process whose time was up.
+const exitHung = 2
+
+// watch reports, when the time is up, what every goroutine is doing, and ends the process. A dump that
+// is asked for from outside (SIGQUIT) depends on which thread gets the signal: of a goroutine that runs
+// on another one it says only that there is no stack. Here the world is stopped first, so that each
+// goroutine is seen, also one in a loop without end.
+func (s *session) watch() {
+	time.Sleep(s.Timeout)
+	if !s.over.CompareAndSwap(false, true) {
+		return
+	}
+	r := Report{Test: s.Check, Goroutines: stacks.Many()}
+	if r.Goroutines > 0 {
+		r.Hang = crowd()
+	} else {
+		r.Hang = telling(clearest())
+	}
+	s.send(r)
+	os.Exit(exitHung)
+}
+
+// looks is how many dumps are taken of what runs in the lab's code, and breath is what lies between two.
+const (
+	looks  = 9
+	breath = 5 * time.Millisecond
+)
+
+// clearest takes a dump. Of what runs it takes several, and gives one that shows it where it was most
+// often: a loop is now and then caught at an instruction that belongs to another line, such as that of
+// the check into which the compiler has put it.
+func clearest() string {
+	text, _ := stacks.Dump()
+	count, dumps := map[string]int{}, map[string]string{}
+	best := ""
+	for range looks {
+		at := running(stacks.Parse(text))
+		if at == "" {
+			return text
+		}
+		dumps[at] = text
+		// One that shows no line of the lab's is good for nothing but to be told of nothing better.
+		if count[at]++; best == "" || best == nowhere || at != nowhere && count[at] > count[best] {
+			best = at
+		}
+		time.Sleep(breath)
+		text, _ = stacks.Dump()
+	}
+	return dumps[best]
+}
+
+// nowhere is what running says of a check that runs, in no line of the lab's.
+const nowhere = "in a check"
+
+// running is where in the lab's code something runs, "" if nothing does.
+func running(all []stacks.Goroutine) string {
+	at := ""
+	for _, g := range all {
+		switch {
+		case g.Moves() && g.Where() != "":
+			return g.Where()
+		case g.Moves() && g.InCheck() != "":
+			at = nowhere
+		}
+	}
+	return at
+}
+
+// crowd is a dump of one goroutine: where most of very many are. What each waits for is not known.
+func crowd() string {
+	var records []runtime.StackRecord
+	for n, ok := runtime.NumGoroutine(), false; !ok; {
+		records = make([]runtime.StackRecord, n+n/8)
+		n, ok = runtime.GoroutineProfile(records)
+		records = records[:min(n, len(records))]
+	}
+	count, most := map[[32]uintptr]int{}, [32]uintptr{}
+	for _, r := range records {
+		if count[r.Stack0]++; count[r.Stack0] > count[most] {
+			most = r.Stack0
+		}
+	}
+	var b strings.Builder
+	b.WriteString("goroutine 1 [of many]:\n")
+	for frames := runtime.CallersFrames(slices.DeleteFunc(most[:], func(pc uintptr) bool { return pc == 0 })); ; {
+		f, more := frames.Next()
+		fmt.Fprintf(&b, "%s(...)\n\t%s:%d\n", f.Function, f.File, f.Line)
+		if !more {
+			return b.String()
+		}
+	}
+}
+
+// telling shortens a dump to the goroutines that say most: those in the lab's code, then those in a
+// check's, then the others, without the one that took the dump.
+func telling(dump string) string {
+	var parts [3][]string
+	for i, block := range strings.Split(dump, "\n\n") {
+		if i == 0 {
+			continue
+		}
+		rank := 2
+		for _, g := range stacks.Parse(block) {
+			switch {
+			case g.Where() != "":
+				rank = 0
+			case g.InCheck() != "":
+				rank = 1
+			}
+		}
+		parts[rank] = append(parts[rank], block)
+	}
+	var b strings.Builder
+	for _, part := range parts {
+		for _, block := range part {
+			if b.Len()+len(block) > maxDump {
+				return b.String()
+			}
+			b.WriteString(block + "\n\n")
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,74 @@
+package run
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/account"
+	"github.com/backend-labs/backend-labs/harness/kit/stacks"
+)
+
+// explainHang says what the code was doing when the time was up, by its own report, or by what its
+// runtime has printed. output is what the process has printed.
+func explainHang(r account.Report, output string, after time.Duration) (message, location string) {
+	message = fmt.Sprintf("not done after %v, so it was stopped", after)
+	if strings.Contains(output, leftOut) {
+		message += "; by then it had printed more than is kept, which takes time, too"
+	}
+	all := stacks.Parse(r.Hang)
+	g, ok := guilty(all)
+	if !ok {
+		return message, ""
+	}
+	location = g.Where()
+	if location == "" {
+		location = g.InCheck()
+	}
+	if r.Goroutines > 0 {
+		return fmt.Sprintf("%s; there were about %d000 goroutines by then, most of them at %s: "+
+			"does each call start one that nothing ends?", message, (r.Goroutines+500)/1000, location), location
+	}
+	if jam, jammed := stacks.FindJam(all); jammed {
+		return message + "; " + jam.Got(), location
+	}
+	message += "; it was then at " + location
+	switch {
+	case g.In("errors.Is", "errors.is", "errors.As", "errors.as"):
+		return message + ", in errors.Is or errors.As: does an Unwrap return its own error, " +
+			"or an Is or As never return?", location
+	case g.Where() == "":
+		return message + " (a check's line), " + g.Doing(), location
+	case g.Moves():
+		return message + ", running: a loop that does not end?", location
+	}
+	return message + ", " + g.Doing(), location
+}
+
+// leftOut is in an output of which a part is missing.
+const leftOut = " bytes of output left out]"
+
+// guilty chooses the goroutine that a hang is told by: one that runs in the lab's code, since others
+// may well be waiting for it; else the first one that waits there, and last one that is in a check.
+func guilty(all []stacks.Goroutine) (g stacks.Goroutine, ok bool) {
+	best := 0
+	for _, one := range all {
+		rank := 0
+		switch {
+		case one.Where() != "" && one.Moves() && !one.In("runtime.Gosched"):
+			rank = 5
+		case one.Where() != "" && one.Moves():
+			rank = 4
+		case one.Where() != "" && one.InCheck() != "":
+			rank = 3
+		case one.Where() != "":
+			rank = 2
+		case one.InCheck() != "":
+			rank = 1
+		}
+		if rank > best {
+			g, best = one, rank
+		}
+	}
+	return g, best > 0
+}
