@@ -454,10 +454,10 @@ func TestGrade_timeouts(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	got := map[time.Duration]bool{}
-	g, l := setup(t, runtest.Actor(func(_ context.Context, c sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+	g, l := setup(t, runtest.Actor(func(_ context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		got[c.Timeout] = true
+		got[p.Request.Timeout] = true
 		return passes(p), nil
 	}))
 	mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: true, Timeout: 2 * time.Second}, nil)
