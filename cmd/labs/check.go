@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -143,27 +141,13 @@ func (o *checkOptions) noted() bool {
 
 // source is the folder with the files to judge.
 func (o *checkOptions) source(l *course.Lab, tmp string) (string, error) {
-	switch o.of {
-	case "":
-		if o.dir != "" {
-			return o.dir, nil
-		}
-		return l.Dir, nil
-	case "reference":
-		return l.SolutionDir, nil
-	case "stub":
-		return l.Stub()
+	switch {
+	case o.of != "":
+		return l.Variant(o.of, tmp)
+	case o.dir != "":
+		return o.dir, nil
 	}
-	m := l.Mutant(o.of)
-	if m == nil {
-		var names []string
-		for _, m := range l.Mutants {
-			names = append(names, m.Name())
-		}
-		return "", &usageError{fmt.Errorf("%s has no mutant %q", l.Slug, o.of), "known: stub, reference, " + strings.Join(names, ", ")}
-	}
-	dir := filepath.Join(tmp, "labs", l.Slug)
-	return dir, l.WriteMutant(m, dir)
+	return l.Dir, nil
 }
 
 func (o *checkOptions) labs(w *workspace.Workspace, args []string) ([]*course.Lab, error) {

@@ -45,6 +45,7 @@ func (e *usageError) Hint() string { return e.hint }
 func exitCode(err error) int {
 	var not *notPassed
 	var usage *usageError
+	var variant *course.NoVariant
 	var broken *course.Error
 	var unrecorded *course.NoStub
 	var noStub *prove.NoStub
@@ -55,7 +56,7 @@ func exitCode(err error) int {
 		return not.code
 	case errors.As(err, &noStub):
 		return exitNot
-	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &unrecorded), errors.Is(err, course.ErrUnknownLab), errors.Is(err, course.ErrNoCourse):
+	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant), errors.As(err, &unrecorded), errors.Is(err, course.ErrUnknownLab), errors.Is(err, course.ErrNoCourse):
 		return exitUsage
 	}
 	return exitInfra

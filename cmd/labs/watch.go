@@ -20,6 +20,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/judge"
+	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/watch"
@@ -30,6 +31,7 @@ type watchOptions struct {
 	*app
 	provider string
 	noRace   bool
+	of       string // judged in place of the learner's files
 
 	w       *workspace.Workspace
 	j       *judging
@@ -59,6 +61,7 @@ not a terminal there are no keys, and verdicts are written one after the other.
   labs watch b10                      this one
   labs watch i02 --backend local      with the Postgres of this machine
   labs watch b10 --no-race            without the race detector, on a slow machine
+  labs watch b10 --of reference       the reference, while you write the lab: saves of lab.yaml count, too
   labs watch b10 > verdicts.txt       without keys`,
 		Args:              atMostOneLab,
 		ValidArgsFunction: a.completeLabs,
@@ -66,6 +69,7 @@ not a terminal there are no keys, and verdicts are written one after the other.
 	}
 	f := c.Flags()
 	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	f.StringVar(&o.of, "of", "", "judge, instead of yours, the lab's own {stub|reference|`mutant`}, for its author")
 	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out; a lab that demands one is then not passed yet")
 	return c
 }
@@ -88,7 +92,7 @@ func (o *watchOptions) run(ctx context.Context, args []string) error {
 	o.b = o.builder(o.w)
 	quiet := *o.app
 	o.j = newJudging(&quiet, o.w, o.provider, grade.Options{Race: !o.noRace})
-	o.j.Remember = true
+	o.j.Remember, o.j.Stubs = o.of == "", o.of != ""
 	defer o.j.close() // after the terminal is restored: a server may take a moment to end
 	s := o.session()
 	in, ok := o.In.(*os.File)
@@ -146,73 +150,49 @@ func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool, sho
 		o.j.close()
 	}
 	o.j.Force = again
-	checks, err := o.b.ChecksSHA256(l)
+	f, err := o.watched(l)
 	if err != nil {
 		return err
 	}
-	strays := l.NotHandedIn(l.Dir)
+	tmp, err := owner.TempDir("", "of")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	job := grade.Job{Lab: f.lab, Dir: l.Dir}
+	if o.of != "" {
+		if job.Dir, err = f.lab.Variant(o.of, tmp); err != nil {
+			return err
+		}
+	}
 	var soFar []run.Check
 	o.j.Each = func(_ int, c run.Check) {
 		soFar = append(soFar, c)
 		show(watch.Verdict{Partial: true, Result: run.Result{Checks: soFar}})
 	}
-	_, err = o.j.Judge.Judge(ctx, []grade.Job{{Lab: l, Dir: l.Dir}}, func(v judge.Verdict) {
+	_, err = o.j.Judge.Judge(ctx, []grade.Job{job}, func(v judge.Verdict) {
 		o.lacking = slices.ContainsFunc(v.Checks, func(c run.Check) bool { return c.Verdict == run.NotJudged || c.Verdict == run.InfraError })
-		show(watch.Verdict{Result: v.Result, State: judgedState(v.Result, checks, strays), Plain: v.Plain, Remembered: v.Remembered})
+		show(watch.Verdict{Result: v.Result, State: f.judged(v.Result), Plain: v.Plain, Remembered: v.Remembered})
 	})
 	return err
 }
 
-// missing is the state of a lab that lacks a file, as it does for a moment while an editor replaces it.
-const missing = "missing"
-
-func judgedState(r run.Result, checks, strays string) string {
-	switch {
-	case r.SourceSHA256 != "":
-		return r.SourceSHA256 + " " + checks + " " + strays
-	case r.Verdict == run.BuildFailed:
-		return missing
-	}
-	return ""
-}
-
-func (o *watchOptions) state(l *course.Lab) (state string, settled bool) {
-	source, err := compile.SourceSHA256(l, l.Dir)
-	if err != nil {
-		return missing, false
-	}
-	checks, err := o.b.ChecksSHA256(l)
-	if err != nil {
-		return missing, false
-	}
-	state = source + " " + checks + " " + l.NotHandedIn(l.Dir)
-	for _, f := range l.Files {
-		if st, err := os.Stat(filepath.Join(l.Dir, filepath.FromSlash(f))); err != nil || st.Size() == 0 {
-			return state, false
-		}
-	}
-	return state, true
-}
-
-func (o *watchOptions) watch(l *course.Lab) (watch.Source, string) {
-	dirs := []string{l.Dir}
-	for _, f := range l.Files {
-		if dir := filepath.Dir(filepath.Join(l.Dir, filepath.FromSlash(f))); !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
-		}
-	}
-	return watch.New(watch.Files{
-		Dirs:  dirs,
-		Match: func(name string) bool { return strings.HasSuffix(name, ".go") },
-		State: func() (string, bool) { return o.state(l) },
-	})
-}
-
 func (o *watchOptions) enter(ctx context.Context, l *course.Lab) (notice string, err error) {
+	if o.of != "" {
+		return "judged is the " + o.variant() + ", not what lies in the lab's folder", l.HasVariant(o.of)
+	}
 	if err := o.w.Update(ctx, func(p *workspace.Progress) { p.Last = l.ID }); err != nil {
 		return "", err
 	}
 	return "", nil
+}
+
+// variant is what is judged in place of the learner's files, in words.
+func (o *watchOptions) variant() string {
+	if o.of == course.VariantStub || o.of == course.VariantReference {
+		return o.of
+	}
+	return "mutant " + o.of
 }
 
 // next is the lab to go on with, or nil if all others are passed.
