@@ -41,7 +41,10 @@ func newCheck(a *app) *cobra.Command {
 		Long: `Check builds a lab's checks with your files, runs each in a process of its own, and says what holds.
 
 Without a lab it takes the one of the current folder, else the one worked on last. A lab that has not changed since its
-last verdict is answered from memory, marked so; --force judges it again.
+last verdict is answered from memory, marked so; --force judges it again. One in which nothing is written yet is not
+attempted. Judged are the files that lab.yaml names, as when they are handed in; others beside them are left out.
+
+A lab is passed when all that it demands was judged: with --no-race, one that demands the race detector is not yet.
 
 ` + exitHelp,
 		Example: `  labs check                          the lab you are at

@@ -38,6 +38,8 @@ type watchOptions struct {
 	b       *compile.Builder // for hashes
 	columns func() int       // of the terminal now
 	lacking bool             // a backend, in the last run
+	whole   context.Context  // of the session
+	cold    func()           // ends what warm has begun
 }
 
 func newWatch(a *app) *cobra.Command {
@@ -82,6 +84,7 @@ func (o *watchOptions) run(ctx context.Context, args []string) error {
 	if o.w, err = o.app.open(); err != nil {
 		return err
 	}
+	o.b = o.builder(o.w)
 	first, err := o.first(args)
 	if err != nil {
 		return err
@@ -89,7 +92,8 @@ func (o *watchOptions) run(ctx context.Context, args []string) error {
 	// A window that is closed ends the session in order, too.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer stop()
-	o.b = o.builder(o.w)
+	o.whole, o.cold = ctx, func() {}
+	defer func() { o.cold() }()
 	quiet := *o.app
 	o.j = newJudging(&quiet, o.w, o.provider, grade.Options{Race: !o.noRace})
 	o.j.Remember, o.j.Stubs = o.of == "", o.of != ""
@@ -150,6 +154,7 @@ func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool, sho
 		o.j.close()
 	}
 	o.j.Force = again
+	o.cold()
 	f, err := o.watched(l)
 	if err != nil {
 		return err
@@ -172,9 +177,26 @@ func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool, sho
 	}
 	_, err = o.j.Judge.Judge(ctx, []grade.Job{job}, func(v judge.Verdict) {
 		o.lacking = slices.ContainsFunc(v.Checks, func(c run.Check) bool { return c.Verdict == run.NotJudged || c.Verdict == run.InfraError })
+		if v.Verdict == run.NotAttempted {
+			o.warm(l)
+		}
 		show(watch.Verdict{Result: v.Result, State: f.judged(v.Result), Plain: v.Plain, Remembered: v.Remembered})
 	})
 	return err
+}
+
+// warm compiles what a lab needs while its brief is read.
+func (o *watchOptions) warm(l *course.Lab) {
+	ctx, cancel := context.WithCancel(o.whole)
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		o.j.Warm(ctx, l)
+	}()
+	o.cold = func() {
+		cancel()
+		<-done
+	}
 }
 
 func (o *watchOptions) enter(ctx context.Context, l *course.Lab) (notice string, err error) {

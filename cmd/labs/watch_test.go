@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,70 @@ func TestWatch_WithoutATerminal(t *testing.T) {
 	p, err := o.w.Progress()
 	if err != nil || p.Last != "B01" || p.Labs["B01"].PassedAt.IsZero() {
 		t.Errorf("progress: %+v, %v", p, err)
+	}
+}
+
+// What is still the stub is not judged; what is not handed in is said beside the verdict, as soon as it is there.
+func TestWatch_TheStubAndWhatIsNotHandedIn(t *testing.T) {
+	t.Parallel()
+	root := twoLabs(t)
+	writeFile(t, filepath.Join(root, "labs", "b01-adder", ".stub", "adder.go"), adder("return 0"))
+	out, progress := new(lockedBuffer), new(lockedBuffer)
+	ctx, cancel := context.WithCancel(t.Context())
+	code := make(chan int, 1)
+	go func() {
+		a := newApp(&term.Streams{In: strings.NewReader(""), Out: out, Err: progress, Columns: 80})
+		code <- execute(ctx, a, []string{"--course", root, "watch", "adder"})
+	}()
+	out.await(t, "nothing is written yet: labs show b01 shows the brief", "not attempted: 0 of 1 points")
+	writeFile(t, filepath.Join(root, "labs", "b01-adder", "adder.go"), adder("return a + b"))
+	out.await(t, "passed: 1 of 1 points", "next: labs solution b01-adder")
+	writeFile(t, filepath.Join(root, "labs", "b01-adder", "helper.go"), "package adder\n\nfunc x() {\n")
+	out.await(t, "next: labs solution", "passed: 1 of 1 points", "  helper.go is not handed in: lab.yaml names adder.go alone\n")
+	cancel()
+	if got := <-code; got != exitPassed {
+		t.Errorf("exit code %d, want %d\n%s", got, exitPassed, progress)
+	}
+}
+
+// A pass without the run under the race detector is none: no next lab is named, and no solution shown.
+func TestWatch_WithoutTheRaceRun(t *testing.T) {
+	t.Parallel()
+	root := twoLabs(t)
+	yaml := filepath.Join(root, "labs", "b01-adder", "lab.yaml")
+	data, err := os.ReadFile(yaml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, yaml, strings.Replace(string(data), "race: false", "race: true", 1))
+	writeFile(t, filepath.Join(root, "labs", "b01-adder", "adder.go"), adder("return a + b"))
+	out := new(lockedBuffer)
+	ctx, cancel := context.WithCancel(t.Context())
+	code := make(chan int, 1)
+	go func() {
+		a := newApp(&term.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard, Columns: 80})
+		code <- execute(ctx, a, []string{"--course", root, "watch", "adder", "--no-race"})
+	}()
+	out.await(t, "passed, not yet under the race detector: 1 of 1 points\n  it was left out; labs check b01 has it, too\n")
+	o := watchTest(t, root)
+	var kept *run.Result
+	for kept == nil { // it is written down behind the verdict
+		p, err := o.w.Progress()
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = p.Entry("B01").Result
+	}
+	cancel()
+	if got := <-code; got != exitPassed {
+		t.Errorf("exit code %d, want %d", got, exitPassed)
+	}
+	if strings.Contains(out.String(), "next: ") {
+		t.Errorf("it goes on as after a pass:\n%s", out)
+	}
+	scene := watch.Scene{Lab: o.w.Course.Labs[0], Result: kept}
+	if _, err := o.session().Pages[watch.KeySolution](t.Context(), scene); err == nil || !strings.HasPrefix(err.Error(), run.NotYetRaced) {
+		t.Errorf("the solution: got %v", err)
 	}
 }
 

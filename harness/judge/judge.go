@@ -6,7 +6,6 @@ package judge
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/compile"
@@ -73,31 +72,13 @@ func (j *Judge) Judge(ctx context.Context, jobs []grade.Job, show func(Verdict))
 
 // known is the result that needs no judging, or nil.
 func (j *Judge) known(e *workspace.Entry, job grade.Job, checks string) (r *run.Result, remembered bool) {
-	if touched, err := job.Lab.Touched(job.Dir); !j.Stubs && err == nil && len(touched) == 0 {
-		return notAttempted(job), false
+	if r, ok := grade.NotAttempted(job); ok && !j.Stubs {
+		return &r, false
 	}
 	if !j.Remember || j.Force || !holds(e, job, checks, j.Options.Race) {
 		return nil, false
 	}
 	return e.Result, true
-}
-
-// notAttempted is the result of files that are still the stub's.
-func notAttempted(job grade.Job) *run.Result {
-	l := job.Lab
-	r := &run.Result{
-		Schema: run.Schema, Lab: l.ID, Slug: l.Slug, Title: l.Title, Verdict: run.NotAttempted, MaxPoints: l.MaxPoints(),
-		Message: "nothing is written yet: labs show " + strings.ToLower(l.ID) + " shows the brief",
-		Checks:  []run.Check{}, Backends: map[string]run.Backend{}, Go: compile.GoVersion(), Race: run.Race{State: run.RaceNotNeeded},
-	}
-	if l.Race {
-		r.Race.State = run.RaceNotBegun
-	}
-	if note := l.NotHandedIn(job.Dir); note != "" {
-		r.Notes = append(r.Notes, note)
-	}
-	r.SourceSHA256, _ = compile.SourceSHA256(l, job.Dir) // it has just been read
-	return r
 }
 
 // holds reports whether what is kept is still the whole answer: nothing has changed since, and nothing that it lacks can
