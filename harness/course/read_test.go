@@ -206,6 +206,31 @@ func TestRead_given(t *testing.T) {
 	}
 }
 
+// TestRead_readme holds what authors are told against what is read: the example is a lab.yaml, and the table has every key.
+func TestRead_readme(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(filepath.Join("..", "..", "labs", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	_, example, _ := strings.Cut(text, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```\n")
+	if _, err := course.Read(labAt(t, "b16-bounded-queue", example), "b16-bounded-queue"); err != nil {
+		t.Errorf("the example: %v", err)
+	}
+	for _, key := range append(keysOf(reflect.TypeFor[course.Lab](), ""), "given", "mutants/shows") {
+		outer, inner, nested := strings.Cut(key, "/")
+		row := "| `" + outer + "` |"
+		if nested && outer != "forbid" {
+			row = "| `" + outer + "[]." + inner + "` |"
+		}
+		if !strings.Contains(text, row) {
+			t.Errorf("the table has no row %q", row)
+		}
+	}
+}
+
 func TestRead_missing(t *testing.T) {
 	t.Parallel()
 	_, err := course.Read(t.TempDir(), "b01-thing")
