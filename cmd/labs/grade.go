@@ -197,7 +197,7 @@ func (o *gradeOptions) grade(ctx context.Context, subs []intake.Submission, opts
 	defer os.RemoveAll(tmp)
 	jobs := make([]grade.Job, len(subs))
 	for i, s := range subs {
-		jobs[i] = grade.Job{Lab: s.Lab, Dir: filepath.Join(tmp, "labs", s.Lab.Slug)}
+		jobs[i] = grade.Job{Lab: s.Lab, Dir: filepath.Join(tmp, "labs", s.Lab.Slug), Note: s.Note}
 		if err := s.WriteTo(jobs[i].Dir); err != nil {
 			return nil, err
 		}

@@ -69,6 +69,15 @@ func (l *Lab) NotHandedIn(dir string) string {
 			}
 		}
 	}
+	return l.NotTaken(strays)
+}
+
+// NotTaken is the remark on files of these names that were not taken, or "" if there are none.
+func (l *Lab) NotTaken(strays []string) string {
+	const most = 5
+	if over := len(strays) - most; over > 0 {
+		strays = append(slices.Clone(strays[:most]), fmt.Sprintf("%d more", over))
+	}
 	switch len(strays) {
 	case 0:
 		return ""

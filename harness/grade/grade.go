@@ -28,6 +28,7 @@ type Job struct {
 	Lab  *course.Lab
 	Dir  string   // has the lab's files
 	Only []string // the checks to run; nil: all
+	Note string   // a remark on the submission that is known already, or ""
 }
 
 // Stores hands out backends. It is what grade asks of package backends.
@@ -151,8 +152,10 @@ type session struct {
 // admit holds every submission against the policy. What it refuses is neither built nor run.
 func (s *session) admit() {
 	for i, j := range s.jobs {
-		if note := j.Lab.NotHandedIn(j.Dir); note != "" {
-			s.tallies[i].notes = append(s.tallies[i].notes, note)
+		for _, note := range []string{j.Note, j.Lab.NotHandedIn(j.Dir)} {
+			if note != "" {
+				s.tallies[i].notes = append(s.tallies[i].notes, note)
+			}
 		}
 		files := map[string][]byte{}
 		for _, name := range j.Lab.Files {

@@ -114,6 +114,9 @@ func (p *picker) entry(n int, name, kind string, open func() (io.ReadCloser, err
 	case kind == "a device", kind == "a pipe":
 		return reject(name, "it is %s", kind)
 	case lab == nil:
+		if kind == "" {
+			p.other(name)
+		}
 		return nil
 	case kind != "":
 		return reject(name, "it is %s, not a regular file", kind)

@@ -13,7 +13,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 )
 
-// folder looks for the files by name: what else lies in the folder is never looked at.
+// folder looks for the files by name: of what else lies in the folder nothing but names is looked at.
 func (p *picker) folder(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -32,6 +32,7 @@ func (p *picker) folder(dir string) error {
 			}
 		}
 	}
+	p.listBeside(root)
 	return nil
 }
 

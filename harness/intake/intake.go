@@ -49,6 +49,9 @@ func reject(path, format string, args ...any) error {
 type Submission struct {
 	Lab   *course.Lab
 	Files map[string][]byte // by their names as in lab.yaml
+
+	// Note is the remark on files beside these that were not taken, or "".
+	Note string
 }
 
 // WriteTo writes the files below dir.
@@ -115,6 +118,7 @@ type picker struct {
 	got     map[string]map[string][]byte // by slug and file
 	seen    map[string]string            // the names in the submission of what was taken, by slug/file
 	wrapper *string                      // the folder in an archive that everything taken lies in, "" for none
+	others  []string                     // names of files that are not taken
 	files   int
 	total   int64
 }
@@ -208,7 +212,7 @@ func (p *picker) result() ([]Submission, error) {
 	var all []Submission
 	for _, l := range p.labs {
 		if files := p.got[l.Slug]; files != nil {
-			all = append(all, Submission{l, files})
+			all = append(all, Submission{l, files, l.NotTaken(p.strays(l))})
 		}
 	}
 	if len(all) == 0 {
