@@ -36,6 +36,8 @@ type Binary struct {
 	Compile *CompileError // the files do not compile
 	Err     error         // the build could not be done; not the fault of the files
 	SHA256  string        // of the files, whatever came of them
+	// Took is this lab's share of the wall time of the go command that built it; 0 if Cached.
+	Took time.Duration
 }
 
 // Builder builds for one course. Its binaries are kept below Dir, so that a repeat costs milliseconds.
@@ -170,7 +172,11 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 		fail(fmt.Errorf("write the overlay: %w", err))
 		return
 	}
+	started := time.Now()
 	text, err := b.goTest(ctx, batch, tmp)
+	for _, p := range batch.plans {
+		p.out.Took = time.Since(started) / time.Duration(len(batch.plans))
+	}
 	if ctx.Err() != nil {
 		fail(ctx.Err())
 		return

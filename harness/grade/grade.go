@@ -105,7 +105,7 @@ func (g *Grader) Grade(ctx context.Context, jobs []Job, o Options, on func(Event
 			o.Parallel *= 2 // whoever repeats suspects a race: more processes than cores make them meet
 		}
 	}
-	s := &session{g: g, jobs: jobs, o: o, started: time.Now(), slots: make(chan struct{}, o.Parallel), tallies: make([]*tally, len(jobs))}
+	s := &session{g: g, jobs: jobs, o: o, slots: make(chan struct{}, o.Parallel), tallies: make([]*tally, len(jobs))}
 	if on != nil {
 		s.on = func(e Event) {
 			s.onMu.Lock()
@@ -134,13 +134,12 @@ func (g *Grader) Grade(ctx context.Context, jobs []Job, o Options, on func(Event
 
 // session is one call of Grade.
 type session struct {
-	g       *Grader
-	jobs    []Job
-	o       Options
-	started time.Time
-	slots   chan struct{}
-	onMu    sync.Mutex
-	on      func(Event)
+	g     *Grader
+	jobs  []Job
+	o     Options
+	slots chan struct{}
+	onMu  sync.Mutex
+	on    func(Event)
 
 	stores    Stores
 	storesErr error
@@ -184,9 +183,11 @@ func (s *session) admitted(which func(*course.Lab) bool) (jobs []int) {
 
 func (s *session) work(ctx context.Context) {
 	s.open(ctx)
-	raceBuilt := make(chan []compile.Binary, 1)
 	racing := s.admitted(func(l *course.Lab) bool { return s.o.Race && l.Race })
-	go func() { raceBuilt <- s.build(ctx, racing, true) }()
+	building, cancel := context.WithCancel(ctx)
+	defer cancel()
+	raceBuilt := make(chan []compile.Binary, 1)
+	go func() { raceBuilt <- s.build(building, racing, true) }()
 
 	all := s.admitted(func(*course.Lab) bool { return true })
 	plain := s.build(ctx, all, false)
@@ -197,22 +198,38 @@ func (s *session) work(ctx context.Context) {
 		}
 	}
 	s.runAll(ctx, all, plain, false)
-	for _, i := range racing {
-		if s.tallies[i].verdict == "" {
-			r := s.result(i)
-			s.on(Event{Job: i, Plain: &r})
-		}
-	}
-	race := <-raceBuilt
-	for k, i := range racing {
-		if b := race[k]; b.Err != nil {
-			s.tallies[i].broken(b.Err)
-		}
-	}
-	s.runAll(ctx, racing, race, true)
+	s.follow(ctx, racing, raceBuilt, cancel)
 	if s.opened != nil {
 		<-s.opened
 	}
+}
+
+// follow does the race run of those jobs whose verdict it can still change.
+func (s *session) follow(ctx context.Context, racing []int, built <-chan []compile.Binary, cancel func()) {
+	open := map[int]bool{}
+	for _, i := range racing {
+		if s.tallies[i].undecided() {
+			r := s.result(i)
+			s.on(Event{Job: i, Plain: &r})
+			open[i] = true
+		}
+	}
+	if len(open) == 0 {
+		cancel() // nobody waits for what is still being built
+	}
+	race := <-built
+	var jobs []int
+	var binaries []compile.Binary
+	for k, i := range racing {
+		switch {
+		case !open[i]:
+		case race[k].Err != nil:
+			s.tallies[i].broken(race[k].Err)
+		default:
+			jobs, binaries = append(jobs, i), append(binaries, race[k])
+		}
+	}
+	s.runAll(ctx, jobs, binaries, true)
 }
 
 func (s *session) build(ctx context.Context, jobs []int, race bool) []compile.Binary {
@@ -276,6 +293,9 @@ func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Bin
 	}
 	var wg sync.WaitGroup
 	for _, t := range tasks {
+		if s.tallies[t.job].halts.stopped() != "" {
+			continue
+		}
 		select {
 		case s.slots <- struct{}{}:
 		case <-ctx.Done():
@@ -293,10 +313,15 @@ func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Bin
 func (s *session) runOne(ctx context.Context, t task, race bool) {
 	tl := s.tallies[t.job]
 	c := tl.checks[t.check].check
+	ctx, done := tl.halts.begin(ctx)
+	defer done()
+	took := tl.clock(race).start()
 	out, ok := s.process(ctx, c, t.binary, race)
+	took()
 	if !ok {
 		return
 	}
+	tl.halts.note(out, s.o.Parallel)
 	if verdict := tl.add(t.check, out, race); verdict != nil {
 		s.on(Event{Job: t.job, Check: verdict, Race: race})
 	}
@@ -316,7 +341,8 @@ func (s *session) process(ctx context.Context, c course.Check, binary string, ra
 }
 
 func (s *session) processOnce(ctx context.Context, c course.Check, binary string, race bool) (run.Outcome, error) {
-	p := run.Process{Binary: binary, Test: c.Test, Race: race, Seed: s.o.Seed, Timeout: s.o.Timeout, Sandbox: s.g.Sandbox}
+	p := run.Process{Binary: binary, Test: c.Test, Race: race, Seed: s.o.Seed, Timeout: s.o.Timeout,
+		Sandbox: s.g.Sandbox, Memory: memoryFor(s.g.Sandbox, s.o.Parallel)}
 	if race {
 		p.Timeout *= raceFactor
 	}
@@ -349,7 +375,6 @@ func (s *session) result(i int) run.Result {
 	r := s.tallies[i].result()
 	r.Go = compile.GoVersion()
 	r.Seed = s.o.Seed
-	r.DurationMS = run.MS(time.Since(s.started))
 	r.Backends = s.backends(s.jobs[i].Lab)
 	r.Race = s.race(i)
 	if r.Verdict == run.Failed || r.Verdict == run.TimedOut {

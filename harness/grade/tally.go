@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
@@ -25,6 +26,10 @@ type tally struct {
 	message string
 	output  string
 	notes   []string // remarks that change nothing
+
+	halts  halts
+	clocks [2]clock // of the plain run and the race run
+	build  time.Duration
 }
 
 // checkTally gathers the runs of one check. Of several runs the first that did not pass is the one that counts.
@@ -51,7 +56,7 @@ func newTally(j Job, o Options) *tally {
 }
 
 func (t *tally) built(b compile.Binary) {
-	t.sha = b.SHA256
+	t.sha, t.build = b.SHA256, b.Took
 	switch {
 	case b.Compile != nil:
 		t.verdict, t.message, t.output = run.BuildFailed, b.Compile.Error(), b.Compile.Raw
@@ -113,11 +118,38 @@ func better(a, b run.Verdict) bool {
 	return rank(a) > rank(b)
 }
 
-// raced reports whether every check has been run under the race detector as often as it is to be.
+// raced reports whether every check has been run under the race detector as often as it is to be, or
+// as often as it was of any use.
 func (t *tally) raced() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.checks) > 0 && !slices.ContainsFunc(t.checks, func(c *checkTally) bool { return c.race.done < t.runs })
+	begun, all := false, len(t.checks) > 0
+	for _, c := range t.checks {
+		begun = begun || c.race.done > 0
+		all = all && c.race.done >= t.runs
+	}
+	return all || begun && t.halts.stopped() != ""
+}
+
+// undecided reports whether the race run can still change the verdict: something has passed, and
+// nothing has come to no end, in which case it would not do so there either.
+func (t *tally) undecided() bool {
+	r := t.result()
+	return t.verdict == "" && r.Verdict != run.TimedOut && r.Points > 0 && t.halts.stopped() == ""
+}
+
+// clock is that of one of the two runs.
+func (t *tally) clock(race bool) *clock {
+	if race {
+		return &t.clocks[1]
+	}
+	return &t.clocks[0]
+}
+
+func (t *tally) times() run.Times {
+	return run.Times{
+		BuildMS: run.MS(t.build), ChecksMS: run.MS(t.clocks[0].total()), RaceMS: run.MS(t.clocks[1].total()),
+	}
 }
 
 func (t *tally) judge(c *checkTally) run.Check {
@@ -130,7 +162,12 @@ func (t *tally) judge(c *checkTally) run.Check {
 		s, v.Race = c.race, true
 	}
 	if s.worst == nil {
-		if s.done == 0 {
+		switch why := t.halts.stopped(); {
+		case s.done > 0:
+		case why != "":
+			v.Verdict, v.Message = run.NotJudged, why
+			return v
+		default:
 			v.Verdict, v.Message = run.InfraError, "the check was not run"
 			return v
 		}
@@ -151,8 +188,9 @@ func (t *tally) result() run.Result {
 	r := run.Result{
 		Schema: run.Schema, Lab: t.lab.ID, Slug: t.lab.Slug, Title: t.lab.Title, MaxPoints: t.lab.MaxPoints(),
 		SourceSHA256: t.sha, Verdict: t.verdict, Message: t.message, Output: t.output, Checks: []run.Check{},
-		Notes: t.notes,
+		Notes: t.notes, Times: t.times(),
 	}
+	r.DurationMS = r.Times.BuildMS + r.Times.ChecksMS + r.Times.RaceMS
 	if t.verdict != "" {
 		return r
 	}

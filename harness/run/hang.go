@@ -72,3 +72,16 @@ func guilty(all []stacks.Goroutine) (g stacks.Goroutine, ok bool) {
 	}
 	return g, best > 0
 }
+
+// explainMemory is for a process that was about to take more memory than it may.
+func explainMemory(r account.Report) (message, location string) {
+	message = fmt.Sprintf("it had allocated %.1f GiB of memory, and so it was stopped", float64(r.Memory)/(1<<30))
+	g, ok := guilty(stacks.Parse(r.Hang))
+	if !ok {
+		return message, ""
+	}
+	if location = g.Where(); location == "" {
+		location = g.InCheck()
+	}
+	return message + "; it was then at " + location, location
+}

@@ -19,10 +19,14 @@ const incomplete = "the check's report did not arrive once and whole, and with n
 func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outcome {
 	o := Outcome{Verdict: Failed, Findings: l.findings, Output: output}
 	own, birds := l.verdicts[p.Test], l.verdicts[canary]
+	o.OutOfMemory = exit.OutOfMemory || exit.Signal == "killed" && !exit.TimedOut
 	if len(own) == 1 {
 		o.Duration = own[0].Elapsed
 	}
 	switch {
+	case l.hang.Memory > 0:
+		o.OutOfMemory = true
+		o.Message, o.Location = explainMemory(l.hang)
 	case l.hang.Hang != "":
 		o.Verdict = TimedOut
 		o.Message, o.Location = explainHang(l.hang, output, p.Timeout)

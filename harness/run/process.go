@@ -24,6 +24,7 @@ type Process struct {
 	Race    bool   // Binary is built with the race detector
 	Seed    uint64
 	Timeout time.Duration
+	Memory  int64 // bytes that it may use before it is stopped; 0: no bound but the sandbox's
 	Sandbox sandbox.Sandbox
 
 	Redis     string // the check's own backends, if it needs them
@@ -49,6 +50,9 @@ type Outcome struct {
 	Findings []Finding
 	Output   string
 	Duration time.Duration // the check's own, by its report, else the process's
+
+	// OutOfMemory says that it was ended for the memory that it used.
+	OutOfMemory bool
 }
 
 // environment is what a check's process gets besides its folder. GORACE: without it a race binary sleeps for a second
@@ -79,7 +83,7 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 	}
 	request, err := json.Marshal(account.Request{
 		Check: p.Test, Canary: canary, Nonce: nonce, ReportFD: sandbox.PrepareReport(w), Seed: p.Seed,
-		Timeout: p.Timeout, Redis: p.Redis, RedisReal: p.RedisReal, Postgres: p.Postgres,
+		Timeout: p.Timeout, Memory: p.Memory, Redis: p.Redis, RedisReal: p.RedisReal, Postgres: p.Postgres,
 	})
 	if err != nil {
 		return Outcome{}, err

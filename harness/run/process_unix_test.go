@@ -204,6 +204,17 @@ func TestProcess_hangs(t *testing.T) {
 	}
 }
 
+func TestProcess_memoryIsBounded(t *testing.T) {
+	t.Parallel()
+	p := process(t, "b01-rogue", "TestFillMemory")
+	p.Memory = 256 << 20
+	o := mustRun(t, p)
+	form := regexp.MustCompile(`^it had allocated \d\.\d GiB of memory, and so it was stopped; it was then at rogue\.go:\d+$`)
+	if o.Verdict != run.Failed || !o.OutOfMemory || !form.MatchString(o.Message) {
+		t.Errorf("got %s, %v, %q, want failed, for its memory, %s", o.Verdict, o.OutOfMemory, o.Message, form)
+	}
+}
+
 func TestProcess_endlessOutputIsCappedAndDrained(t *testing.T) {
 	t.Parallel()
 	p := process(t, "b01-rogue", "TestPrintWithoutEnd")

@@ -39,6 +39,7 @@ func (None) Run(ctx context.Context, c Command) (Exit, error) {
 	if err != nil {
 		return Exit{}, fmt.Errorf("start %s: %w", c.Path, err)
 	}
+	mostKillable(cmd.Process.Pid)
 	done := make(chan struct{})
 	watched := make(chan bool, 1)
 	go func() { watched <- watchdog(ctx, cmd, c, done) }()

@@ -35,7 +35,9 @@ type Request struct {
 	Seed     uint64 `json:"seed"`      // for property checks; never 0
 	// Timeout is how long the process may take. Then it reports what it was doing, and ends; 0 is for ever.
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
-	Redis   string        `json:"redis,omitempty"`
+	// Memory is how many bytes the process may allocate before it does the same; 0 is without bound.
+	Memory int64  `json:"memory,omitempty"`
+	Redis  string `json:"redis,omitempty"`
 	// RedisReal says that Redis is the address of a real server, not of a miniature.
 	RedisReal bool   `json:"redis_real,omitempty"`
 	Postgres  string `json:"postgres,omitempty"`
@@ -59,6 +61,8 @@ type Report struct {
 	Hang    string        `json:"hang,omitempty"` // as [stacks.Parse] reads it
 	// Goroutines is how many there were, where they were too many: Hang is then one that stands for most of them.
 	Goroutines int `json:"goroutines,omitempty"`
+	// Memory says that the process has ended for the memory that it has allocated, in bytes.
+	Memory int64 `json:"memory,omitempty"`
 }
 
 // Finding is one unmet expectation in the learner's terms; see package expect.

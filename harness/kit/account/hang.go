@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"time"
@@ -18,16 +19,16 @@ const maxDump = 120 << 10
 // exitHung is the exit code of a process whose time was up.
 const exitHung = 2
 
-// watch reports, when the time is up, what every goroutine is doing, and ends the process. A dump that
-// is asked for from outside (SIGQUIT) depends on which thread gets the signal: of a goroutine that runs
-// on another one it says only that there is no stack. Here the world is stopped first, so that each
-// goroutine is seen, also one in a loop without end.
+// watch reports, when the time is up or the memory is, what every goroutine is doing, and ends the
+// process. A dump that is asked for from outside (SIGQUIT) depends on which thread gets the signal: of a
+// goroutine that runs on another one it says only that there is no stack. Here the world is stopped
+// first, so that each goroutine is seen, also one in a loop without end.
 func (s *session) watch() {
-	time.Sleep(s.Timeout)
+	used := s.wait()
 	if !s.over.CompareAndSwap(false, true) {
 		return
 	}
-	r := Report{Test: s.Check, Goroutines: stacks.Many()}
+	r := Report{Test: s.Check, Goroutines: stacks.Many(), Memory: used}
 	if r.Goroutines > 0 {
 		r.Hang = crowd()
 	} else {
@@ -37,10 +38,35 @@ func (s *session) watch() {
 	os.Exit(exitHung)
 }
 
+// memoryPace is how often the memory is looked at: in between, a process fills some hundred megabytes.
+const memoryPace = 50 * time.Millisecond
+
+// wait returns when the time is up, or with the memory that the process has, in bytes, as soon as that
+// is more than it may.
+func (s *session) wait() (used int64) {
+	end := time.Now().Add(s.Timeout)
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	for {
+		left := time.Until(end)
+		if left <= 0 {
+			return 0
+		}
+		if s.Memory == 0 {
+			time.Sleep(left)
+			continue
+		}
+		time.Sleep(min(left, memoryPace))
+		metrics.Read(sample)
+		if used := int64(sample[0].Value.Uint64() - sample[1].Value.Uint64()); used > s.Memory {
+			return used
+		}
+	}
+}
+
 // looks is how many dumps are taken of what runs in the lab's code, and breath is what lies between two.
 const (
 	looks  = 9
-	breath = 5 * time.Millisecond
+	breath = 20 * time.Millisecond
 )
 
 // clearest takes a dump. Of what runs it takes several, and gives one that shows it where it was most

@@ -110,7 +110,11 @@ func (j Jam) Got() string {
 		return text + ", and each one's is held by another that waits: the second at " +
 			j.Waiters[1].Where()
 	case lockedTwice:
-		return text + ", and holds it itself, most likely since the call at " +
+		who := "holds it itself"
+		if len(j.Waiters) > 1 {
+			who = "one of them holds it itself"
+		}
+		return text + ", and " + who + ", most likely since the call at " +
 			Short(first.Labs()[1].Place) + ": a " + first.mutex() + " cannot be locked twice"
 	}
 	return text + ", and no other goroutine is in a call that could unlock it: the same call has " +

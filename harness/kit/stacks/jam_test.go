@@ -53,6 +53,8 @@ func TestFindJam(t *testing.T) {
 			"a goroutine waits for a mutex at thing.go:10, while its holder is blocked: a goroutine is waiting to receive from a channel at thing.go:15"},
 		{"a method calls one that locks again", []stacks.Goroutine{check, inner},
 			"a goroutine waits for a mutex at thing.go:30, and holds it itself, most likely since the call at thing.go:46: a sync.Mutex cannot be locked twice"},
+		{"several of them", []stacks.Goroutine{inner, inner},
+			"2 goroutines wait for a mutex, the first at thing.go:30, and one of them holds it itself, most likely since the call at thing.go:46: a sync.Mutex cannot be locked twice"},
 		{"a reader under the writer's lock", []stacks.Goroutine{check, reader},
 			"a goroutine waits for a mutex at thing.go:31, and holds it itself, most likely since the call at thing.go:47: a sync.RWMutex cannot be locked twice"},
 		{"in opposite orders", []stacks.Goroutine{check, waiter, other, at("sync.WaitGroup.Wait (durable)"+bubble, "sync.Wait /go/wg.go:5", "x.All "+lab+":50")},

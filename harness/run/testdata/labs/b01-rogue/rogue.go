@@ -253,3 +253,16 @@ func ManyGoroutines() {
 	}
 	select {}
 }
+
+var hoard [][]byte
+
+// FillMemory takes all that there is.
+func FillMemory() {
+	for {
+		b := make([]byte, 16<<20)
+		for i := range b {
+			b[i] = 1 // mark: fill
+		}
+		hoard = append(hoard, b)
+	}
+}

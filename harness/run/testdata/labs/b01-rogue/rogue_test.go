@@ -144,3 +144,5 @@ func TestUnwrapItself(t *testing.T) {
 }
 
 func TestManyGoroutines(t *testing.T) { rogue.ManyGoroutines() }
+
+func TestFillMemory(t *testing.T) { rogue.FillMemory() }
