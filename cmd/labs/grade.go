@@ -120,7 +120,7 @@ func (o *gradeOptions) run(ctx context.Context, args []string) (err error) {
 	if o.batch {
 		return o.runBatch(ctx, args)
 	}
-	results, err := o.one(ctx, args[0], grade.Options{}, o.slow)
+	results, err := o.one(ctx, args[0], grade.Options{}, o.building())
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (o *gradeOptions) show(w io.Writer, results []run.Result) {
 
 // one reads one submission and judges it. What intake refuses is a result, not an error; what broke on our side is
 // tried once more.
-func (o *gradeOptions) one(ctx context.Context, path string, opts grade.Options, slow func()) ([]run.Result, error) {
+func (o *gradeOptions) one(ctx context.Context, path string, opts grade.Options, slow func(compile.Progress)) ([]run.Result, error) {
 	subs, refused, err := o.read(path)
 	if err != nil || refused != nil {
 		return refused, err
@@ -189,7 +189,7 @@ func (o *gradeOptions) noVerdict(v run.Verdict, why error) run.Result {
 }
 
 // grade judges what was read, and what broke on our side once more.
-func (o *gradeOptions) grade(ctx context.Context, subs []intake.Submission, opts grade.Options, slow func()) ([]run.Result, error) {
+func (o *gradeOptions) grade(ctx context.Context, subs []intake.Submission, opts grade.Options, slow func(compile.Progress)) ([]run.Result, error) {
 	tmp, err := owner.TempDir("", "grade")
 	if err != nil {
 		return nil, err
@@ -203,7 +203,7 @@ func (o *gradeOptions) grade(ctx context.Context, subs []intake.Submission, opts
 		}
 	}
 	b := o.builder(o.course)
-	b.Dir, b.Slow = filepath.Join(tmp, "bin"), slow
+	b.Dir, b.Progress = filepath.Join(tmp, "bin"), slow
 	if o.box.Name() != "none" {
 		b.Sandbox = o.box
 		for _, s := range subs {
@@ -232,9 +232,9 @@ func (o *gradeOptions) grade(ctx context.Context, subs []intake.Submission, opts
 
 // warm builds a lab as the course has it, outside the sandbox: what is built inside stays there, so what all submissions
 // of the lab share must lie in the build cache before. If it fails, so will the submissions, and say why.
-func (o *gradeOptions) warm(ctx context.Context, l *course.Lab, slow func()) {
+func (o *gradeOptions) warm(ctx context.Context, l *course.Lab, slow func(compile.Progress)) {
 	b := o.builder(o.course)
-	b.Slow = slow
+	b.Progress = slow
 	reqs := []compile.Request{{Lab: l, Dir: l.Dir}}
 	if l.Race && !o.noRace {
 		reqs = append(reqs, compile.Request{Lab: l, Dir: l.Dir, Race: true})

@@ -95,7 +95,7 @@ func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace, labs [
 	stores := newStores(o.app, w, o.provider, false)
 	defer stores.close()
 	b := o.builder(w)
-	b.Slow = nil
+	b.Progress = nil
 	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b, Sandbox: localSandbox(), Open: stores.open}}
 	meter := prove.NewMeter(o.Err, o.ErrTerminal)
 	defer meter.Close()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,9 +25,17 @@ type app struct {
 	*term.Streams
 	noColour  bool
 	courseDir string
+
+	builds *buildNotes // of the command, of which there may be copies of the app
 }
 
-func newApp(s *term.Streams) *app { return &app{Streams: s} }
+func newApp(s *term.Streams) *app { return &app{Streams: s, builds: &buildNotes{}} }
+
+// buildNotes is what a command has said about its builds.
+type buildNotes struct {
+	sync.Mutex
+	begun, cold bool
+}
 
 // execute runs the command line and returns the exit code.
 func execute(ctx context.Context, a *app, args []string) int {
@@ -158,11 +167,25 @@ func (a *app) tidy(w *workspace.Workspace) {
 
 // builder is the one of this workspace.
 func (a *app) builder(w *workspace.Workspace) *compile.Builder {
-	return &compile.Builder{Course: w.Course, Dir: filepath.Join(w.Dir, "bin"), Slow: a.slow}
+	return &compile.Builder{Course: w.Course, Dir: filepath.Join(w.Dir, "bin"), Progress: a.building()}
 }
 
-func (a *app) slow() {
-	a.note("building (the first build compiles the dependencies, which takes about a minute)")
+// building returns what is called while a build takes long. A command says so once, and once more, with the reason, where
+// the build cache is cold.
+func (a *app) building() func(compile.Progress) {
+	said := a.builds
+	return func(p compile.Progress) {
+		said.Lock()
+		defer said.Unlock()
+		switch {
+		case p.Cold && !said.cold:
+			a.note("building what the labs depend on, once: about a minute")
+			said.cold = true
+		case !said.cold && !said.begun:
+			a.note("building")
+		}
+		said.begun = true
+	}
 }
 
 // note is one line of progress.

@@ -7,17 +7,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/fault"
 	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
@@ -45,8 +43,9 @@ type Builder struct {
 	Course *course.Course
 	Dir    string // where binaries are kept, absolute; made if it is not there
 
-	// Slow, if not nil, is called once when a go command takes longer than two seconds.
-	Slow func()
+	// Progress, if not nil, is called when a go command takes longer than two seconds: then and every second after that,
+	// from one goroutine at a time.
+	Progress func(Progress)
 
 	// Sandbox, if not nil, is where the go command runs, one for each request: what is compiled is not trusted. The
 	// toolchain, the modules and the build cache are read only there, and time and memory are bounded.
@@ -55,6 +54,7 @@ type Builder struct {
 	commonOnce sync.Once // a command reads the kit once; "watch" makes a new Builder when the kit may have changed
 	common     string
 	commonErr  error
+	progressMu sync.Mutex
 }
 
 // maxCommands is how many go commands run at once. Each uses all cores where it can; two fill the gaps of linking.
@@ -69,7 +69,7 @@ func (b *Builder) Build(ctx context.Context, reqs []Request) []Binary {
 	out := make([]Binary, len(reqs))
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
 		for i := range out {
-			out[i].Err = fmt.Errorf("no folder for binaries: %w", err)
+			out[i].Err = fault.Of("make a folder for binaries", err)
 		}
 		return out
 	}
@@ -111,6 +111,7 @@ func (b *Builder) Build(ctx context.Context, reqs []Request) []Binary {
 	wg.Wait()
 	b.prune(reqs)
 	b.again(ctx, batches)
+	b.excuse(ctx, batches)
 	return out
 }
 
@@ -153,7 +154,7 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 	}
 	tmp, err := owner.TempDir(b.Dir, "build")
 	if err != nil {
-		fail(fmt.Errorf("no folder for a build: %w", err))
+		fail(fault.Of("make a folder for a build", err))
 		return
 	}
 	defer os.RemoveAll(tmp)
@@ -169,7 +170,7 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 		err = os.WriteFile(filepath.Join(tmp, "overlay.json"), data, 0o644)
 	}
 	if err != nil {
-		fail(fmt.Errorf("write the overlay: %w", err))
+		fail(fault.Of("write the overlay", err))
 		return
 	}
 	started := time.Now()
@@ -190,8 +191,14 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 		return
 	}
 	if err != nil && !errors.As(err, &exit) && !errors.Is(err, errGo) {
-		fail(fmt.Errorf("run the go command: %w", err))
+		fail(noStart(err))
 		return
+	}
+	if err != nil {
+		if f := explain(beforeMessages(text), b.Course.Root); f != nil {
+			fail(f)
+			return
+		}
 	}
 	sections := splitOutput(text)
 	for _, p := range batch.plans {
@@ -204,21 +211,16 @@ func (b *Builder) goTest(ctx context.Context, batch *batch, tmp string) (string,
 	if batch.race {
 		args = append(args, "-race")
 	}
-	for _, p := range batch.plans {
-		args = append(args, p.req.Lab.Package())
-	}
+	args = append(args, batch.packages()...)
 	if b.Sandbox != nil {
 		return b.inSandbox(ctx, args, tmp, batch.plans)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.Course.Root
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly", "GOTMPDIR="+tmp)
+	cmd.Env = environment("GOTMPDIR=" + tmp)
 	cmd.WaitDelay = time.Second
 	endTogether(cmd)
-	if b.Slow != nil {
-		timer := time.AfterFunc(2*time.Second, b.Slow)
-		defer timer.Stop()
-	}
+	defer b.watchBuild(batch, tmp)()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -255,12 +257,3 @@ func (b *Builder) prune(reqs []Request) {
 		}
 	}
 }
-
-// GoVersion is the version of the go command on PATH, such as go1.26.8.
-var GoVersion = sync.OnceValue(func() string {
-	out, err := exec.Command("go", "env", "GOVERSION").Output()
-	if err != nil {
-		return runtime.Version()
-	}
-	return strings.TrimSpace(string(out))
-})

@@ -78,17 +78,10 @@ func (p *plan) collect(c *course.Course, tmp string, sections map[string]string,
 		section = p.setupFailure(all)
 	}
 	if section == "" {
-		p.out.Err = fmt.Errorf("the go command made no binary for %s: %s", p.req.Lab.Slug, orNothing(all))
+		p.out.Err = p.noBinary(c, sections, all)
 		return
 	}
 	p.out.Compile = p.compileError(c, section)
-}
-
-func orNothing(text string) string {
-	if text = strings.TrimSpace(text); text == "" {
-		return "it said nothing"
-	}
-	return text
 }
 
 // setupFailure finds the lines about this lab among those that belong to no section, such as an import that does not
@@ -96,7 +89,7 @@ func orNothing(text string) string {
 func (p *plan) setupFailure(all string) string {
 	var b strings.Builder
 	for line := range strings.Lines(all) {
-		if m := messageForm.FindStringSubmatch(line); m != nil {
+		if m := messageForm.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
 			if _, ok := p.fileOf(m[1], ""); ok {
 				b.WriteString(line)
 			}

@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strings"
 	"text/template"
+
+	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
 // kitModule is the module that has the kit.
@@ -94,7 +96,7 @@ func write(path string, t *template.Template, data any) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("write the overlay: %w", err)
+		return fault.Of("write the overlay", err)
 	}
 	return nil
 }

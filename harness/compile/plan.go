@@ -4,17 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
 // plan is how one request is built.
@@ -23,6 +20,7 @@ type plan struct {
 	sources   map[string]string // the lab's file → the file that takes its place, both absolute
 	dropped   []string          // files that are neither the lab's nor its checks
 	pkg       string            // the name of the checks' package
+	broken    *CourseError      // what is wrong with the lab's own files
 	sourceSHA string
 	target    string
 	out       *Binary
@@ -67,6 +65,9 @@ func (b *Builder) plan(r Request, common string) (*plan, error) {
 	if err := p.readChecks(all); err != nil {
 		return nil, err
 	}
+	if p.broken != nil {
+		return nil, p.broken
+	}
 	sum := hex.EncodeToString(all.Sum(nil))[:20]
 	name := r.Lab.Slug + "@" + sum
 	if r.Race {
@@ -105,76 +106,12 @@ func (b *Builder) ChecksSHA256(l *course.Lab) (string, error) {
 	fmt.Fprintln(h, common)
 	p := &plan{req: Request{Lab: l}}
 	if err := p.readChecks(h); err != nil {
-		return "", err
+		fmt.Fprintln(h, err) // which a build would tell: whoever only lists labs goes on
 	}
 	for _, c := range l.Checks {
 		fmt.Fprintln(h, c)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// readChecks looks at what else lies in the lab's folder: it hashes the checks and the given files, and drops what the
-// go command would take besides. A test file belongs to the lab if it is in the external test package, has no TestMain,
-// and declares no test that lab.yaml does not name: a learner's own tests lie beside the checks and are none of the
-// runner's business.
-func (p *plan) readChecks(h hash.Hash) error {
-	return filepath.WalkDir(p.req.Lab.Dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return fmt.Errorf("read the checks: %w", err)
-		}
-		rel, err := filepath.Rel(p.req.Lab.Dir, path)
-		if err != nil {
-			return err
-		}
-		name := filepath.ToSlash(rel)
-		switch ignored := course.Ignored(d.Name()) && name != "."; {
-		case ignored && d.IsDir():
-			return filepath.SkipDir
-		case ignored, d.IsDir():
-			return nil
-		case p.req.Lab.Stray(name):
-			p.dropped = append(p.dropped, path)
-			return nil
-		case !slices.Contains(p.req.Lab.Given, name) && (!strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/")):
-			return nil
-		}
-		return p.readCheck(h, path, name)
-	})
-}
-
-// readCheck reads a file that is given, or perhaps a check.
-func (p *plan) readCheck(h hash.Hash, path, name string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read the checks: %w", err)
-	}
-	if strings.HasSuffix(name, "_test.go") {
-		pkg, belongs := isCheckFile(p.req.Lab, data)
-		if !belongs {
-			p.dropped = append(p.dropped, path)
-			return nil
-		}
-		p.pkg = pkg
-	}
-	addFile(h, name, data)
-	return nil
-}
-
-func isCheckFile(l *course.Lab, data []byte) (pkg string, belongs bool) {
-	file, err := parser.ParseFile(token.NewFileSet(), "", data, parser.SkipObjectResolution)
-	if err != nil || !strings.HasSuffix(file.Name.Name, "_test") {
-		return "", false
-	}
-	for _, decl := range file.Decls {
-		fn, ok := decl.(*ast.FuncDecl)
-		if !ok || fn.Recv != nil || !strings.HasPrefix(fn.Name.Name, "Test") {
-			continue
-		}
-		if l.Check(fn.Name.Name) == nil {
-			return "", false
-		}
-	}
-	return file.Name.Name, true
 }
 
 // writeOverlay adds the plan's replacements, and writes the generated files.
@@ -202,13 +139,13 @@ func (b *Builder) hashCommon() (string, error) {
 	for _, name := range []string{"go.mod", "go.sum"} {
 		data, err := os.ReadFile(filepath.Join(b.Course.Root, name))
 		if err != nil {
-			return "", fmt.Errorf("read the course: %w", err)
+			return "", fault.Of("read the course", err)
 		}
 		addFile(h, name, data)
 	}
 	kit := filepath.Join(b.Course.Root, "harness", "kit")
 	err := filepath.WalkDir(kit, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || course.Ignored(d.Name()) {
 			return err
 		}
 		data, err := os.ReadFile(path)
@@ -218,7 +155,7 @@ func (b *Builder) hashCommon() (string, error) {
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("read the kit: %w", err)
+		return "", fault.Of("read the kit", err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

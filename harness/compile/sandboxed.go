@@ -3,16 +3,14 @@ package compile
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/fault"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
@@ -32,24 +30,10 @@ func (e *Bomb) Error() string { return "compiling took more " + e.what + " than 
 // errGo says that the go command ended with an error that its output explains.
 var errGo = errors.New("the go command failed")
 
-// toolchain is where the go command and what it reads lie.
-type toolchain struct{ GOROOT, GOMODCACHE, GOCACHE string }
-
-var findToolchain = sync.OnceValues(func() (t toolchain, err error) {
-	out, err := exec.Command("go", "env", "-json", "GOROOT", "GOMODCACHE", "GOCACHE").Output()
-	if err == nil {
-		err = json.Unmarshal(out, &t)
-	}
-	if err != nil {
-		return t, fmt.Errorf("ask the go command where it lies: %w", err)
-	}
-	return t, nil
-})
-
 // inSandbox runs the go command with these arguments where it can reach nothing but what it needs. It may write to the
 // build's own folder; what it writes to the build cache is forgotten.
 func (b *Builder) inSandbox(ctx context.Context, args []string, tmp string, plans []*plan) (string, error) {
-	t, err := findToolchain()
+	t, err := b.toolchain()
 	if err != nil {
 		return "", err
 	}
@@ -59,7 +43,7 @@ func (b *Builder) inSandbox(ctx context.Context, args []string, tmp string, plan
 	}
 	var out bytes.Buffer
 	c := sandbox.Command{
-		Path: filepath.Join(t.GOROOT, "bin", "go"), Args: append([]string{"-C", b.Course.Root}, args...),
+		Path: t.goCommand(), Args: append([]string{"-C", b.Course.Root}, args...),
 		Env: []string{
 			"GOROOT=" + t.GOROOT, "GOMODCACHE=" + t.GOMODCACHE, "GOCACHE=" + t.GOCACHE, "HOME=" + home, "TMPDIR=/tmp", "PATH=/usr/bin:/bin",
 			"GOWORK=off", "GOTOOLCHAIN=local", "GOPROXY=off", "GOSUMDB=off", "GOENV=off", "GOFLAGS=-mod=readonly -buildvcs=false",
@@ -111,8 +95,7 @@ func (b *Builder) outside(ctx context.Context, path string, args []string, tmp s
 	var out bytes.Buffer
 	cmd := exec.CommandContext(bounded, path, args...)
 	cmd.Dir = b.Course.Root
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local", "GOPROXY=off", "GOSUMDB=off",
-		"GOFLAGS=-mod=readonly -buildvcs=false", "GOTMPDIR="+tmp)
+	cmd.Env = environment("GOTOOLCHAIN=local", "GOPROXY=off", "GOSUMDB=off", "GOTMPDIR="+tmp)
 	if target.GOOS != runtime.GOOS || target.GOARCH != runtime.GOARCH {
 		cmd.Env = append(cmd.Env, "GOOS="+target.GOOS, "GOARCH="+target.GOARCH, "CGO_ENABLED=0")
 	}
@@ -144,10 +127,10 @@ func (b *Builder) outside(ctx context.Context, path string, args []string, tmp s
 func noTelemetry(home string) error {
 	dir := filepath.Join(home, ".config", "go", "telemetry")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make a home for the go command: %w", err)
+		return fault.Of("make a home for the go command", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "mode"), []byte("off"), 0o644); err != nil {
-		return fmt.Errorf("make a home for the go command: %w", err)
+		return fault.Of("make a home for the go command", err)
 	}
 	return nil
 }

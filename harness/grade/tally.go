@@ -10,6 +10,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/fault"
 	"github.com/backend-labs/backend-labs/harness/policy"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
@@ -71,10 +72,11 @@ func (t *tally) built(b compile.Binary) {
 // broken notes that no verdict is possible. A file that is missing is the submission's own fault.
 func (t *tally) broken(err error) {
 	var missing *compile.MissingFile
-	t.verdict, t.message = run.InfraError, err.Error()
 	if errors.As(err, &missing) {
-		t.verdict = run.BuildFailed
+		t.verdict, t.message = run.BuildFailed, err.Error()
+		return
 	}
+	t.verdict, t.message = run.InfraError, fault.Message(err)
 }
 
 // reject notes that the policy refuses the submission.

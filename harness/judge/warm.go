@@ -12,7 +12,7 @@ import (
 // soon after ctx ends; what does not compile is nobody's business yet.
 func (j *Judge) Warm(ctx context.Context, l *course.Lab) {
 	b := j.Builder()
-	b.Slow = nil
+	b.Progress = nil
 	for _, race := range []bool{false, true} {
 		if ctx.Err() == nil && (!race || l.Race && j.Options.Race) {
 			b.Build(ctx, []compile.Request{{Lab: l, Dir: l.Dir, Race: race}})

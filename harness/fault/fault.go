@@ -1,0 +1,117 @@
+// Package fault says what of a machine or a course stands in the way of a verdict, and what to do about it. Whatever is
+// told this way is nobody's answer that is wrong: it costs no points.
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+)
+
+// Fault is what stands in the way.
+type Fault struct {
+	Text   string // what is wrong with which value, in one line, lower case
+	Remedy string // what to do about it, in one line
+	Err    error  // what it was seen by, or nil
+}
+
+// Error is the line that says what is wrong.
+func (f *Fault) Error() string { return f.Text }
+
+// Hint is the line that says what to do.
+func (f *Fault) Hint() string { return f.Remedy }
+
+func (f *Fault) Unwrap() error { return f.Err }
+
+// New makes a fault of a text and its remedy.
+func New(remedy, format string, args ...any) *Fault {
+	return &Fault{Text: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+// Doctor is the remedy where nothing better is known.
+const Doctor = "labs doctor looks at what labs needs here"
+
+// Message is an error and, in a line of its own, what to do about it: what a report says where there is no verdict.
+func Message(err error) string {
+	hint := Doctor
+	if h, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		hint = h.Hint()
+	}
+	if hint == "" || strings.Contains(err.Error(), "\nhint: ") {
+		return err.Error()
+	}
+	return err.Error() + "\nhint: " + hint
+}
+
+// Of says what an error of a file or a program means for whoever has to do something about it. An error that it does not
+// know, one that has a hint already, and the end of a context come back as they are. doing is what failed, such as "keep
+// the progress".
+func Of(doing string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if _, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		return err
+	}
+	if remedy := remedyFor(err); remedy != "" {
+		return &Fault{Text: fmt.Sprintf("%s: %v", doing, err), Remedy: remedy, Err: err}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+func remedyFor(err error) string {
+	at := "what it names"
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		at = path.Path
+	}
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return NoGo("").Remedy
+	case DiskFull(err):
+		return "make room on that disk; go clean -cache frees the build cache"
+	case errors.Is(err, syscall.EROFS):
+		return "that disk can only be read: work in a copy of the course on another one"
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("you (%s) may not write there: make %s yours with chown, or work in a copy of the course", user(), at)
+	}
+	return ""
+}
+
+// NoGo says that there is no go command. path is where it was looked for, or "" for the PATH.
+func NoGo(path string) *Fault {
+	if path == "" {
+		path = "on the PATH"
+	}
+	return &Fault{
+		Text: "there is no go command " + path, Err: exec.ErrNotFound,
+		Remedy: "install Go (https://go.dev/dl), or put the folder that has it on the PATH; labs doctor shows what is found",
+	}
+}
+
+// windowsDiskFull is ERROR_DISK_FULL.
+const windowsDiskFull = syscall.Errno(112)
+
+// DiskFull reports whether an error says that there is no room left.
+func DiskFull(err error) bool {
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	return full || errors.Is(err, windowsDiskFull) && os.PathSeparator == '\\'
+}
+
+// user is who this is, as chown wants it.
+func user() string {
+	if uid := os.Getuid(); uid >= 0 {
+		return fmt.Sprintf("user id %d", uid)
+	}
+	return "this user"
+}
