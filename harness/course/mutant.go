@@ -2,7 +2,9 @@ package course
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,6 +46,9 @@ func (l *Lab) patched(m *Mutant, files []*gitdiff.File, changed int) error {
 // Unix.
 func (l *Lab) WriteMutant(m *Mutant, dir string) error {
 	patch, err := os.ReadFile(filepath.Join(l.SolutionDir, "mutants", m.Patch))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no solutions/%s/mutants/%s, which lab.yaml names", l.Slug, m.Patch)
+	}
 	if err != nil {
 		return err
 	}

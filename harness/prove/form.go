@@ -52,10 +52,15 @@ func (s *subject) solved() bool {
 			l.Slug, strings.Join(l.Files, ", "))
 		return false
 	}
+	return s.has(l.SolutionDir, "reference")
+}
+
+// has reports whether a variant's folder has the lab's files, and says which it lacks.
+func (s *subject) has(dir, variant string) bool {
 	all := true
-	for _, file := range l.Files {
-		if _, err := os.Stat(filepath.Join(l.SolutionDir, filepath.FromSlash(file))); err != nil {
-			s.problem("there is no solutions/%s/%s, which the reference needs: lab.yaml names it in files", l.Slug, file)
+	for _, file := range s.lab.Files {
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(file))); err != nil {
+			s.problem("the %s has no %s, which lab.yaml names in files", variant, file)
 			all = false
 		}
 	}
@@ -64,8 +69,10 @@ func (s *subject) solved() bool {
 
 // folder holds the lab's files against the recorded stub, and against what lab.yaml names.
 func (s *subject) folder() {
-	if text := s.lab.NotTheStub(); text != "" {
-		s.problem("%s", text)
+	if _, err := s.lab.Stub(); err != nil {
+		s.problem("the stub is not recorded: labs stub %s --record does it", s.lab.Slug)
+	} else if text := s.lab.NotTheStub(); text != "" {
+		s.problem("%s; labs stub %s --record records a stub that was changed on purpose", text, s.lab.Slug)
 	}
 	strays, err := s.lab.Strays()
 	if err != nil {

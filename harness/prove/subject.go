@@ -56,7 +56,9 @@ func newSubject(l *course.Lab, tmp string) *subject {
 		s.problem("there is no alternative: a second correct solution, in solutions/%s/alternatives/NAME, shows that the checks judge behaviour", l.Slug)
 	}
 	for _, dir := range alternatives {
-		s.add(Alternative, filepath.Base(dir), dir, nil)
+		if name := filepath.Base(dir); s.has(dir, "alternative "+name) {
+			s.add(Alternative, name, dir, nil)
+		}
 	}
 	for i := range l.Mutants {
 		m := &l.Mutants[i]

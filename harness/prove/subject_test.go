@@ -72,7 +72,7 @@ func TestNewSubject_problems(t *testing.T) {
 		{
 			"no recorded stub",
 			func(t *testing.T, l *course.Lab) { remove(t, l.Dir, ".stub") },
-			[]string{"what the stub of b01-adder was is not known: "},
+			[]string{"the stub is not recorded: labs stub b01-adder --record does it"},
 		},
 		{
 			"a file that nobody names",
@@ -101,7 +101,12 @@ func TestNewSubject_problems(t *testing.T) {
 		{
 			"no reference",
 			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "adder.go") },
-			[]string{"there is no solutions/b01-adder/adder.go, which the reference needs"},
+			[]string{"the reference has no adder.go, which lab.yaml names in files"},
+		},
+		{
+			"an alternative without its file",
+			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "alternatives/loop/adder.go") },
+			[]string{"the alternative loop has no adder.go, which lab.yaml names in files"},
 		},
 		{
 			"a check that lab.yaml does not name",
@@ -150,7 +155,7 @@ func TestNewSubject_problems(t *testing.T) {
 		{
 			"a mutant without its patch",
 			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "mutants/saturates.patch") },
-			[]string{"mutant saturates: open "},
+			[]string{"mutant saturates: there is no solutions/b01-adder/mutants/saturates.patch, which lab.yaml names"},
 		},
 		{
 			"a patch that is none",
