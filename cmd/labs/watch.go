@@ -39,7 +39,11 @@ type watchOptions struct {
 	columns func() int       // of the terminal now
 	lacking bool             // a backend, in the last run
 	whole   context.Context  // of the session
-	cold    func()           // ends what warm has begun
+	over    struct {         // why the lab that was named as the next is not the one behind
+		lab  *course.Lab
+		text string
+	}
+	cold func() // ends what warm has begun
 }
 
 func newWatch(a *app) *cobra.Command {
@@ -140,6 +144,7 @@ func (o *watchOptions) first(args []string) (*course.Lab, error) {
 func (o *watchOptions) session() *watch.Session {
 	return &watch.Session{
 		Judge: o.judge, Watch: o.watch, Enter: o.enter, Next: o.next, Before: o.before,
+		Answer: (*course.Lab).HasSolution,
 		Pages: map[rune]func(context.Context, watch.Scene) (*watch.Page, error){
 			watch.KeyHint: o.hintPage, watch.KeySolution: o.solutionPage, watch.KeyList: o.listPage,
 			watch.KeyBrief: o.briefPage, watch.KeyFull: o.fullPage, watch.KeyHelp: watch.Help,
@@ -206,7 +211,11 @@ func (o *watchOptions) enter(ctx context.Context, l *course.Lab) (notice string,
 	if err := o.w.Update(ctx, func(p *workspace.Progress) { p.Last = l.ID }); err != nil {
 		return "", err
 	}
-	return "", nil
+	if o.over.lab == l {
+		notice = o.over.text
+	}
+	o.over.lab = nil
+	return notice, nil
 }
 
 // variant is what is judged in place of the learner's files, in words.
@@ -223,7 +232,9 @@ func (o *watchOptions) next(l *course.Lab) *course.Lab {
 	if err != nil {
 		return nil
 	}
-	return workspace.Next(o.w.Course, standings, l)
+	next := workspace.Next(o.w.Course, standings, l)
+	o.over.lab, o.over.text = next, workspace.PassedOver(o.w.Course, standings, l, next)
+	return next
 }
 
 func (o *watchOptions) before(l *course.Lab) *course.Lab {

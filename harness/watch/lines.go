@@ -62,11 +62,13 @@ func (v *Lines) result(s Scene) {
 	case s.Remembered:
 		v.note("unchanged since it was judged")
 	}
-	if passed(s) {
-		fmt.Fprintln(v.Out, p.Faint("next: labs solution "+s.Lab.Slug+" shows the reference and the model answer"))
-		if s.Next != nil {
-			fmt.Fprintln(v.Out, p.Faint("      labs watch "+s.Next.Slug+" goes on"))
-		}
+	next := "next: "
+	if passed(s) && !s.NoAnswer {
+		fmt.Fprintln(v.Out, p.Faint(next+"labs solution "+s.Lab.Slug+" shows the reference and the model answer"))
+		next = "      "
+	}
+	if passed(s) && s.Next != nil {
+		fmt.Fprintln(v.Out, p.Faint(next+"labs watch "+s.Next.Slug+" goes on"))
 	}
 }
 

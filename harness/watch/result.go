@@ -126,7 +126,10 @@ func (f *frame) passed(s Scene, room int) []string {
 	lines := []string{"  " + f.p.Good(f.p.Strong("Done. This is what your code does, and what was checked:"))}
 	titles := f.checks(s.Result.Checks)
 	then := append([]string{""}, f.wrap("  ", "Now you can answer: "+s.Lab.Question)...)
-	then = append(then, "", "  "+f.p.Accent("s")+"  the reference solution and the model answer")
+	then = append(then, "")
+	if !s.NoAnswer {
+		then = append(then, "  "+f.p.Accent("s")+"  the reference solution and the model answer")
+	}
 	if s.Next != nil {
 		then = append(then, fmt.Sprintf("  %s  the next lab: %s %s %s", f.p.Accent("n"), s.Next.ID, s.Next.Title, f.p.Faint(fmt.Sprintf("(%s, %d min)", s.Next.Level, s.Next.Minutes))))
 	} else {

@@ -32,10 +32,12 @@ type Scene struct {
 	Err        error       // why there is no result
 	SoFar      []run.Check // while checking: those that have ended
 
-	Next   *course.Lab // after a pass: the lab to do next, if there is one
-	Doing  string      // what a run says about itself
-	Notice string      // one line about the last key
-	Page   *Page       // what was asked for; it hides the result
+	Next     *course.Lab // after a pass: the lab to do next, if there is one
+	NoAnswer bool        // after a pass: the course has no solution of the lab
+
+	Doing  string // what a run says about itself
+	Notice string // one line about the last key
+	Page   *Page  // what was asked for; it hides the result
 
 	Repaint bool // the screen may not show what was drawn last
 }

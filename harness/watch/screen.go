@@ -164,7 +164,7 @@ func (f *frame) bottom(s Scene) []string {
 		}
 		lines = lines[:min(len(lines), 3)]
 	}
-	return append(lines, f.keys(passed(s)))
+	return append(lines, f.keys(passed(s) && !s.NoAnswer))
 }
 
 // passed reports whether the lab is passed as it is now: all that it demands was judged.

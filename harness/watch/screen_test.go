@@ -93,6 +93,7 @@ func scenes() map[string]Scene {
 		"not judged":                 {Result: infra, At: noon},
 		"an error":                   {Err: errors.New("write progress: no space left on device")},
 		"passed, not yet raced":      {Result: unraced, At: noon},
+		"passed, without an answer":  {Result: failing(6, 0), At: noon, Next: next, NoAnswer: true},
 		"passed, with a note":        {Result: noted, At: noon, Next: next},
 		"nothing written":            {Result: stub, At: noon},
 		"a page":                     {Result: failing(6, 2), At: noon, Page: page},

@@ -29,6 +29,9 @@ type Session struct {
 	// Next is the lab to do after one, Before the one that stands before it; or nil.
 	Next, Before func(l *course.Lab) *course.Lab
 
+	// Answer, which may be nil, reports whether there is a solution to be seen after a pass.
+	Answer func(l *course.Lab) bool
+
 	// Pages are the texts to be had, by their keys. An error is shown as a notice.
 	Pages map[rune]func(context.Context, Scene) (*Page, error)
 
@@ -248,6 +251,7 @@ func (l *loop) judged(v Verdict) {
 	l.scene.Phase, a.final = Idle, true
 	if v.Result.Complete() {
 		l.scene.Next = l.Next(l.scene.Lab)
+		l.scene.NoAnswer = l.Answer != nil && !l.Answer(l.scene.Lab)
 	}
 	l.source.Seen(a.saw)
 }

@@ -1,7 +1,9 @@
 package workspace
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
@@ -117,6 +119,30 @@ func Next(c *course.Course, standings map[string]Standing, after *course.Lab) *c
 		}
 	}
 	return first
+}
+
+// PassedOver says which labs [Next] has passed over on its way from one lab to another, and why: "B05 comes after B09".
+// Of many it names two. It is "" where there are none.
+func PassedOver(c *course.Course, standings map[string]Standing, from, to *course.Lab) string {
+	if to == nil || len(Lacking(to, standings)) > 0 {
+		return ""
+	}
+	var said []string
+	begin := slices.Index(c.Labs, from) + 1
+	for i := range c.Labs {
+		l := c.Labs[(begin+i)%len(c.Labs)]
+		if l == to {
+			break
+		}
+		if lacking := Lacking(l, standings); l != from && !standings[l.ID].Done() && len(lacking) > 0 {
+			said = append(said, l.ID+" comes after "+strings.Join(lacking, " and "))
+		}
+	}
+	const most = 2
+	if over := len(said) - most; over > 0 {
+		said = append(said[:most], fmt.Sprintf("%d more likewise", over))
+	}
+	return strings.Join(said, ", ")
 }
 
 // Resume is the lab to go on with for somebody who comes back: that worked on last, or else the first, of those under way;

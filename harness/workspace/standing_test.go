@@ -173,6 +173,34 @@ func TestNext(t *testing.T) {
 	}
 }
 
+func TestPassedOver(t *testing.T) {
+	t.Parallel()
+	c := &course.Course{Labs: []*course.Lab{
+		{ID: "B01"}, {ID: "B02", After: []string{"B09", "B08"}}, {ID: "B03", After: []string{"B09"}}, {ID: "B04", After: []string{"B09"}}, {ID: "B05"}, {ID: "B08"}, {ID: "B09"},
+	}}
+	standings := map[string]workspace.Standing{}
+	for _, l := range c.Labs {
+		standings[l.ID] = workspace.Untouched
+	}
+	at := func(i int) *course.Lab { return c.Labs[i] }
+	for _, tt := range []struct {
+		name     string
+		from, to *course.Lab
+		want     string
+	}{
+		{"none", at(4), at(5), ""},
+		{"nowhere to go", at(4), nil, ""},
+		{"one", at(2), at(4), "B04 comes after B09"},
+		{"several", at(0), at(4), "B02 comes after B09 and B08, B03 comes after B09, 1 more likewise"},
+		{"round the course", at(6), at(0), ""},
+		{"to one that waits itself", at(0), at(3), ""},
+	} {
+		if got := workspace.PassedOver(c, standings, tt.from, tt.to); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestResume(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
