@@ -199,12 +199,12 @@ func (o *checkOptions) show(jobs []grade.Job) func(judge.Verdict) {
 		}
 		was, shown := shownPlain[v.Job]
 		switch {
-		case shown && was == v.Verdict && !raceFailed(v.Result) && !v.NotYetRaced():
-			if v.Complete() {
-				fmt.Fprintln(o.Out, o.Paint().Good("passed")+" under the race detector, too")
-			}
-		default:
+		case !shown || was != v.Verdict || raceFailed(v.Result):
 			report.Terminal(o.Out, v.Result, style)
+		case v.Complete():
+			fmt.Fprintln(o.Out, o.Paint().Good("passed")+" under the race detector, too")
+		case v.NotYetRaced():
+			report.Verdict(o.Out, v.Result, style)
 		}
 		if v.Remembered {
 			fmt.Fprintln(o.Out, o.Paint().Faint("unchanged since it was judged; labs check --force judges it again"))

@@ -43,5 +43,10 @@ func TestTerminal_beside(t *testing.T) {
 		if got := terminal(r, report.Style{Columns: 80}); !strings.HasSuffix(got, "\n"+tt.want) && got != tt.want {
 			t.Errorf("%s: got\n%s\nwant at the end\n%s", tt.name, got, tt.want)
 		}
+		var alone strings.Builder
+		report.Verdict(&alone, r, report.Style{Columns: 80})
+		if got := alone.String(); !strings.HasSuffix(tt.want, got) || strings.Count(got, "\n") != 1+len(r.Beside()) {
+			t.Errorf("%s: got alone\n%s", tt.name, got)
+		}
 	}
 }

@@ -36,7 +36,18 @@ func Terminal(w io.Writer, r run.Result, s Style) {
 		v.likely(r.Likely)
 	}
 	v.backends(r)
-	v.printf("\n%s\n", v.summary(r))
+	v.printf("\n")
+	v.verdict(r)
+}
+
+// Verdict writes the last lines of [Terminal] alone: the sum, and what is to be said beside it.
+func Verdict(w io.Writer, r run.Result, s Style) {
+	v := &view{w: w, s: s, p: term.NewPaint(s.Colour)}
+	v.verdict(r)
+}
+
+func (v *view) verdict(r run.Result) {
+	v.printf("%s\n", v.summary(r))
 	for _, line := range r.Beside() {
 		v.block("  ", line)
 	}
