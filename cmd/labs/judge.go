@@ -9,7 +9,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
-// judging is how check, watch and demo judge, with the stores that are started when a check first needs one.
+// judging is how check, watch and demo judge, with the stores that are started when a check first
+// needs one.
 type judging struct {
 	*judge.Judge
 	app      *app // what the builds and the stores say is said here
@@ -21,7 +22,8 @@ type judging struct {
 func newJudging(a *app, w *workspace.Workspace, provider string, opts grade.Options) *judging {
 	j := &judging{app: a, w: w, provider: provider}
 	j.Judge = &judge.Judge{
-		Workspace: w, Builder: func() *compile.Builder { return a.builder(w) }, Open: j.open, Sandbox: localSandbox(), Options: opts,
+		Workspace: w, Builder: func() *compile.Builder { return a.builder(w) },
+		Open: j.open, Sandbox: localSandbox(), Options: opts,
 	}
 	return j
 }

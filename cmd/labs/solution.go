@@ -44,9 +44,15 @@ func runSolution(ctx context.Context, a *app, args []string, giveUp bool) error 
 	passed := e != nil && (!e.PassedAt.IsZero() || e.GaveUp)
 	switch {
 	case !l.HasSolution():
-		return &usageError{fmt.Errorf("this course has no solution of %s", l.Slug), "it lies in solutions/" + l.Slug + ", if whoever gave you the course has left it in"}
+		return &usageError{
+			fmt.Errorf("this course has no solution of %s", l.Slug),
+			"it lies in solutions/" + l.Slug + ", if whoever gave you the course has left it in",
+		}
 	case !passed && !giveUp && e != nil && e.Result != nil && e.Result.NotYetRaced():
-		return &usageError{fmt.Errorf("%s is %s", l.Slug, run.NotYetRaced), "labs check " + l.Slug + " runs all of it; --give-up shows the solution all the same"}
+		return &usageError{
+			fmt.Errorf("%s is %s", l.Slug, run.NotYetRaced),
+			"labs check " + l.Slug + " runs all of it; --give-up shows the solution all the same",
+		}
 	case !passed && !giveUp:
 		return &usageError{fmt.Errorf("%s is not passed yet", l.Slug), "labs hint " + l.Slug + " gives one more hint; --give-up shows the solution all the same"}
 	}

@@ -10,9 +10,11 @@ import (
 	"strings"
 )
 
-// compiled are the endings of what the go command makes a package of, besides .go; see "go help packages".
+// compiled are the endings of what the go command makes a package of, besides .go; see "go help
+// packages".
 var compiled = []string{
-	".s", ".S", ".sx", ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".m", ".f", ".F", ".for", ".f90", ".swig", ".swigcxx", ".syso",
+	".s", ".S", ".sx", ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".m",
+	".f", ".F", ".for", ".f90", ".swig", ".swigcxx", ".syso",
 }
 
 // Ignored reports whether the go command does not look at a file or folder of this name.
@@ -20,11 +22,12 @@ func Ignored(name string) bool {
 	return name != "." && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_"))
 }
 
-// Stray reports whether the go command would take a file for code of the lab, although it is neither one of Files, nor
-// Given, nor a test. Such a file is not handed in, so it is not judged either. name is its path below the lab's folder,
-// with forward slashes.
+// Stray reports whether the go command would take a file for code of the lab, although it is
+// neither one of Files, nor Given, nor a test. Such a file is not handed in, so it is not judged
+// either. name is its path below the lab's folder, with forward slashes.
 func (l *Lab) Stray(name string) bool {
-	code := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") || path.Base(name) == "go.mod" || slices.Contains(compiled, path.Ext(name))
+	code := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") ||
+		path.Base(name) == "go.mod" || slices.Contains(compiled, path.Ext(name))
 	return code && !slices.Contains(l.Files, name) && !slices.Contains(l.Given, name)
 }
 
@@ -62,7 +65,8 @@ func (l *Lab) NotHandedIn(dir string) string {
 			continue
 		}
 		looked[below] = true
-		entries, _ := os.ReadDir(filepath.Join(dir, filepath.FromSlash(below))) // what cannot be read has nothing to remark on
+		// What cannot be read has nothing to remark on.
+		entries, _ := os.ReadDir(filepath.Join(dir, filepath.FromSlash(below)))
 		for _, e := range entries {
 			if name := path.Join(below, e.Name()); !e.IsDir() && !Ignored(e.Name()) && l.Stray(name) {
 				strays = append(strays, name)
@@ -87,7 +91,8 @@ func (l *Lab) NotTaken(strays []string) string {
 	return fmt.Sprintf("%s are not handed in: lab.yaml names %s alone", and(strays), and(l.Files))
 }
 
-// HasSolution reports whether the course has the lab's reference and model answer: it may have been given without them.
+// HasSolution reports whether the course has the lab's reference and model answer: it may have been
+// given without them.
 func (l *Lab) HasSolution() bool {
 	for _, file := range append([]string{"ANSWER.md"}, l.Files...) {
 		if !isFile(filepath.Join(l.SolutionDir, filepath.FromSlash(file))) {

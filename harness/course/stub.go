@@ -8,20 +8,26 @@ import (
 	"strings"
 )
 
-// StubDir is the folder in which the course has recorded the lab's files as the learner gets them. What the stub is
-// depends on nothing else: not on what somebody's repository has committed, and not on what was there first.
+// StubDir is the folder in which the course has recorded the lab's files as the learner gets them.
+// What the stub is depends on nothing else: not on what somebody's repository has committed, and
+// not on what was there first.
 func (l *Lab) StubDir() string { return filepath.Join(l.Dir, ".stub") }
 
 // NoStub says that a course has not recorded a lab's stub.
-type NoStub struct{ Lab, File string } // the lab's slug, and the first of its files that is not recorded
+type NoStub struct {
+	Lab  string // the slug
+	File string // the first of the lab's files that is not recorded
+}
 
 func (e *NoStub) Error() string {
-	return fmt.Sprintf("what the stub of %[1]s was is not known: labs/%[1]s/.stub/%[2]s is not there", e.Lab, e.File)
+	const text = "what the stub of %[1]s was is not known: labs/%[1]s/.stub/%[2]s is not there"
+	return fmt.Sprintf(text, e.Lab, e.File)
 }
 
 // Hint says what to do.
 func (e *NoStub) Hint() string {
-	return "take the folder .stub from the course again; its author records one with labs stub " + e.Lab + " --record"
+	return "take the folder .stub from the course again; its author records one with labs stub " +
+		e.Lab + " --record"
 }
 
 // Stub returns the folder with the recorded stub, or a [*NoStub].
@@ -34,9 +40,9 @@ func (l *Lab) Stub() (dir string, err error) {
 	return l.StubDir(), nil
 }
 
-// Touched compares the lab's files in a folder with the recorded stub, whatever ends their lines. It returns those that
-// are not the stub's, in the order of Files; one that is not there is among them. The error is a [*NoStub], or that of
-// a file that cannot be read.
+// Touched compares the lab's files in a folder with the recorded stub, whatever ends their lines.
+// It returns those that are not the stub's, in the order of Files; one that is not there is among
+// them. The error is a [*NoStub], or that of a file that cannot be read.
 func (l *Lab) Touched(dir string) (files []string, err error) {
 	stub, err := l.Stub()
 	if err != nil {
@@ -84,14 +90,15 @@ func (l *Lab) NotTheStub() string {
 	if err != nil {
 		return err.Error()
 	}
+	paths := make([]string, len(touched))
 	for i, file := range touched {
-		touched[i] = "labs/" + l.Slug + "/" + file
+		paths[i] = "labs/" + l.Slug + "/" + file
 	}
 	switch len(touched) {
 	case 0:
 		return ""
 	case 1:
-		return touched[0] + " is no stub: it differs from .stub/" + strings.TrimPrefix(touched[0], "labs/"+l.Slug+"/")
+		return paths[0] + " is no stub: it differs from .stub/" + touched[0]
 	}
-	return strings.Join(touched, ", ") + " are no stubs: they differ from those in .stub"
+	return strings.Join(paths, ", ") + " are no stubs: they differ from those in .stub"
 }

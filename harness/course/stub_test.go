@@ -35,8 +35,8 @@ func slurp(t *testing.T, file string) string {
 	return string(data)
 }
 
-// TestCourse_stubs holds the course of this repository, and the example, against what they record. An author who has
-// changed a stub runs "labs stub LAB --record".
+// TestCourse_stubs holds the course of this repository, and the example, against what they record.
+// An author who has changed a stub runs "labs stub LAB --record".
 func TestCourse_stubs(t *testing.T) {
 	t.Parallel()
 	for _, root := range []string{filepath.Join("..", ".."), example(t, "b01").Dir + "/../.."} {
@@ -145,7 +145,8 @@ func TestLab_RecordStub_withoutTheFile(t *testing.T) {
 	}
 }
 
-// TestWriteMutant_whateverEndsTheLines is a checkout on a system whose git changes line endings: all of it, or some.
+// TestWriteMutant_whateverEndsTheLines is a checkout on a system whose git changes line endings:
+// all of it, or some.
 func TestWriteMutant_whateverEndsTheLines(t *testing.T) {
 	t.Parallel()
 	for _, windows := range [][]string{nil, {"adder.go"}, {"mutants/off-by-one.patch"}, {"adder.go", "mutants/off-by-one.patch"}} {

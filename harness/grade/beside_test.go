@@ -10,7 +10,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// TestGrade_race is about what became of the run under the race detector, and whether the lab is passed for good.
+// TestGrade_race is about what became of the run under the race detector, and whether the lab is
+// passed for good.
 func TestGrade_race(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -44,7 +45,8 @@ func TestGrade_race(t *testing.T) {
 	}
 }
 
-// TestGrade_strays judges a folder with a file that nobody hands in: it is remarked on, whatever the verdict.
+// TestGrade_strays judges a folder with a file that nobody hands in: it is remarked on, whatever
+// the verdict.
 func TestGrade_strays(t *testing.T) {
 	t.Parallel()
 	const note = "helper.go is not handed in: lab.yaml names steps.go alone"

@@ -17,7 +17,8 @@ const (
 	maxListing = 1_000 // entries of a folder that are looked at
 )
 
-// other notes the name of a file in the submission that is not taken, if it could have been code of a lab.
+// other notes the name of a file in the submission that is not taken, if it could have been code of
+// a lab.
 func (p *picker) other(name string) {
 	if name = strings.TrimPrefix(name, "./"); len(p.others) < maxOthers && p.likeCode(name) {
 		p.others = append(p.others, name)
@@ -33,8 +34,8 @@ func (p *picker) likeCode(name string) bool {
 	return p.single != nil && p.single.Stray(name)
 }
 
-// strays are those of the others that lie beside a lab's files and would have been code of the lab, by their names as
-// from the lab's folder.
+// strays are those of the others that lie beside a lab's files and would have been code of the lab,
+// by their names as from the lab's folder.
 func (p *picker) strays(l *course.Lab) (names []string) {
 	for _, file := range l.Files {
 		name, taken := p.seen[l.Slug+"/"+file]
@@ -53,7 +54,8 @@ func (p *picker) strays(l *course.Lab) (names []string) {
 	return slices.Compact(names)
 }
 
-// listBeside notes what else lies in the folders of the files that were taken. Only names are looked at.
+// listBeside notes what else lies in the folders of the files that were taken. Only names are
+// looked at.
 func (p *picker) listBeside(root *os.Root) {
 	flag := os.O_RDONLY
 	if runtime.GOOS != "windows" {

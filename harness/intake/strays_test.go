@@ -11,7 +11,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/intake"
 )
 
-// TestRead_notes is about files that lie beside a lab's and are not taken: whoever hands one in is told.
+// TestRead_notes is about files that lie beside a lab's and are not taken: whoever hands one in is
+// told.
 func TestRead_notes(t *testing.T) {
 	t.Parallel()
 	many := []string{"labs/b10-token-bucket/bucket.go"}

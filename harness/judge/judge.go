@@ -1,6 +1,6 @@
-// Package judge comes to verdicts on a learner's own files: what is still the stub is not attempted, what is unchanged
-// since its last verdict is answered from memory, the rest is graded, and what was learnt is kept. "check" and "watch"
-// judge by it, so they judge alike.
+// Package judge comes to verdicts on a learner's own files: what is still the stub is not
+// attempted, what is unchanged since its last verdict is answered from memory, the rest is graded,
+// and what was learnt is kept. "check" and "watch" judge by it, so they judge alike.
 package judge
 
 import (
@@ -19,7 +19,8 @@ import (
 // Judge judges the labs of one workspace.
 type Judge struct {
 	Workspace *workspace.Workspace
-	// Builder gives the builder of one call of Judge: it reads the kit once, and the kit may change.
+	// Builder gives the builder of one call of Judge: it reads the kit once, and the kit may
+	// change.
 	Builder func() *compile.Builder
 	// Open starts the stores that checks need, as in [grade.Grader].
 	Open    func(ctx context.Context, needs []string) (grade.Stores, error)
@@ -42,9 +43,11 @@ type Verdict struct {
 	Remembered bool // from memory
 }
 
-// Judge returns the results of the jobs in their order. It calls show with each when it is known, one at a time. The
-// error is ctx's, or that of what is kept.
-func (j *Judge) Judge(ctx context.Context, jobs []grade.Job, show func(Verdict)) ([]run.Result, error) {
+// Judge returns the results of the jobs in their order. It calls show with each when it is known,
+// one at a time. The error is ctx's, or that of what is kept.
+func (j *Judge) Judge(
+	ctx context.Context, jobs []grade.Job, show func(Verdict),
+) ([]run.Result, error) {
 	b := j.Builder()
 	results, checks := make([]run.Result, len(jobs)), make([]string, len(jobs))
 	progress, err := j.Workspace.Progress()
@@ -71,7 +74,9 @@ func (j *Judge) Judge(ctx context.Context, jobs []grade.Job, show func(Verdict))
 }
 
 // known is the result that needs no judging, or nil.
-func (j *Judge) known(e *workspace.Entry, job grade.Job, checks string) (r *run.Result, remembered bool) {
+func (j *Judge) known(
+	e *workspace.Entry, job grade.Job, checks string,
+) (r *run.Result, remembered bool) {
 	if r, ok := grade.NotAttempted(job); ok && !j.Stubs {
 		return &r, false
 	}
@@ -81,17 +86,21 @@ func (j *Judge) known(e *workspace.Entry, job grade.Job, checks string) (r *run.
 	return e.Result, true
 }
 
-// holds reports whether what is kept is still the whole answer: nothing has changed since, and nothing that it lacks can
-// be had now.
+// holds reports whether what is kept is still the whole answer: nothing has changed since, and
+// nothing that it lacks can be had now.
 func holds(e *workspace.Entry, job grade.Job, checks string, race bool) bool {
-	if e == nil || e.Result == nil || checks == "" || e.Checks != checks || e.Strays != job.Lab.NotHandedIn(job.Dir) {
+	if e == nil || e.Result == nil || checks == "" || e.Checks != checks {
+		return false
+	}
+	if e.Strays != job.Lab.NotHandedIn(job.Dir) {
 		return false
 	}
 	source, err := compile.SourceSHA256(job.Lab, job.Dir)
 	if err != nil || source != e.Result.SourceSHA256 {
 		return false
 	}
-	if race && job.Lab.Race && e.Result.Race.State != run.RaceDone && e.Result.Race.State != run.RaceNotBegun {
+	raced := e.Result.Race.State == run.RaceDone || e.Result.Race.State == run.RaceNotBegun
+	if race && job.Lab.Race && !raced {
 		return false
 	}
 	return !slices.ContainsFunc(e.Result.Checks, func(c run.Check) bool { return lacked(job.Lab, c) })
@@ -105,7 +114,8 @@ func lacked(l *course.Lab, c run.Check) bool {
 
 // grade judges the jobs that are left, and puts their results in the places of theirs.
 func (j *Judge) grade(
-	ctx context.Context, b *compile.Builder, jobs []grade.Job, todo []int, results []run.Result, show func(Verdict),
+	ctx context.Context, b *compile.Builder, jobs []grade.Job, todo []int, results []run.Result,
+	show func(Verdict),
 ) error {
 	if len(todo) == 0 {
 		return nil
@@ -133,7 +143,9 @@ func (j *Judge) grade(
 	return nil
 }
 
-func (j *Judge) keep(ctx context.Context, jobs []grade.Job, results []run.Result, checks []string) error {
+func (j *Judge) keep(
+	ctx context.Context, jobs []grade.Job, results []run.Result, checks []string,
+) error {
 	if !j.Remember {
 		return nil
 	}

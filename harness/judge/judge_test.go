@@ -23,8 +23,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
-// bench is a course of a test's own, and a judge of it. Checks are not run but pass or fail as the test says; how many
-// were run is counted.
+// bench is a course of a test's own, and a judge of it. Checks are not run but pass or fail as the
+// test says; how many were run is counted.
 type bench struct {
 	t     *testing.T
 	c     *course.Course
@@ -71,7 +71,8 @@ func (b *bench) lab(name string) *course.Lab {
 	return l
 }
 
-// solve puts the reference into the lab's folder, with a comment so that it has not been there before.
+// solve puts the reference into the lab's folder, with a comment so that it has not been there
+// before.
 func (b *bench) solve(l *course.Lab, comment string) {
 	b.t.Helper()
 	for _, file := range l.Files {
@@ -90,7 +91,8 @@ func (b *bench) write(file, text string) {
 	}
 }
 
-// judge judges a lab's own files and tells how: "passed", "passed from memory", with how many checks were run.
+// judge judges a lab's own files and tells how: "passed", "passed from memory", with how many
+// checks were run.
 func (b *bench) judge(l *course.Lab) string {
 	b.t.Helper()
 	b.ran.Store(0)
@@ -158,7 +160,8 @@ func TestJudge_memory(t *testing.T) {
 	b.want(l, "passed; 2 run")
 }
 
-// TestJudge_whatIsLacking: a verdict that lacks something is no answer for somebody who asks for all of it.
+// TestJudge_whatIsLacking: a verdict that lacks something is no answer for somebody who asks for
+// all of it.
 func TestJudge_whatIsLacking(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -179,7 +182,8 @@ func TestJudge_whatIsLacking(t *testing.T) {
 	b.want(l, "passed from memory; 0 run")
 }
 
-// TestJudge_noBackend has one check that fails and one whose Redis is not there: it may be there the next time.
+// TestJudge_noBackend has one check that fails and one whose Redis is not there: it may be there
+// the next time.
 func TestJudge_noBackend(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

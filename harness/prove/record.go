@@ -18,11 +18,12 @@ func (e *NoStub) Error() string { return "the files of " + e.Lab + " are no stub
 
 // Hint says what to do.
 func (e *NoStub) Hint() string {
-	return "a stub compiles and fails every check; labs reset " + e.Lab + " puts back the one that is recorded"
+	return "a stub compiles and fails every check; labs reset " + e.Lab +
+		" puts back the one that is recorded"
 }
 
-// Record records what lies in a lab's folder as its stub, if it may be one: it compiles, and fails every check that can
-// be judged here. What may not is a [*NoStub], and nothing is recorded.
+// Record records what lies in a lab's folder as its stub, if it may be one: it compiles, and fails
+// every check that can be judged here. What may not is a [*NoStub], and nothing is recorded.
 func (p *Prover) Record(ctx context.Context, l *course.Lab) error {
 	results, err := p.Grader.Grade(ctx, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{}, nil)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package workspace keeps what belongs to one learner: progress, hints taken, backups, and the stubs as they were.
-// All of it lies in the folder .labs at the root of the course.
+// Package workspace keeps what belongs to one learner, progress, hints taken and backups, and tells
+// where the learner stands with each lab. All of it lies in the folder .labs at the root of the course.
 package workspace
 
 import (
@@ -34,7 +34,8 @@ func Open(c *course.Course) *Workspace {
 	return &Workspace{Course: c, Dir: filepath.Join(c.Root, Folder)}
 }
 
-// Progress is what is kept of all labs. It is keyed by the labs' ids, so labs may be renamed and reordered.
+// Progress is what is kept of all labs. It is keyed by the labs' ids, so labs may be renamed and
+// reordered.
 type Progress struct {
 	Schema int               `json:"schema"`
 	Last   string            `json:"last,omitempty"` // the id of the lab worked on last
@@ -43,13 +44,14 @@ type Progress struct {
 
 // Entry is what is kept of one lab.
 type Entry struct {
-	// Result is the last full verdict; Checks is the hash of what judged it. It answers for the lab as long as neither
-	// the source nor the checks change.
+	// Result is the last full verdict; Checks is the hash of what judged it. It answers for the lab
+	// as long as neither the source nor the checks change.
 	Result *run.Result `json:"result,omitempty"`
 	Checks string      `json:"checks_sha256,omitempty"`
 	Strays string      `json:"not_handed_in,omitempty"` // the remark on files that were not judged
 
-	// What passed last with all that the lab demands: a pass without the run under the race detector is none.
+	// What passed last with all that the lab demands: a pass without the run under the race
+	// detector is none.
 
 	PassedAt     time.Time `json:"passed_at,omitzero"`
 	PassedSource string    `json:"passed_source_sha256,omitempty"`
@@ -71,8 +73,8 @@ func (p *Progress) Entry(id string) *Entry {
 	return p.Labs[id]
 }
 
-// Judge notes a verdict on the lab's own files: with the hash of what judged them, and the remark on files beside them
-// that were not judged.
+// Judge notes a verdict on the lab's own files: with the hash of what judged them, and the remark
+// on files beside them that were not judged.
 func (p *Progress) Judge(r run.Result, checks, strays string, now time.Time) {
 	p.Last = r.Lab
 	e := p.Entry(r.Lab)
@@ -124,11 +126,12 @@ func (w *Workspace) Progress() (*Progress, error) {
 	return p, nil
 }
 
-// lockPatience is how long a command waits for another one that is writing progress, which takes milliseconds.
+// lockPatience is how long a command waits for another one that is writing progress, which takes
+// milliseconds.
 const lockPatience = 10 * time.Second
 
-// Update changes what is kept. Commands that run at the same time take turns, and whoever is killed in the middle
-// leaves the old content.
+// Update changes what is kept. Commands that run at the same time take turns, and whoever is killed
+// in the middle leaves the old content.
 func (w *Workspace) Update(ctx context.Context, change func(*Progress)) error {
 	if err := os.MkdirAll(w.Dir, 0o755); err != nil {
 		return fmt.Errorf("write progress: %w", err)
@@ -153,7 +156,8 @@ func (w *Workspace) Update(ctx context.Context, change func(*Progress)) error {
 	return WriteAtomically(w.file(), data)
 }
 
-// sweep removes what a command that was killed while it wrote has left. Whoever holds the lock is the only one who writes.
+// sweep removes what a command that was killed while it wrote has left. Whoever holds the lock is
+// the only one who writes.
 func (w *Workspace) sweep() {
 	left, _ := filepath.Glob(w.file() + ".*")
 	for _, file := range left {
@@ -161,7 +165,8 @@ func (w *Workspace) sweep() {
 	}
 }
 
-// WriteAtomically puts data into a file that is, at any moment, the old one or the new one as a whole.
+// WriteAtomically puts data into a file that is, at any moment, the old one or the new one as a
+// whole.
 func WriteAtomically(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {

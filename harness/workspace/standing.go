@@ -13,7 +13,8 @@ import (
 // Standing is where a learner stands with a lab, in the words of every command.
 type Standing string
 
-// The standings. Unknown is that of files that cannot be read, and of those of a course that has recorded no stub.
+// The standings. Unknown is that of files that cannot be read, and of those of a course that has
+// recorded no stub.
 const (
 	Untouched Standing = "untouched"
 	Unknown   Standing = "not judged yet"
@@ -25,8 +26,8 @@ const (
 	Outdated  Standing = "passed; its checks have changed since"
 )
 
-// Done reports whether the lab has been passed, now or once: it counts in a sum, its solution may be seen, and what comes
-// after it may be begun.
+// Done reports whether the lab has been passed, now or once: it counts in a sum, its solution may
+// be seen, and what comes after it may be begun.
 func (s Standing) Done() bool {
 	return s == Passed || s == Edited || s == Failing || s == Outdated
 }
@@ -48,7 +49,8 @@ func (p *Progress) Standing(id string, now Now) Standing {
 	if e == nil {
 		e = new(Entry)
 	}
-	judged := e.Result != nil && now.Source != "" && e.Result.SourceSHA256 == now.Source && e.Checks == now.Checks
+	judged := e.Result != nil && now.Source != "" &&
+		e.Result.SourceSHA256 == now.Source && e.Checks == now.Checks
 	same := e.PassedSource == now.Source && now.Source != ""
 	switch {
 	case same && (e.PassedChecks == now.Checks || now.Checks == ""):
@@ -69,8 +71,8 @@ func (p *Progress) Standing(id string, now Now) Standing {
 	return Unknown
 }
 
-// Standings tells where the learner stands with each lab, by id. A lab that cannot be read keeps no other from being
-// told; the error is that of the progress file.
+// Standings tells where the learner stands with each lab, by id. A lab that cannot be read keeps no
+// other from being told; the error is that of the progress file.
 func (w *Workspace) Standings(b *compile.Builder) (map[string]Standing, error) {
 	p, err := w.Progress()
 	if err != nil {
@@ -82,7 +84,7 @@ func (w *Workspace) Standings(b *compile.Builder) (map[string]Standing, error) {
 		touched, err := l.Touched(l.Dir)
 		now.Known, now.Stub = err == nil, err == nil && len(touched) == 0
 		now.Source, _ = compile.SourceSHA256(l, l.Dir)
-		if e := p.Labs[l.ID]; e != nil && (e.Result != nil || e.PassedSource != "") { // for the others it says nothing
+		if e := p.Labs[l.ID]; e != nil && (e.Result != nil || e.PassedSource != "") {
 			now.Checks, _ = b.ChecksSHA256(l)
 		}
 		standings[l.ID] = p.Standing(l.ID, now)
@@ -90,8 +92,8 @@ func (w *Workspace) Standings(b *compile.Builder) (map[string]Standing, error) {
 	return standings, nil
 }
 
-// Lacking are the labs that prepare for one and have not been passed, by id. Those that the course does not have count for
-// nothing.
+// Lacking are the labs that prepare for one and have not been passed, by id. Those that the course
+// does not have count for nothing.
 func Lacking(l *course.Lab, standings map[string]Standing) (ids []string) {
 	for _, id := range l.After {
 		if s, exists := standings[id]; exists && !s.Done() {
@@ -101,8 +103,9 @@ func Lacking(l *course.Lab, standings map[string]Standing) (ids []string) {
 	return ids
 }
 
-// Next is the lab to do after one, or from the start: going round the course in its order, the first that has not been
-// passed and lacks no preparation, else the first that has not been passed. It is nil if all others have been.
+// Next is the lab to do after one, or from the start: going round the course in its order, the
+// first that has not been passed and lacks no preparation, else the first that has not been passed.
+// It is nil if all others have been.
 func Next(c *course.Course, standings map[string]Standing, after *course.Lab) *course.Lab {
 	begin := slices.Index(c.Labs, after) + 1
 	var first *course.Lab
@@ -121,8 +124,8 @@ func Next(c *course.Course, standings map[string]Standing, after *course.Lab) *c
 	return first
 }
 
-// PassedOver says which labs [Next] has passed over on its way from one lab to another, and why: "B05 comes after B09".
-// Of many it names two. It is "" where there are none.
+// PassedOver says which labs [Next] has passed over on its way from one lab to another, and why:
+// "B05 comes after B09". Of many it names two. It is "" where there are none.
 func PassedOver(c *course.Course, standings map[string]Standing, from, to *course.Lab) string {
 	if to == nil || len(Lacking(to, standings)) > 0 {
 		return ""
@@ -145,8 +148,8 @@ func PassedOver(c *course.Course, standings map[string]Standing, from, to *cours
 	return strings.Join(said, ", ")
 }
 
-// Resume is the lab to go on with for somebody who comes back: that worked on last, or else the first, of those under way;
-// else the next from the start.
+// Resume is the lab to go on with for somebody who comes back: that worked on last, or else the
+// first, of those under way; else the next from the start.
 func Resume(c *course.Course, standings map[string]Standing, last string) *course.Lab {
 	var first *course.Lab
 	for _, l := range c.Labs {

@@ -11,14 +11,15 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 )
 
-// Untouched reports whether the lab's files are those of the recorded stub. Where none is recorded, nothing is known.
+// Untouched reports whether the lab's files are those of the recorded stub. Where none is recorded,
+// nothing is known.
 func (w *Workspace) Untouched(l *course.Lab) bool {
 	touched, err := l.Touched(l.Dir)
 	return err == nil && len(touched) == 0
 }
 
-// Reset puts the recorded stub back and returns the folder with the backup of what was there. Where no stub is recorded
-// it does nothing, and the error is a [*course.NoStub].
+// Reset puts the recorded stub back and returns the folder with the backup of what was there. Where
+// no stub is recorded it does nothing, and the error is a [*course.NoStub].
 func (w *Workspace) Reset(l *course.Lab, now time.Time) (backup string, err error) {
 	stub, err := l.Stub()
 	if err != nil {

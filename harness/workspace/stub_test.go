@@ -94,8 +94,8 @@ func TestReset_keepsTheFilesIfThereCanBeNoBackup(t *testing.T) {
 	}
 }
 
-// TestReset_withoutAStub has what earlier versions kept, and what somebody's repository has committed: both may be the
-// learner's solution.
+// TestReset_withoutAStub has what earlier versions kept, and what somebody's repository has
+// committed: both may be the learner's solution.
 func TestReset_withoutAStub(t *testing.T) {
 	t.Parallel()
 	w, l := withLab(t)

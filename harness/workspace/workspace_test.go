@@ -20,7 +20,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
-// The tests start this binary again, to be another labs command at work in the folder that the variable names.
+// The tests start this binary again, to be another labs command at work in the folder that the
+// variable names.
 const (
 	countIn   = "WORKSPACE_TEST_COUNT_IN" // adds countMost hints, one by one
 	writeIn   = "WORKSPACE_TEST_WRITE_IN" // writes without end, and prints a line after each time
