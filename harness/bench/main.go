@@ -226,9 +226,9 @@ func (s *suite) all() error {
 			overlays[l.Slug] = overlay
 			args = append(args, l.Slug)
 		}
-		// labs judges each lab's own folder here, from nothing.
+		// labs judges each stub here, from nothing.
 		os.RemoveAll(filepath.Join(s.course.Root, ".labs", "bin"))
-		a := s.timed(nil, s.labs, append(args, "--force", "--no-race", "--json")...)
+		a := s.timed(nil, s.labs, append(args, "--of", "stub", "--no-race", "--json")...)
 		var b time.Duration
 		for _, l := range s.course.Labs {
 			b += s.timed(nil, "go", "test", "-vet=off", "-count=1", "-overlay", overlays[l.Slug], l.Package())
@@ -345,7 +345,7 @@ func (s *suite) graded() error {
 			return err
 		}
 	}
-	s.timed(nil, s.labs, "check", l.Slug, "--no-race") // what all share is built
+	s.timed(nil, s.labs, "check", l.Slug, "--of", "stub", "--no-race") // what all share is built
 	var peak int
 	cmd := exec.CommandContext(s.ctx, s.labs, "grade", "--submissions", many, "--no-race", "--format", "csv")
 	cmd.Dir = s.course.Root
