@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/fault"
 	"github.com/backend-labs/backend-labs/harness/owner"
 )
 
@@ -66,7 +67,7 @@ func newSite(o Options) (*site, error) {
 		e := asError("", "", err)
 		e.Text = fmt.Sprintf("the state folder %s cannot be written: %v", dir, err)
 		if e.Kind != DiskFull {
-			e.Kind, e.Remedy = BadOptions, "make it writable, or name another course folder"
+			e.Kind, e.Remedy = BadOptions, fault.HintOf(fault.Of("", err), "make it writable, or name another course folder")
 		}
 		return nil, e
 	}

@@ -36,32 +36,34 @@ func New(remedy, format string, args ...any) *Fault {
 // Doctor is the remedy where nothing better is known.
 const Doctor = "labs doctor looks at what labs needs here"
 
+// hinted is an error with what to do about it.
+type hinted interface {
+	error
+	Hint() string
+}
+
+// HintOf is what an error says about what to do, or otherwise where it says nothing.
+func HintOf(err error, otherwise string) string {
+	if h, ok := errors.AsType[hinted](err); ok && h.Hint() != "" {
+		return h.Hint()
+	}
+	return otherwise
+}
+
 // Message is an error and, in a line of its own, what to do about it: what a report says where there is no verdict.
 func Message(err error) string {
-	hint := Doctor
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
-		hint = h.Hint()
-	}
-	if hint == "" || strings.Contains(err.Error(), "\nhint: ") {
+	if strings.Contains(err.Error(), "\nhint: ") {
 		return err.Error()
 	}
-	return err.Error() + "\nhint: " + hint
+	return err.Error() + "\nhint: " + HintOf(err, Doctor)
 }
 
 // Of says what an error of a file or a program means for whoever has to do something about it. An error that it does not
 // know, one that has a hint already, and the end of a context come back as they are. doing is what failed, such as "keep
 // the progress".
 func Of(doing string, err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	if _, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), HintOf(err, "") != "":
 		return err
 	}
 	if remedy := remedyFor(err); remedy != "" {

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -186,8 +185,7 @@ func (s *session) work(ctx context.Context) {
 	racing := s.admitted(func(l *course.Lab) bool { return s.o.Race && l.Race })
 	building, cancel := context.WithCancel(ctx)
 	defer cancel()
-	raceBuilt := make(chan []compile.Binary, 1)
-	go func() { raceBuilt <- s.build(building, racing, true) }()
+	raceBuilt := s.buildRace(building, racing)
 
 	all := s.admitted(func(*course.Lab) bool { return true })
 	plain := s.build(ctx, all, false)
@@ -202,34 +200,6 @@ func (s *session) work(ctx context.Context) {
 	if s.opened != nil {
 		<-s.opened
 	}
-}
-
-// follow does the race run of those jobs whose verdict it can still change.
-func (s *session) follow(ctx context.Context, racing []int, built <-chan []compile.Binary, cancel func()) {
-	open := map[int]bool{}
-	for _, i := range racing {
-		if s.tallies[i].undecided() {
-			r := s.result(i)
-			s.on(Event{Job: i, Plain: &r})
-			open[i] = true
-		}
-	}
-	if len(open) == 0 {
-		cancel() // nobody waits for what is still being built
-	}
-	race := <-built
-	var jobs []int
-	var binaries []compile.Binary
-	for k, i := range racing {
-		switch {
-		case !open[i]:
-		case race[k].Err != nil:
-			s.tallies[i].broken(race[k].Err)
-		default:
-			jobs, binaries = append(jobs, i), append(binaries, race[k])
-		}
-	}
-	s.runAll(ctx, jobs, binaries, true)
 }
 
 func (s *session) build(ctx context.Context, jobs []int, race bool) []compile.Binary {
@@ -381,20 +351,6 @@ func (s *session) result(i int) run.Result {
 		r.Likely = diagnose.Likely(s.jobs[i].Lab, r.Checks)
 	}
 	return r
-}
-
-// race is what became of a job's run under the race detector.
-func (s *session) race(i int) run.Race {
-	l := s.jobs[i].Lab
-	switch {
-	case !l.Race:
-		return run.Race{State: run.RaceNotNeeded}
-	case !s.o.Race:
-		return run.Race{State: run.RaceLeftOut, Reason: "it was left out", Remedy: "labs check " + strings.ToLower(l.ID) + " has it, too"}
-	case s.tallies[i].raced():
-		return run.Race{State: run.RaceDone}
-	}
-	return run.Race{State: run.RaceNotBegun}
 }
 
 // backends are those that the lab's checks used.

@@ -27,6 +27,7 @@ type tally struct {
 	message string
 	output  string
 	notes   []string // remarks that change nothing
+	noRace  *run.Race
 
 	halts  halts
 	clocks [2]clock // of the plain run and the race run

@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/fault"
 	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
@@ -105,7 +106,7 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 		return Outcome{}, ctx.Err()
 	}
 	if err != nil {
-		return infra("%v", err), nil
+		return infra("%s", fault.Message(err)), nil
 	}
 	// Everything that could write to the pipe is dead, unless it has escaped the process group: do not wait for that.
 	r.SetReadDeadline(time.Now().Add(time.Second))

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+
+	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
 // Unsafe says that a sandbox does not hold, or cannot be had.
@@ -36,6 +38,9 @@ func (e *Unsafe) Hint() string {
 // container where an engine answers. It has been probed; secret is a file in the root of the course, such as its go.mod,
 // that nothing inside may read. The sandbox "none" is given only to who asks for it by name.
 func ForGrading(ctx context.Context, name, secret string) (Sandbox, error) {
+	if err := fault.TempFolder(); err != nil { // where what is graded is built
+		return nil, err
+	}
 	switch name {
 	case "none":
 		return None{}, nil

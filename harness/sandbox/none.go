@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os/exec"
 	"time"
+
+	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
 // None bounds wall time and output and kills the whole process group at the end. It keeps nothing from the process
@@ -37,7 +39,7 @@ func (None) Run(ctx context.Context, c Command) (Exit, error) {
 		c.Report.Close()
 	}
 	if err != nil {
-		return Exit{}, fmt.Errorf("start %s: %w", c.Path, err)
+		return Exit{}, fault.Start(c.Path, err)
 	}
 	mostKillable(cmd.Process.Pid)
 	done := make(chan struct{})

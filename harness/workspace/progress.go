@@ -17,6 +17,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/fault"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
@@ -134,12 +135,14 @@ const lockPatience = 10 * time.Second
 // in the middle leaves the old content.
 func (w *Workspace) Update(ctx context.Context, change func(*Progress)) error {
 	if err := os.MkdirAll(w.Dir, 0o755); err != nil {
-		return fmt.Errorf("write progress: %w", err)
+		return fault.Of("write progress", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
 	lock := flock.New(filepath.Join(w.Dir, "progress.lock"))
-	if ok, err := lock.TryLockContext(ctx, 5*time.Millisecond); err != nil || !ok {
+	if ok, err := lock.TryLockContext(ctx, 5*time.Millisecond); errors.Is(err, fs.ErrPermission) {
+		return fault.Of("write progress", err)
+	} else if err != nil || !ok {
 		return fmt.Errorf("write progress: another labs command holds %s: %w", lock.Path(), err)
 	}
 	defer lock.Unlock()
@@ -170,7 +173,7 @@ func (w *Workspace) sweep() {
 func WriteAtomically(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fault.Of("write "+path, err)
 	}
 	defer os.Remove(f.Name()) // fails once it has been renamed
 	_, err = f.Write(data)
@@ -186,8 +189,5 @@ func WriteAtomically(path string, data []byte) error {
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	return fault.Of("write "+path, err)
 }
