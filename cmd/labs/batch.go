@@ -146,6 +146,9 @@ func (o *gradeOptions) entry(ctx context.Context, e entry, j *journal) ([]run.Re
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	if not, ok := errors.AsType[*notToGrade](err); ok {
+		return nil, not
+	}
 	if err != nil {
 		results = []run.Result{o.noVerdict(run.InfraError, err)}
 	}

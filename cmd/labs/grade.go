@@ -47,7 +47,7 @@ type gradeOptions struct {
 	single  *course.Lab // the one of --lab, or nil
 	box     sandbox.Sandbox
 	stores  *stores
-	warmed  sync.Map // a sync.OnceFunc for each lab
+	warmed  sync.Map // a sync.OnceValue of error for each lab
 }
 
 func newGrade(a *app) *cobra.Command {
@@ -114,6 +114,11 @@ func (o *gradeOptions) run(ctx context.Context, args []string) (err error) {
 	}
 	if o.box, err = sandbox.ForGrading(ctx, o.sandbox, filepath.Join(o.course.Course.Root, "go.mod")); err != nil {
 		return err
+	}
+	if !o.noRace && slices.ContainsFunc(o.labs, func(l *course.Lab) bool { return l.Race }) {
+		if err := o.builder(o.course).Race(); err != nil {
+			return err
+		}
 	}
 	o.stores = newStores(o.app, o.course, o.provider, true)
 	defer o.stores.close()
@@ -207,8 +212,10 @@ func (o *gradeOptions) grade(ctx context.Context, subs []intake.Submission, opts
 	if o.box.Name() != "none" {
 		b.Sandbox = o.box
 		for _, s := range subs {
-			once, _ := o.warmed.LoadOrStore(s.Lab.Slug, sync.OnceFunc(func() { o.warm(ctx, s.Lab, slow) }))
-			once.(func())()
+			once, _ := o.warmed.LoadOrStore(s.Lab.Slug, sync.OnceValue(func() error { return o.warm(ctx, s.Lab, slow) }))
+			if err := once.(func() error)(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	opts.Race, opts.Seed, opts.Timeout = !o.noRace, o.seed, o.timeout
@@ -230,14 +237,18 @@ func (o *gradeOptions) grade(ctx context.Context, subs []intake.Submission, opts
 	return results, nil
 }
 
+// notToGrade ends a run that grades: the course or the machine is at fault, and nobody's submission.
+type notToGrade struct{ error }
+
+func (e *notToGrade) Unwrap() error { return e.error }
+
 // warm builds a lab as the course has it, outside the sandbox: what is built inside stays there, so what all submissions
-// of the lab share must lie in the build cache before. If it fails, so will the submissions, and say why.
-func (o *gradeOptions) warm(ctx context.Context, l *course.Lab, slow func(compile.Progress)) {
+// of the lab share must lie in the build cache before. If it fails, nobody is to be graded by this lab.
+func (o *gradeOptions) warm(ctx context.Context, l *course.Lab, slow func(compile.Progress)) error {
 	b := o.builder(o.course)
 	b.Progress = slow
-	reqs := []compile.Request{{Lab: l, Dir: l.Dir}}
-	if l.Race && !o.noRace {
-		reqs = append(reqs, compile.Request{Lab: l, Dir: l.Dir, Race: true})
+	if err := b.Pristine(ctx, []*course.Lab{l}, !o.noRace); err != nil {
+		return &notToGrade{err}
 	}
-	b.Build(ctx, reqs)
+	return nil
 }

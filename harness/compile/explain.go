@@ -64,6 +64,10 @@ var causes = []cause{
 		"the compiler was killed, most likely because the machine ran out of memory", "close what needs much memory, and try again",
 	},
 	{
+		regexp.MustCompile(`(?m)^(runtime/cgo: .*|cgo: .*|\S*link: running \S+ failed.*)$`),
+		"the C compiler does not work: $1", "install it with its headers (apt-get install gcc libc6-dev), or set CC to one that works",
+	},
+	{
 		regexp.MustCompile(`(cannot find GOROOT directory.*|no such tool "\w+"|package \S+ is not in std.*)`),
 		"the Go installation is not complete: $1", "unset GOROOT, or install Go again (https://go.dev/dl)",
 	},

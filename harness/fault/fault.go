@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -73,10 +74,6 @@ func Of(doing string, err error) error {
 }
 
 func remedyFor(err error) string {
-	at := "what it names"
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		at = path.Path
-	}
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return NoGo("").Remedy
@@ -85,9 +82,22 @@ func remedyFor(err error) string {
 	case errors.Is(err, syscall.EROFS):
 		return "that disk can only be read: work in a copy of the course on another one"
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf("you (%s) may not write there: make %s yours with chown, or work in a copy of the course", user(), at)
+		return notYours(err)
 	}
 	return ""
+}
+
+// notYours is what to do about a file that somebody else owns, as after one command with sudo.
+func notYours(err error) string {
+	path, ok := errors.AsType[*fs.PathError](err)
+	if !ok {
+		return "you (" + user() + ") may not do that: labs doctor shows where"
+	}
+	at := path.Path
+	for _, missing := os.Stat(at); missing != nil && filepath.Dir(at) != at; _, missing = os.Stat(at) {
+		at = filepath.Dir(at)
+	}
+	return fmt.Sprintf("%s is not yours (you are %s): sudo chown -R \"$USER\" %s, or work in a copy of the course", at, user(), at)
 }
 
 // NoGo says that there is no go command. path is where it was looked for, or "" for the PATH.

@@ -214,7 +214,7 @@ func TestGrade_infra(t *testing.T) {
 			if got := verdicts(r); got != tt.want || tries.Load() != tt.tries {
 				t.Errorf("got %s after %d tries, want %s after %d", got, tries.Load(), tt.want, tt.tries)
 			}
-			if r.Verdict == run.InfraError && (r.Message != "1 check could not be judged here" || r.Checks[1].Message != "no process left") {
+			if r.Verdict == run.InfraError && (r.Message != "1 check could not be judged here" || r.Checks[1].Message != "no process left\nhint: labs doctor looks at what labs needs here") {
 				t.Errorf("got the messages %q and %q", r.Message, r.Checks[1].Message)
 			}
 		})

@@ -146,7 +146,8 @@ func (j *Judge) grade(
 func (j *Judge) keep(
 	ctx context.Context, jobs []grade.Job, results []run.Result, checks []string,
 ) error {
-	if !j.Remember {
+	judged := slices.ContainsFunc(results, func(r run.Result) bool { return r.Verdict != run.InfraError })
+	if !j.Remember || !judged { // what kept the labs from being judged has been said
 		return nil
 	}
 	return j.Workspace.Update(ctx, func(p *workspace.Progress) {

@@ -203,10 +203,13 @@ func (v *view) backends(r run.Result) {
 }
 
 func (v *view) summary(r run.Result) string {
-	passed := 0
+	passed, judged := 0, 0
 	for _, c := range r.Checks {
 		if c.Verdict == run.Passed {
 			passed++
+		}
+		if c.Verdict != run.NotJudged && c.Verdict != run.InfraError {
+			judged++
 		}
 	}
 	took := fmt.Sprintf("%.2f s", r.DurationMS/1000)
@@ -226,8 +229,8 @@ func (v *view) summary(r run.Result) string {
 	case run.TimedOut:
 		return v.p.Bad("timed out") + ": " + counts
 	case run.InfraError:
-		if len(r.Checks) == 0 {
-			return v.p.Warn("no verdict") + ": this is not the lab's fault"
+		if judged == 0 {
+			return v.p.Warn("no verdict") + ": the code is not at fault, and it costs no points"
 		}
 		return v.p.Warn("no verdict on all checks") + ": " + counts
 	}

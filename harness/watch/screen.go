@@ -130,7 +130,7 @@ func (f *frame) status(s Scene) string {
 		}
 		return text
 	case s.Err != nil:
-		return f.p.Warn("no verdict") + ": this is not the lab's fault"
+		return f.p.Warn("no verdict") + ": the code is not at fault"
 	case s.Result == nil:
 		return ""
 	case s.Phase == Racing:
