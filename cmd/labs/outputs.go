@@ -14,6 +14,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
@@ -88,16 +89,21 @@ func (a *app) write(outputs []output, results []run.Result, show func(io.Writer)
 }
 
 // fenced writes to standard output. On a runner of GitHub Actions what is for people is put between two commands that
-// switch workflow commands off and on again: a line that a learner's code has printed is then none, wherever it stands.
+// switch workflow commands off and on again; like all that goes to standard output but commands of ours it is defused,
+// too, see [term.Defuse].
 // Source: GitHub Actions, "Workflow commands", stopping and starting workflow commands.
 func (a *app) fenced(format string, write func(io.Writer) error) error {
+	commands := term.Raw(a.Out)
+	if format == "github" {
+		return write(commands)
+	}
 	if os.Getenv("GITHUB_ACTIONS") != "true" || format != terminal && format != "markdown" {
 		return write(a.Out)
 	}
 	token := rand.Text()
-	fmt.Fprintf(a.Out, "::stop-commands::%s\n", token)
+	fmt.Fprintf(commands, "::stop-commands::%s\n", token)
 	err := write(a.Out)
-	fmt.Fprintf(a.Out, "\n::%s::\n", token)
+	fmt.Fprintf(commands, "\n::%s::\n", token)
 	return err
 }
 

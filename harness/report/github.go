@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -12,28 +13,24 @@ import (
 // maxAnnotations is how many annotations GitHub shows for one step.
 const maxAnnotations = 10
 
-// GitHub writes workflow commands: an annotation at the file and line of each failure, at most ten, those worth most
-// points first. A summary for the step is Markdown's, see [Summary].
+// annotation is a workflow command, and how many points what it tells has cost.
+type annotation struct {
+	worth int
+	text  string
+}
+
+// GitHub writes workflow commands: an annotation at the file and line of each failure, each compile error and each
+// rejection, at most ten, those worth most points first. A summary for the step is Markdown's, see [Summary].
 // Source: GitHub Actions, "Workflow commands".
 func GitHub(w io.Writer, results []run.Result) error {
-	type annotation struct {
-		worth int
-		text  string
-	}
 	var all []annotation
 	for _, r := range results {
-		if len(r.Checks) == 0 && r.Verdict != run.Passed {
-			all = append(all, annotation{1 << 20, command("error", place(r, ""), name(r)+": "+words(r.Verdict), r.Message)})
-		}
+		all = append(all, whole(r)...)
 		for _, c := range r.Checks {
-			if c.Verdict == run.Passed {
-				continue
+			if c.Verdict != run.Passed {
+				title := name(r) + ": " + c.Title
+				all = append(all, annotation{c.MaxPoints, command(kind(c.Verdict), place(r, c.Location), title, explain(c))})
 			}
-			kind := "error"
-			if c.Verdict == run.NotJudged || c.Verdict == run.InfraError {
-				kind = "warning"
-			}
-			all = append(all, annotation{c.MaxPoints, command(kind, place(r, c.Location), name(r)+": "+c.Title, explain(c))})
 		}
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].worth > all[j].worth })
@@ -47,6 +44,43 @@ func GitHub(w io.Writer, results []run.Result) error {
 		return err
 	}
 	return nil
+}
+
+// kind is the command for a verdict: what is not the code's fault is a warning.
+func kind(v run.Verdict) string {
+	if v == run.NotJudged || v == run.InfraError {
+		return "warning"
+	}
+	return "error"
+}
+
+// located is a line of a compile error or a rejection that says where it is.
+var located = regexp.MustCompile(`^([\w.-]+\.go):(\d+)(?::\d+)?: (.+)$`)
+
+// whole are the annotations of a lab of which no check was run: one for each line that says where something is, with
+// what follows it, or one without a place. The first stands for all the lab's points, the others for none, so that one
+// lab's compile errors do not hide another's failure.
+func whole(r run.Result) (all []annotation) {
+	if len(r.Checks) > 0 || r.Verdict == run.Passed {
+		return nil
+	}
+	title := name(r) + ": " + r.Words()
+	at, text, worth := "", "", r.MaxPoints
+	flush := func() {
+		if text != "" || at != "" {
+			all = append(all, annotation{worth, command(kind(r.Verdict), at, title, strings.TrimSpace(text))})
+			worth = 0
+		}
+	}
+	for _, line := range strings.Split(plainLines(r.Message), "\n") {
+		if m := located.FindStringSubmatch(strings.TrimPrefix(line, "labs/"+r.Slug+"/")); m != nil {
+			flush()
+			at, text = place(r, m[1]+":"+m[2]), ""
+		}
+		text += line + "\n"
+	}
+	flush()
+	return all
 }
 
 // place gives the file and line properties of an annotation: those of the learner's file, or none.

@@ -70,7 +70,10 @@ func fence(b *bytes.Buffer, text string) {
 	fmt.Fprintf(b, "\n````text\n%s\n````\n", cut(strings.TrimRight(text, "\n"), 8000))
 }
 
-// cell makes text fit for a table's cell.
-func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'").Replace(Plain(s))
-}
+// cell makes text fit for a line of Markdown: nothing in it is a cell's end, markup, HTML, a link or a mention.
+func cell(s string) string { return markup.Replace(Plain(s)) }
+
+// markup escapes what Markdown, and GitHub's and GitLab's additions to it, would read as more than text.
+var markup = strings.NewReplacer("\\", `\\`, "|", `\|`, "\n", " ", "&", "&amp;", "<", "&lt;", "`", "'",
+	"[", `\[`, "]", `\]`, "*", `\*`, "_", `\_`, "~", `\~`, "$", `\$`,
+	"@", "&#64;", "#", "&#35;", "!", "&#33;", "://", "&#58;//", "www.", "www&#46;")

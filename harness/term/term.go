@@ -39,6 +39,9 @@ func System() *Streams {
 		Colour:      out && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		Columns:     80,
 	}
+	if os.Getenv("GITHUB_ACTIONS") == "true" {
+		s.Out, s.Err = Defuse(s.Out), Defuse(s.Err)
+	}
 	if out {
 		if w, _, err := xterm.GetSize(int(os.Stdout.Fd())); err == nil && w > 20 {
 			s.Columns = w
