@@ -97,7 +97,11 @@ func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace, labs [
 	b := o.builder(w)
 	b.Progress = nil
 	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b, Sandbox: localSandbox(), Open: stores.open}}
-	meter := prove.NewMeter(o.Err, o.ErrTerminal)
+	columns := 0
+	if o.ErrTerminal {
+		columns = max(o.Columns, 40)
+	}
+	meter := prove.NewMeter(o.Err, columns)
 	defer meter.Close()
 	return p.Prove(ctx, labs, prove.Options{Runs: o.runs, Seed: o.seed, Named: o.named}, meter.Set)
 }

@@ -45,20 +45,23 @@ func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 	return &run.Likely{Mutant: found.Name(), Misconception: found.Misconception, Explain: found.Explain}
 }
 
-// matches reports whether these are the checks that a mutant fails, and whether they show what it shows.
+// matches reports whether these are the checks that a mutant fails, and whether they show what it shows. A mutant that
+// shows nothing of its own is known by what its checks find: a check that has ended otherwise, by a panic or a hang, says
+// something else.
 func matches(m *course.Mutant, failing map[string]run.Check) bool {
 	if len(m.Fails) != len(failing) {
 		return false
 	}
-	shown := m.Shows == ""
+	found, shown := true, false
 	for _, test := range m.Fails {
 		c, ok := failing[test]
 		if !ok {
 			return false
 		}
-		shown = shown || Shows(c, m.Shows)
+		found = found && len(c.Findings) > 0
+		shown = shown || m.Shows != "" && Shows(c, m.Shows)
 	}
-	return shown
+	return shown || m.Shows == "" && found
 }
 
 // Said is what a failing check says first: what was done, wanted and got, or the message of a check that ended otherwise. It

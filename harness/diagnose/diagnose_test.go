@@ -62,6 +62,7 @@ func TestLikely(t *testing.T) {
 		{"what is to be shown is not", []string{"AB:x:got Z"}, "AB", run.Passed, ""},
 		{"only what is found first is looked at", []string{"AB:x:later"}, "AB", run.Passed, ""},
 		{"a message without a finding shows something, too", []string{"AB:x:ended with A"}, "AB", run.Rejected, "AB:x:ended with A"},
+		{"a message without a finding is no mutant's that shows nothing", []string{"AB"}, "AB", run.Rejected, ""},
 		{"an exact one beside a near one", []string{"ABCD", "ABC"}, "ABC", run.Passed, "ABC"},
 		{"half a signature: one check was not judged", []string{"AB"}, "AB", run.NotJudged, ""},
 		{"half a signature: one check broke", []string{"AB"}, "AB", run.InfraError, ""},

@@ -19,10 +19,13 @@ func (s *subject) beliefs(p *Proof) {
 		case likely != nil && likely.Misconception == r.mutant.Misconception:
 		case likely != nil:
 			s.problem("whoever hands in the mutant %s is told the belief of %s", r.Name, likely.Mutant)
-		case r.mutant.Shows != "" && !shown(checks, r.mutant.Shows):
-			s.problem("mutant %s does not show %q: %s", r.Name, r.mutant.Shows, firstSaid(checks))
 		case len(r.mutant.Fails) == len(p.Checks):
 			p.note("mutant %s fails every check, as what is not begun does, so its belief is never named", r.Name)
+		case r.mutant.Shows != "" && !shown(checks, r.mutant.Shows):
+			s.problem("mutant %s does not show %q: %s", r.Name, r.mutant.Shows, firstSaid(checks))
+		case r.mutant.Shows == "" && without(checks) != nil:
+			s.problem("mutant %s makes a check end without a finding, so its belief is named only if shows has a piece of what that says: %s",
+				r.Name, firstSaid([]run.Check{*without(checks)}))
 		}
 	}
 }
@@ -38,6 +41,16 @@ func (r *row) typical(tests []string) []run.Check {
 		checks = append(checks, c)
 	}
 	return checks
+}
+
+// without is the first failing check that has found nothing: it panicked, hung, or was ended by the race detector.
+func without(checks []run.Check) *run.Check {
+	for i, c := range checks {
+		if c.Verdict != run.Passed && len(c.Findings) == 0 {
+			return &checks[i]
+		}
+	}
+	return nil
 }
 
 func shown(checks []run.Check, text string) bool {

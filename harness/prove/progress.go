@@ -6,20 +6,24 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // Progress is how far a proof is.
 type Progress struct {
 	Labs, LabsDone     int    // all, and those that are proved
 	What               string // what is being done, such as "the references of B10"; empty at the end
+	Compiling          bool   // no check of this step has begun
 	Checks, ChecksDone int    // runs of checks in this step, and those that are done
 }
 
 // String is the progress as one line.
 func (p Progress) String() string {
 	text := p.What
-	if p.Checks > 0 {
+	switch {
+	case p.Compiling:
+		text += ": compiling"
+	case p.Checks > 0:
 		text += fmt.Sprintf(": %d of %s", p.ChecksDone, count(p.Checks, "check"))
 	}
 	return text
@@ -31,22 +35,21 @@ const (
 	interval  = 30 * time.Second
 )
 
-// Meter shows progress: on a terminal a bar, after two seconds; elsewhere a line every half minute.
+// Meter shows progress: on a terminal one line that changes, after two seconds; elsewhere a line every half minute.
 type Meter struct {
-	out      io.Writer
-	terminal bool
-	started  time.Time
-	done     chan struct{}
-	stopped  sync.WaitGroup
+	out     io.Writer
+	columns int // of the terminal, 0 where there is none
+	started time.Time
+	done    chan struct{}
+	stopped sync.WaitGroup
 
 	mu  sync.Mutex
 	now Progress
-	bar *progressbar.ProgressBar
 }
 
-// NewMeter begins to show progress on out. Close ends it.
-func NewMeter(out io.Writer, terminal bool) *Meter {
-	m := &Meter{out: out, terminal: terminal, started: time.Now(), done: make(chan struct{})}
+// NewMeter begins to show progress on out, a terminal with so many columns, or no terminal if there are 0. Close ends it.
+func NewMeter(out io.Writer, columns int) *Meter {
+	m := &Meter{out: out, columns: columns, started: time.Now(), done: make(chan struct{})}
 	m.stopped.Go(m.run)
 	return m
 }
@@ -58,19 +61,22 @@ func (m *Meter) Set(p Progress) {
 	m.now = p
 }
 
-// Close removes the bar.
+// Close removes the line from a terminal.
 func (m *Meter) Close() {
 	close(m.done)
 	m.stopped.Wait()
-	if m.bar != nil {
-		m.bar.Finish()
+	if m.columns > 0 && time.Since(m.started) >= firstWord {
+		fmt.Fprint(m.out, clearLine)
 	}
 }
 
+// clearLine goes to the beginning of a terminal's line and empties it.
+const clearLine = "\r\x1b[K"
+
 func (m *Meter) run() {
-	wait := interval
-	if m.terminal {
-		wait = firstWord
+	wait, next := interval, interval
+	if m.columns > 0 {
+		wait, next = firstWord, time.Second/4
 	}
 	for {
 		select {
@@ -79,9 +85,7 @@ func (m *Meter) run() {
 		case <-time.After(wait):
 			m.show()
 		}
-		if m.terminal {
-			wait = time.Second / 4
-		}
+		wait = next
 	}
 }
 
@@ -89,17 +93,14 @@ func (m *Meter) show() {
 	m.mu.Lock()
 	now := m.now
 	m.mu.Unlock()
-	switch {
-	case now.What == "":
-	case !m.terminal:
-		took := time.Since(m.started).Round(time.Second)
-		fmt.Fprintf(m.out, "· %v: %d of %s proved; %v\n", took, now.LabsDone, count(now.Labs, "lab"), now)
-	default:
-		if m.bar == nil {
-			m.bar = progressbar.NewOptions(now.Labs, progressbar.OptionSetWriter(m.out), progressbar.OptionShowCount(),
-				progressbar.OptionSetWidth(20), progressbar.OptionClearOnFinish(), progressbar.OptionSetRenderBlankState(true))
-		}
-		m.bar.Describe(now.String())
-		m.bar.Set(now.LabsDone)
+	if now.What == "" {
+		return
 	}
+	took := time.Since(m.started).Truncate(time.Second)
+	line := fmt.Sprintf("· %v: %d of %s proved; %v", took, now.LabsDone, count(now.Labs, "lab"), now)
+	if m.columns == 0 {
+		fmt.Fprintln(m.out, line)
+		return
+	}
+	fmt.Fprint(m.out, clearLine, ansi.Truncate(line, m.columns-1, "…"))
 }

@@ -151,10 +151,14 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on fu
 	return proofs, nil
 }
 
+// names are the labs' ids; of many, the first and the last.
 func names(labs []*course.Lab) string {
-	var ids []string
-	for _, l := range labs {
-		ids = append(ids, l.ID)
+	if len(labs) > 3 {
+		return labs[0].ID + " to " + labs[len(labs)-1].ID
+	}
+	ids := make([]string, len(labs))
+	for i, l := range labs {
+		ids[i] = l.ID
 	}
 	return strings.Join(ids, " ")
 }
@@ -186,13 +190,14 @@ func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named b
 	if st.busy {
 		defer burn()()
 	}
-	now := Progress{What: st.what, Checks: checks(jobs, st.opts)}
+	now := Progress{What: st.what, Checks: checks(jobs, st.opts), Compiling: true}
 	on(now)
 	results, err := p.Grader.Grade(ctx, jobs, st.opts, func(e grade.Event) {
+		now.Compiling = false
 		if e.Check != nil {
 			now.ChecksDone++
-			on(now)
 		}
+		on(now)
 	})
 	if err != nil {
 		return err

@@ -207,7 +207,7 @@ func plain(l *course.Lab, v ...run.Verdict) run.Result {
 	for i, c := range l.Checks {
 		check := run.Check{Test: c.Test, Verdict: v[i]}
 		if v[i] != run.Passed {
-			r.Verdict, check.Message = v[i], "it does not"
+			r.Verdict, check.Message, check.Findings = v[i], "it does not", []run.Finding{{Got: "less"}}
 		}
 		r.Checks = append(r.Checks, check)
 	}
@@ -221,7 +221,7 @@ func counted(l *course.Lab, runs ...run.Runs) run.Result {
 		n := runs[i]
 		check := run.Check{Test: c.Test, Verdict: run.Passed, Runs: &n}
 		if n.PlainPassed < n.Plain || n.RacePassed < n.Race {
-			check.Verdict, r.Verdict, check.Message = run.Failed, run.Failed, "it does not"
+			check.Verdict, r.Verdict, check.Message, check.Findings = run.Failed, run.Failed, "it does not", []run.Finding{{Got: "less"}}
 		}
 		r.Checks = append(r.Checks, check)
 	}
