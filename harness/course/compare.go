@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// compare holds a node against the type that it is to be decoded into. No key may be unknown, missing or doubled, and every
-// value must be of the right kind.
+// compare holds a node against the type that it is to be decoded into. No key may be unknown, missing or doubled, and
+// every value must be of the right kind.
 func (f *source) compare(n *yaml.Node, t reflect.Type, key string) {
 	switch t.Kind() {
 	case reflect.Struct:
@@ -104,7 +104,9 @@ func (f *source) compareKeys(n *yaml.Node, t reflect.Type, outer string) {
 }
 
 // compareMissing notes the keys that are unknown, and those that are not there.
-func (f *source) compareMissing(n *yaml.Node, outer string, order []string, missing map[string]reflect.Type, unknown []*yaml.Node) {
+func (f *source) compareMissing(
+	n *yaml.Node, outer string, order []string, missing map[string]reflect.Type, unknown []*yaml.Node,
+) {
 	for _, key := range unknown {
 		f.unknownKey(key, outer, missing)
 	}
@@ -119,7 +121,8 @@ func (f *source) compareMissing(n *yaml.Node, outer string, order []string, miss
 	}
 }
 
-// unknownKey notes a key that does not exist. If a missing one is spelt nearly so, that one is meant, and no longer missing.
+// unknownKey notes a key that does not exist. If a missing one is spelt nearly so, that one is meant, and no longer
+// missing.
 func (f *source) unknownKey(key *yaml.Node, outer string, missing map[string]reflect.Type) {
 	meant, best := "", 3
 	for name := range missing {

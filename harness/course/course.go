@@ -204,7 +204,9 @@ func Load(root string) (*Course, error) {
 			continue
 		}
 		if other, taken := ids[l.ID]; taken {
-			c.Broken = append(c.Broken, &Error{File: files[i], Line: 1, Text: "id: " + l.ID, Key: "id", Msg: l.ID + " is the id of " + other + ", too", root: root})
+			c.Broken = append(c.Broken, &Error{
+				File: files[i], Line: 1, Text: "id: " + l.ID, Key: "id", Msg: l.ID + " is the id of " + other + ", too", root: root,
+			})
 			continue
 		}
 		ids[l.ID] = l.Slug

@@ -33,7 +33,8 @@ func (l *Lab) patched(m *Mutant, files []*gitdiff.File, changed int) error {
 	}
 	for _, f := range files {
 		if name := strings.TrimPrefix(f.NewName, "b/"); !slices.Contains(l.Files, name) {
-			return fmt.Errorf("%s changes %s, which is none of the files that lab.yaml names: %s", m.Patch, name, strings.Join(l.Files, ", "))
+			return fmt.Errorf("%s changes %s, which is none of the files that lab.yaml names: %s",
+				m.Patch, name, strings.Join(l.Files, ", "))
 		}
 	}
 	if changed != len(files) {

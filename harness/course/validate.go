@@ -115,7 +115,8 @@ func (f *source) validateMutants(l *Lab) {
 		path := []any{"mutants", i}
 		aFile := filepath.Base(m.Patch) == m.Patch && strings.HasSuffix(m.Patch, ".patch")
 		f.rules(path, []rule{
-			{"patch", !aFile, "a mutant's patch is the name of a file in solutions/" + l.Slug + "/mutants that ends in .patch, not " + strconv.Quote(m.Patch)},
+			{"patch", !aFile, "a mutant's patch is the name of a file in solutions/" + l.Slug + "/mutants" +
+				" that ends in .patch, not " + strconv.Quote(m.Patch)},
 			{"patch", seen[m.Patch], "the mutant " + m.Patch + " stands here twice"},
 			{"misconception", m.Misconception == "", "the mutant " + m.Patch + " has no misconception"},
 			{"explain", m.Explain == "", "the mutant " + m.Patch + " has no explanation"},
@@ -141,7 +142,8 @@ func (f *source) validateBeliefs(l *Lab) {
 			continue
 		}
 		if first.Explain != m.Explain {
-			f.faultIn([]any{"mutants", i, "explain"}, "the mutants %s and %s have one misconception and explain it differently", first.Patch, m.Patch)
+			f.faultIn([]any{"mutants", i, "explain"},
+				"the mutants %s and %s have one misconception and explain it differently", first.Patch, m.Patch)
 		}
 	}
 }

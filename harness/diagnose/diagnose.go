@@ -1,7 +1,7 @@
 // Package diagnose goes from failures to the misconception behind them. The failing checks of a submission are its
-// signature; so are those of each mutant. Where a submission fails exactly the checks of one belief's mutants, and what it
-// fails by is what they fail by, that belief is a likely cause. Anything less would be a guess, and a wrong one teaches
-// something wrong.
+// signature; so are those of each mutant. Where a submission fails exactly the checks of one belief's mutants, and what
+// it fails by is what they fail by, that belief is a likely cause. Anything less would be a guess, and a wrong one
+// teaches something wrong.
 package diagnose
 
 import (
@@ -46,8 +46,8 @@ func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 }
 
 // matches reports whether these are the checks that a mutant fails, and whether they show what it shows. A mutant that
-// shows nothing of its own is known by what its checks find: a check that has ended otherwise, by a panic or a hang, says
-// something else.
+// shows nothing of its own is known by what its checks find: a check that has ended otherwise, by a panic or a hang,
+// says something else.
 func matches(m *course.Mutant, failing map[string]run.Check) bool {
 	if len(m.Fails) != len(failing) {
 		return false
@@ -64,8 +64,8 @@ func matches(m *course.Mutant, failing map[string]run.Check) bool {
 	return shown || m.Shows == "" && found
 }
 
-// Said is what a failing check says first: what was done, wanted and got, or the message of a check that ended otherwise. It
-// is where a mutant's "shows" is looked for.
+// Said is what a failing check says first: what was done, wanted and got, or the message of a check that ended
+// otherwise. It is where a mutant's "shows" is looked for.
 func Said(c run.Check) string {
 	if len(c.Findings) == 0 {
 		return c.Message

@@ -10,8 +10,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// lab has the checks A to F and these mutants, each written as its signature, the letters of the checks that it fails, and
-// maybe, after colons, its belief and what it shows.
+// lab has the checks A to F and these mutants, each written as its signature, the letters of the checks that it fails,
+// and maybe, after colons, its belief and what it shows.
 func lab(mutants ...string) *course.Lab {
 	l := &course.Lab{}
 	for _, c := range "ABCDEF" {

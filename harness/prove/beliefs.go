@@ -24,8 +24,8 @@ func (s *subject) beliefs(p *Proof) {
 		case r.mutant.Shows != "" && !shown(checks, r.mutant.Shows):
 			s.problem("mutant %s does not show %q: %s", r.Name, r.mutant.Shows, firstSaid(checks))
 		case r.mutant.Shows == "" && without(checks) != nil:
-			s.problem("mutant %s makes a check end without a finding, so its belief is named only if shows has a piece of what that says: %s",
-				r.Name, firstSaid([]run.Check{*without(checks)}))
+			s.problem("mutant %s makes a check end without a finding, "+
+				"so its belief is named only if shows has a piece of what that says: %s", r.Name, firstSaid([]run.Check{*without(checks)}))
 		}
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/backend-labs/backend-labs/harness/owner"
 )
 
-// Form holds labs against what can be seen without building or running anything: the files that must be there, the texts,
-// whether each mutant's patch applies, whether the beliefs can be told apart. The proofs have no matrix. The error says that
-// there is no folder for the mutants.
+// Form holds labs against what can be seen without building or running anything: the files that must be there, the
+// texts, whether each mutant's patch applies, whether the beliefs can be told apart. The proofs have no matrix. The
+// error says that there is no folder for the mutants.
 func Form(labs []*course.Lab) ([]Proof, error) {
 	tmp, err := owner.TempDir("", "prove")
 	if err != nil {
@@ -48,8 +48,8 @@ func (s *subject) form() {
 func (s *subject) solved() bool {
 	l := s.lab
 	if st, err := os.Stat(l.SolutionDir); err != nil || !st.IsDir() {
-		s.problem("there is no folder solutions/%s: it holds the reference (%s), ANSWER.md, mutants/ and alternatives/; labs/README.md has more",
-			l.Slug, strings.Join(l.Files, ", "))
+		s.problem("there is no folder solutions/%s: it holds the reference (%s), ANSWER.md, mutants/ and alternatives/; "+
+			"labs/README.md has more", l.Slug, strings.Join(l.Files, ", "))
 		return false
 	}
 	return s.has(l.SolutionDir, "reference")
@@ -98,7 +98,8 @@ func (s *subject) documents() {
 		s.answer()
 	}
 	if len(l.Hints) < 3 || len(l.Hints) > 5 {
-		s.problem("%s %s; three to five lead from a nudge to almost the answer", are(len(l.Hints)), count(len(l.Hints), "hint"))
+		s.problem("%s %s; three to five lead from a nudge to almost the answer",
+			are(len(l.Hints)), count(len(l.Hints), "hint"))
 	}
 }
 
@@ -154,7 +155,8 @@ func (s *subject) confusables() {
 		a := &s.lab.Mutants[i]
 		for j := range s.lab.Mutants[:i] {
 			if b := &s.lab.Mutants[j]; diagnose.Confusable(a, b) {
-				s.problem("the mutants %s and %s fail the same checks and claim different beliefs: add a check that tells them apart, say by shows what each is known by, or give them one belief", b.Name(), a.Name())
+				s.problem("the mutants %s and %s fail the same checks and claim different beliefs: add a check that tells "+
+					"them apart, say by shows what each is known by, or give them one belief", b.Name(), a.Name())
 			}
 		}
 	}

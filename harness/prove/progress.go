@@ -47,7 +47,8 @@ type Meter struct {
 	now Progress
 }
 
-// NewMeter begins to show progress on out, a terminal with so many columns, or no terminal if there are 0. Close ends it.
+// NewMeter begins to show progress on out, a terminal with so many columns, or no terminal if there are 0. Close ends
+// it.
 func NewMeter(out io.Writer, columns int) *Meter {
 	m := &Meter{out: out, columns: columns, started: time.Now(), done: make(chan struct{})}
 	m.stopped.Go(m.run)

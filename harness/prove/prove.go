@@ -85,7 +85,8 @@ type Prover struct {
 // chunk is how many labs are proved together: their builds share go commands, and their binaries the disk.
 const chunk = 6
 
-// Prove proves labs, and tells on how far it is. The error is ctx's, or says that no proof was possible; what does not hold is in the proofs.
+// Prove proves labs, and tells on how far it is. The error is ctx's, or says that no proof was possible; what does not
+// hold is in the proofs.
 func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options, on func(Progress)) ([]Proof, error) {
 	if on == nil {
 		on = func(Progress) {}
@@ -124,6 +125,7 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on fu
 	vet(ctx, p.Root, subjects)
 	correct := func(r *row) bool { return r.Kind == Reference || r.Kind == Alternative }
 	mutant := func(r *row) bool { return r.Kind == KindMutant }
+	racy := func(r *row) bool { return mutant(r) && !r.caught() }
 	quiet, busy := 1+(o.Runs-1)/2, o.Runs/2
 	for _, s := range []step{
 		{"the stubs and mutants", func(r *row) bool { return !correct(r) }, grade.Options{Runs: 1}, false},
@@ -132,7 +134,7 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on fu
 		{"the references with all cores busy", correct, grade.Options{Runs: busy, Race: true}, true},
 		{"the mutants with all cores busy", mutant, grade.Options{Runs: busy}, true},
 		// A mutant that is a data race and nothing else shows itself only to the race detector.
-		{"under the race detector the mutants", func(r *row) bool { return mutant(r) && !r.caught() }, grade.Options{Runs: o.Runs, Race: true}, false},
+		{"under the race detector the mutants", racy, grade.Options{Runs: o.Runs, Race: true}, false},
 	} {
 		if s.opts.Runs == 0 {
 			continue

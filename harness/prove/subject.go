@@ -31,6 +31,15 @@ type tally struct {
 	failed                               run.Check // the first run that did not pass
 }
 
+// String says how many runs have passed; the word for runs under the race detector only where there were any.
+func (n *tally) String() string {
+	text := fmt.Sprintf("%d of %s", n.plainPassed, count(n.plain, "plain run"))
+	if n.race > 0 {
+		text += fmt.Sprintf(" and %d of %s under the race detector", n.racePassed, count(n.race, "run"))
+	}
+	return text
+}
+
 func (s *subject) problem(format string, args ...any) {
 	s.problems = append(s.problems, fmt.Sprintf(format, args...))
 }
@@ -53,7 +62,8 @@ func newSubject(l *course.Lab, tmp string) *subject {
 		s.problem("the alternatives cannot be read: %v", err)
 	}
 	if len(alternatives) == 0 {
-		s.problem("there is no alternative: a second correct solution, in solutions/%s/alternatives/NAME, shows that the checks judge behaviour", l.Slug)
+		s.problem("there is no alternative: a second correct solution, in solutions/%s/alternatives/NAME, "+
+			"shows that the checks judge behaviour", l.Slug)
 	}
 	for _, dir := range alternatives {
 		if name := filepath.Base(dir); s.has(dir, "alternative "+name) {
@@ -172,9 +182,9 @@ func (s *subject) rowProblems(r *row, p *Proof, caught map[string]bool) {
 		case r.Kind == Stub && !c.Always:
 			s.problem("the untouched stub passes %s", test)
 		case (r.Kind == Reference || r.Kind == Alternative) && c.Failed:
-			s.problem("%s %s: %s passed %d of %d plain and %d of %d race runs: %s", r.Kind, r.Name, test, n.plainPassed, n.plain, n.racePassed, n.race, c.Message)
+			s.problem("%s %s: %s passed %v: %s", r.Kind, r.Name, test, n, c.Message)
 		case r.Kind == KindMutant && c.Named && !c.Always:
-			s.problem("mutant %s: %s passed %d of %d plain and %d of %d race runs on it", r.Name, test, n.plainPassed, n.plain, n.racePassed, n.race)
+			s.problem("mutant %s: %s passed %v on it", r.Name, test, n)
 		case r.Kind == KindMutant && !c.Named && c.Failed:
 			also = append(also, test)
 			if c.Always {

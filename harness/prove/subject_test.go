@@ -254,12 +254,12 @@ func TestProof(t *testing.T) {
 			func(l *course.Lab) run.Result {
 				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 3, Race: 3, RacePassed: 2})
 			},
-			[]string{"reference reference: TestAddsLarge passed 3 of 3 plain and 2 of 3 race runs: failed: it does not"}, nil,
+			[]string{"reference reference: TestAddsLarge passed 3 of 3 plain runs and 2 of 3 runs under the race detector: failed: it does not"}, nil,
 		},
 		{
 			"an alternative that fails", 2,
 			func(l *course.Lab) run.Result { return plain(l, f, p) },
-			[]string{"alternative loop: TestAddsSmall passed 0 of 1 plain and 0 of 0 race runs: failed: it does not"}, nil,
+			[]string{"alternative loop: TestAddsSmall passed 0 of 1 plain run: failed: it does not"}, nil,
 		},
 		{
 			"a reference that could not be judged", 1,
@@ -269,14 +269,14 @@ func TestProof(t *testing.T) {
 		{
 			"a mutant that a named check lets through", 3,
 			func(l *course.Lab) run.Result { return plain(l, p, f) },
-			[]string{"mutant off-by-one: TestAddsSmall passed 1 of 1 plain and 0 of 0 race runs on it", "no mutant fails TestAddsSmall every time: is the check needed?"}, nil,
+			[]string{"mutant off-by-one: TestAddsSmall passed 1 of 1 plain run on it", "no mutant fails TestAddsSmall every time: is the check needed?"}, nil,
 		},
 		{
 			"a mutant that is caught now and then", 4,
 			func(l *course.Lab) run.Result {
 				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 1, Race: 3, RacePassed: 1})
 			},
-			[]string{"mutant saturates: TestAddsLarge passed 1 of 3 plain and 1 of 3 race runs on it"}, nil,
+			[]string{"mutant saturates: TestAddsLarge passed 1 of 3 plain runs and 1 of 3 runs under the race detector on it"}, nil,
 		},
 		{
 			"a mutant that only the race detector catches", 4,
@@ -334,7 +334,7 @@ func TestText(t *testing.T) {
   note: mutant saturates also fails TestAddsSmall; its belief is never named unless its fails has what always fails
   note: mutant off-by-one fails every check, as what is not begun does, so its belief is never named
   does not hold: the untouched stub passes TestAddsLarge
-  does not hold: alternative loop: TestAddsLarge passed 0 of 1 plain and 0 of 0 race runs: failed: it does not
+  does not hold: alternative loop: TestAddsLarge passed 0 of 1 plain run: failed: it does not
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("the text differs (-want +got):\n%s", diff)
