@@ -36,7 +36,11 @@ func newReset(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.Out, "%s is the stub again; yours is in %s\n", l.Slug, relative(backup))
+			text := l.Slug + " is the stub again"
+			if backup != "" {
+				text += "; yours is in " + relative(backup)
+			}
+			fmt.Fprintln(a.Out, text)
 			return nil
 		},
 	}

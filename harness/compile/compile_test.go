@@ -263,6 +263,31 @@ func TestBuilder_missingFile(t *testing.T) {
 	}
 }
 
+// TestUnread: what is there and cannot be read is not said to be missing.
+func TestUnread(t *testing.T) {
+	t.Parallel()
+	one := lab(t, scratch, "b01-adder")
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "adder.go"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := compile.SourceSHA256(one, dir)
+	bin := builder(t, scratch).Build(t.Context(), []compile.Request{{Lab: one, Dir: dir}})[0]
+	for _, err := range []error{err, bin.Err} {
+		if errors.As(err, new(*compile.MissingFile)) || err == nil || !strings.HasPrefix(err.Error(), "read adder.go of lab B01: ") {
+			t.Errorf("got %v, want an error of reading", err)
+		}
+	}
+	for dir, want := range map[string]string{
+		"elsewhere": "the file adder.go of lab B01 is not in elsewhere",
+		one.Dir:     "the file adder.go of lab B01 is not in " + one.Dir + ": labs reset b01 puts the stub back",
+	} {
+		if got := compile.Unread(one, "adder.go", dir, os.ErrNotExist).Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // TestBuilder_editedDuringTheBuild saves a file that does not compile while the one before it is being built.
 func TestBuilder_editedDuringTheBuild(t *testing.T) {
 	t.Parallel()

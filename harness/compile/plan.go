@@ -3,6 +3,7 @@ package compile
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io/fs"
@@ -40,9 +41,13 @@ func (e *MissingFile) Error() string {
 	return text
 }
 
-// Missing is the error for a lab's file that is not in a folder.
-func Missing(l *course.Lab, file, dir string) *MissingFile {
-	return &MissingFile{Lab: l.ID, File: file, Dir: dir, Own: dir == l.Dir}
+// Unread is the error for a lab's file in a folder that could not be read: a [*MissingFile] if it
+// is not there, and else a fault of the machine's.
+func Unread(l *course.Lab, file, dir string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &MissingFile{Lab: l.ID, File: file, Dir: dir, Own: dir == l.Dir}
+	}
+	return fault.Of("read "+file+" of lab "+l.ID, err)
 }
 
 func (b *Builder) plan(r Request, common string) (*plan, error) {
@@ -53,7 +58,7 @@ func (b *Builder) plan(r Request, common string) (*plan, error) {
 		from := filepath.Join(r.Dir, filepath.FromSlash(file))
 		data, err := os.ReadFile(from)
 		if err != nil {
-			return nil, Missing(r.Lab, file, r.Dir)
+			return nil, Unread(r.Lab, file, r.Dir, err)
 		}
 		addFile(own, file, data)
 		addFile(all, file, data)
@@ -88,7 +93,7 @@ func SourceSHA256(l *course.Lab, dir string) (string, error) {
 	for _, file := range l.Files {
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
 		if err != nil {
-			return "", Missing(l, file, dir)
+			return "", Unread(l, file, dir, err)
 		}
 		addFile(h, file, data)
 	}

@@ -159,7 +159,7 @@ func (s *session) admit() {
 		for _, name := range j.Lab.Files {
 			data, err := os.ReadFile(filepath.Join(j.Dir, filepath.FromSlash(name)))
 			if err != nil {
-				s.tallies[i].broken(compile.Missing(j.Lab, name, j.Dir))
+				s.tallies[i].broken(compile.Unread(j.Lab, name, j.Dir, err))
 				continue
 			}
 			files[name] = data

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,7 +38,8 @@ func (s Standing) UnderWay() bool { return s == Begun || s == NotRaced }
 
 // Now is what a lab is at this moment.
 type Now struct {
-	Source string // the hash of its files; "" where one cannot be read
+	Source string // the hash of its files; "" where one cannot be read, or is not there
+	Gone   bool   // one is not there
 	Checks string // the hash of what judges them; "" where that cannot be read
 	Known  bool   // whether the files are the stub's is known
 	Stub   bool   // they are
@@ -53,6 +55,8 @@ func (p *Progress) Standing(id string, now Now) Standing {
 		e.Result.SourceSHA256 == now.Source && e.Checks == now.Checks
 	same := e.PassedSource == now.Source && now.Source != ""
 	switch {
+	case e.PassedSource != "" && now.Source == "" && !now.Gone:
+		return Passed // as far as anybody knows
 	case same && (e.PassedChecks == now.Checks || now.Checks == ""):
 		return Passed
 	case e.PassedSource != "" && judged && !e.Result.NotYetRaced():
@@ -83,7 +87,8 @@ func (w *Workspace) Standings(b *compile.Builder) (map[string]Standing, error) {
 		var now Now
 		touched, err := l.Touched(l.Dir)
 		now.Known, now.Stub = err == nil, err == nil && len(touched) == 0
-		now.Source, _ = compile.SourceSHA256(l, l.Dir)
+		now.Source, err = compile.SourceSHA256(l, l.Dir)
+		now.Gone = errors.As(err, new(*compile.MissingFile))
 		if e := p.Labs[l.ID]; e != nil && (e.Result != nil || e.PassedSource != "") {
 			now.Checks, _ = b.ChecksSHA256(l)
 		}

@@ -18,8 +18,8 @@ func (w *Workspace) Untouched(l *course.Lab) bool {
 	return err == nil && len(touched) == 0
 }
 
-// Reset puts the recorded stub back and returns the folder with the backup of what was there. Where
-// no stub is recorded it does nothing, and the error is a [*course.NoStub].
+// Reset puts the recorded stub back and returns the folder with the backup of what was there, or ""
+// if nothing was. Where no stub is recorded it does nothing, and the error is a [*course.NoStub].
 func (w *Workspace) Reset(l *course.Lab, now time.Time) (backup string, err error) {
 	stub, err := l.Stub()
 	if err != nil {
@@ -28,6 +28,9 @@ func (w *Workspace) Reset(l *course.Lab, now time.Time) (backup string, err erro
 	backup = filepath.Join(w.Dir, "backups", l.Slug, now.Format("2006-01-02T15-04-05.000"))
 	if err := copyFiles(l, l.Dir, backup); err != nil {
 		return "", fmt.Errorf("nothing was reset, because the backup failed: %w", err)
+	}
+	if _, err := os.Stat(backup); errors.Is(err, fs.ErrNotExist) {
+		backup = "" // there was nothing
 	}
 	return backup, copyFiles(l, stub, l.Dir)
 }

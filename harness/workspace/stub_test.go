@@ -75,8 +75,17 @@ func TestReset_ofWhatIsGone(t *testing.T) {
 	if w.Untouched(l) {
 		t.Error("got untouched without a file")
 	}
-	if _, err := w.Reset(l, time.Now()); err != nil || read(t, filepath.Join(l.Dir, "thing.go")) != stub {
-		t.Errorf("got %v, want the stub back", err)
+	backup, err := w.Reset(l, time.Now())
+	if err != nil || read(t, filepath.Join(l.Dir, "thing.go")) != stub || read(t, filepath.Join(backup, "inner", "more.go")) != stub {
+		t.Errorf("got %v, want the stub back, and a backup of the other file", err)
+	}
+	for _, file := range l.Files {
+		if err := os.Remove(filepath.Join(l.Dir, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if backup, err := w.Reset(l, time.Now().Add(time.Minute)); err != nil || backup != "" || !w.Untouched(l) {
+		t.Errorf("with nothing there: got the backup %q, %v, want the stub back, and none", backup, err)
 	}
 }
 
