@@ -12,6 +12,22 @@ import (
 	"github.com/backend-labs/backend-labs/harness/term"
 )
 
+func TestRemedy(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		race run.Race
+		want string
+	}{
+		{run.Race{State: run.RaceLeftOut, Remedy: "whatever"}, "labs check b10-token-bucket runs all of it"},
+		{run.Race{State: run.RaceNotToBeHad}, "labs check b10-token-bucket runs all of it"},
+		{run.Race{State: run.RaceNotToBeHad, Remedy: "install gcc"}, "install gcc"},
+	} {
+		if got := remedy(run.Result{Slug: "b10-token-bucket", Race: tt.race}); got != tt.want {
+			t.Errorf("%+v: got %q, want %q", tt.race, got, tt.want)
+		}
+	}
+}
+
 // TestCheck_show has the verdicts on one lab as they become known, and what is written of them.
 func TestCheck_show(t *testing.T) {
 	t.Parallel()

@@ -51,7 +51,7 @@ func runSolution(ctx context.Context, a *app, args []string, giveUp bool) error 
 	case !passed && !giveUp && e != nil && e.Result != nil && e.Result.NotYetRaced():
 		return &usageError{
 			fmt.Errorf("%s is %s", l.Slug, run.NotYetRaced),
-			"labs check " + l.Slug + " runs all of it; --give-up shows the solution all the same",
+			remedy(*e.Result) + "; --give-up shows the solution all the same",
 		}
 	case !passed && !giveUp:
 		return &usageError{fmt.Errorf("%s is not passed yet", l.Slug), "labs hint " + l.Slug + " gives one more hint; --give-up shows the solution all the same"}
@@ -75,4 +75,12 @@ func runSolution(ctx context.Context, a *app, args []string, giveUp bool) error 
 		return nil
 	}
 	return w.Update(ctx, func(p *workspace.Progress) { p.Entry(l.ID).GaveUp = true })
+}
+
+// remedy is what to do about a run under the race detector that has not been.
+func remedy(r run.Result) string {
+	if r.Race.State == run.RaceNotToBeHad && r.Race.Remedy != "" {
+		return r.Race.Remedy
+	}
+	return "labs check " + r.Slug + " runs all of it"
 }

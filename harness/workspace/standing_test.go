@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
@@ -119,6 +120,48 @@ func TestStandings_whatCannotBeRead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStandings_ofWhatIsKept holds what is kept against the lab's files and checks as they are.
+func TestStandings_ofWhatIsKept(t *testing.T) {
+	t.Parallel()
+	example, err := coursetest.Example()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := coursetest.New(t, example)
+	w, b := workspace.Open(c), &compile.Builder{Course: c, Dir: t.TempDir()}
+	for id, race := range map[string]run.RaceState{"B01": run.RaceNotNeeded, "I01": run.RaceLeftOut} {
+		l, err := c.Named(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(l.Dir, l.Files[0]), "package mine\n")
+		source, err := compile.SourceSHA256(l, l.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checks, err := b.ChecksSHA256(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := run.Result{Lab: id, Verdict: run.Passed, Race: run.Race{State: race}, SourceSHA256: source}
+		mustUpdate(t, w, func(p *workspace.Progress) { p.Judge(r, checks, "", time.Now()) })
+	}
+	want := func(b01, i01 workspace.Standing) {
+		t.Helper()
+		got, err := w.Standings(b)
+		if err != nil || got["B01"] != b01 || got["I01"] != i01 || got["A01"] != workspace.Untouched {
+			t.Errorf("got %q, %v, want %q and %q", got, err, b01, i01)
+		}
+	}
+	want(workspace.Passed, workspace.NotRaced)
+	mustUpdate(t, w, func(p *workspace.Progress) { p.Labs["B01"].Result = nil })
+	want(workspace.Passed, workspace.NotRaced)
+	for _, l := range c.Labs {
+		l.Checks[0].Points++
+	}
+	want(workspace.Outdated, workspace.Begun)
 }
 
 func remove(t *testing.T, path string) {
