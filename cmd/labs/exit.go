@@ -8,6 +8,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/prove"
+	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
@@ -87,7 +88,7 @@ func verdictError(results []run.Result) error {
 func (a *app) complain(err error) {
 	var not *notPassed
 	switch {
-	case errors.As(err, &not):
+	case err == nil, errors.As(err, &not):
 		return
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.Err, "stopped")
@@ -99,8 +100,9 @@ func (a *app) complain(err error) {
 	if hint == "" && errors.As(err, &h) {
 		hint = h.Hint()
 	}
-	fmt.Fprintf(a.Err, "%s %s\n", p.Bad("labs:"), text)
+	// An error may have the name of a submission in it, or what somebody's program has said.
+	fmt.Fprintf(a.Err, "%s %s\n", p.Bad("labs:"), report.PlainLines(text))
 	if hint != "" {
-		fmt.Fprintf(a.Err, "%s %s\n", p.Accent("hint:"), hint)
+		fmt.Fprintf(a.Err, "%s %s\n", p.Accent("hint:"), report.PlainLines(hint))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/judge"
+	"github.com/backend-labs/backend-labs/harness/stores"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
@@ -16,7 +17,7 @@ type judging struct {
 	app      *app // what the builds and the stores say is said here
 	w        *workspace.Workspace
 	provider string
-	stores   *stores
+	stores   *stores.Stores
 }
 
 func newJudging(a *app, w *workspace.Workspace, provider string, opts grade.Options) *judging {
@@ -32,13 +33,13 @@ func (j *judging) open(ctx context.Context, needs []string) (grade.Stores, error
 	if j.stores == nil {
 		j.stores = newStores(j.app, j.w, j.provider, false)
 	}
-	return j.stores.open(ctx, needs)
+	return j.stores.Open(ctx, needs)
 }
 
 // close ends the stores. They are started again when they are needed.
 func (j *judging) close() {
 	if j.stores != nil {
-		j.stores.close()
+		j.stores.Close()
 	}
 	j.stores = nil
 }

@@ -12,80 +12,162 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/backend-labs/backend-labs/harness/outfile"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/term"
-	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
-// terminal is the name of the format for people.
-const terminal = "terminal"
+const (
+	terminal   = "terminal"   // the name of the format for people
+	gradescope = "gradescope" // the one that has one submission in a file
+)
 
-// output is a format and where it goes: a file, or standard output if file is "".
-type output struct{ format, file string }
+// output is a format and where it goes: a file, a folder that gets a file for each submission, or standard output if file
+// is "".
+type output struct {
+	format, file string
+	folder       bool
+}
 
-// parseOutputs makes the list of outputs from the values of --format and --output (NAME=FILE). What has no file goes to
-// standard output; if nothing does, the terminal's format does.
-func parseOutputs(formats, files []string) ([]output, error) {
+// parseOutputs makes the list of outputs from the values of --format and --output (FORMAT=PATH), and tells whether what
+// they name can be written. What has no file goes to standard output; if nothing does, the terminal's format does. many
+// says that there are several submissions.
+func parseOutputs(formats, files []string, many bool) ([]output, error) {
 	var all []output
 	for _, f := range files {
 		name, file, ok := strings.Cut(f, "=")
-		if !ok || file == "" {
-			return nil, &usageError{fmt.Errorf("--output %q is not FORMAT=FILE", f), "for example --output junit=report.xml"}
-		}
-		if !slices.Contains(formats, name) {
+		switch {
+		case !ok || file == "":
+			return nil, &usageError{fmt.Errorf("--output %q is not FORMAT=PATH", f), "for example --output junit=report.xml"}
+		case toStdout(file):
 			formats = append(formats, name)
-		}
-		if st, err := os.Stat(filepath.Dir(file)); file != "-" && (err != nil || !st.IsDir()) {
-			return nil, &usageError{fmt.Errorf("--output %s: there is no folder %s", f, filepath.Dir(file)), "make it first"}
-		}
-		if file != "-" {
-			all = append(all, output{name, file})
+		default:
+			all = append(all, output{name, file, many && name == gradescope})
 		}
 	}
-	here := 0
 	for _, name := range formats {
-		if _, known := report.Formats[name]; !known && name != terminal {
-			names := append(slices.Sorted(maps.Keys(report.Formats)), terminal)
-			return nil, &usageError{fmt.Errorf("there is no format %q", name), "there are " + strings.Join(names, ", ")}
-		}
-		if slices.ContainsFunc(all, func(o output) bool { return o.format == name }) {
-			continue
-		}
-		all = append(all, output{format: name})
-		if name != terminal && name != "github" {
-			here++
+		if !slices.ContainsFunc(all, func(o output) bool { return o.format == name && o.file == "" }) {
+			all = append(all, output{format: name})
 		}
 	}
-	texts := func(o output) bool { return o.file == "" && (o.format == terminal || o.format == "github") }
-	if here > 1 || here == 1 && slices.ContainsFunc(all, texts) {
-		return nil, &usageError{errors.New("two formats would be mixed on standard output"), "give all but one a file: --output FORMAT=FILE"}
+	for _, o := range all {
+		if err := o.check(many); err != nil {
+			return nil, err
+		}
 	}
-	if !slices.ContainsFunc(all, func(o output) bool { return o.file == "" }) {
+	return withTerminal(all)
+}
+
+// toStdout reports whether a file is standard output by one of its names.
+func toStdout(file string) bool {
+	return slices.Contains([]string{"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}, file)
+}
+
+// check tells whether there is such a format, and whether it can be written to its place.
+func (o output) check(many bool) error {
+	if _, known := report.Formats[o.format]; !known && o.format != terminal {
+		names := append(slices.Sorted(maps.Keys(report.Formats)), terminal)
+		return &usageError{fmt.Errorf("there is no format %q", o.format), "there are " + strings.Join(names, ", ")}
+	}
+	var err error
+	switch {
+	case o.file == "" && many && o.format == gradescope:
+		return &usageError{errors.New("gradescope's format has one submission in a file"), "give a folder: --output gradescope=FOLDER/"}
+	case o.file == "":
+		return nil
+	case o.folder:
+		err = o.checkFolder()
+	default:
+		err = outfile.Check(o.file)
+	}
+	if no, ok := errors.AsType[*outfile.Unwritable](err); ok {
+		return &usageError{fmt.Errorf("--output %s=%s: %w", o.format, o.file, no), no.Hint()}
+	}
+	return err
+}
+
+// checkFolder makes the folder, if it is not there: its name alone says that it is to be one.
+func (o output) checkFolder() error {
+	if st, err := os.Stat(o.file); err == nil && !st.IsDir() {
+		return &outfile.Unwritable{Path: o.file, Reason: "it is no folder", Remedy: "each submission gets a file: give a folder"}
+	}
+	if err := os.Mkdir(o.file, 0o755); err != nil && !os.IsExist(err) {
+		return &outfile.Unwritable{Path: o.file, Reason: err.Error(), Remedy: "name a folder that can be made"}
+	}
+	return outfile.CheckFolder(o.file)
+}
+
+// withTerminal adds the terminal's format where nothing goes to standard output, and refuses what would be mixed there.
+func withTerminal(all []output) ([]output, error) {
+	programs, texts := 0, 0
+	for _, o := range all {
+		switch {
+		case o.file != "":
+		case o.format == terminal || o.format == "github":
+			texts++
+		default:
+			programs++
+		}
+	}
+	if programs > 1 || programs == 1 && texts > 0 {
+		return nil, &usageError{
+			errors.New("two formats would be mixed on standard output"), "give all but one a file: --output FORMAT=FILE",
+		}
+	}
+	if programs+texts == 0 {
 		all = append(all, output{format: terminal})
 	}
 	return all, nil
 }
 
-// write writes the results to every output. show is the terminal's format.
-func (a *app) write(outputs []output, results []run.Result, show func(io.Writer)) error {
+// write writes the results to every output. show is the terminal's format. What cannot be written is no reason not to
+// write the rest; the results are then kept in dir, and the error says where.
+func (a *app) write(outputs []output, results []run.Result, dir string, show func(io.Writer)) error {
 	var errs []error
 	for _, o := range outputs {
-		format := report.Formats[o.format]
-		if o.format == terminal {
-			format = func(w io.Writer, _ []run.Result) error { show(w); return nil }
-		}
-		if o.file == "" {
-			errs = append(errs, a.fenced(o.format, func(w io.Writer) error { return format(w, results) }))
-		} else {
-			var b bytes.Buffer
-			errs = append(errs, format(&b, results), workspace.WriteAtomically(o.file, b.Bytes()))
+		if err := a.writeOne(o, results, show); err != nil {
+			errs = append(errs, fmt.Errorf("write %s: %w", o.format, err))
 		}
 		if o.format == "github" {
 			errs = append(errs, summarise(os.Getenv("GITHUB_STEP_SUMMARY"), results))
 		}
 	}
+	err := errors.Join(errs...)
+	if err == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	if e := report.JSON(&b, results); e != nil {
+		return errors.Join(err, e)
+	}
+	return outfile.Keep(err, "results-*.json", b.Bytes(), filepath.Join(dir, "grade"))
+}
+
+func (a *app) writeOne(o output, results []run.Result, show func(io.Writer)) error {
+	format := report.Formats[o.format]
+	if o.format == terminal {
+		format = func(w io.Writer, _ []run.Result) error { show(w); return nil }
+	}
+	if o.file == "" {
+		return a.fenced(o.format, func(w io.Writer) error { return format(w, results) })
+	}
+	if !o.folder {
+		return writeFormat(o.file, format, results)
+	}
+	var errs []error
+	for _, of := range report.BySubmission(results) {
+		errs = append(errs, writeFormat(filepath.Join(o.file, of.Name+".json"), format, of.Results))
+	}
 	return errors.Join(errs...)
+}
+
+func writeFormat(file string, format report.Format, results []run.Result) error {
+	var b bytes.Buffer
+	if err := format(&b, results); err != nil {
+		return err
+	}
+	return outfile.Write(file, b.Bytes())
 }
 
 // fenced writes to standard output. On a runner of GitHub Actions what is for people is put between two commands that

@@ -93,10 +93,10 @@ func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace, labs [
 		return prove.Form(labs)
 	}
 	stores := newStores(o.app, w, o.provider, false)
-	defer stores.close()
+	defer stores.Close()
 	b := o.builder(w)
 	b.Progress = nil
-	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b, Sandbox: localSandbox(), Open: stores.open}}
+	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b, Sandbox: localSandbox(), Open: stores.Open}}
 	columns := 0
 	if o.ErrTerminal {
 		columns = max(o.Columns, 40)

@@ -74,8 +74,8 @@ func (o *stubOptions) run(ctx context.Context, args []string) error {
 
 func (o *stubOptions) recordAll(ctx context.Context, w *workspace.Workspace, labs []*course.Lab) error {
 	stores := newStores(o.app, w, o.provider, false)
-	defer stores.close()
-	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: o.builder(w), Sandbox: localSandbox(), Open: stores.open}}
+	defer stores.Close()
+	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: o.builder(w), Sandbox: localSandbox(), Open: stores.Open}}
 	for _, l := range labs {
 		if err := p.Record(ctx, l); err != nil {
 			return err

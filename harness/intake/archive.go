@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // tarball reads a tar, compressed by gzip or not.
@@ -102,8 +103,14 @@ func (p *picker) zip(file *os.File) error {
 	return nil
 }
 
-// entry looks at the nth entry of an archive, counted from 0. kind is "" for a regular file.
+// entry looks at the nth entry of an archive, counted from 0. kind is "" for a regular file. Some tools of Windows separate
+// folders by backslashes: they are read as what they are meant to be, before anything is held against the name.
 func (p *picker) entry(n int, name, kind string, open func() (io.ReadCloser, error)) error {
+	if strings.Contains(name, `\`) {
+		if name = strings.ReplaceAll(name, `\`, "/"); kind == "" && strings.HasSuffix(name, "/") {
+			kind = "a folder"
+		}
+	}
 	if n >= MaxEntries {
 		return reject("", "there are more than %d entries", MaxEntries)
 	}

@@ -30,8 +30,9 @@ const (
 
 // Rejection says why a submission is not graded.
 type Rejection struct {
-	Path   string // of the offending entry, or ""
-	Reason string
+	Path    string // of the offending entry, or ""
+	Reason  string
+	Nothing bool // there is simply no file of a lab in it
 }
 
 func (e *Rejection) Error() string {
@@ -42,7 +43,7 @@ func (e *Rejection) Error() string {
 }
 
 func reject(path, format string, args ...any) error {
-	return &Rejection{printable(path), fmt.Sprintf(format, args...)}
+	return &Rejection{Path: printable(path), Reason: fmt.Sprintf(format, args...)}
 }
 
 // Submission is what was found for one lab.
@@ -95,10 +96,18 @@ func (p *picker) readAny(path string, stdin io.Reader) error {
 		return reject("", "%s is %s, neither a folder nor an archive", printable(filepath.Base(path)), kind(st.Mode()))
 	case strings.HasSuffix(lower, ".zip"):
 		return p.opened(path, p.zip)
-	case strings.HasSuffix(lower, ".tar"), strings.HasSuffix(lower, ".tar.gz"), strings.HasSuffix(lower, ".tgz"):
+	case IsArchive(lower):
 		return p.opened(path, func(f *os.File) error { return p.tarball(filepath.Base(path), f) })
 	}
 	return reject("", "%s is neither a folder nor a .zip, .tar, .tar.gz or .tgz", printable(filepath.Base(path)))
+}
+
+// IsArchive reports whether a file of this name is read as an archive.
+func IsArchive(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{".zip", ".tar", ".tar.gz", ".tgz"}, func(end string) bool {
+		return strings.HasSuffix(name, end)
+	})
 }
 
 func (p *picker) opened(path string, read func(*os.File) error) error {
@@ -215,13 +224,14 @@ func (p *picker) result() ([]Submission, error) {
 			all = append(all, Submission{l, files, l.NotTaken(p.strays(l))})
 		}
 	}
-	if len(all) == 0 {
-		if p.single != nil {
-			return nil, reject("", "there is no %s in it, neither at the top nor in labs/%s", strings.Join(p.single.Files, " or "), p.single.Slug)
-		}
-		return nil, reject("", "there is no file of a lab in it; a submission has labs/<lab>/… as the course has, or the files of one lab, named with --lab")
+	if len(all) > 0 {
+		return all, nil
 	}
-	return all, nil
+	why := "there is no file of a lab in it; a submission has labs/<lab>/… as the course has, or the files of one lab, named with --lab"
+	if p.single != nil {
+		why = fmt.Sprintf("there is no %s in it, neither at the top nor in labs/%s", strings.Join(p.single.Files, " or "), p.single.Slug)
+	}
+	return nil, &Rejection{Reason: why, Nothing: true}
 }
 
 // printable makes a name fit to be shown.

@@ -25,7 +25,7 @@ var Formats = map[string]Format{
 func name(r run.Result) string {
 	lab := r.Slug
 	if lab == "" {
-		lab = "submission"
+		lab = "submission" // of which it is not known of which lab
 	}
 	if r.Submission != "" {
 		return r.Submission + "/" + lab
@@ -71,6 +71,9 @@ func plainLines(s string) string {
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }
 
+// PlainLines is Plain for text of several lines.
+func PlainLines(s string) string { return plainLines(s) }
+
 // cut shortens text to so many bytes, at a rune's end.
 func cut(s string, most int) string {
 	if len(s) <= most {
@@ -88,19 +91,4 @@ func count(r run.Result, v run.Verdict) int {
 		}
 	}
 	return n
-}
-
-// words says a verdict in words.
-func words(v run.Verdict) string {
-	switch v {
-	case run.BuildFailed:
-		return "does not compile"
-	case run.TimedOut:
-		return "timed out"
-	case run.InfraError:
-		return "no verdict, not the lab's fault"
-	case run.NotJudged:
-		return "not judged"
-	}
-	return string(v)
 }

@@ -25,6 +25,7 @@ type annotation struct {
 func GitHub(w io.Writer, results []run.Result) error {
 	var all []annotation
 	for _, r := range results {
+		r = bare(r)
 		all = append(all, whole(r)...)
 		for _, c := range r.Checks {
 			if c.Verdict != run.Passed {

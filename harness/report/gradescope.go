@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -12,7 +11,7 @@ import (
 // Source: Gradescope Autograder Documentation, "Autograder Specifications", output format.
 type (
 	gradescopeResults struct {
-		Score            float64          `json:"score"`
+		Score            *float64         `json:"score,omitempty"`
 		ExecutionTime    float64          `json:"execution_time"` // seconds
 		Output           string           `json:"output"`
 		OutputFormat     string           `json:"output_format"`
@@ -21,7 +20,7 @@ type (
 		Tests            []gradescopeTest `json:"tests"`
 	}
 	gradescopeTest struct {
-		Score        float64  `json:"score"`
+		Score        *float64 `json:"score,omitempty"`
 		MaxScore     float64  `json:"max_score"`
 		Status       string   `json:"status"` // passed or failed
 		Name         string   `json:"name"`
@@ -34,31 +33,68 @@ type (
 	}
 )
 
-// Gradescope writes results as Gradescope's results.json. Each check is a test that the learner sees; what the code has
-// printed is not shown to anybody but the instructor.
+// Gradescope writes the results of one submission as Gradescope's results.json. Each check is a test that the learner
+// sees; what the code has printed is not shown to anybody.
+//
+// Where something could not be judged, there is no score in it, neither of the whole nor of any test. Gradescope wants
+// one or the other, so it takes such a file for a failure of the autograder, which the instructor sees and can run again; a
+// 0 would be a grade.
 func Gradescope(w io.Writer, results []run.Result) error {
 	out := gradescopeResults{OutputFormat: "text", Visibility: "visible", StdoutVisibility: "hidden", Tests: []gradescopeTest{}}
+	total := TotalOf(results)
+	scored := total.Unscored == 0
+	if scored {
+		out.Score = score(total.Points)
+	} else {
+		out.Output = "no score: not all could be judged, which is no fault of the submission\n"
+	}
 	for i, r := range results {
-		out.Score += float64(r.Points)
 		out.ExecutionTime += r.DurationMS / 1000
-		out.Output += fmt.Sprintf("%s: %s\n", Plain(name(r)), words(r.Verdict))
-		if len(r.Checks) == 0 {
-			out.Output += plainLines(r.Message) + "\n"
-			out.Tests = append(out.Tests, gradescopeTest{MaxScore: float64(r.MaxPoints), Status: "failed", Name: Plain(name(r)) + " builds", NameFormat: "text",
-				Number: fmt.Sprint(i + 1), Output: plainLines(r.Message), OutputFormat: "text", Tags: []string{Plain(name(r))}, Visibility: "visible"})
-		}
+		out.Output += gradescopeText(r)
 		for k, c := range r.Checks {
-			t := gradescopeTest{Score: float64(c.Points), MaxScore: float64(c.MaxPoints), Status: "failed", Name: c.Title, NameFormat: "text",
-				Number: fmt.Sprintf("%d.%d", i+1, k+1), OutputFormat: "text", Tags: []string{Plain(name(r))}, Visibility: "visible"}
-			if c.Verdict == run.Passed {
-				t.Status = "passed"
-			} else {
-				t.Output = words(c.Verdict) + "\n" + explain(c)
+			t := gradescopeCheck(r, c)
+			t.Number = fmt.Sprintf("%d.%d", i+1, k+1)
+			if scored {
+				t.Score = score(c.Points)
 			}
 			out.Tests = append(out.Tests, t)
 		}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return encode(w, out)
+}
+
+func score(points int) *float64 {
+	f := float64(points)
+	return &f
+}
+
+// gradescopeText is what is said of a lab above its tests.
+func gradescopeText(r run.Result) string {
+	text := fmt.Sprintf("%s: %s\n", Plain(name(r)), r.Words())
+	if unrun(r) && r.Message != "" {
+		text += plainLines(r.Message) + "\n"
+	}
+	for _, line := range r.Beside() {
+		text += plainLines(line) + "\n"
+	}
+	for _, row := range judgedBy(r) {
+		text += row[0] + ": " + row[1] + "\n"
+	}
+	return text
+}
+
+func gradescopeCheck(r run.Result, c run.Check) gradescopeTest {
+	t := gradescopeTest{
+		MaxScore: float64(c.MaxPoints), Status: "failed", Name: c.Title, NameFormat: "text", OutputFormat: "text",
+		Tags: []string{Plain(name(r))}, Visibility: "visible",
+	}
+	switch {
+	case c.Verdict == run.Passed:
+		t.Status = "passed"
+	case unrun(r):
+		t.Output = r.Words()
+	default:
+		t.Output = c.Verdict.Words() + "\n" + explain(c)
+	}
+	return t
 }

@@ -18,13 +18,15 @@ func Markdown(w io.Writer, results []run.Result) error {
 	var b bytes.Buffer
 	b.WriteString("| lab | verdict | points | checks |\n|---|---|---:|---:|\n")
 	for _, r := range results {
-		fmt.Fprintf(&b, "| %s | %s | %d of %d | %d of %d |\n", cell(name(r)), words(r.Verdict), r.Points, r.MaxPoints, count(r, run.Passed), len(r.Checks))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(name(r)), r.Words(), points(r), checks(r))
 	}
+	totals(&b, results)
 	for _, r := range results {
-		if r.Verdict != run.Passed {
-			details(&b, r)
+		if r.Verdict != run.Passed || len(r.Beside()) > 0 {
+			details(&b, bare(r))
 		}
 	}
+	judge(&b, results)
 	_, err := w.Write(b.Bytes())
 	return err
 }
@@ -47,17 +49,46 @@ func Summary(w io.Writer, results []run.Result) error {
 	return err
 }
 
+// totals adds a row for each submission that has several labs, and one for the class.
+func totals(b *bytes.Buffer, results []run.Result) {
+	all := BySubmission(results)
+	for _, of := range all {
+		if len(of.Results) > 1 {
+			who := "in all"
+			if of.Name != "" {
+				who = cell(of.Name) + ", in all"
+			}
+			fmt.Fprintf(b, "| **%s** | | %s | |\n", who, TotalOf(of.Results))
+		}
+	}
+	if len(all) > 1 {
+		fmt.Fprintf(b, "| **%d submissions** | %s | %s | |\n", len(all), verdicts(results), TotalOf(results))
+	}
+}
+
+// judge says what has judged.
+func judge(b *bytes.Buffer, results []run.Result) {
+	var text bytes.Buffer
+	tellJudge(&text, results, 1<<20)
+	if text.Len() > 0 {
+		fmt.Fprintf(b, "\n%s\n", cell(strings.TrimSpace(text.String())))
+	}
+}
+
 func details(b *bytes.Buffer, r run.Result) {
-	fmt.Fprintf(b, "\n### %s: %s\n", cell(name(r)), words(r.Verdict))
-	if len(r.Checks) == 0 {
+	fmt.Fprintf(b, "\n### %s: %s\n", cell(name(r)), r.Words())
+	if len(r.Checks) == 0 && r.Message != "" {
 		fence(b, r.Message)
 	}
 	for _, c := range r.Checks {
 		if c.Verdict == run.Passed {
 			continue
 		}
-		fmt.Fprintf(b, "\n**%s** (%d of %d points, %s)\n", cell(c.Title), c.Points, c.MaxPoints, words(c.Verdict))
+		fmt.Fprintf(b, "\n**%s** (%d of %d points, %s)\n", cell(c.Title), c.Points, c.MaxPoints, c.Verdict.Words())
 		fence(b, explain(c))
+	}
+	for _, line := range r.Beside() {
+		fmt.Fprintf(b, "\n%s\n", cell(line))
 	}
 	if r.Likely != nil {
 		fmt.Fprintf(b, "\nA likely cause is the belief: %s\n\n%s\n", r.Likely.Misconception, r.Likely.Explain)

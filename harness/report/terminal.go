@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -27,7 +28,8 @@ const inFull = 2
 // Terminal writes a result as text for people.
 func Terminal(w io.Writer, r run.Result, s Style) {
 	v := &view{w: w, s: s, p: term.NewPaint(s.Colour)}
-	v.printf("%s %s\n", v.p.Strong(r.Lab), v.p.Strong(r.Title))
+	r = bare(r)
+	v.printf("%s\n", v.heading(r))
 	switch {
 	case r.Verdict == run.BuildFailed || r.Verdict == run.Rejected || len(r.Checks) == 0:
 		v.block("  ", r.Message)
@@ -60,6 +62,17 @@ type view struct {
 	shown int // failures shown in full so far
 
 	ours string // what was last said to be our fault, and not the check's
+}
+
+// heading is what a result is of: its lab or, where that is not known, whose submission it is.
+func (v *view) heading(r run.Result) string {
+	switch {
+	case r.Lab != "":
+		return v.p.Strong(r.Lab) + " " + v.p.Strong(r.Title)
+	case r.Submission != "":
+		return v.p.Strong(Plain(r.Submission))
+	}
+	return v.p.Strong("the submission")
 }
 
 func (v *view) printf(format string, args ...any) { fmt.Fprintf(v.w, format, args...) }
@@ -242,11 +255,12 @@ func firstLine(s string) string {
 	return line
 }
 
-// Plain takes out of what somebody's code has printed what could repaint the screen or make the text look other than it
-// is: escape sequences, control characters but tabs, those that reorder text, and what is no character at all, which no
-// XML document may have.
+// Plain takes out of what somebody's code has printed, or of a name, what could repaint the screen or make the text look
+// other than it is: escape sequences, control characters but tabs, those that reorder text, and what is no character at
+// all, which no XML document may have. What a CI runner would take for a command is parted by a space without width: ##[
+// anywhere, and :: where a line begins.
 func Plain(s string) string {
-	return strings.Map(func(r rune) rune {
+	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
 			return r
@@ -255,4 +269,9 @@ func Plain(s string) string {
 		}
 		return r
 	}, ansi.Strip(s))
+	s = strings.ReplaceAll(s, "##[", "##\u200b[")
+	if rest := strings.TrimLeftFunc(s, unicode.IsSpace); strings.HasPrefix(rest, "::") {
+		return s[:len(s)-len(rest)] + ":\u200b" + rest[1:]
+	}
+	return s
 }

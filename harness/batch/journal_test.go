@@ -1,4 +1,4 @@
-package main
+package batch
 
 import (
 	"os"
@@ -12,24 +12,25 @@ import (
 func TestJournal_interrupted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	open := func(resume bool) *journal {
+	open := func(resume bool) *Journal {
 		t.Helper()
-		j, err := openJournal(dir, "batch", resume)
+		j, err := OpenJournal(dir, "batch", resume)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return j
 	}
-	add := func(j *journal, key string) {
+	add := func(j *Journal, key string) {
 		t.Helper()
-		if err := j.add(key, []run.Result{{Lab: key, Verdict: run.Passed}}); err != nil {
+		j.add(key, []run.Result{{Lab: key, Verdict: run.Passed}})
+		if err := j.Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	j := open(true)
 	add(j, "ann")
 	add(j, "bob")
-	j.close()
+	j.Close()
 	file := filepath.Join(dir, "batch.jsonl")
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -44,15 +45,15 @@ func TestJournal_interrupted(t *testing.T) {
 		t.Errorf("got %v; want ann alone", j.have)
 	}
 	add(j, "cid")
-	j.close()
-	if j = open(true); j.len() != 2 || j.find("cid")[0].Lab != "cid" {
+	j.Close()
+	if j = open(true); j.Len() != 2 || j.find("cid")[0].Lab != "cid" {
 		t.Errorf("got %v; want ann and cid", j.have)
 	}
-	j.close()
-	if j = open(false); j.len() != 0 {
+	j.Close()
+	if j = open(false); j.Len() != 0 {
 		t.Errorf("got %v; want nothing in a batch that begins", j.have)
 	}
-	j.remove()
+	j.Remove()
 	if _, err := os.Stat(file); err == nil {
 		t.Error("the journal of a batch that is done is still there")
 	}

@@ -1,0 +1,114 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+// minWhy is the least width of the table's last column; where there is less room, it goes below the row.
+const minWhy = 24
+
+// Table writes many submissions as text for people: a row for each lab of each, the total of each that has several, and
+// the class. No line of it is wider than columns, but for names that are.
+func Table(w io.Writer, results []run.Result, columns int) {
+	rows := [][4]string{{"SUBMISSION", "LAB", "VERDICT", "POINTS"}}
+	whys := []string{"WHY"}
+	add := func(why string, row ...string) {
+		rows = append(rows, [4]string(row))
+		whys = append(whys, why)
+	}
+	all := BySubmission(results)
+	for _, of := range all {
+		for _, r := range of.Results {
+			remark := strings.Join(append([]string{why(r)}, r.Notes...), "; ")
+			add(strings.TrimPrefix(remark, "; "), Plain(r.Submission), r.Slug, r.Words(), points(r))
+		}
+		if len(of.Results) > 1 {
+			add("", Plain(of.Name), "in all", "", TotalOf(of.Results).String())
+		}
+	}
+	writeRows(w, rows, whys, columns)
+	class := TotalOf(results)
+	fmt.Fprintf(w, "\n%s\n", verdicts(results))
+	if len(all) > 1 {
+		fmt.Fprintf(w, "%d submissions: %s\n", len(all), class.Sentence())
+	}
+	tellJudge(w, results, columns)
+}
+
+// writeRows aligns the columns and wraps the last one.
+func writeRows(w io.Writer, rows [][4]string, whys []string, columns int) {
+	var width [4]int
+	for _, row := range rows {
+		for i, cell := range row {
+			width[i] = max(width[i], min(ansi.StringWidth(cell), 28))
+		}
+	}
+	at := 0
+	for _, n := range width {
+		at += n + 2
+	}
+	below := columns-at < minWhy
+	for i, row := range rows {
+		line := ""
+		for k, cell := range row {
+			line += cell + strings.Repeat(" ", max(2, width[k]+2-ansi.StringWidth(cell)))
+		}
+		indent := strings.Repeat(" ", at)
+		if below && whys[i] != "" && i > 0 {
+			fmt.Fprintln(w, strings.TrimRight(line, " "))
+			line, indent = "    ", "    "
+		} else if below {
+			fmt.Fprintln(w, strings.TrimRight(line, " "))
+			continue
+		}
+		text := ansi.Wrap(whys[i], max(minWhy, columns-len(indent)), "")
+		text = strings.ReplaceAll(text, "\n", "\n"+indent)
+		fmt.Fprintln(w, strings.TrimRight(line+text, " "))
+	}
+}
+
+// tellJudge says in one line what has judged, of the first result: it is the same for all but for the backends, which are
+// those of all.
+func tellJudge(w io.Writer, results []run.Result, columns int) {
+	if len(results) == 0 {
+		return
+	}
+	r := results[0]
+	r.Backends = map[string]run.Backend{}
+	for _, other := range results {
+		for kind, b := range other.Backends {
+			r.Backends[kind] = b
+		}
+		if other.Race.State == run.RaceDone || r.Race.State == "" {
+			r.Race.State = other.Race.State
+		}
+	}
+	var parts []string
+	for _, row := range judgedBy(r) {
+		parts = append(parts, row[0]+" "+row[1])
+	}
+	if len(parts) > 0 {
+		fmt.Fprintln(w, ansi.Wrap("judged by: "+strings.Join(parts, ", "), max(20, columns), ""))
+	}
+}
+
+// Submission writes what came of one submission as text for people: each lab, and the total of several.
+func Submission(w io.Writer, results []run.Result, s Style) {
+	for _, r := range results {
+		Terminal(w, r, s)
+		fmt.Fprintln(w)
+	}
+	if len(results) > 1 {
+		fmt.Fprintf(w, "in all: %s, %s\n", TotalOf(results).Sentence(), verdicts(results))
+	}
+	tellJudge(w, results, s.Columns)
+}
+
+// Fit cuts a line to so many columns.
+func Fit(line string, columns int) string { return ansi.Truncate(line, max(1, columns), "…") }
