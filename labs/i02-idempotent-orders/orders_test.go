@@ -23,8 +23,8 @@ const (
 	// patience is for one call; none has anything to wait for that long.
 	patience = 5 * time.Second
 
-	// abandoned is how long a call that has died may keep its key, and settled how long the checks bear it, on a machine
-	// that may be busy.
+	// abandoned is how long a call that has died may keep its key, and settled how long the checks bear it, on a
+	// machine that may be busy.
 	abandoned = 2 * time.Second
 	settled   = 2 * abandoned
 )
@@ -289,9 +289,9 @@ type cut struct {
 }
 
 // planCuts lets one call go through, to see what it and the database say to each other once the card is charged, and
-// prepares a call for each place that makes a difference. A message that arrives in part is as good as none, and when an
-// answer is lost it does not matter how much of it. So these are two for each message: in front of the last byte of the
-// message, and in front of the last byte of its answer.
+// prepares a call for each place that makes a difference. A message that arrives in part is as good as none, and when
+// an answer is lost it does not matter how much of it. So these are two for each message: in front of the last byte of
+// the message, and in front of the last byte of its answer.
 func planCuts(t *testing.T) (cuts []*cut) {
 	t.Helper()
 	proxy := newProxy(t)
@@ -377,7 +377,7 @@ func TestADeclinedCardIsTheOutcome(t *testing.T) {
 			return nil
 		}}
 		declined := "placed an order that the gateway declined " + no.how
-		first := place(t, db, gw, no.user, "k1", shoes)
+		first := place(t, db, gw, no.user, no.user+"-1", shoes)
 		expect.That(t, errors.Is(first.err, orders.ErrDeclined), expect.Message{
 			Did:  declined,
 			Want: "ErrDeclined",
@@ -385,16 +385,16 @@ func TestADeclinedCardIsTheOutcome(t *testing.T) {
 		})
 		wantOrders(t, own, i, declined)
 		wantDeclinedAgain(t, db, own, gw, no.user, declined, i)
-		wantOrder(t, place(t, db, gw, no.user, "k2", shoes), declined+", and the same order with a new key")
+		wantOrder(t, place(t, db, gw, no.user, no.user+"-2", shoes), declined+", and the same order with a new key")
 	}
 }
 
-// wantDeclinedAgain repeats the user's request of the key k1, which was declined, and sends another one under its key. There are n orders
-// by then, of others.
+// wantDeclinedAgain repeats the user's first request, which was declined, and sends another one under its key. There
+// are n orders by then, of others.
 func wantDeclinedAgain(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, declined string, n int) {
 	t.Helper()
 	did := declined + ", and sent the request again with its key, to another instance"
-	again := place(t, pg.Pool(t), gw, user, "k1", shoes)
+	again := place(t, pg.Pool(t), gw, user, user+"-1", shoes)
 	expect.That(t, errors.Is(again.err, orders.ErrDeclined), expect.Message{
 		Did:  did,
 		Want: "ErrDeclined again, without asking the gateway",
@@ -411,7 +411,7 @@ func wantDeclinedAgain(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, d
 
 	req := shoes
 	req.Cents++
-	other := place(t, db, gw, user, "k1", req)
+	other := place(t, db, gw, user, user+"-1", req)
 	expect.That(t, errors.Is(other.err, orders.ErrMismatch), expect.Message{
 		Did:  declined + ", and used its key again for another request",
 		Want: "ErrMismatch",
@@ -596,8 +596,8 @@ func TestNothingIsRememberedOutsideTheDatabase(t *testing.T) {
 
 // gateway charges cards, once for each key. What it was asked for can be looked up.
 type gateway struct {
-	// onCharge is called in the n-th call (1, 2, …) and gives its error; it may wait. The card is charged even so, unless
-	// the error is errNotCharged or ErrDeclined.
+	// onCharge is called in the n-th call (1, 2, …) and gives its error; it may wait. The card is charged even so,
+	// unless the error is errNotCharged or ErrDeclined.
 	onCharge func(n int) error
 
 	mu    sync.Mutex
