@@ -55,8 +55,8 @@ func (g *Grader) pickOne(p *picked, f intake.Submission, dir string) error {
 		p.jobs = append(p.jobs, grade.Job{Lab: f.Lab, Dir: dir, Note: f.Note})
 		p.slots = append(p.slots, slot{})
 		p.notes[f.Lab.Slug] = resembles(f)
-	case g.Demanded:
-		p.know(g.notAttempted(f.Lab))
+	case g.Demanded || f.Note != "": // perhaps all the work lies in a file that is not handed in
+		p.know(g.notAttempted(f.Lab, f.Note))
 	default:
 		p.left = append(p.left, f.Lab.Slug)
 	}
@@ -65,8 +65,12 @@ func (g *Grader) pickOne(p *picked, f intake.Submission, dir string) error {
 
 func (p *picked) know(r run.Result) { p.slots = append(p.slots, slot{&r}) }
 
-func (g *Grader) notAttempted(l *course.Lab) run.Result {
-	return g.unjudged(l, run.NotAttempted, "what was handed in is the untouched stub")
+func (g *Grader) notAttempted(l *course.Lab, note string) run.Result {
+	r := g.unjudged(l, run.NotAttempted, "what was handed in is the untouched stub")
+	if note != "" {
+		r.Notes = append(r.Notes, note)
+	}
+	return r
 }
 
 // nothingTouched gives a submission a result in which nobody has written anything.
@@ -77,7 +81,7 @@ func (g *Grader) nothingTouched(p *picked) {
 	if len(p.left) == 1 {
 		for _, l := range g.Labs {
 			if l.Slug == p.left[0] {
-				p.know(g.notAttempted(l))
+				p.know(g.notAttempted(l, ""))
 			}
 		}
 		p.left = nil
