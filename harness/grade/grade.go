@@ -344,6 +344,7 @@ func (s *session) lease(ctx context.Context, needs []string) (Lease, error) {
 func (s *session) result(i int) run.Result {
 	r := s.tallies[i].result()
 	r.Go = compile.GoVersion()
+	r.Sandbox = s.g.Sandbox.Name()
 	r.Seed = s.o.Seed
 	r.Backends = s.backends(s.jobs[i].Lab)
 	r.Race = s.race(i)

@@ -80,6 +80,9 @@ func tellJudge(w io.Writer, results []run.Result, columns int) {
 		return
 	}
 	r := results[0]
+	if commit := r.Course.Commit; len(commit) > 12 {
+		r.Course.Commit = commit[:12] // enough for a person to find it
+	}
 	r.Backends = map[string]run.Backend{}
 	for _, other := range results {
 		for kind, b := range other.Backends {
@@ -91,7 +94,7 @@ func tellJudge(w io.Writer, results []run.Result, columns int) {
 	}
 	var parts []string
 	for _, row := range judgedBy(r) {
-		parts = append(parts, row[0]+" "+row[1])
+		parts = append(parts, row[0]+" "+strings.ReplaceAll(row[1], "_", " "))
 	}
 	if len(parts) > 0 {
 		fmt.Fprintln(w, ansi.Wrap("judged by: "+strings.Join(parts, ", "), max(20, columns), ""))
