@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 )
@@ -44,6 +45,7 @@ func newPlace(t *testing.T) *place {
 	for _, name := range []string{"GOFLAGS", "LABS_REDIS_URL", "LABS_POSTGRES_URL"} {
 		delete(p.env, name)
 	}
+	p.env["DOCKER_HOST"] = "unix:///nonexistent"
 	p.write("labs/b01-adder/adder.go", p.read("solutions/b01-adder/adder.go"))
 	return p
 }
@@ -151,28 +153,29 @@ var faults = []struct {
 	spoil      func(p *place)
 	before     []string
 	want, hint string
+	sick       bool // it is something that labs doctor finds, too
 }{
 	{
 		name: "no go command", spoil: func(p *place) { p.env["PATH"] = p.t.TempDir() },
-		want: "there is no go command on the PATH", hint: "install Go",
+		want: "there is no go command on the PATH", hint: "install Go", sick: true,
 	},
 	{
 		name:  "an older go, told to be used",
 		spoil: func(p *place) { p.fakeGo("go: go.mod requires go >= 1.26.0 (running go 1.24.0; GOTOOLCHAIN=go1.24.0)") },
-		want:  "go 1.24.0 is too old for this course: its go.mod asks for 1.26.0", hint: "install Go 1.26.0 or later",
+		want:  "go 1.24.0 is too old for this course: its go.mod asks for 1.26.0", hint: "install Go 1.26.0 or later", sick: true,
 	},
 	{
 		name: "an older go without a network",
 		spoil: func(p *place) {
 			p.fakeGo(`go: download go1.26.0 for linux/amd64: toolchain not available`)
 		},
-		want: "the go command on the PATH is too old for this course, and go1.26.0 cannot be downloaded", hint: "install Go by hand",
+		want: "the go command on the PATH is too old for this course, and go1.26.0 cannot be downloaded", hint: "install Go by hand", sick: true,
 	},
 	{
 		name: "a go that knows nothing of toolchains", spoil: func(p *place) {
 			p.fakeGo("go: errors parsing go.mod:\ngo.mod:3: invalid go version '1.26.0': must match format 1.23")
 		},
-		want: "too old for this course", hint: "install Go 1.26.0",
+		want: "too old for this course", hint: "install Go 1.26.0", sick: true,
 	},
 	{
 		name: "no HOME",
@@ -181,27 +184,27 @@ var faults = []struct {
 				delete(p.env, name)
 			}
 		},
-		want: "HOME is not set", hint: "set HOME, or GOMODCACHE and GOCACHE",
+		want: "HOME is not set", hint: "set HOME, or GOMODCACHE and GOCACHE", sick: true,
 	},
 	{
 		name: "no build cache", spoil: func(p *place) { p.env["GOCACHE"] = filepath.Join(os.Args[0], "cache") },
-		want: "the build cache cannot be written", hint: "set GOCACHE",
+		want: "the build cache cannot be written", hint: "set GOCACHE", sick: true,
 	},
 	{
 		name: "a build cache that is off", spoil: func(p *place) { p.env["GOCACHE"] = "off" },
-		want: "build cache is disabled by GOCACHE=off", hint: "unset GOCACHE",
+		want: "build cache is disabled by GOCACHE=off", hint: "unset GOCACHE", sick: true,
 	},
 	{
 		name: "no temporary folder", spoil: func(p *place) { p.env["TMPDIR"] = "/nonexistent" },
-		want: "the folder for temporary files, /nonexistent, is not there", hint: "set TMPDIR",
+		want: "the folder for temporary files, /nonexistent, is not there", hint: "set TMPDIR", sick: true,
 	},
 	{
 		name: "offline, and told to be", spoil: func(p *place) { p.offline("off") },
-		want: "modules of the course are not on this machine, and GOPROXY=off forbids", hint: "run go mod download in .* once",
+		want: "modules of the course are not on this machine, and GOPROXY=off forbids", hint: "run go mod download in .* once", sick: true,
 	},
 	{
 		name: "offline", spoil: func(p *place) { p.offline("http://127.0.0.1:1") },
-		want: "modules of the course are not on this machine and cannot be downloaded", hint: "run go mod download in .* once with a network",
+		want: "modules of the course are not on this machine and cannot be downloaded", hint: "run go mod download in .* once with a network", sick: true,
 	},
 	{
 		name: "a test of one's own among the checks",
@@ -220,15 +223,15 @@ var faults = []struct {
 	},
 	{
 		name: "a folder of somebody else's", spoil: func(p *place) { p.belongToRoot() }, before: asNobody,
-		want: "permission denied", hint: "chown -R",
+		want: "permission denied", hint: "chown -R", sick: true,
 	},
 	{
 		name: "a course on a disk that can only be read", before: mounted(`mount --bind . . && mount -o remount,bind,ro . && cd "$PWD"`), spoil: ownNamespace,
-		want: "read-only file system", hint: "work in a copy of the course",
+		want: "read-only file system", hint: "work in a copy of the course", sick: true,
 	},
 	{
 		name: "a full disk", before: mounted("mkdir -p .labs && mount -t tmpfs -o size=64k none .labs"), spoil: ownNamespace,
-		want: "the disk is full|no space left", hint: "make room",
+		want: "the disk is full|no space left", hint: "make room", sick: true,
 	},
 	{
 		name: "a temporary folder that forbids execution", before: mounted(`mount -t tmpfs -o noexec none "$TMPDIR"`), spoil: func(p *place) {
@@ -240,7 +243,7 @@ var faults = []struct {
 	},
 	{
 		name: "a course that forbids execution", before: mounted("mkdir -p .labs && mount -t tmpfs -o noexec none .labs"), spoil: ownNamespace,
-		want: "forbids the execution of programs", hint: "work in a copy of the course",
+		want: "forbids the execution of programs", hint: "work in a copy of the course", sick: true,
 	},
 }
 
@@ -276,10 +279,28 @@ func TestFaults(t *testing.T) {
 			if n := strings.Count(said, "hint: "); n != 1 {
 				t.Errorf("got %d hints, want one", n)
 			}
+			if tt.sick {
+				p.sick(tt.before, tt.want)
+			}
 			if t.Failed() {
 				t.Logf("it said\n%s%s", out, errs)
 			}
 		})
+	}
+}
+
+// sick wants labs doctor to find the same, and to say that nothing can be judged.
+func (p *place) sick(before []string, want string) {
+	p.t.Helper()
+	code, out, errs := p.labs(before, "doctor")
+	said := strings.Join(strings.Fields(out), " ")
+	if code != exitInfra || !regexp.MustCompile(want).MatchString(said) || !strings.Contains(said, " not ready: see ") {
+		p.t.Errorf("doctor: got exit code %d and\n%s%swant %q", code, out, errs, want)
+	}
+	for line := range strings.Lines(out) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 && strings.Contains(strings.TrimSpace(line), " → ") {
+			p.t.Errorf("doctor: a line of %d columns: %s", n, line)
+		}
 	}
 }
 

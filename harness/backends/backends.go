@@ -88,8 +88,9 @@ type Options struct {
 type Info struct {
 	Provider string `json:"provider"`
 	Version  string `json:"version"`
-	// Detail is one line: where it is, and which providers were passed over and why.
-	Detail string `json:"detail,omitempty"`
+	// Detail is where it is. PassedOver has the providers before that do not work here, and why. Each is one line.
+	Detail     string `json:"detail,omitempty"`
+	PassedOver string `json:"passed_over,omitempty"`
 }
 
 // Lease is an empty Redis and an empty Postgres database that nobody else uses, as far as they were asked for.

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+
+	"github.com/backend-labs/backend-labs/harness/docker"
 )
 
 // candidate is one provider of one backend.
@@ -54,6 +57,7 @@ func (st *site) choose(ctx context.Context, backend string, candidates []candida
 		}
 		src, err := c.open(ctx)
 		if err == nil {
+			st.tellPassed(passed)
 			return &chosen{src, passed}, nil
 		}
 		if st.Provider != Auto || ctx.Err() != nil {
@@ -72,11 +76,30 @@ type chosen struct {
 
 func (c *chosen) info() Info {
 	i := c.source.info()
-	if over := passedOver(c.passed); over != "" {
-		i.Detail = oneLine(i.Detail + "; not " + over)
-	}
+	i.PassedOver = oneLine(passedOver(c.passed))
 	return i
 }
+
+// tellPassed says once, when a backend is found, why not from a provider before that somebody means to have: one that is
+// there and does not work. That there is none is nothing to be told with every run.
+func (st *site) tellPassed(passed []*Error) {
+	for _, e := range passed {
+		engine, _ := errors.AsType[*docker.Error](e)
+		if e.Kind == NotInstalled || e.Kind == NoEngine && (engine == nil || !engine.There()) {
+			continue
+		}
+		st.sayOnce("passed over " + e.Provider + ": " + e.Error() + "; labs doctor has more")
+	}
+}
+
+// sayOnce says what is as true of Redis as of Postgres, which are often opened apart, once in this process.
+func (st *site) sayOnce(line string) {
+	if _, before := saidOnce.LoadOrStore(st.Dir+"\n"+line, true); !before {
+		st.say("%s", line)
+	}
+}
+
+var saidOnce sync.Map // state folder and line
 
 // passedOver is what was wrong with the providers before. That no URL is set is nothing worth saying.
 func passedOver(errs []*Error) string {

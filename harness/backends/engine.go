@@ -2,9 +2,10 @@ package backends
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -39,27 +40,63 @@ func (st *site) engineOnce() func(context.Context) (*engine, *Error) {
 }
 
 func (st *site) findEngine(ctx context.Context) (*engine, *Error) {
-	hosts := docker.Hosts(st.Getenv)
-	var said []string
-	for _, host := range hosts {
-		cli, err := docker.Connect(ctx, host)
-		if err == nil {
-			e := &engine{cli, host}
-			e.use()
-			return e, nil
-		}
-		said = append(said, fmt.Sprintf("%s: %s", host, reason(err)))
+	if why := st.hungEngine(); why != nil {
+		return nil, why
 	}
+	waiting := time.AfterFunc(time.Second, func() { st.sayOnce("waiting for Docker, which does not answer") })
+	defer waiting.Stop()
 	e := &Error{
-		Provider: Container, Kind: NoEngine, Text: "no Docker engine answers",
+		Provider: Container, Kind: NoEngine, Text: "no Docker engine on this machine",
 		Remedy: "start Docker (docker version shows whether it runs)",
 	}
+	var said []string
+	for _, host := range docker.Hosts(st.Getenv) {
+		cli, err := docker.Connect(ctx, host)
+		if err == nil {
+			found := &engine{cli, host}
+			found.use()
+			return found, nil
+		}
+		said = append(said, err.Error())
+		why, ok := errors.AsType[*docker.Error](err)
+		if ok && e.Err == nil {
+			e.Err, e.Remedy = err, why.Remedy
+		}
+		if ok && why.Hangs() {
+			st.rememberHang(host, why)
+		}
+	}
 	if said != nil {
-		e.Text += " at " + strings.Join(said, ", ")
-	} else {
-		e.Text = "no Docker engine on this machine"
+		e.Text = strings.Join(said, "; ")
 	}
 	return nil, e
+}
+
+// hangMemory is how long an engine that did not answer is not asked again by itself, where there is another provider.
+const hangMemory = 2 * time.Minute
+
+// hungEngine tells of the engine that a command has found hanging a short time ago: each would wait for it again.
+func (st *site) hungEngine() *Error {
+	hosts := docker.Hosts(st.Getenv)
+	if st.Provider != Auto || len(hosts) == 0 {
+		return nil
+	}
+	file := st.hangFile(hosts[0])
+	info, err := os.Stat(file)
+	if err != nil || time.Since(info.ModTime()) > hangMemory {
+		return nil
+	}
+	text, _ := os.ReadFile(file)
+	what, remedy, _ := strings.Cut(string(text), "\n")
+	return &Error{Provider: Container, Kind: NoEngine, Text: what + " (asked a short time ago)", Remedy: remedy}
+}
+
+func (st *site) rememberHang(host string, why *docker.Error) {
+	os.WriteFile(st.hangFile(host), []byte(why.Text+"\n"+why.Remedy), 0o644)
+}
+
+func (st *site) hangFile(host string) string {
+	return filepath.Join(st.runDir(), "hangs-"+shortHash(host))
 }
 
 // use makes testcontainers use this engine, start no reaper and print nothing. It has to come before anything else that

@@ -78,7 +78,9 @@ func notReal(redis *supply) *Error {
 		Remedy: "start Docker, or " + installRedis + ", or set " + RedisURLVar,
 	}
 	if src, _ := redis.get(); src != nil {
-		e.Text += " (" + src.info().Detail + ")"
+		if over := src.info().PassedOver; over != "" {
+			e.Text += " (" + over + ")"
+		}
 	}
 	return e
 }

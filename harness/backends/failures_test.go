@@ -61,7 +61,7 @@ func nowhere(more ...string) backends.Options {
 func TestFailure_NothingWorks(t *testing.T) {
 	start := time.Now()
 	wantMissing(t, nowhere(), backends.Need{RealRedis: true}, backends.NotReal,
-		"only miniredis is to be had here, and this needs a real Redis (inside labs; not container: no Docker engine answers at tcp://127.0.0.1:PORT: connection refused; local: redis-server is not installed on this machine)",
+		"only miniredis is to be had here, and this needs a real Redis (container: no Docker engine answers at tcp://127.0.0.1:PORT: connection refused; local: redis-server is not installed on this machine)",
 		"start Docker, or install Redis (Debian: apt-get install redis-server; macOS: brew install redis), or set LABS_REDIS_URL")
 	if took := time.Since(start); took > 5*time.Second { // milliseconds, on a machine that is not busy
 		t.Errorf("to find that out took %v", took)
@@ -78,7 +78,7 @@ func TestFailure_NoDockerFallsBack(t *testing.T) {
 	s := open(t, o, backends.Need{Redis: true})
 	t.Logf("the fallback took %v", time.Since(start))
 	i := s.Info()[backends.Redis]
-	if i.Provider != backends.Embedded || !strings.Contains(i.Detail, "not container: no Docker engine answers at tcp://127.0.0.1:1: connection refused") {
+	if i.Provider != backends.Embedded || !strings.Contains(i.PassedOver, "container: no Docker engine answers at tcp://127.0.0.1:1: connection refused") {
 		t.Errorf("got %+v, want miniredis, and why", i)
 	}
 }
@@ -200,5 +200,19 @@ func TestFailure_Options(t *testing.T) {
 		if !ok || e.Kind != backends.BadOptions || e.Hint() == "" {
 			t.Errorf("%+v: got %v, want an error about the options, with a hint", o, err)
 		}
+	}
+}
+
+func TestState_Servers(t *testing.T) {
+	s := backends.State{
+		Redis: "redis://127.0.0.1:1", Postgres: "postgres://u:p@127.0.0.1:2/d?sslmode=disable",
+		Info: map[string]backends.Info{backends.Redis: {Provider: backends.Local}, backends.Postgres: {Provider: backends.Container}},
+	}
+	list := s.Servers()
+	if len(list) != 2 || list[0].Client != "redis-cli -u redis://127.0.0.1:1" || list[1].Client != "psql 'postgres://u:p@127.0.0.1:2/d?sslmode=disable'" {
+		t.Errorf("got %+v", list)
+	}
+	if list := (backends.State{}).Servers(); list == nil || len(list) != 0 {
+		t.Errorf("nothing is up: got %v, want an empty list", list)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ const (
 	// pullStall is how long a pull may go without a sign of life.
 	pullStall = 20 * time.Second
 	// pullMemory is how long a pull that failed is not tried again by itself, where there is another provider.
-	pullMemory = 10 * time.Minute
+	pullMemory = time.Hour
 )
 
 func (st *site) image(variable, otherwise string) string {
@@ -55,16 +56,42 @@ func (st *site) haveImage(ctx context.Context, e *engine, backend, variable, ima
 	if ctx.Err() != nil || diskFull(err) {
 		return asError(backend, Container, err)
 	}
-	st.rememberPull(image, reason(err))
-	return noImage(backend, variable, image, reason(err))
+	why := pullReason(err)
+	st.rememberPull(image, why)
+	return noImage(backend, variable, image, why)
 }
 
 func noImage(backend, variable, image, why string) *Error {
 	return &Error{
 		Backend: backend, Provider: Container, Kind: NoImage,
-		Text:   fmt.Sprintf("the image %s is not here and cannot be pulled: %s", image, why),
+		Text:   fmt.Sprintf("no image %s here, and %s", image, why),
 		Remedy: fmt.Sprintf("docker pull %s, or set %s to an image that docker images lists", image, variable),
 	}
+}
+
+// pullReasons are what engines and registries say, and what it means.
+var pullReasons = []struct {
+	said *regexp.Regexp
+	why  string
+}{
+	{
+		regexp.MustCompile(`(?i)no such host|dial tcp|i/o timeout|connection refused|unreachable|Client\.Timeout|deadline exceeded|proxyconnect|no such file|server misbehaving`),
+		"no registry to pull it from",
+	},
+	{regexp.MustCompile(`(?i)toomanyrequests|rate limit`), "the registry allows no more pulls for now"},
+	{regexp.MustCompile(`(?i)manifest unknown|not found|does not exist|denied|unauthorized`), "the registry does not give it to you"},
+	{regexp.MustCompile(`(?i)nothing for `), "the registry has stopped answering"},
+	{regexp.MustCompile(`(?i)x509|tls|certificate`), "the registry's certificate is not accepted"},
+}
+
+// pullReason says shortly why an image could not be pulled, instead of the chain of words that the engine has for it.
+func pullReason(err error) string {
+	for _, r := range pullReasons {
+		if r.said.MatchString(err.Error()) {
+			return r.why
+		}
+	}
+	return "it cannot be pulled: " + oneLine(reason(err))
 }
 
 func (e *engine) has(ctx context.Context, image string) (bool, error) {
@@ -77,7 +104,8 @@ func (e *engine) has(ctx context.Context, image string) (bool, error) {
 
 // pull fails at the engine's first error, or when nothing has moved for a while.
 func (st *site) pull(ctx context.Context, e *engine, image string) error {
-	st.say("pulling the image %s, once", image)
+	asked := st.after(2*time.Second, "asking for the image %s in its registry", image)
+	defer asked()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stalled := time.AfterFunc(pullStall, func() { cancel(fmt.Errorf("nothing for %v", pullStall)) })
@@ -92,7 +120,7 @@ func (st *site) pull(ctx context.Context, e *engine, image string) error {
 	}
 	defer answer.Close()
 	layers := map[string]float64{}
-	said := time.Now()
+	var said time.Time // the pull is under way, as soon as the registry says anything
 	for m, err := range answer.JSONMessages(ctx) {
 		if err != nil {
 			return errors.Join(context.Cause(ctx), err)
@@ -101,12 +129,17 @@ func (st *site) pull(ctx context.Context, e *engine, image string) error {
 			return m.Error
 		}
 		stalled.Reset(pullStall)
+		asked()
 		if m.Progress != nil && m.Progress.Total > 0 && strings.HasPrefix(m.Status, "Downloading") {
 			layers[m.ID] = float64(m.Progress.Current) / 1e6
 		}
-		if time.Since(said) > 2*time.Second {
+		switch loaded := sumOf(layers); {
+		case said.IsZero():
+			st.say("pulling the image %s, once", image)
 			said = time.Now()
-			st.say("pulling the image %s: %.0f MB", image, sumOf(layers))
+		case time.Since(said) > 2*time.Second && loaded > 0:
+			st.say("pulling the image %s: %.0f MB", image, loaded)
+			said = time.Now()
 		}
 	}
 	return nil
@@ -128,7 +161,7 @@ func (st *site) failedPull(image string) string {
 		return ""
 	}
 	why, _ := os.ReadFile(file)
-	return fmt.Sprintf("%s (tried %.0f minutes ago)", why, time.Since(info.ModTime()).Minutes())
+	return string(why)
 }
 
 func (st *site) rememberPull(image, why string) {

@@ -13,9 +13,10 @@ type Status struct {
 	Backend  string `json:"backend"`
 	Provider string `json:"provider"`
 	OK       bool   `json:"ok"`
-	// Detail is where it would come from or, if not OK, why not; Hint is what to do about that.
+	// Detail is where it would come from or, if not OK, why not; Hint is what to do about that, and Kind of what kind it is.
 	Detail string `json:"detail"`
 	Hint   string `json:"hint,omitempty"`
+	Kind   Kind   `json:"kind,omitempty"`
 }
 
 // Probe looks at every provider of each backend, in the order of auto, and starts none: an image that is not here may
@@ -50,7 +51,7 @@ func Probe(ctx context.Context, o Options) []Status {
 			detail, err := p.probe(ctx)
 			list[i].Detail = detail
 			if err != nil {
-				list[i].OK, list[i].Detail, list[i].Hint = false, err.Error(), err.Hint()
+				list[i].OK, list[i].Detail, list[i].Hint, list[i].Kind = false, err.Error(), err.Hint(), err.Kind
 			}
 		})
 	}

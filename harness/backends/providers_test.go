@@ -279,7 +279,7 @@ func TestURL_Apart(t *testing.T) {
 		"unset LABS_REDIS_URL, and start Docker or install Redis (Debian: apt-get install redis-server; macOS: brew install redis)")
 	o.Provider, o.Dir = backends.Auto, t.TempDir()
 	s := open(t, o, backends.Need{Redis: true})
-	if got := s.Info()[backends.Redis]; got.Provider == backends.URL || !strings.Contains(got.Detail, "reach each other's data") {
+	if got := s.Info()[backends.Redis]; got.Provider == backends.URL || !strings.Contains(got.PassedOver, "reach each other's data") {
 		t.Errorf("got %+v, want another provider, and why", got)
 	}
 }

@@ -105,7 +105,11 @@ func (st *site) say(format string, args ...any) {
 
 // slowly tells the human what is going on if it is still going on after a moment. The result ends it.
 func (st *site) slowly(format string, args ...any) (done func()) {
-	timer := time.AfterFunc(500*time.Millisecond, func() { st.say(format, args...) })
+	return st.after(500*time.Millisecond, format, args...)
+}
+
+func (st *site) after(moment time.Duration, format string, args ...any) (done func()) {
+	timer := time.AfterFunc(moment, func() { st.say(format, args...) })
 	return func() { timer.Stop() }
 }
 
@@ -134,7 +138,10 @@ func (st *site) tempDirIn(base, kind string, u *user) (string, error) {
 		return "", err
 	}
 	if u != nil && !u.reaches(base) {
-		return "", fmt.Errorf("%s is not reachable for user %s", base, u.name)
+		return "", &Error{
+			Kind: NotAllowed, Text: fmt.Sprintf("%s is not reachable for user %s, as whom servers run here", base, u.name),
+			Remedy: "set TMPDIR to a folder that everybody may enter, such as /tmp",
+		}
 	}
 	dir := filepath.Join(base, tempPrefix+kind+"-"+strings.ToLower(rand.Text()[:10]))
 	if err := st.journal.add(entry{Dir: dir}); err != nil {

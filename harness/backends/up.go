@@ -20,6 +20,26 @@ type State struct {
 	Info      map[string]Info // as Set.Info
 }
 
+// Server is one that is up, with how to reach it.
+type Server struct {
+	Backend string `json:"backend"` // redis, postgres
+	URL     string `json:"url"`
+	Client  string `json:"client"` // a command line that connects to it
+	Info
+}
+
+// Servers lists what is up, Redis first.
+func (s State) Servers() []Server {
+	list := []Server{}
+	if i, ok := s.Info[Redis]; ok {
+		list = append(list, Server{Redis, s.Redis, "redis-cli -u " + s.Redis, i})
+	}
+	if i, ok := s.Info[Postgres]; ok {
+		list = append(list, Server{Postgres, s.Postgres, "psql '" + s.Postgres + "'", i})
+	}
+	return list
+}
+
 func (u *upState) public() State {
 	s := State{Info: map[string]Info{}}
 	if u.Redis != nil {

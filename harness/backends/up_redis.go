@@ -38,7 +38,7 @@ func newSharedRedis(st *site, b *box, up *upRedis) *sharedRedis {
 
 func (s *sharedRedis) info() Info {
 	i := s.up.Info
-	i.Detail += ", " + upped
+	i.Detail, i.PassedOver = i.Detail+", "+upped, ""
 	return i
 }
 

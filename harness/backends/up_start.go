@@ -43,7 +43,7 @@ func (st *site) first(ctx context.Context, backend string, openers map[string]fu
 
 func (i *Info) add(passed []*Error) {
 	if over := passedOver(passed); over != "" {
-		i.Detail = oneLine(i.Detail + "; not " + over)
+		i.PassedOver = oneLine(over)
 	}
 }
 

@@ -90,8 +90,30 @@ func chosen(config, name string) string {
 	return meta.Endpoints.Docker.Host
 }
 
-// Connect connects to the engine at a host, if one answers there, and that at once.
+// Connect connects to the engine at a host, if one answers there, and that at once. The error is an [*Error], or ctx's.
 func Connect(ctx context.Context, host string) (*client.Client, error) {
+	return connectWithin(ctx, host, answerLimit)
+}
+
+func connectWithin(ctx context.Context, host string, limit time.Duration) (*client.Client, error) {
+	if why := remembered(host); why != nil {
+		return nil, why
+	}
+	cli, err := connect(ctx, host, limit)
+	switch {
+	case err == nil:
+		return cli, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	why := explain(host, err, limit)
+	if why.Hangs() {
+		hung.Store(host, hangs{time.Now(), why})
+	}
+	return nil, why
+}
+
+func connect(ctx context.Context, host string, limit time.Duration) (*client.Client, error) {
 	u, err := url.Parse(host)
 	if err != nil {
 		return nil, err
@@ -111,7 +133,7 @@ func Connect(ctx context.Context, host string) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if _, err := cli.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
 		cli.Close()

@@ -70,3 +70,15 @@ func Start(path string, err error) error {
 	}
 	return Of("start "+path, err)
 }
+
+// Writable is an error if nothing can be written to a folder, which is made if it is not there.
+func Writable(dir string) error {
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(dir, "labs-writable-*"); err == nil {
+			err = errors.Join(f.Close(), os.Remove(f.Name()))
+		}
+	}
+	return Of("write to "+dir, err)
+}

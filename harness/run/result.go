@@ -190,7 +190,9 @@ type Likely struct {
 type Backend struct {
 	Provider string `json:"provider"` // url, container, local, embedded
 	Version  string `json:"version"`
-	Detail   string `json:"detail"` // which providers were passed over, and why
+	Detail   string `json:"detail"` // where it is
+	// PassedOver has the providers before that do not work here, and why.
+	PassedOver string `json:"passed_over,omitempty"`
 }
 
 // MS gives a duration in the unit of the JSON fields.

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/backend-labs/backend-labs/harness/docker"
+	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
 // engine is a Docker engine that answers and has the image.
@@ -51,7 +53,7 @@ func (b *Container) connect(ctx context.Context) (*engine, error) {
 }
 
 func findEngine(ctx context.Context) (*engine, error) {
-	missing := ErrNoEngine
+	var missing error = ErrNoEngine
 	for _, host := range docker.Hosts(os.Getenv) {
 		cli, err := docker.Connect(ctx, host)
 		if err == nil {
@@ -63,10 +65,28 @@ func findEngine(ctx context.Context) (*engine, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		missing = fmt.Errorf("%w at %s: %w", ErrNoEngine, host, err)
+		missing = noEngine{host, err}
 	}
 	return nil, missing
 }
+
+// noEngine says why there is none at a host.
+type noEngine struct {
+	host string
+	err  error
+}
+
+func (e noEngine) Error() string {
+	if _, ok := errors.AsType[*docker.Error](e.err); ok {
+		return e.err.Error()
+	}
+	return ErrNoEngine.Error() + " at " + e.host + ": " + e.err.Error()
+}
+
+// Hint says what to do.
+func (e noEngine) Hint() string { return fault.HintOf(e.err, "start Docker, with containers of Linux") }
+
+func (e noEngine) Unwrap() []error { return []error{ErrNoEngine, e.err} }
 
 // usable makes an engine of a connection, if its containers are of Linux.
 func usable(ctx context.Context, cli *client.Client) (*engine, error) {

@@ -166,7 +166,7 @@ func (s *Stores) Info() map[string]run.Backend {
 			continue
 		}
 		for kind, i := range o.set.Info() {
-			all[kind] = run.Backend{Provider: i.Provider, Version: i.Version, Detail: i.Detail}
+			all[kind] = run.Backend{Provider: i.Provider, Version: i.Version, Detail: i.Detail, PassedOver: i.PassedOver}
 		}
 	}
 	return all

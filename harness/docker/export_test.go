@@ -1,0 +1,4 @@
+package docker
+
+// ConnectWithin is Connect with less patience.
+var ConnectWithin = connectWithin
