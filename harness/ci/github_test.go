@@ -162,7 +162,7 @@ func TestGitHub_reports(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 	run := w.step(t, "Grade").Run
-	for _, want := range []string{"--format terminal", "--format github", "junit=reports/", "json=reports/"} {
+	for _, want := range []string{`--labs "${LABS// /,}"`, "--format terminal", "--format github", "junit=reports/", "json=reports/"} {
 		if !strings.Contains(run, want) {
 			t.Errorf("got %q, want %s in it", run, want)
 		}

@@ -306,6 +306,9 @@ func TestGitLab_script(t *testing.T) {
 			if graded := strings.Contains(calls, "labs --course"); graded != (tt.want.labs != "") {
 				t.Errorf("got the calls %q, want the labs %q graded", calls, tt.want.labs)
 			}
+			if want := "--labs " + strings.ReplaceAll(tt.want.labs, " ", ",") + " "; tt.want.labs != "" && !strings.Contains(calls, want) {
+				t.Errorf("got the calls %q, want %s", calls, want)
+			}
 			if built := strings.Contains(calls, "go build"); built != (tt.want.labs != "") {
 				t.Errorf("got the calls %q: what is not graded is not built", calls)
 			}

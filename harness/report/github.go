@@ -55,6 +55,9 @@ func kind(v run.Verdict) string {
 	return "error"
 }
 
+// goFile is the name of a file that a learner may hand in.
+var goFile = regexp.MustCompile(`^[\w.-]+\.go$`)
+
 // located is a line of a compile error or a rejection that says where it is.
 var located = regexp.MustCompile(`^([\w.-]+\.go):(\d+)(?::\d+)?: (.+)$`)
 
@@ -87,7 +90,7 @@ func whole(r run.Result) (all []annotation) {
 // place gives the file and line properties of an annotation: those of the learner's file, or none.
 func place(r run.Result, location string) string {
 	file, line, ok := strings.Cut(Plain(location), ":")
-	if !ok || r.Slug == "" || strings.HasSuffix(file, "_test.go") {
+	if !ok || r.Slug == "" || strings.HasSuffix(file, "_test.go") || !goFile.MatchString(file) {
 		return ""
 	}
 	return "file=" + property("labs/"+r.Slug+"/"+file) + ",line=" + property(line) + ","
@@ -98,10 +101,11 @@ func command(kind, place, title, message string) string {
 	return fmt.Sprintf("::%s %stitle=%s::%s", kind, place, property(Plain(title)), data(cut(plainLines(message), 4000)))
 }
 
+// data is the text of a command. "##[" begins a command of the older kind, wherever it stands.
 func data(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", "##[", "#\u200b#[").Replace(s)
 }
 
 func property(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(s)
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C", "##[", "#\u200b#[").Replace(s)
 }

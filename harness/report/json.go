@@ -46,5 +46,8 @@ var escapeC1 = func() *strings.Replacer {
 	for c := rune(0x7f); c < 0xa0; c++ {
 		pairs = append(pairs, string(c), fmt.Sprintf(`\u%04x`, c))
 	}
+	for _, c := range "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" {
+		pairs = append(pairs, string(c), fmt.Sprintf(`\u%04x`, c))
+	}
 	return strings.NewReplacer(pairs...)
 }()
