@@ -185,6 +185,23 @@ func TestOne_rejected(t *testing.T) {
 	}
 }
 
+// TestOne_doesNotCompile is about the compiler's words: they name no folder of this machine.
+func TestOne_doesNotCompile(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := batch.Submission{Name: "ann", Path: filepath.Join(t.TempDir(), "ann")}
+	put(t, filepath.Join(s.Path, "labs", "b01-adder", "adder.go"), "package adder\n\nfunc Add(a, b int) int { return c }\n")
+	if got := b.one(s); !slices.Equal(got, []string{"B01 build_failed"}) {
+		t.Fatalf("got %q", got)
+	}
+	if err := b.g.One(t.Context(), &s, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.Results[0].Output; !strings.HasPrefix(out, "labs/b01-adder/adder.go:3:") || strings.Contains(out, os.TempDir()) {
+		t.Errorf("got the compiler's words %q", out)
+	}
+}
+
 // TestAll_theCourseIsBroken has a course whose own checks do not compile: that ends the batch and becomes nobody's failure.
 func TestAll_theCourseIsBroken(t *testing.T) {
 	t.Parallel()

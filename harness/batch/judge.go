@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/backend-labs/backend-labs/harness/course"
@@ -73,6 +74,12 @@ func (g *Grader) run(ctx context.Context, jobs []grade.Job, bin string, on func(
 			results[i] = again[0]
 		}
 		results[i] = g.complete(jobs[i].Lab, results[i])
+		results[i].Output = asInTheCourse(results[i].Output, jobs[i])
 	}
 	return results, nil
+}
+
+// asInTheCourse names the files of a submission as the course has them, not by the folder in which they were judged.
+func asInTheCourse(text string, j grade.Job) string {
+	return strings.ReplaceAll(text, j.Dir+string(filepath.Separator), "labs/"+j.Lab.Slug+"/")
 }

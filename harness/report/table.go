@@ -26,7 +26,7 @@ func Table(w io.Writer, results []run.Result, columns int) {
 	for _, of := range all {
 		for _, r := range of.Results {
 			remark := strings.Join(append([]string{why(r)}, r.Notes...), "; ")
-			add(strings.TrimPrefix(remark, "; "), Plain(r.Submission), r.Slug, r.Words(), points(r))
+			add(PlainLines(strings.TrimPrefix(remark, "; ")), Plain(r.Submission), r.Slug, r.Words(), points(r))
 		}
 		if len(of.Results) > 1 {
 			add("", Plain(of.Name), "in all", "", TotalOf(of.Results).String())
@@ -34,7 +34,7 @@ func Table(w io.Writer, results []run.Result, columns int) {
 	}
 	writeRows(w, rows, whys, columns)
 	class := TotalOf(results)
-	fmt.Fprintf(w, "\n%s\n", verdicts(results))
+	fmt.Fprintf(w, "\n%s\n", ansi.Wrap(verdicts(results), max(20, columns), ""))
 	if len(all) > 1 {
 		fmt.Fprintf(w, "%d submissions: %s\n", len(all), class.Sentence())
 	}
