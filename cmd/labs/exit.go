@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/fault"
 	"github.com/backend-labs/backend-labs/harness/prove"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
@@ -99,6 +100,9 @@ func (a *app) complain(err error) {
 	var h hinted
 	if hint == "" && errors.As(err, &h) {
 		hint = h.Hint()
+	}
+	if hint == "" && exitCode(err) == exitInfra {
+		hint = fault.Doctor
 	}
 	// An error may have the name of a submission in it, or what somebody's program has said.
 	fmt.Fprintf(a.Err, "%s %s\n", p.Bad("labs:"), report.PlainLines(text))

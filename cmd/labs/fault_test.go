@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 // place is where a command of a test runs: a course of its own and an environment that can be spoilt.
@@ -371,5 +372,24 @@ func TestNoRaceDetector(t *testing.T) {
 				t.Errorf("graded: got exit code %d and\n%s%s", code, out, errs)
 			}
 		})
+	}
+}
+
+// TestComplain_doctor is about breakdowns that nobody has foreseen: they name the command that looks further.
+func TestComplain_doctor(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("it broke"), "labs: it broke\nhint: labs doctor looks at what labs needs here\n"},
+		{&usageError{errors.New("no such flag"), "see --help"}, "labs: no such flag\nhint: see --help\n"},
+		{&usageError{errors.New("no such flag"), ""}, "labs: no such flag\n"},
+	} {
+		s, _, errs := term.Buffers()
+		newApp(s).complain(tt.err)
+		if errs.String() != tt.want {
+			t.Errorf("got %q, want %q", errs, tt.want)
+		}
 	}
 }
