@@ -1,6 +1,7 @@
-// Package batch takes submissions that nobody trusts to their results. [Grader.One] is the whole way of one: intake reads
-// it, what was demanded or touched is picked, built and run in a sandbox, and every result is made complete. [Grader.All]
-// does that for many at once, and keeps a [Journal], so that a stopped batch can go on.
+// Package batch takes submissions that nobody trusts to their results. [Grader.One] is the whole
+// way of one: intake reads it, what was demanded or touched is picked, built and run in a sandbox,
+// and every result is made complete. [Grader.All] does that for many at once, and keeps a
+// [Journal], so that a stopped batch can go on.
 package batch
 
 import (
@@ -17,8 +18,9 @@ import (
 
 // Grader grades submissions for one course. It may be used by several goroutines at once.
 type Grader struct {
-	// Labs are those that are looked for. Demanded says that each submission must have them all: what is missing counts,
-	// with 0 points. Otherwise only those are judged that a submission has touched.
+	// Labs are those that are looked for. Demanded says that each submission must have them all:
+	// what is missing counts, with 0 points. Otherwise only those are judged that a submission has
+	// touched.
 	Labs     []*course.Lab
 	Demanded bool
 	// Single is the only one of Labs, whose files may also lie at a submission's top, or nil.
@@ -39,19 +41,22 @@ type Grader struct {
 type Submission struct {
 	Name string // whose it is; may be empty where there is only one
 	Path string // a folder, an archive, or - for standard input
-	// Results has one for each lab that was judged or demanded, in the order of the labs; nil: not judged yet.
+	// Results has one for each lab that was judged or demanded, in the order of the labs; nil: not
+	// judged yet.
 	Results []run.Result
 }
 
-// NotReady says that nobody can be judged: a lab does not build as the course has it, or nothing can be built here.
+// NotReady says that nobody can be judged: a lab does not build as the course has it, or nothing
+// can be built here.
 type NotReady struct{ Err error }
 
 func (e *NotReady) Error() string { return e.Err.Error() }
 func (e *NotReady) Unwrap() error { return e.Err }
 
-// One judges one submission and fills in its results. stdin is read if its path is "-". on, which may be nil, is called
-// as that of [grade.Grader.Grade]. What is wrong with the submission is a result and no error. The error is ctx's, a
-// [*NotReady], or says what keeps this submission from being read or judged.
+// One judges one submission and fills in its results. stdin is read if its path is "-". on, which
+// may be nil, is called as that of [grade.Grader.Grade]. What is wrong with the submission is a
+// result and no error. The error is ctx's, a [*NotReady], or says what keeps this submission from
+// being read or judged.
 func (g *Grader) One(ctx context.Context, s *Submission, stdin io.Reader, on func(grade.Event)) error {
 	read, err := g.read(*s, stdin)
 	if err != nil {

@@ -168,8 +168,8 @@ func TestOne_withoutSolutions(t *testing.T) {
 	}
 }
 
-// TestOne_rejected is about a submission that intake refuses: it has a name, and where it is known of which lab it is, the
-// lab's maximum.
+// TestOne_rejected is about a submission that intake refuses: it has a name, and where it is known
+// of which lab it is, the lab's maximum.
 func TestOne_rejected(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -202,7 +202,8 @@ func TestOne_doesNotCompile(t *testing.T) {
 	}
 }
 
-// TestAll_theCourseIsBroken has a course whose own checks do not compile: that ends the batch and becomes nobody's failure.
+// TestAll_theCourseIsBroken has a course whose own checks do not compile: that ends the batch and
+// becomes nobody's failure.
 func TestAll_theCourseIsBroken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -214,7 +215,8 @@ func TestAll_theCourseIsBroken(t *testing.T) {
 	}
 }
 
-// TestAll_stopped stops a batch after its first submission. What is graded stays, and a second run judges the rest alone.
+// TestAll_stopped stops a batch after its first submission. What is graded stays, and a second run
+// judges the rest alone.
 func TestAll_stopped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

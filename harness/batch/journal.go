@@ -13,8 +13,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// Journal keeps the results of a batch as they come, a line of JSON each, so that one that was stopped can go on. A nil
-// Journal keeps nothing.
+// Journal keeps the results of a batch as they come, a line of JSON each, so that one that was
+// stopped can go on. A nil Journal keeps nothing.
 type Journal struct {
 	mu   sync.Mutex
 	file *os.File
@@ -28,8 +28,8 @@ type journalLine struct {
 	Results []run.Result `json:"results"`
 }
 
-// OpenJournal opens the journal of that name, with what it has if resume is set, else empty. A line that was not written
-// to its end, as after a kill, is as if it had never been.
+// OpenJournal opens the journal of that name, with what it has if resume is set, else empty. A
+// line that was not written to its end, as after a kill, is as if it had never been.
 func OpenJournal(dir, name string, resume bool) (*Journal, error) {
 	flags := os.O_RDWR | os.O_CREATE
 	if !resume {
@@ -76,7 +76,8 @@ func (j *Journal) find(key string) []run.Result {
 	return j.have[key]
 }
 
-// add keeps results. Where that fails, on a full disk, the batch goes on all the same: Err tells of it.
+// add keeps results. Where that fails, on a full disk, the batch goes on all the same: Err tells
+// of it.
 func (j *Journal) add(key string, results []run.Result) {
 	if j == nil || key == "" {
 		return
@@ -96,7 +97,8 @@ func (j *Journal) add(key string, results []run.Result) {
 	j.end += int64(len(line)) + 1
 }
 
-// Err says what kept results from being kept, or is nil: they are not lost, but --resume will not find them.
+// Err says what kept results from being kept, or is nil: they are not lost, but --resume will not
+// find them.
 func (j *Journal) Err() error {
 	if j == nil {
 		return nil

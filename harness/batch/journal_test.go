@@ -8,7 +8,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// TestJournal_interrupted has a line that was not written to its end, as after a kill -9: it is as if it had never been.
+// TestJournal_interrupted has a line that was not written to its end, as after a kill -9: it is as
+// if it had never been.
 func TestJournal_interrupted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

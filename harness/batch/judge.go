@@ -38,8 +38,8 @@ func (g *Grader) graded(ctx context.Context, found []intake.Submission, on func(
 	return p.merge(results), nil
 }
 
-// prepare builds a lab as the course has it, once: what all submissions of it share then lies in the build cache, and
-// what the course itself is to blame for becomes nobody's failure.
+// prepare builds a lab as the course has it, once: what all submissions of it share then lies in
+// the build cache, and what the course itself is to blame for becomes nobody's failure.
 func (g *Grader) prepare(ctx context.Context, l *course.Lab) error {
 	once, _ := g.ready.LoadOrStore(l.Slug, sync.OnceValue(func() error {
 		return g.Builder().Pristine(ctx, []*course.Lab{l}, g.Options.Race)
@@ -79,7 +79,8 @@ func (g *Grader) run(ctx context.Context, jobs []grade.Job, bin string, on func(
 	return results, nil
 }
 
-// asInTheCourse names the files of a submission as the course has them, not by the folder in which they were judged.
+// asInTheCourse names the files of a submission as the course has them, not by the folder in which
+// they were judged.
 func asInTheCourse(text string, j grade.Job) string {
 	return strings.ReplaceAll(text, j.Dir+string(filepath.Separator), "labs/"+j.Lab.Slug+"/")
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/intake"
 )
 
-// Key is a name for the journal of a batch: the same for the same command on the same folder, whatever has been added to
-// it meanwhile.
+// Key is a name for the journal of a batch: the same for the same command on the same folder,
+// whatever has been added to it meanwhile.
 func (g *Grader) Key(paths []string) string {
 	h := sha256.New()
 	fmt.Fprintln(h, g.Demanded, g.Sandbox.Name(), g.Options.Race, g.Options.Seed, g.Options.Timeout)

@@ -18,10 +18,10 @@ func (e *Unlisted) Error() string { return e.Text }
 // Hint says what to do.
 func (e *Unlisted) Hint() string { return e.Remedy }
 
-// List lists what is to be judged, by name: the paths, or if there is only one and it is a folder, what lies in it. A
-// folder that is itself a submission is one. strays are the names of what lies in the folder and is no submission, each
-// with the reason. With demanded, an empty folder is a submission: somebody has handed in nothing. The error is an
-// [*Unlisted].
+// List lists what is to be judged, by name: the paths, or if there is only one and it is a folder,
+// what lies in it. A folder that is itself a submission is one. strays are the names of what lies
+// in the folder and is no submission, each with the reason. With demanded, an empty folder is a
+// submission: somebody has handed in nothing. The error is an [*Unlisted].
 func List(paths []string, demanded bool) (subs []Submission, strays []string, err error) {
 	if len(paths) == 0 {
 		return nil, nil, &Unlisted{"--submissions is given without a submission", "name a folder of submissions, or several of them"}

@@ -26,8 +26,9 @@ type Event struct {
 	Done bool // otherwise it is begun
 }
 
-// All judges the submissions and fills in their results. Whatever is wrong with one, or breaks while it is judged, is its
-// result and never stops the others. The error is ctx's or a [*NotReady]; what was judged before it stays filled in.
+// All judges the submissions and fills in their results. Whatever is wrong with one, or breaks
+// while it is judged, is its result and never stops the others. The error is ctx's or a
+// [*NotReady]; what was judged before it stays filled in.
 func (g *Grader) All(ctx context.Context, subs []Submission, m Many) error {
 	var mu sync.Mutex
 	on := func(e Event) {

@@ -8,7 +8,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// reading is what was found in a submission: either files of labs or, of one that is refused, its results.
+// reading is what was found in a submission: either files of labs or, of one that is refused, its
+// results.
 type reading struct {
 	found   []intake.Submission
 	refused []run.Result
@@ -27,8 +28,8 @@ func (g *Grader) read(s Submission, stdin io.Reader) (*reading, error) {
 	return &reading{found: found}, err
 }
 
-// whole are the results of a submission that was not judged as a whole: one for each lab where it is known which were
-// meant, otherwise one that is of no lab.
+// whole are the results of a submission that was not judged as a whole: one for each lab where it
+// is known which were meant, otherwise one that is of no lab.
 func (g *Grader) whole(s Submission, v run.Verdict, why string) []run.Result {
 	if !g.Demanded {
 		return []run.Result{g.blank(v, why)}

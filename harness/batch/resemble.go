@@ -27,8 +27,8 @@ func resembles(f intake.Submission) string {
 	return ""
 }
 
-// same reports whether the files are those of a folder. It is false where there is no such folder: a course may have been
-// given without its solutions.
+// same reports whether the files are those of a folder. It is false where there is no such folder:
+// a course may have been given without its solutions.
 func same(f intake.Submission, dir string) bool {
 	for _, name := range f.Lab.Files {
 		theirs, there := f.Files[name]

@@ -24,8 +24,8 @@ func (g *Grader) unjudged(l *course.Lab, v run.Verdict, why string) run.Result {
 	return g.complete(l, r)
 }
 
-// complete fills in what every result says, however far the judging came: the lab's maximum, each of its checks, and
-// what has judged.
+// complete fills in what every result says, however far the judging came: the lab's maximum, each
+// of its checks, and what has judged.
 func (g *Grader) complete(l *course.Lab, r run.Result) run.Result {
 	r.MaxPoints, r.Sandbox, r.Course = l.MaxPoints(), g.Sandbox.Name(), g.Course
 	if len(r.Checks) > 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// RevisionOf says which course this is: its module and, where git has it, its commit and whether its own files differ
-// from that. What learners edit is not the course's own.
+// RevisionOf says which course this is: its module and, where git has it, its commit and whether
+// its own files differ from that. What learners edit is not the course's own.
 func RevisionOf(ctx context.Context, c *course.Course) run.Revision {
 	r := run.Revision{Module: c.Module}
 	commit, err := git(ctx, c.Root, "rev-parse", "--verify", "HEAD")

@@ -21,9 +21,10 @@ func (e *Kept) Hint() string {
 	return fmt.Sprintf("the results are not lost: they are in %s", e.Path)
 }
 
-// Keep puts data into a new file in the first of the folders in which that works, which is made if need be, and else in
-// the system's folder for temporary files. name is a pattern as that of [os.CreateTemp]. cause is why it was necessary;
-// the error is a [*Kept], or says that nothing worked.
+// Keep puts data into a new file in the first of the folders in which that works, which is made if
+// need be, and else in the system's folder for temporary files. name is a pattern as that of
+// [os.CreateTemp]. cause is why it was necessary; the error is a [*Kept], or says that nothing
+// worked.
 func Keep(cause error, name string, data []byte, dirs ...string) error {
 	errs := []error{cause}
 	for _, dir := range append(dirs, os.TempDir()) {

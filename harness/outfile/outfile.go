@@ -1,5 +1,6 @@
-// Package outfile writes results to where somebody has said they shall go, and leaves what lies there what it is: a regular
-// file is replaced as a whole or not at all, a device, a pipe or a link is written to.
+// Package outfile writes results to where somebody has said they shall go, and leaves what lies
+// there what it is: a regular file is replaced as a whole or not at all, a device, a pipe or a
+// link is written to.
 package outfile
 
 import (
@@ -23,7 +24,8 @@ func (e *Unwritable) Error() string { return fmt.Sprintf("%s cannot be written: 
 // Hint says what to do.
 func (e *Unwritable) Hint() string { return e.Remedy }
 
-// Check tells before the work whether [Write] can write to a path, and changes nothing. The error is an [*Unwritable].
+// Check tells before the work whether [Write] can write to a path, and changes nothing. The error
+// is an [*Unwritable].
 func Check(path string) error {
 	st, err := os.Stat(path)
 	switch {
@@ -72,8 +74,8 @@ func CheckFolder(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Write writes data to a path. A regular file is, at any moment, the old one or the new one as a whole, unless nothing can
-// be made beside it; of a link that is true for what it leads to.
+// Write writes data to a path. A regular file is, at any moment, the old one or the new one as a
+// whole, unless nothing can be made beside it; of a link that is true for what it leads to.
 func Write(path string, data []byte) error {
 	target := path
 	st, err := os.Lstat(path)
@@ -97,8 +99,8 @@ func Write(path string, data []byte) error {
 	return errors.Join(err, os.Chmod(target, st.Mode().Perm()))
 }
 
-// special reports whether a path is one of the links by which a system names the files that a process has opened. What has
-// been written to such a file before stays there.
+// special reports whether a path is one of the links by which a system names the files that a
+// process has opened. What has been written to such a file before stays there.
 func special(path string) bool {
 	dir, err := filepath.Abs(filepath.Dir(path))
 	return err == nil && (dir == "/dev" || dir == "/dev/fd" || filepath.Base(dir) == "fd" && strings.HasPrefix(dir, "/proc/"))

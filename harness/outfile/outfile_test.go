@@ -95,7 +95,8 @@ func TestWrite_devices(t *testing.T) {
 	}
 }
 
-// TestWrite_descriptors writes to what a process has opened by its name below /dev/fd, as a shell's >(…) does.
+// TestWrite_descriptors writes to what a process has opened by its name below /dev/fd, as a
+// shell's >(…) does.
 func TestWrite_descriptors(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

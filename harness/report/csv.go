@@ -10,14 +10,15 @@ import (
 )
 
 var csvHeader = []string{
-	"submission", "lab", "slug", "verdict", "points", "max_points", "checks_passed", "checks", "likely", "duration_ms", "source_sha256",
+	"submission", "lab", "slug", "verdict", "points", "max_points", "checks_passed", "checks",
+	"likely", "duration_ms", "source_sha256",
 	"submission_points", "submission_max_points", "why", "notes",
 	"sandbox", "redis", "postgres", "race", "course", "commit", "modified", "go",
 }
 
-// CSV writes one row for each learner and lab, with a header (RFC 4180). A row ends with the total of the whole submission
-// and with what has judged. What could not be judged has no points and no checks, and its submission no total: the cells
-// are empty.
+// CSV writes one row for each learner and lab, with a header (RFC 4180). A row ends with the total
+// of the whole submission and with what has judged. What could not be judged has no points and no
+// checks, and its submission no total: the cells are empty.
 func CSV(w io.Writer, results []run.Result) error {
 	out := csv.NewWriter(w)
 	out.Write(csvHeader)
@@ -44,9 +45,11 @@ func csvRow(r run.Result, t Total) []string {
 		total = ""
 	}
 	return []string{
-		inert(Plain(r.Submission)), r.Lab, r.Slug, string(r.Verdict), got, fmt.Sprint(r.MaxPoints), passed, fmt.Sprint(len(r.Checks)), likely,
-		fmt.Sprintf("%.1f", r.DurationMS), r.SourceSHA256, total, fmt.Sprint(t.MaxPoints), inert(why(r)), inert(Plain(strings.Join(r.Notes, "; "))),
-		r.Sandbox, inert(Plain(backend(r, "redis"))), inert(Plain(backend(r, "postgres"))), string(r.Race.State), r.Course.Module, r.Course.Commit,
+		inert(Plain(r.Submission)), r.Lab, r.Slug, string(r.Verdict), got, fmt.Sprint(r.MaxPoints),
+		passed, fmt.Sprint(len(r.Checks)), likely, fmt.Sprintf("%.1f", r.DurationMS), r.SourceSHA256,
+		total, fmt.Sprint(t.MaxPoints), inert(why(r)), inert(Plain(strings.Join(r.Notes, "; "))),
+		r.Sandbox, inert(Plain(backend(r, "redis"))), inert(Plain(backend(r, "postgres"))),
+		string(r.Race.State), r.Course.Module, r.Course.Commit,
 		fmt.Sprint(r.Course.Modified), r.Go,
 	}
 }

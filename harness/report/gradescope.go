@@ -33,12 +33,12 @@ type (
 	}
 )
 
-// Gradescope writes the results of one submission as Gradescope's results.json. Each check is a test that the learner
-// sees; what the code has printed is not shown to anybody.
+// Gradescope writes the results of one submission as Gradescope's results.json. Each check is a
+// test that the learner sees; what the code has printed is not shown to anybody.
 //
-// Where something could not be judged, there is no score in it, neither of the whole nor of any test. Gradescope wants
-// one or the other, so it takes such a file for a failure of the autograder, which the instructor sees and can run again; a
-// 0 would be a grade.
+// Where something could not be judged, there is no score in it, neither of the whole nor of any
+// test. Gradescope wants one or the other, so it takes such a file for a failure of the
+// autograder, which the instructor sees and can run again; a 0 would be a grade.
 func Gradescope(w io.Writer, results []run.Result) error {
 	out := gradescopeResults{OutputFormat: "text", Visibility: "visible", StdoutVisibility: "hidden", Tests: []gradescopeTest{}}
 	total := TotalOf(results)

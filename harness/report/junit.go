@@ -9,10 +9,11 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// JUnit writes results as the XML that CI servers read: a suite for each lab, a case for each of its checks, whether they
-// were run or not, so that a dashboard counts the same ones every time. A check that failed is a failure; one that could
-// not be judged for a reason of ours is an error, and so are all of a lab that does not compile, is rejected or was not
-// handed in; one whose backend is missing is skipped. The suite's properties say what has judged.
+// JUnit writes results as the XML that CI servers read: a suite for each lab, a case for each of
+// its checks, whether they were run or not, so that a dashboard counts the same ones every time. A
+// check that failed is a failure; one that could not be judged for a reason of ours is an error,
+// and so are all of a lab that does not compile, is rejected or was not handed in; one whose
+// backend is missing is skipped. The suite's properties say what has judged.
 func JUnit(w io.Writer, results []run.Result) error {
 	var all junit.Testsuites
 	for i, r := range results {

@@ -10,8 +10,9 @@ import (
 
 // What every format says with the same numbers stands here, so that no two of them differ.
 
-// Scored reports whether a result has points that may go into a grade book. One that could not be judged, in part or as a
-// whole, has none: 0 would be wrong, and so would be the points of the checks that happened to be judged.
+// Scored reports whether a result has points that may go into a grade book. One that could not be
+// judged, in part or as a whole, has none: 0 would be wrong, and so would be the points of the
+// checks that happened to be judged.
 func Scored(r run.Result) bool {
 	return r.Verdict != run.InfraError && r.Verdict != run.NotJudged &&
 		!(r.NotYetRaced() && r.Race.State == run.RaceNotToBeHad)
@@ -46,8 +47,8 @@ func checks(r run.Result) string {
 	return fmt.Sprintf("%d of %d", count(r, run.Passed), len(r.Checks))
 }
 
-// why says in a few words why a result is no pass: the belief behind it, the first check that failed, or what kept it
-// from being run. It is "" for a pass.
+// why says in a few words why a result is no pass: the belief behind it, the first check that
+// failed, or what kept it from being run. It is "" for a pass.
 func why(r run.Result) string {
 	switch {
 	case r.NotYetRaced():
@@ -98,7 +99,8 @@ func backend(r run.Result, kind string) string {
 	return strings.TrimSpace(b.Provider + " " + b.Version)
 }
 
-// revision is a course as one word, such as "example.com/course@6f1e… (modified)"; "" if it is not known.
+// revision is a course as one word, such as "example.com/course@6f1e… (modified)"; "" if it is not
+// known.
 func revision(c run.Revision) string {
 	text := c.Module
 	if c.Commit != "" {
@@ -116,7 +118,8 @@ type Whose struct {
 	Results []run.Result
 }
 
-// BySubmission gathers results by the submission that they are of, in the order in which the submissions come.
+// BySubmission gathers results by the submission that they are of, in the order in which the
+// submissions come.
 func BySubmission(results []run.Result) (all []Whose) {
 	place := map[string]int{}
 	for _, r := range results {

@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// keptOutput is how much a report keeps of what one check has printed, in bytes. A check may print a megabyte, and a class
-// has many checks.
+// keptOutput is how much a report keeps of what one check has printed, in bytes. A check may print
+// a megabyte, and a class has many checks.
 const keptOutput = 64 << 10
 
-// Shorten keeps the head and the tail of what a check has printed, and says how much it has left out between them.
+// Shorten keeps the head and the tail of what a check has printed, and says how much it has left
+// out between them.
 func Shorten(output string) string {
 	if len(output) <= keptOutput {
 		return output

@@ -10,11 +10,12 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// minWhy is the least width of the table's last column; where there is less room, it goes below the row.
+// minWhy is the least width of the table's last column; where there is less room, it goes below
+// the row.
 const minWhy = 24
 
-// Table writes many submissions as text for people: a row for each lab of each, the total of each that has several, and
-// the class. No line of it is wider than columns, but for names that are.
+// Table writes many submissions as text for people: a row for each lab of each, the total of each
+// that has several, and the class. No line of it is wider than columns, but for names that are.
 func Table(w io.Writer, results []run.Result, columns int) {
 	rows := [][4]string{{"SUBMISSION", "LAB", "VERDICT", "POINTS"}}
 	whys := []string{"WHY"}
@@ -73,8 +74,8 @@ func writeRows(w io.Writer, rows [][4]string, whys []string, columns int) {
 	}
 }
 
-// tellJudge says in one line what has judged, of the first result: it is the same for all but for the backends, which are
-// those of all.
+// tellJudge says in one line what has judged, of the first result: it is the same for all but for
+// the backends, which are those of all.
 func tellJudge(w io.Writer, results []run.Result, columns int) {
 	if len(results) == 0 {
 		return
@@ -101,7 +102,8 @@ func tellJudge(w io.Writer, results []run.Result, columns int) {
 	}
 }
 
-// Submission writes what came of one submission as text for people: each lab, and the total of several.
+// Submission writes what came of one submission as text for people: each lab, and the total of
+// several.
 func Submission(w io.Writer, results []run.Result, s Style) {
 	for _, r := range results {
 		Terminal(w, r, s)
