@@ -15,6 +15,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
+	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
@@ -43,6 +44,8 @@ func newCheck(a *app) *cobra.Command {
 Without a lab it takes the one of the current folder, else the one worked on last. A lab that has not changed since its
 last verdict is answered from memory, marked so; --force judges it again. One in which nothing is written yet is not
 attempted. Judged are the files that lab.yaml names, as when they are handed in; others beside them are left out.
+
+On a terminal each check of a lab is told when it ends, those that failed the last time first; else in the lab's order.
 
 A lab is passed when all that it demands was judged: with --no-race, one that demands the race detector is not yet.
 
@@ -122,7 +125,22 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	results, err := j.Judge.Judge(ctx, jobs, o.show(jobs))
+	live := o.live(jobs)
+	line := o.NewLive("building")
+	defer line.Close()
+	j.Each = counted(line, jobs, func(c run.Check) {
+		if live != nil {
+			line.Above(func() { live.Check(c) })
+		}
+	})
+	show := o.show(jobs, live)
+	results, err := j.Judge.Judge(ctx, jobs, func(v judge.Verdict) {
+		line.Above(func() { show(v) })
+		if v.Plain {
+			line.Set("%s: under the race detector", v.Lab)
+		}
+	})
+	line.Close()
 	if err != nil {
 		return err
 	}
@@ -135,6 +153,19 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	return verdictError(results)
+}
+
+// counted is what is called with each check that ends: the line says how many have, and each hears of it.
+func counted(line *term.Live, jobs []grade.Job, each func(run.Check)) func(int, run.Check) {
+	total, done := 0, 0
+	for _, j := range jobs {
+		total += len(j.Lab.Checks)
+	}
+	return func(_ int, c run.Check) {
+		done++
+		each(c)
+		line.Set("checking, %d of %s", done, term.Plural(total, "check"))
+	}
 }
 
 // noted reports whether verdicts are kept: only a plain check of a learner's own files says something about progress.
@@ -177,13 +208,30 @@ func (o *checkOptions) labs(w *workspace.Workspace, args []string) ([]*course.La
 	return labs, nil
 }
 
+func (o *checkOptions) style() report.Style {
+	return report.Style{Colour: o.Colour, Columns: o.Columns, Verbose: o.verbose}
+}
+
+// live is what shows each check of a lab as it ends, or nil: whoever is not looking is told all in the lab's order.
+func (o *checkOptions) live(jobs []grade.Job) *report.Live {
+	if o.json || !o.Interactive || len(jobs) != 1 {
+		return nil
+	}
+	return report.NewLive(o.Out, jobs[0].Lab.ID, jobs[0].Lab.Title, o.style())
+}
+
 // show returns what is called with each lab's result as soon as it is final, and with the result of its plain run
-// before that of the race run. Of several labs, those that are still the stub stand in the table alone.
-func (o *checkOptions) show(jobs []grade.Job) func(judge.Verdict) {
+// before that of the race run. Of several labs, those that are still the stub stand in the table alone. live, if not nil,
+// has shown a part of the first result already.
+func (o *checkOptions) show(jobs []grade.Job, live *report.Live) func(judge.Verdict) {
 	if o.json {
 		return func(judge.Verdict) {}
 	}
-	style := report.Style{Colour: o.Colour, Columns: o.Columns, Verbose: o.verbose}
+	style := o.style()
+	first := func(r run.Result) { report.Terminal(o.Out, r, style) }
+	if live != nil {
+		first = live.End
+	}
 	shownPlain := map[int]run.Verdict{}
 	return func(v judge.Verdict) {
 		switch {
@@ -191,15 +239,17 @@ func (o *checkOptions) show(jobs []grade.Job) func(judge.Verdict) {
 			return
 		case v.Plain:
 			shownPlain[v.Job] = v.Verdict
-			report.Terminal(o.Out, v.Result, style)
-			if v.Verdict != run.BuildFailed {
+			first(v.Result)
+			if !o.ErrTerminal { // there a line says so that is gone when it is over
 				o.note("now under the race detector")
 			}
 			return
 		}
 		was, shown := shownPlain[v.Job]
 		switch {
-		case !shown || was != v.Verdict || raceFailed(v.Result):
+		case !shown:
+			first(v.Result)
+		case was != v.Verdict || raceFailed(v.Result):
 			report.Terminal(o.Out, v.Result, style)
 		case v.Complete():
 			fmt.Fprintln(o.Out, o.Paint().Good("passed")+" under the race detector, too")
@@ -207,7 +257,7 @@ func (o *checkOptions) show(jobs []grade.Job) func(judge.Verdict) {
 			report.Verdict(o.Out, v.Result, style)
 		}
 		if v.Remembered {
-			fmt.Fprintln(o.Out, o.Paint().Faint("unchanged since it was judged; labs check --force judges it again"))
+			fmt.Fprintln(o.Out, o.Paint().Faint(o.typed("unchanged since it was judged; labs check --force judges it again")))
 		}
 		if o.of == "" {
 			o.next(v, jobs[v.Job].Lab)
@@ -226,14 +276,19 @@ func raceFailed(r run.Result) bool {
 
 // next says what to type next, if that works.
 func (o *checkOptions) next(v judge.Verdict, l *course.Lab) {
-	p := o.Paint()
+	say := func(format string, args ...any) {
+		fmt.Fprintln(o.Out, o.Paint().Faint(o.typed(fmt.Sprintf(format, args...))))
+	}
 	switch {
 	case v.Complete() && !o.noted():
-		fmt.Fprintln(o.Out, p.Faint("this pass is not noted; labs check "+v.Slug+" without such flags notes it"))
+		say("this pass is not noted; labs check %s without such flags notes it", v.Slug)
 	case v.Complete() && l.HasSolution():
-		fmt.Fprintln(o.Out, p.Faint("next: labs solution "+v.Slug+" shows the reference and the model answer"))
+		say("next: labs solution %s shows the reference and the model answer", v.Slug)
 	case v.Verdict == run.Failed, v.Verdict == run.TimedOut:
-		fmt.Fprintln(o.Out, p.Faint(fmt.Sprintf("next: labs hint %s (seed %d)", v.Slug, v.Seed)))
+		say("next: labs hint %s", v.Slug)
+		if l.Chance() {
+			say("the same random choices again: labs check %s --seed %d", v.Slug, v.Seed)
+		}
 	}
 	fmt.Fprintln(o.Out)
 }
@@ -253,7 +308,7 @@ func (o *checkOptions) table(results []run.Result) {
 		}
 		fmt.Fprintf(o.Out, "%-4s %-28s %s %d/%d\n", r.Lab, r.Slug, paint(fmt.Sprintf("%-16s", r.Words())), r.Points, r.MaxPoints)
 	}
-	fmt.Fprintf(o.Out, "%d of %d labs passed\n", passed, len(results))
+	fmt.Fprintf(o.Out, "%d of %s passed\n", passed, term.Plural(len(results), "lab"))
 }
 
 // localSandbox is what a learner's own code runs in on the learner's own machine.

@@ -42,7 +42,7 @@ func TestCheck_show(t *testing.T) {
 	lacking.Race.Reason, lacking.Race.Remedy = "there is no C compiler here", "install gcc"
 	racy := result(run.Failed, run.RaceDone)
 	racy.Checks[0].Race = true
-	const passes = "B10 Token bucket\n  ✓ a burst 2/2\n\npassed: 2 of 2 points, 1 of 1 checks, 1.20 s\n"
+	const passes = "B10 Token bucket\n  ✓ a burst 2/2\n\npassed: 2 of 2 points, 1 of 1 check, 1.20 s\n"
 	for _, tt := range []struct {
 		name     string
 		verdicts []judge.Verdict
@@ -60,7 +60,7 @@ func TestCheck_show(t *testing.T) {
 		},
 		{
 			"passed, and failed the race run", []judge.Verdict{{Result: result(run.Passed, run.RaceNotBegun), Plain: true}, {Result: racy}}, "stub",
-			passes + "B10 Token bucket\n  ✗ a burst 0/2, under the race detector\n      3 allowed\n\nnot passed: 0 of 2 points, 0 of 1 checks, 1.20 s\n",
+			passes + "B10 Token bucket\n  ✗ a burst 0/2, under the race detector\n      3 allowed\n\nfailed: 0 of 2 points, 0 of 1 check, 1.20 s\n",
 		},
 		{
 			"from memory", []judge.Verdict{{Result: result(run.Passed, run.RaceDone), Remembered: true}}, "stub",
@@ -69,7 +69,7 @@ func TestCheck_show(t *testing.T) {
 	} {
 		s, out, _ := term.Buffers()
 		o := &checkOptions{app: newApp(s), of: tt.of, runs: 1}
-		show := o.show([]grade.Job{{Lab: &course.Lab{Slug: "b10-token-bucket"}}})
+		show := o.show([]grade.Job{{Lab: &course.Lab{Slug: "b10-token-bucket"}}}, nil)
 		for _, v := range tt.verdicts {
 			show(v)
 		}

@@ -76,16 +76,32 @@ func runDemo(ctx context.Context, a *app, provider string) error {
 	for i, act := range acts {
 		jobs[i] = grade.Job{Lab: act.lab, Dir: act.dir}
 	}
-	a.note("building and judging three labs")
-	results, err := j.Judge.Judge(ctx, jobs, func(judge.Verdict) {})
+	// Each part is told as soon as it and those before it are known.
+	line := a.NewLive("building three labs")
+	defer line.Close()
+	if !a.ErrTerminal {
+		a.note("building and judging three labs")
+	}
+	known := make([]*run.Result, len(acts))
+	next, wrong := 0, 0
+	_, err = j.Judge.Judge(ctx, jobs, func(v judge.Verdict) {
+		if v.Plain {
+			return
+		}
+		r := v.Result
+		known[v.Job] = &r
+		for ; next < len(acts) && known[next] != nil; next++ {
+			line.Above(func() {
+				if !a.demonstrate(acts[next], *known[next]) {
+					wrong++
+				}
+			})
+		}
+		line.Set("judging, %d of %d parts", next, len(acts))
+	})
+	line.Close()
 	if err != nil {
 		return err
-	}
-	wrong := 0
-	for i, act := range acts {
-		if !a.demonstrate(act, results[i]) {
-			wrong++
-		}
 	}
 	if wrong > 0 {
 		return fmt.Errorf("%d of %d steps did not end as they should", wrong, len(acts))
@@ -94,16 +110,8 @@ func runDemo(ctx context.Context, a *app, provider string) error {
   %[1]s list                     what there is
   %[1]s show token-bucket        the brief of a lab
   %[1]s watch token-bucket       then edit labs/b10-token-bucket/bucket.go; every save is judged
-`, command())
+`, a.command)
 	return nil
-}
-
-// command is how the user calls labs.
-func command() string {
-	if len(os.Args) > 0 && filepath.Base(os.Args[0]) != os.Args[0] {
-		return relative(os.Args[0])
-	}
-	return "labs"
 }
 
 func demoActs(w *workspace.Workspace, tmp string) ([]act, error) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,74 +12,20 @@ import (
 	"github.com/backend-labs/backend-labs/harness/batch"
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/report"
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 func cores() int { return runtime.NumCPU() }
 
-// quiet is how long a command may say nothing.
-const quiet = 2 * time.Second
-
-// saying is a line on the error stream that is written again every second, with what stands in it then. Only a terminal
-// has one.
-type saying struct {
-	*app
-	mu   sync.Mutex
-	text func() string
-	done chan struct{}
-	wg   sync.WaitGroup
-}
-
-// say begins a line after some time in which nothing was said. It ends with stop.
-func (a *app) say(after time.Duration, text func() string) *saying {
-	s := &saying{app: a, text: text, done: make(chan struct{})}
-	if !a.ErrTerminal {
-		return s
-	}
-	begun := time.Now()
-	s.wg.Go(func() {
-		timer := time.NewTimer(after)
-		defer timer.Stop()
-		for {
-			select {
-			case <-s.done:
-				fmt.Fprint(a.Err, "\r\x1b[K")
-				return
-			case <-timer.C:
-				timer.Reset(time.Second)
-			}
-			s.mu.Lock()
-			line := fmt.Sprintf("· %s, %d s", s.text(), int(time.Since(begun).Seconds()))
-			s.mu.Unlock()
-			fmt.Fprint(a.Err, "\r\x1b[K"+a.Paint().Faint(report.Fit(line, a.Columns-1)))
-		}
-	})
-	return s
-}
-
-func (s *saying) stop() {
-	close(s.done)
-	s.wg.Wait()
-}
-
 // oneProgress tells how far one submission is.
 type oneProgress struct {
-	*saying
+	*term.Live
+	mu           sync.Mutex
 	checks, race int
-	racing       bool
 }
 
 func (a *app) judging() *oneProgress {
-	p := &oneProgress{}
-	p.saying = a.say(quiet, func() string {
-		switch {
-		case p.racing:
-			return fmt.Sprintf("judging under the race detector: %d checks are done", p.race)
-		case p.checks > 0:
-			return fmt.Sprintf("judging: %d checks are done", p.checks)
-		}
-		return "reading and building"
-	})
-	return p
+	return &oneProgress{Live: a.NewLive("reading and building")}
 }
 
 func (p *oneProgress) event(e grade.Event) {
@@ -88,11 +33,13 @@ func (p *oneProgress) event(e grade.Event) {
 	defer p.mu.Unlock()
 	switch {
 	case e.Plain != nil:
-		p.racing = true
+		p.Set("judging under the race detector")
 	case e.Check != nil && e.Race:
 		p.race++
+		p.Set("judging under the race detector, %s done", term.Plural(p.race, "check"))
 	case e.Check != nil:
 		p.checks++
+		p.Set("judging, %s done", term.Plural(p.checks, "check"))
 	}
 }
 

@@ -87,7 +87,7 @@ func (o *gradeOptions) one(ctx context.Context, g *batch.Grader, w *workspace.Wo
 	s := &batch.Submission{Path: path}
 	says := o.judging()
 	err := g.One(ctx, s, o.In, says.event)
-	says.stop()
+	says.Close()
 	if errors.Is(err, os.ErrNotExist) {
 		return &usageError{err, "give a folder, a .zip, a .tar.gz, or - for a tar on standard input"}
 	}

@@ -1,26 +1,50 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 func newList(a *app) *cobra.Command {
-	return &cobra.Command{
+	asJSON := false
+	c := &cobra.Command{
 		Use:   "list",
 		Short: "The labs by level, with your progress",
+		Long: `List shows the labs by level, and where you stand with each: ` + legend + `.
+On a pipe there is a line for each, with the columns id, folder, level, standing, minutes and question, and tabs between.
+
+` + exitHelp,
 		Example: `  labs list
-  labs list | grep rate       on a pipe the columns are separated by tabs`,
+  labs list | grep rate       on a pipe the columns are separated by tabs
+  labs list --json            for a program`,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return runList(a) },
+		RunE: func(*cobra.Command, []string) error { return runList(a, asJSON) },
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON: an array with id, slug, title, level, minutes, after, standing, question")
+	return c
 }
 
-func runList(a *app) error {
+// listed is a lab as --json tells it.
+type listed struct {
+	ID       string             `json:"id"`
+	Slug     string             `json:"slug"`
+	Title    string             `json:"title"`
+	Level    course.Level       `json:"level"`
+	Minutes  int                `json:"minutes"` // an estimate
+	After    []string           `json:"after"`   // the ids of the labs that prepare for it
+	Standing workspace.Standing `json:"standing"`
+	Question string             `json:"question"`
+}
+
+func runList(a *app, asJSON bool) error {
 	w, err := a.open()
 	if err != nil {
 		return err
@@ -30,31 +54,116 @@ func runList(a *app) error {
 	if err != nil {
 		return err
 	}
-	p := a.Paint()
-	level := course.Level("")
-	for _, l := range w.Course.Labs {
-		s := standings[l.ID]
-		if !a.Interactive {
-			fmt.Fprintf(a.Out, "%s\t%s\t%s\t%s\t%d\t%s\n", l.ID, l.Slug, l.Level, s, l.Minutes, l.Question)
-			continue
+	switch {
+	case asJSON:
+		all := []listed{}
+		for _, l := range w.Course.Labs {
+			all = append(all, listed{l.ID, l.Slug, l.Title, l.Level, l.Minutes, append([]string{}, l.After...), standings[l.ID], l.Question})
 		}
-		if l.Level != level {
-			level = l.Level
-			fmt.Fprintf(a.Out, "\n%s\n", p.Strong(string(level)))
+		return a.json(all)
+	case !a.Interactive:
+		for _, l := range w.Course.Labs {
+			fmt.Fprintf(a.Out, "%s\t%s\t%s\t%s\t%d\t%s\n", l.ID, l.Slug, l.Level, standings[l.ID], l.Minutes, l.Question)
 		}
-		fmt.Fprintf(a.Out, " %s %-4s %-26s %3d min  %s\n", standingMark(p.Good, p.Warn, s), l.ID, l.Title, l.Minutes, p.Faint(l.Question))
+		return nil
 	}
-	return nil
+	var b strings.Builder
+	table := labTable{Paint: a.Paint(), columns: a.Columns}
+	table.each(w.Course.Labs, standings, func(_ *course.Lab, line string) { fmt.Fprintln(&b, line) })
+	fmt.Fprintf(&b, "\n%s\n", table.Faint(ansi.Wrap(legend, a.Columns, "")))
+	return a.Page(b.String())
 }
 
-func standingMark(good, warn func(...any) string, s workspace.Standing) string {
+// json writes what a command tells a program.
+func (a *app) json(v any) error {
+	enc := json.NewEncoder(a.Out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// legend explains the marks of [mark].
+const legend = "✓ passed, ~ passed, and changed since, › begun"
+
+// mark is a standing in one character, which says the same without its colour.
+func mark(p term.Paint, s workspace.Standing) string {
 	switch {
 	case s == workspace.Passed:
-		return good("✓")
+		return p.Good("✓")
 	case s.Done():
-		return warn("✓")
+		return p.Warn("~")
 	case s.UnderWay():
-		return warn("·")
+		return p.Warn("›")
 	}
 	return " "
+}
+
+// labTable lays labs out for so many columns, wrapped, never cut.
+type labTable struct {
+	term.Paint
+	columns int
+}
+
+// roomy is the width from which the question stands beside the title, and widest what a title may take.
+const (
+	roomy  = 100
+	widest = 34
+)
+
+// each calls line with each line: of a lab, or of none. Of a lab with several lines, only the first is
+// given with it.
+func (t labTable) each(labs []*course.Lab, standings map[string]workspace.Standing, line func(*course.Lab, string)) {
+	title := 0
+	for _, l := range labs {
+		title = max(title, ansi.StringWidth(l.Title))
+	}
+	title = min(title, widest)
+	level := course.Level("")
+	for _, l := range labs {
+		if l.Level != level {
+			if level != "" {
+				line(nil, "")
+			}
+			level = l.Level
+			line(nil, t.head(level, title))
+		}
+		for i, text := range t.lab(l, standings[l.ID], title) {
+			of := l
+			if i > 0 {
+				of = nil
+			}
+			line(of, text)
+		}
+	}
+}
+
+func (t labTable) head(level course.Level, title int) string {
+	if t.columns < roomy {
+		return t.Strong(string(level))
+	}
+	pad := strings.Repeat(" ", max(1, 7+title-ansi.StringWidth(string(level))))
+	return t.Strong(string(level)) + pad + t.Faint("  min  question")
+}
+
+// lab is a lab in as many lines as it needs.
+func (t labTable) lab(l *course.Lab, s workspace.Standing, title int) []string {
+	head := fmt.Sprintf("%s %-4s ", mark(t.Paint, s), l.ID)
+	minutes := fmt.Sprintf("  %3d", l.Minutes)
+	const left = 7
+	if t.columns >= roomy {
+		question := strings.Split(ansi.Wrap(l.Question, t.columns-left-title-7, ""), "\n")
+		lines := []string{head + padded(l.Title, title) + minutes + "  " + t.Faint(question[0])}
+		for _, more := range question[1:] {
+			lines = append(lines, strings.Repeat(" ", left+title+7)+t.Faint(more))
+		}
+		return lines
+	}
+	lines := []string{head + l.Title + t.Faint(fmt.Sprintf(", %d min", l.Minutes))}
+	for _, more := range strings.Split(ansi.Wrap(l.Question, max(10, t.columns-left), ""), "\n") {
+		lines = append(lines, strings.Repeat(" ", left)+t.Faint(more))
+	}
+	return lines
+}
+
+func padded(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-ansi.StringWidth(s)))
 }

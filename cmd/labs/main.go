@@ -17,7 +17,9 @@ func main() {
 	sandbox.Init()          // this very program is also the first stage of a sandbox
 	debug.SetGCPercent(400) // most commands are over before there is something worth collecting
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := execute(ctx, newApp(term.System()), os.Args[1:])
+	a := newApp(term.System())
+	a.command = calledAs()
+	code := execute(ctx, a, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -2,25 +2,74 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 func newProgress(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "progress",
-		Short:   "How far you have come, by level, and what to do next",
-		Example: `  labs progress`,
-		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return runProgress(a) },
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "progress",
+		Short: "How far you have come, by level, and what to do next",
+		Long: `Progress counts what you have passed, by level, and says what to do next. Its bars have a character for each lab:
+` + legend + `, · untouched.
+
+` + exitHelp,
+		Example: `  labs progress
+  labs progress --json     for a program`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return runProgress(a, asJSON) },
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON: levels with passed and total, standings by lab, and the lab that is next")
+	return c
 }
 
-func runProgress(a *app) error {
+// progressed is what --json tells.
+type progressed struct {
+	Levels    []levelProgress               `json:"levels"`
+	Standings map[string]workspace.Standing `json:"standings"` // by the labs' ids
+	Next      string                        `json:"next,omitempty"`
+}
+
+type levelProgress struct {
+	Level  course.Level `json:"level"`
+	Passed int          `json:"passed"`
+	Total  int          `json:"total"`
+
+	bar string
+}
+
+// levels counts by level; one that has no labs is left out.
+func levels(p term.Paint, c *course.Course, standings map[string]workspace.Standing) (all []levelProgress) {
+	for _, level := range course.Levels {
+		at := levelProgress{Level: level}
+		for _, l := range c.Labs {
+			if l.Level != level {
+				continue
+			}
+			at.Total++
+			if standings[l.ID].Done() {
+				at.Passed++
+			}
+			if m := mark(p, standings[l.ID]); m != " " {
+				at.bar += m
+			} else {
+				at.bar += p.Faint("·")
+			}
+		}
+		if at.Total > 0 {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
+func runProgress(a *app, asJSON bool) error {
 	w, err := a.open()
 	if err != nil {
 		return err
@@ -34,42 +83,33 @@ func runProgress(a *app) error {
 	if err != nil {
 		return err
 	}
-	p := a.Paint()
-	for _, level := range course.Levels {
-		passed, total := 0, 0
-		var bar strings.Builder
-		for _, l := range w.Course.Labs {
-			if l.Level != level {
-				continue
-			}
-			total++
-			switch s := standings[l.ID]; {
-			case s.Done():
-				passed++
-				bar.WriteString(p.Good("■"))
-			case s.UnderWay():
-				bar.WriteString(p.Warn("■"))
-			default:
-				bar.WriteString(p.Faint("□"))
-			}
+	next := workspace.Resume(w.Course, standings, kept.Last)
+	all := levels(a.Paint(), w.Course, standings)
+	if asJSON {
+		told := progressed{Levels: all, Standings: standings}
+		if next != nil {
+			told.Next = next.Slug
 		}
-		if total > 0 {
-			fmt.Fprintf(a.Out, "%-13s %2d of %2d  %s\n", level, passed, total, bar.String())
-		}
+		return a.json(told)
+	}
+	for _, at := range all {
+		fmt.Fprintf(a.Out, "%-13s %2d of %2d  %s\n", at.Level, at.Passed, at.Total, at.bar)
+	}
+	if a.Interactive {
+		fmt.Fprintf(a.Out, "%s\n\n", a.Paint().Faint(ansi.Wrap(legend+", · untouched", a.Columns, "")))
 	}
 	for _, l := range w.Course.Labs {
 		if s := standings[l.ID]; s.Done() && s != workspace.Passed || s == workspace.NotRaced {
-			fmt.Fprintf(a.Out, "%s %s: %s (labs check %s)\n", l.ID, l.Title, s, l.Slug)
+			fmt.Fprintf(a.Out, "%s %s: %s (%s check %s)\n", l.ID, l.Title, s, a.command, l.Slug)
 		}
 	}
-	next := workspace.Resume(w.Course, standings, kept.Last)
 	switch {
 	case next == nil:
 		fmt.Fprintln(a.Out, "all labs are passed")
 	case standings[next.ID].UnderWay():
-		fmt.Fprintf(a.Out, "next: labs watch %s\n", next.Slug)
+		fmt.Fprintf(a.Out, "next: %s watch %s\n", a.command, next.Slug)
 	default:
-		fmt.Fprintf(a.Out, "next: labs show %s\n", next.Slug)
+		fmt.Fprintf(a.Out, "next: %s show %s\n", a.command, next.Slug)
 	}
 	return nil
 }

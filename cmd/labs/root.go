@@ -25,12 +25,15 @@ import (
 type app struct {
 	*term.Streams
 	noColour  bool
+	noPager   bool
+	foldCode  bool // break wide lines of code, where they would be cut off
 	courseDir string
+	command   string // how labs was called, for what is to be typed next
 
 	builds *buildNotes // of the command, of which there may be copies of the app
 }
 
-func newApp(s *term.Streams) *app { return &app{Streams: s, builds: &buildNotes{}} }
+func newApp(s *term.Streams) *app { return &app{Streams: s, command: "labs", builds: &buildNotes{}} }
 
 // buildNotes is what a command has said about its builds.
 type buildNotes struct {
@@ -79,17 +82,22 @@ the answer holds under real stores, real faults and simulated time, and what a w
   labs watch token-bucket      check it again after every save
   labs hint                    one more hint for the lab you are at
   labs check --all             everything, once`,
-		SilenceErrors: true, SilenceUsage: true,
+		Version: version(), SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) {
 			if a.noColour {
 				a.Colour = false
 			}
+			if a.noPager {
+				a.Pager = ""
+			}
 		},
 	}
+	root.SetVersionTemplate("labs {{.Version}}\n")
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.PersistentFlags().BoolVar(&a.noColour, "no-color", false, "no colours, also on a terminal")
+	root.PersistentFlags().BoolVar(&a.noPager, "no-pager", false, "no pager for what is longer than the screen (else $LABS_PAGER, $PAGER or less)")
 	root.PersistentFlags().StringVar(&a.courseDir, "course", "", "the course's `folder` (default: the current one or the nearest above it that has labs/)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err, "see " + c.CommandPath() + " --help"}

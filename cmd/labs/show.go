@@ -6,14 +6,20 @@ import (
 	"path/filepath"
 	"strings"
 
-	"charm.land/glamour/v2"
 	"github.com/spf13/cobra"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/prose"
 )
 
 func newShow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [LAB]",
 		Short: "The brief of a lab",
+		Long: `Show gives the brief of a lab: the question, the task, the contract, what is checked. On a terminal, what is longer
+than the screen goes through a pager: $LABS_PAGER, $PAGER or less; --no-pager leaves it out.
+
+` + exitHelp,
 		Example: `  labs show token-bucket
   labs show b10 > brief.md       on a pipe: the Markdown itself`,
 		Args:              atMostOneLab,
@@ -35,39 +41,41 @@ func runShow(a *app, args []string) error {
 	if err != nil {
 		return fmt.Errorf("read the brief: %w", err)
 	}
-	if err := a.markdown(string(data)); err != nil {
-		return err
-	}
 	if !a.Interactive {
-		return nil
+		return a.markdown(string(data))
 	}
-	for _, f := range l.Files {
-		fmt.Fprintf(a.Out, "  edit:  %s\n", relative(filepath.Join(l.Dir, f)))
-	}
-	fmt.Fprintf(a.Out, "  then:  labs watch %s\n", l.Slug)
-	return nil
+	return a.Page(a.rendered(string(data)) + a.foot(l))
 }
 
-// markdown renders text for a terminal; on a pipe it is passed on as it is.
+// foot is what stands below a brief: what may be used, and what to do.
+func (a *app) foot(l *course.Lab) string {
+	var b strings.Builder
+	b.WriteString("\n")
+	if len(l.Imports) > 0 {
+		fmt.Fprintf(&b, "  may import, besides what every lab may: %s\n", strings.Join(l.Imports, " "))
+	}
+	for _, f := range l.Forbid {
+		fmt.Fprintf(&b, "  may not import %s: %s\n", f.Import, f.Why)
+	}
+	for _, f := range l.Files {
+		fmt.Fprintf(&b, "  edit:  %s\n", relative(filepath.Join(l.Dir, f)))
+	}
+	fmt.Fprintf(&b, "  then:  %s watch %s\n", a.command, l.Slug)
+	return b.String()
+}
+
+// markdown shows a text: rendered on a terminal, where it may go through the pager; on a pipe as it is.
 func (a *app) markdown(text string) error {
 	if !a.Interactive {
 		_, err := fmt.Fprint(a.Out, text)
 		return err
 	}
-	style := "notty"
-	if a.Colour {
-		style = "dark"
-	}
-	r, err := glamour.NewTermRenderer(glamour.WithStandardStyle(style), glamour.WithWordWrap(min(a.Columns, 100)))
-	if err != nil {
-		return fmt.Errorf("render: %w", err)
-	}
-	out, err := r.Render(text)
-	if err != nil {
-		return fmt.Errorf("render: %w", err)
-	}
-	_, err = fmt.Fprint(a.Out, out)
-	return err
+	return a.Page(a.rendered(text))
+}
+
+// rendered is a text as a terminal shows it.
+func (a *app) rendered(text string) string {
+	return prose.Render(text, prose.Style{Colour: a.Colour, Columns: a.Columns, FoldCode: a.foldCode})
 }
 
 // relative is a path as the user would type it here.

@@ -248,9 +248,10 @@ func (o *watchOptions) before(l *course.Lab) *course.Lab {
 func (o *watchOptions) page(write func(a *app) error) (*watch.Page, error) {
 	var text bytes.Buffer
 	streams := *o.Streams
-	streams.Out, streams.Err, streams.Columns = &text, io.Discard, min(o.columns(), 100)
+	streams.Out, streams.Err, streams.Columns = &text, io.Discard, o.columns()
+	streams.Pager = ""
 	a := *o.app
-	a.Streams = &streams
+	a.Streams, a.foldCode = &streams, true
 	if err := write(&a); err != nil {
 		return nil, err
 	}
@@ -258,7 +259,7 @@ func (o *watchOptions) page(write func(a *app) error) (*watch.Page, error) {
 }
 
 func (o *watchOptions) hintPage(ctx context.Context, s watch.Scene) (*watch.Page, error) {
-	return o.page(func(a *app) error { return a.hint(ctx, o.w, s.Lab) })
+	return o.page(func(a *app) error { return a.hint(ctx, o.w, s.Lab, hints{one: true, all: true}) })
 }
 
 func (o *watchOptions) solutionPage(ctx context.Context, s watch.Scene) (*watch.Page, error) {
@@ -307,22 +308,11 @@ func (o *watchOptions) listPage(context.Context, watch.Scene) (*watch.Page, erro
 	if err != nil {
 		return nil, err
 	}
-	p := o.Paint()
 	page := &watch.Page{}
-	add := func(l *course.Lab, line string) {
+	table := labTable{Paint: o.Paint(), columns: o.columns() - 2}
+	table.each(o.w.Course.Labs, standings, func(l *course.Lab, line string) {
 		page.Lines, page.Labs = append(page.Lines, line), append(page.Labs, l)
-	}
-	level := course.Level("")
-	for _, l := range o.w.Course.Labs {
-		if l.Level != level {
-			if level != "" {
-				add(nil, "")
-			}
-			level = l.Level
-			add(nil, p.Strong(string(level)))
-		}
-		add(l, fmt.Sprintf("%s %-4s %-26s %3d min  %s", standingMark(p.Good, p.Warn, standings[l.ID]), l.ID, l.Title, l.Minutes, p.Faint(l.Question)))
-	}
+	})
 	return page, nil
 }
 

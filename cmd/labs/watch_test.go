@@ -39,7 +39,7 @@ func TestWatch_WithoutATerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out.await(t, "not passed: 0 of 1 points")
+	out.await(t, "failed: 0 of 1 point")
 	save("return a - b")
 	out.await(t, "got -1, want 3")
 	save("return a +")
@@ -78,11 +78,11 @@ func TestWatch_TheStubAndWhatIsNotHandedIn(t *testing.T) {
 		a := newApp(&term.Streams{In: strings.NewReader(""), Out: out, Err: progress, Columns: 80})
 		code <- execute(ctx, a, []string{"--course", root, "watch", "adder"})
 	}()
-	out.await(t, "nothing is written yet: labs show b01 shows the brief", "not attempted: 0 of 1 points")
+	out.await(t, "nothing is written yet: labs show b01 shows the brief", "not attempted: 0 of 1 point")
 	writeFile(t, filepath.Join(root, "labs", "b01-adder", "adder.go"), adder("return a + b"))
-	out.await(t, "passed: 1 of 1 points", "next: labs solution b01-adder")
+	out.await(t, "passed: 1 of 1 point", "next: labs solution b01-adder")
 	writeFile(t, filepath.Join(root, "labs", "b01-adder", "helper.go"), "package adder\n\nfunc x() {\n")
-	out.await(t, "next: labs solution", "passed: 1 of 1 points", "  helper.go is not handed in: lab.yaml names adder.go alone\n")
+	out.await(t, "next: labs solution", "passed: 1 of 1 point", "  helper.go is not handed in: lab.yaml names adder.go alone\n")
 	cancel()
 	if got := <-code; got != exitPassed {
 		t.Errorf("exit code %d, want %d\n%s", got, exitPassed, progress)
@@ -107,7 +107,7 @@ func TestWatch_WithoutTheRaceRun(t *testing.T) {
 		a := newApp(&term.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard, Columns: 80})
 		code <- execute(ctx, a, []string{"--course", root, "watch", "adder", "--no-race"})
 	}()
-	out.await(t, "passed, not yet under the race detector: 1 of 1 points\n  it was left out; labs check b01 has it, too\n")
+	out.await(t, "passed, not yet under the race detector: 1 of 1 point\n  it was left out; labs check b01 has it, too\n")
 	o := watchTest(t, root)
 	var kept *run.Result
 	for kept == nil { // it is written down behind the verdict

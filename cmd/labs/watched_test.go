@@ -36,13 +36,13 @@ func TestWatch_ofTheReference(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out.await(t, "passed: 1 of 1 points")
+	out.await(t, "passed: 1 of 1 point")
 	save(filepath.Join(root, "solutions", "b01-adder", "adder.go"), adder("return a - b"))
 	out.await(t, "got -1, want 3")
 	save(yaml, strings.Replace(string(text), "points: 1", "points: none", 1))
 	progress.await(t, `checks[0].points: a whole number is expected here, not "none"`)
 	save(yaml, strings.Replace(string(text), "points: 1", "points: 7", 1))
-	out.await(t, "not passed: 0 of 7 points")
+	out.await(t, "failed: 0 of 7 points")
 	cancel()
 	if got := <-code; got != exitPassed {
 		t.Errorf("exit code %d, want %d", got, exitPassed)

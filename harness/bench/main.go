@@ -65,7 +65,7 @@ func bench(ctx context.Context, rounds, submissions int) error {
 	}
 	defer os.RemoveAll(tmp)
 	s := &suite{ctx: ctx, course: c, labs: filepath.Join(root, "bin", "labs"), tmp: tmp, rounds: rounds, submissions: submissions}
-	for _, step := range []func() error{s.pure, s.stores, s.leases, s.all, s.references, s.sandbox, s.graded} {
+	for _, step := range []func() error{s.pure, s.stores, s.first, s.leases, s.all, s.references, s.sandbox, s.graded} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -100,11 +100,16 @@ func (s *suite) timed(env []string, name string, args ...string) time.Duration {
 // edit writes the reference of a lab with a variable that no earlier one had, so that it is compiled and linked anew (a
 // comment would change neither, and go test would answer from its cache), and an overlay for a bare go test of it.
 func (s *suite) edit(l *course.Lab) (dir, overlay string, err error) {
+	return s.editOf(l, l.SolutionDir)
+}
+
+// editOf does the same with the files in from instead of the reference.
+func (s *suite) editOf(l *course.Lab, from string) (dir, overlay string, err error) {
 	s.edits++
 	dir = filepath.Join(s.tmp, "labs", l.Slug)
 	replace := map[string]string{}
 	for _, f := range l.Files {
-		data, err := os.ReadFile(filepath.Join(l.SolutionDir, f))
+		data, err := os.ReadFile(filepath.Join(from, filepath.FromSlash(f)))
 		if err != nil {
 			return "", "", err
 		}

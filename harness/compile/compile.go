@@ -51,6 +51,10 @@ type Builder struct {
 	// toolchain, the modules and the build cache are read only there, and time and memory are bounded.
 	Sandbox sandbox.Sandbox
 
+	// Late leaves out what makes the account of a check begin before the learner's code. It is for tests
+	// of that defence.
+	Late bool
+
 	commonOnce sync.Once // a command reads the kit once; "watch" makes a new Builder when the kit may have changed
 	common     string
 	commonErr  error

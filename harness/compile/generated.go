@@ -62,6 +62,9 @@ func (p *plan) generate(tmp string, overlay map[string]string) error {
 		return err
 	}
 	overlay[filepath.Join(p.req.Lab.Dir, mainFile)] = generated
+	if p.late {
+		return nil
+	}
 	return p.generateBegin(tmp, overlay)
 }
 

@@ -24,6 +24,7 @@ type plan struct {
 	broken    *CourseError      // what is wrong with the lab's own files
 	sourceSHA string
 	target    string
+	late      bool // the account begins after the learner's initialisers
 	out       *Binary
 }
 
@@ -51,9 +52,9 @@ func Unread(l *course.Lab, file, dir string, err error) error {
 }
 
 func (b *Builder) plan(r Request, common string) (*plan, error) {
-	p := &plan{req: r, sources: map[string]string{}}
+	p := &plan{req: r, late: b.Late, sources: map[string]string{}}
 	own, all := sha256.New(), sha256.New()
-	fmt.Fprintln(all, common, r.Race)
+	fmt.Fprintln(all, common, r.Race, b.Late)
 	for _, file := range r.Lab.Files {
 		from := filepath.Join(r.Dir, filepath.FromSlash(file))
 		data, err := os.ReadFile(from)

@@ -3,6 +3,7 @@
 package course
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -125,6 +126,20 @@ func (l *Lab) Needs() []string {
 		}
 	}
 	return needs
+}
+
+// Chance reports whether the checks make random choices, which a seed repeats.
+func (l *Lab) Chance() bool {
+	files, _ := filepath.Glob(filepath.Join(l.Dir, "*_test.go"))
+	for _, file := range files {
+		data, _ := os.ReadFile(file)
+		for _, sign := range []string{`"pgregory.net/rapid"`, "bubble.Property(", ".Seed"} {
+			if bytes.Contains(data, []byte(sign)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Package is the lab's import path below the course's module, with a leading "./".

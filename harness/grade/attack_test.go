@@ -40,7 +40,7 @@ type attack struct {
 	Dir  string `yaml:"-"`
 
 	Tries     string      `yaml:"tries"`
-	StoppedBy string      `yaml:"stopped_by"` // account, policy, intake, sandbox, limits or report
+	StoppedBy string      `yaml:"stopped_by"` // account, begin, policy, intake, sandbox, limits or report
 	Verdict   run.Verdict `yaml:"verdict"`    // if it must be a certain one
 	Never     bool        `yaml:"never"`      // it does not succeed without that defence either
 	Maybe     bool        `yaml:"maybe"`      // whether it succeeds without that defence depends on the machine
@@ -127,6 +127,12 @@ var attacked = sync.OnceValues(func() (*course.Course, error) {
 // judge takes the submission in and grades it in that sandbox.
 func (a attack) judge(t *testing.T, box sandbox.Sandbox, policed bool) run.Result {
 	t.Helper()
+	return a.judgeWith(t, box, policed, false)
+}
+
+// judgeWith lets the account begin late, if that is asked for.
+func (a attack) judgeWith(t *testing.T, box sandbox.Sandbox, policed, late bool) run.Result {
+	t.Helper()
 	c, err := attacked()
 	must(t, err)
 	l, err := coursetest.Lab(c.Root, "b01-steps")
@@ -139,7 +145,7 @@ func (a attack) judge(t *testing.T, box sandbox.Sandbox, policed bool) run.Resul
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o755))
 	must(t, subs[0].WriteTo(dir))
-	b := &compile.Builder{Course: c, Dir: filepath.Join(t.TempDir(), "bin")}
+	b := &compile.Builder{Course: c, Dir: filepath.Join(t.TempDir(), "bin"), Late: late}
 	if box.Name() != "none" {
 		b.Sandbox = box
 	}
@@ -302,6 +308,9 @@ func TestAttacks(t *testing.T) {
 				var text string
 				success, text = a.naive(t)
 				how = `under a plain "go test", which says ` + text
+			case "begin":
+				r := a.judgeWith(t, box, false, true)
+				success, how = a.succeeds(r), "where the account begins late: "+start(output(r))
 			case "policy":
 				success, how = a.succeeds(open), "without the policy: "+start(output(open))
 			case "sandbox":

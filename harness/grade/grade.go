@@ -27,7 +27,10 @@ type Job struct {
 	Lab  *course.Lab
 	Dir  string   // has the lab's files
 	Only []string // the checks to run; nil: all
-	Note string   // a remark on the submission that is known already, or ""
+
+	// First names checks that are begun before the others: those whose verdict is awaited most.
+	First []string
+	Note  string // a remark on the submission that is known already, or ""
 }
 
 // Stores hands out backends. It is what grade asks of package backends.
@@ -85,6 +88,7 @@ type Event struct {
 	Check *run.Check  // a check has its verdict of the plain run, or a new one of the race run
 	Race  bool        // with Check: it is that of the race run
 	Plain *run.Result // the plain run is over and the race run follows
+	Done  *run.Result // all is known of the job; the others may not be done
 }
 
 // Grade judges the jobs and returns their results in the same order. on, if not nil, is called with each event, one at
@@ -189,10 +193,17 @@ func (s *session) work(ctx context.Context) {
 
 	all := s.admitted(func(*course.Lab) bool { return true })
 	plain := s.build(ctx, all, false)
+	for i, t := range s.tallies {
+		if t.verdict != "" {
+			s.settle(ctx, i)
+		}
+	}
 	for k, i := range all {
 		s.tallies[i].built(plain[k])
 		if plain[k].Path != "" {
 			s.on(Event{Job: i, Built: true})
+		} else {
+			s.settle(ctx, i)
 		}
 	}
 	s.runAll(ctx, all, plain, false)
@@ -238,6 +249,14 @@ func (s *session) open(ctx context.Context) {
 	}()
 }
 
+// settle tells that all is known of a job.
+func (s *session) settle(ctx context.Context, i int) {
+	if ctx.Err() == nil {
+		r := s.result(i)
+		s.on(Event{Job: i, Done: &r})
+	}
+}
+
 // task is one process to run.
 type task struct {
 	job, check int
@@ -252,7 +271,7 @@ func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Bin
 			if binaries[k].Path == "" {
 				continue
 			}
-			for c := range s.tallies[i].checks {
+			for _, c := range s.tallies[i].order(s.jobs[i].First) {
 				round = append(round, task{i, c, binaries[k].Path})
 			}
 		}
@@ -261,9 +280,22 @@ func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Bin
 		}
 		tasks = append(tasks, round...)
 	}
+	left := make(map[int]int, len(jobs))
+	for _, t := range tasks {
+		left[t.job]++
+	}
+	var mu sync.Mutex
+	ended := func(job int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if left[job]--; left[job] == 0 && (race || !s.followed(job)) {
+			s.settle(ctx, job)
+		}
+	}
 	var wg sync.WaitGroup
 	for _, t := range tasks {
 		if s.tallies[t.job].halts.stopped() != "" {
+			ended(t.job)
 			continue
 		}
 		select {
@@ -273,6 +305,7 @@ func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Bin
 			return
 		}
 		wg.Go(func() {
+			defer ended(t.job)
 			defer func() { <-s.slots }()
 			s.runOne(ctx, t, race)
 		})
@@ -346,6 +379,7 @@ func (s *session) result(i int) run.Result {
 	r.Go = compile.GoVersion()
 	r.Sandbox = s.g.Sandbox.Name()
 	r.Seed = s.o.Seed
+	r.Course.Module = s.g.Builder.Course.Module
 	r.Backends = s.backends(s.jobs[i].Lab)
 	r.Race = s.race(i)
 	if r.Verdict == run.Failed || r.Verdict == run.TimedOut {

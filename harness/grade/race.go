@@ -35,7 +35,7 @@ func (s *session) buildRace(ctx context.Context, jobs []int) raceBuild {
 func (s *session) follow(ctx context.Context, racing []int, built raceBuild, cancel func()) {
 	if err := <-built.possible; err != nil {
 		for _, i := range racing {
-			s.noRace(i, err)
+			s.withoutRace(ctx, i, err)
 		}
 		return
 	}
@@ -58,13 +58,28 @@ func (s *session) follow(ctx context.Context, racing []int, built raceBuild, can
 		case !open[i]:
 		case race[k].Compile != nil: // it was edited meanwhile
 			s.tallies[i].built(race[k])
+			s.settle(ctx, i)
 		case race[k].Err != nil:
-			s.noRace(i, race[k].Err)
+			s.withoutRace(ctx, i, race[k].Err)
 		default:
 			jobs, binaries = append(jobs, i), append(binaries, race[k])
 		}
 	}
 	s.runAll(ctx, jobs, binaries, true)
+}
+
+// followed reports whether a job's plain run may be followed by a race run, in which case it is settled
+// there.
+func (s *session) followed(i int) bool {
+	return s.o.Race && s.jobs[i].Lab.Race && s.tallies[i].undecided()
+}
+
+// withoutRace settles a job that was left for the race run.
+func (s *session) withoutRace(ctx context.Context, i int, err error) {
+	if s.tallies[i].undecided() {
+		s.noRace(i, err)
+		s.settle(ctx, i)
+	}
 }
 
 // noRace notes that a job cannot be run under the race detector. That never takes the place of what the plain run has

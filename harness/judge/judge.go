@@ -55,12 +55,14 @@ func (j *Judge) Judge(
 		return nil, err
 	}
 	var todo []int
+	jobs = slices.Clone(jobs) // what is to be judged first is known here alone
 	for i, job := range jobs {
 		if j.Remember {
 			checks[i], _ = b.ChecksSHA256(job.Lab) // what cannot be read says so when it is built
 		}
 		known, remembered := j.known(progress.Labs[job.Lab.ID], job, checks[i])
 		if known == nil {
+			jobs[i].First = j.failed(progress.Labs[job.Lab.ID])
 			todo = append(todo, i)
 			continue
 		}
@@ -84,6 +86,19 @@ func (j *Judge) known(
 		return nil, false
 	}
 	return e.Result, true
+}
+
+// failed are the checks that had not passed the last time: whoever has edited since waits for them.
+func (j *Judge) failed(e *workspace.Entry) (tests []string) {
+	if !j.Remember || e == nil || e.Result == nil {
+		return nil
+	}
+	for _, c := range e.Result.Checks {
+		if c.Verdict == run.Failed || c.Verdict == run.TimedOut {
+			tests = append(tests, c.Test)
+		}
+	}
+	return tests
 }
 
 // holds reports whether what is kept is still the whole answer: nothing has changed since, and
@@ -129,6 +144,8 @@ func (j *Judge) grade(
 		switch {
 		case e.Plain != nil:
 			show(Verdict{Result: *e.Plain, Job: todo[e.Job], Plain: true})
+		case e.Done != nil:
+			show(Verdict{Result: *e.Done, Job: todo[e.Job]})
 		case e.Check != nil && !e.Race && j.Each != nil:
 			j.Each(todo[e.Job], *e.Check)
 		}
@@ -138,7 +155,6 @@ func (j *Judge) grade(
 	}
 	for k, i := range todo {
 		results[i] = graded[k]
-		show(Verdict{Result: graded[k], Job: i})
 	}
 	return nil
 }

@@ -16,11 +16,11 @@ func TestTerminal_beside(t *testing.T) {
 		change func(*run.Result)
 		want   string
 	}{
-		{"nothing", func(*run.Result) {}, "passed: 2 of 2 points, 1 of 1 checks, 1.23 s\n"},
+		{"nothing", func(*run.Result) {}, "passed: 2 of 2 points, 1 of 1 check, 1.23 s\n"},
 		{
 			"a file that is not handed in",
 			func(r *run.Result) { r.Notes = []string{"helper.go is not handed in: lab.yaml names bucket.go alone"} },
-			"passed: 2 of 2 points, 1 of 1 checks, 1.23 s\n  helper.go is not handed in: lab.yaml names bucket.go alone\n",
+			"passed: 2 of 2 points, 1 of 1 check, 1.23 s\n  helper.go is not handed in: lab.yaml names bucket.go alone\n",
 		},
 		{
 			"without the race run",

@@ -28,13 +28,28 @@ const inFull = 2
 // Terminal writes a result as text for people.
 func Terminal(w io.Writer, r run.Result, s Style) {
 	v := &view{w: w, s: s, p: term.NewPaint(s.Colour)}
+	v.whole(r)
+}
+
+func (v *view) whole(r run.Result) {
 	r = bare(r)
 	v.printf("%s\n", v.heading(r))
-	switch {
-	case r.Verdict == run.BuildFailed || r.Verdict == run.Rejected || len(r.Checks) == 0:
+	if unchecked(r) {
 		v.block("  ", r.Message)
-	default:
+	} else {
 		v.checks(r.Checks)
+	}
+	v.rest(r)
+}
+
+// unchecked reports whether there is no verdict on any check.
+func unchecked(r run.Result) bool {
+	return r.Verdict == run.BuildFailed || r.Verdict == run.Rejected || len(r.Checks) == 0
+}
+
+// rest writes what follows the checks.
+func (v *view) rest(r run.Result) {
+	if !unchecked(r) {
 		v.likely(r.Likely)
 	}
 	v.backends(r)
@@ -87,6 +102,13 @@ func (v *view) block(indent, text string) {
 	}
 }
 
+// hang writes text behind first, and its other lines as far to the right.
+func (v *view) hang(first, text string) {
+	left := ansi.StringWidth(first)
+	wrapped := ansi.Wrap(text, max(20, v.s.Columns-left), "")
+	v.printf("%s%s\n", first, strings.ReplaceAll(wrapped, "\n", "\n"+strings.Repeat(" ", left)))
+}
+
 func (v *view) checks(all []run.Check) {
 	if v.s.Failing {
 		var failing, rest []run.Check
@@ -125,7 +147,7 @@ func (v *view) check(c run.Check) {
 	case run.NotJudged, run.InfraError:
 		paint = v.p.Warn
 	}
-	v.printf("  %s %s %s\n", paint(marks[c.Verdict]), c.Title, v.p.Faint(note(c)))
+	v.hang("  "+paint(marks[c.Verdict])+" ", c.Title+" "+v.p.Faint(note(c)))
 	if c.Verdict == run.Passed {
 		return
 	}
@@ -142,7 +164,7 @@ func (v *view) check(c run.Check) {
 		full = 1
 	}
 	if v.shown > full && !v.s.Verbose {
-		v.printf("      %s\n", ansi.Truncate(Plain(firstLine(c.Message)), v.s.Columns-6, "…"))
+		v.block("      ", firstLine(c.Message))
 		return
 	}
 	v.failure(c)
@@ -177,10 +199,7 @@ func (v *view) failure(c run.Check) {
 	if c.Location != "" {
 		v.printf("      %s\n", v.p.Faint("at "+Plain(c.Location)+", in "+c.Test))
 	}
-	if v.s.Verbose && c.Output != "" {
-		v.printf("      %s\n", v.p.Faint("output:"))
-		v.block("      │ ", c.Output)
-	}
+	v.prints(c)
 }
 
 func (v *view) finding(f run.Finding) {
@@ -210,7 +229,7 @@ func (v *view) backends(r run.Result) {
 			if b.Detail != "" {
 				text += " (" + b.Detail + ")"
 			}
-			v.printf("  %s\n", v.p.Faint(text))
+			v.block("  ", text)
 		}
 	}
 }
@@ -226,15 +245,16 @@ func (v *view) summary(r run.Result) string {
 		}
 	}
 	took := fmt.Sprintf("%.2f s", r.DurationMS/1000)
-	counts := fmt.Sprintf("%d of %d points, %d of %d checks, %s", r.Points, r.MaxPoints, passed, len(r.Checks), took)
+	counts := fmt.Sprintf("%d of %s, %d of %s, %s", r.Points, term.Plural(r.MaxPoints, "point"), passed,
+		term.Plural(len(r.Checks), "check"), took)
 	switch r.Verdict {
 	case run.Passed:
 		if r.NotYetRaced() {
-			return v.p.Warn(r.Words()) + fmt.Sprintf(": %d of %d points", r.Points, r.MaxPoints)
+			return v.p.Warn(r.Words()) + fmt.Sprintf(": %d of %s", r.Points, term.Plural(r.MaxPoints, "point"))
 		}
 		return v.p.Good(r.Words()) + ": " + counts
 	case run.NotAttempted, run.NotHandedIn:
-		return v.p.Warn(r.Words()) + fmt.Sprintf(": 0 of %d points", r.MaxPoints)
+		return v.p.Warn(r.Words()) + fmt.Sprintf(": 0 of %s", term.Plural(r.MaxPoints, "point"))
 	case run.BuildFailed:
 		return v.p.Bad("does not compile") + ": nothing was run"
 	case run.Rejected:
@@ -245,9 +265,10 @@ func (v *view) summary(r run.Result) string {
 		if judged == 0 {
 			return v.p.Warn("no verdict") + ": the code is not at fault, and it costs no points"
 		}
-		return v.p.Warn("no verdict on all checks") + ": " + counts
+		return v.p.Warn("not all is judged") + fmt.Sprintf(": %d of %s, %d passed, %s",
+			judged, term.Plural(len(r.Checks), "check"), passed, took)
 	}
-	return v.p.Bad("not passed") + ": " + counts
+	return v.p.Bad(r.Words()) + ": " + counts
 }
 
 func firstLine(s string) string {

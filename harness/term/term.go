@@ -3,7 +3,8 @@
 //
 // The rules of the output. Results go to Out, progress and diagnostics to Err. On a pipe there is no colour and no
 // line that is later overwritten. NO_COLOR, --no-color and TERM=dumb turn colour off; width is that of the terminal, 80
-// on a pipe.
+// on a pipe. Colours are such as can be read on a light background and on a dark one, so that the terminal need not be
+// asked which it has; text is in its own foreground. What is longer than the screen goes through a pager.
 package term
 
 import (
@@ -11,7 +12,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/fatih/color"
 	"github.com/mattn/go-colorable"
 	xterm "golang.org/x/term"
 )
@@ -27,6 +27,10 @@ type Streams struct {
 	ErrTerminal bool
 	Colour      bool
 	Columns     int
+	Rows        int // 0 where nobody is looking
+
+	// Pager is the command that shows what is longer than the screen, "" for none.
+	Pager string
 }
 
 // System gives the process's own streams.
@@ -43,9 +47,10 @@ func System() *Streams {
 		s.Out, s.Err = Defuse(s.Out), Defuse(s.Err)
 	}
 	if out {
-		if w, _, err := xterm.GetSize(int(os.Stdout.Fd())); err == nil && w > 20 {
-			s.Columns = w
+		if w, h, err := xterm.GetSize(int(os.Stdout.Fd())); err == nil && w >= 20 {
+			s.Columns, s.Rows = w, h
 		}
+		s.Pager = pager(os.LookupEnv)
 	}
 	return s
 }
@@ -54,33 +59,4 @@ func System() *Streams {
 func Buffers() (s *Streams, out, err *bytes.Buffer) {
 	out, err = new(bytes.Buffer), new(bytes.Buffer)
 	return &Streams{In: new(bytes.Buffer), Out: out, Err: err, Columns: 80}, out, err
-}
-
-// Paint colours text for the streams they belong to, or leaves it as it is.
-type Paint struct {
-	Good, Bad, Warn, Strong, Faint, Accent func(a ...any) string
-}
-
-// Paint returns the colours of these streams.
-func (s *Streams) Paint() Paint { return NewPaint(s.Colour) }
-
-// NewPaint returns colours that are on or off.
-func NewPaint(on bool) Paint {
-	style := func(attrs ...color.Attribute) func(...any) string {
-		c := color.New(attrs...)
-		if on {
-			c.EnableColor()
-		} else {
-			c.DisableColor()
-		}
-		return c.SprintFunc()
-	}
-	return Paint{
-		Good:   style(color.FgGreen),
-		Bad:    style(color.FgRed),
-		Warn:   style(color.FgYellow),
-		Strong: style(color.Bold),
-		Faint:  style(color.Faint),
-		Accent: style(color.FgCyan),
-	}
 }

@@ -18,7 +18,8 @@ const helpText = `Every save is checked at once. The first failing check is show
   q        quit, and so do Ctrl-C and Ctrl-D
   Ctrl-Z   stop for now; fg in the shell comes back
 
-In a text: space, arrows, Page Up and Page Down turn it, q or Esc closes it, and so does a save.`
+In a text: space, arrows, Page Up and Page Down
+turn it; q or Esc closes it, and so does a save.`
 
 // Help is the page that explains the keys.
 func Help(context.Context, Scene) (*Page, error) {

@@ -217,7 +217,7 @@ func TestLines_WritesEachVerdictOnce(t *testing.T) {
 		s.Lab = lab
 		v.Draw(s)
 	}
-	for text, want := range map[string]int{"B10 Token bucket": 2, "not passed:": 1, "\npassed:": 1, "labs solution b10-token-bucket": 1, "labs watch b11-cache-basics": 1, "\x1b": 0} {
+	for text, want := range map[string]int{"B10 Token bucket": 2, "failed:": 1, "\npassed:": 1, "labs solution b10-token-bucket": 1, "labs watch b11-cache-basics": 1, "\x1b": 0} {
 		if got := strings.Count(out.String(), text); got != want {
 			t.Errorf("%q is written %d times, want %d:\n%s", text, got, want, out.String())
 		}
