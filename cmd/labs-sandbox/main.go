@@ -1,6 +1,6 @@
-// Labs-sandbox is the first process in a sandbox of labs, which starts it from where it lies itself. Labs can be that
-// process, too, but takes 25 ms longer to begin, for everything that it can do besides, and each check has a sandbox. By
-// itself it is of no use.
+// Labs-sandbox is the first process in a sandbox of labs, which starts it from where it lies
+// itself. Labs can be that process, too, but takes 25 ms longer to begin, for everything that it
+// can do besides, and each check has a sandbox. By itself it is of no use.
 package main
 
 import (

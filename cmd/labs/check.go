@@ -58,32 +58,43 @@ A lab is passed when all that it demands was judged: with --no-race, one that de
   labs check b10 --runs 100           a hundred times, shuffled and under load, if you suspect a race
   labs check b10 --seed 42            the same random choices as in the run that said "seed 42"`,
 		ValidArgsFunction: a.completeLabs,
-		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.run(c.Context(),
+				args)
+		},
 	}
 	f := c.Flags()
 	f.BoolVar(&o.all, "all", false, "every lab of the course")
 	f.StringVar(&o.dir, "dir", "", "judge the files in this `folder` instead of the lab's own")
 	f.StringVar(&o.of, "of", "", "judge, instead of yours, the lab's own {stub|reference|`mutant`}")
-	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	f.StringVar(&o.provider, "backend", "auto",
+		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
 	f.IntVar(&o.runs, "runs", 1, "run each check so many times, shuffled and under load, and count")
 	f.BoolVar(&o.json, "json", false, "results as JSON on standard output")
 	f.Uint64Var(&o.seed, "seed", 0, "repeat the random choices of an earlier run")
-	f.DurationVar(&o.timeout, "timeout", grade.DefaultTimeout, "how long one check may take; three times as long under the race detector")
+	f.DurationVar(&o.timeout, "timeout", grade.DefaultTimeout,
+		"how long one check may take; three times as long under the race detector")
 	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out")
 	f.BoolVar(&o.force, "force", false, "judge again what has not changed")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "every failure in full, with what the code printed")
+	f.BoolVarP(&o.verbose, "verbose", "v", false,
+		"every failure in full, with what the code printed")
 	return c
 }
 
 func (o *checkOptions) validate(args []string) error {
-	usage := func(hint, format string, args ...any) error { return &usageError{fmt.Errorf(format, args...), hint} }
+	usage := func(hint, format string, args ...any) error {
+		return &usageError{fmt.Errorf(format,
+			args...), hint}
+	}
 	switch {
 	case o.all && len(args) > 0:
 		return usage("leave one of them out", "--all and the name of a lab do not go together")
 	case o.all && o.dir != "":
-		return usage("name the lab that the folder is for", "--dir goes with one lab, not with --all")
+		return usage("name the lab that the folder is for",
+			"--dir goes with one lab, not with --all")
 	case o.dir != "" && len(args) > 1:
-		return usage("name the one lab that the folder is for", "--dir goes with one lab, not with %d", len(args))
+		return usage("name the one lab that the folder is for",
+			"--dir goes with one lab, not with %d", len(args))
 	case o.dir != "" && o.of != "":
 		return usage("leave one of them out", "--dir and --of do not go together")
 	case o.runs < 1:
@@ -109,7 +120,8 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	j := newJudging(o.app, w, o.provider, grade.Options{Race: !o.noRace, Seed: o.seed, Timeout: o.timeout, Runs: o.runs})
+	j := newJudging(o.app, w, o.provider, grade.Options{Race: !o.noRace, Seed: o.seed,
+		Timeout: o.timeout, Runs: o.runs})
 	defer j.close()
 	j.Remember, j.Force, j.Stubs = o.noted(), o.force, o.of != ""
 
@@ -155,7 +167,8 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 	return verdictError(results)
 }
 
-// counted is what is called with each check that ends: the line says how many have, and each hears of it.
+// counted is what is called with each check that ends: the line says how many have, and each hears
+// of it.
 func counted(line *term.Live, jobs []grade.Job, each func(run.Check)) func(int, run.Check) {
 	total, done := 0, 0
 	for _, j := range jobs {
@@ -168,7 +181,8 @@ func counted(line *term.Live, jobs []grade.Job, each func(run.Check)) func(int, 
 	}
 }
 
-// noted reports whether verdicts are kept: only a plain check of a learner's own files says something about progress.
+// noted reports whether verdicts are kept: only a plain check of a learner's own files says
+// something about progress.
 func (o *checkOptions) noted() bool {
 	return o.dir == "" && o.of == "" && o.runs == 1 && o.seed == 0
 }
@@ -187,7 +201,8 @@ func (o *checkOptions) source(l *course.Lab, tmp string) (string, error) {
 func (o *checkOptions) labs(w *workspace.Workspace, args []string) ([]*course.Lab, error) {
 	if o.dir != "" {
 		if st, err := os.Stat(o.dir); err != nil || !st.IsDir() {
-			return nil, &usageError{fmt.Errorf("--dir %s: no such folder", o.dir), "give the folder that has the lab's files"}
+			return nil, &usageError{fmt.Errorf("--dir %s: no such folder", o.dir),
+				"give the folder that has the lab's files"}
 		}
 	}
 	if o.all {
@@ -212,7 +227,8 @@ func (o *checkOptions) style() report.Style {
 	return report.Style{Colour: o.Colour, Columns: o.Columns, Verbose: o.verbose}
 }
 
-// live is what shows each check of a lab as it ends, or nil: whoever is not looking is told all in the lab's order.
+// live is what shows each check of a lab as it ends, or nil: whoever is not looking is told all in
+// the lab's order.
 func (o *checkOptions) live(jobs []grade.Job) *report.Live {
 	if o.json || !o.Interactive || len(jobs) != 1 {
 		return nil
@@ -220,9 +236,9 @@ func (o *checkOptions) live(jobs []grade.Job) *report.Live {
 	return report.NewLive(o.Out, jobs[0].Lab.ID, jobs[0].Lab.Title, o.style())
 }
 
-// show returns what is called with each lab's result as soon as it is final, and with the result of its plain run
-// before that of the race run. Of several labs, those that are still the stub stand in the table alone. live, if not nil,
-// has shown a part of the first result already.
+// show returns what is called with each lab's result as soon as it is final, and with the result of
+// its plain run before that of the race run. Of several labs, those that are still the stub stand
+// in the table alone. live, if not nil, has shown a part of the first result already.
 func (o *checkOptions) show(jobs []grade.Job, live *report.Live) func(judge.Verdict) {
 	if o.json {
 		return func(judge.Verdict) {}
@@ -257,7 +273,9 @@ func (o *checkOptions) show(jobs []grade.Job, live *report.Live) func(judge.Verd
 			report.Verdict(o.Out, v.Result, style)
 		}
 		if v.Remembered {
-			fmt.Fprintln(o.Out, o.Paint().Faint(o.typed("unchanged since it was judged; labs check --force judges it again")))
+			fmt.Fprintln(o.Out,
+				o.Paint().Faint(o.typed(
+					"unchanged since it was judged; labs check --force judges it again")))
 		}
 		if o.of == "" {
 			o.next(v, jobs[v.Job].Lab)
@@ -306,7 +324,8 @@ func (o *checkOptions) table(results []run.Result) {
 		case r.NotYetRaced(), r.Verdict == run.InfraError, r.Verdict == run.NotAttempted:
 			paint = p.Warn
 		}
-		fmt.Fprintf(o.Out, "%-4s %-28s %s %d/%d\n", r.Lab, r.Slug, paint(fmt.Sprintf("%-16s", r.Words())), r.Points, r.MaxPoints)
+		fmt.Fprintf(o.Out, "%-4s %-28s %s %d/%d\n", r.Lab, r.Slug,
+			paint(fmt.Sprintf("%-16s", r.Words())), r.Points, r.MaxPoints)
 	}
 	fmt.Fprintf(o.Out, "%d of %s passed\n", passed, term.Plural(len(results), "lab"))
 }

@@ -13,7 +13,8 @@ import (
 
 var liveLab = &course.Lab{ID: "B10", Slug: "b10-token-bucket", Title: "Token bucket"}
 
-// TestCheck_liveWhere: checks are told one by one to somebody who looks at one lab, and to nobody else.
+// TestCheck_liveWhere: checks are told one by one to somebody who looks at one lab, and to nobody
+// else.
 func TestCheck_liveWhere(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -43,12 +44,14 @@ func TestCheck_liveWhere(t *testing.T) {
 // TestCheck_live tells a failure before the result is there, and then nothing twice.
 func TestCheck_live(t *testing.T) {
 	t.Parallel()
-	failed := run.Check{Test: "TestTwo", Title: "two", Verdict: run.Failed, MaxPoints: 1, Message: "3 allowed"}
+	failed := run.Check{Test: "TestTwo", Title: "two", Verdict: run.Failed, MaxPoints: 1,
+		Message: "3 allowed"}
 	passed := run.Check{Test: "TestOne", Title: "one", Verdict: run.Passed, Points: 1, MaxPoints: 1}
 	const early = "B10 Token bucket\n  ✗ two 0/1\n      3 allowed\n"
 	const late = "  ✓ one 1/1\n\nfailed: 1 of 2 points, 1 of 2 checks, 1.20 s\n"
 	r := run.Result{
-		Lab: "B10", Slug: liveLab.Slug, Title: liveLab.Title, Verdict: run.Failed, Points: 1, MaxPoints: 2, DurationMS: 1200,
+		Lab: "B10", Slug: liveLab.Slug, Title: liveLab.Title, Verdict: run.Failed, Points: 1,
+		MaxPoints: 2, DurationMS: 1200,
 		Checks: []run.Check{passed, failed},
 	}
 	for name, final := range map[string][]judge.Verdict{

@@ -34,15 +34,18 @@ func TestCheck_show(t *testing.T) {
 	result := func(v run.Verdict, race run.RaceState) run.Result {
 		points := map[run.Verdict]int{run.Passed: 2}[v]
 		return run.Result{
-			Lab: "B10", Slug: "b10-token-bucket", Title: "Token bucket", Verdict: v, Points: points, MaxPoints: 2, DurationMS: 1200, Seed: 7,
-			Race: run.Race{State: race}, Checks: []run.Check{{Test: "TestBurst", Title: "a burst", Verdict: v, Points: points, MaxPoints: 2, Message: "3 allowed"}},
+			Lab: "B10", Slug: "b10-token-bucket", Title: "Token bucket", Verdict: v, Points: points,
+			MaxPoints: 2, DurationMS: 1200, Seed: 7,
+			Race: run.Race{State: race}, Checks: []run.Check{{Test: "TestBurst", Title: "a burst",
+				Verdict: v, Points: points, MaxPoints: 2, Message: "3 allowed"}},
 		}
 	}
 	lacking := result(run.Passed, run.RaceNotToBeHad)
 	lacking.Race.Reason, lacking.Race.Remedy = "there is no C compiler here", "install gcc"
 	racy := result(run.Failed, run.RaceDone)
 	racy.Checks[0].Race = true
-	const passes = "B10 Token bucket\n  ✓ a burst 2/2\n\npassed: 2 of 2 points, 1 of 1 check, 1.20 s\n"
+	const passes = "B10 Token bucket\n  ✓ a burst 2/2\n\npassed: 2 of 2 points, 1 of 1 check, " +
+		"1.20 s\n"
 	for _, tt := range []struct {
 		name     string
 		verdicts []judge.Verdict
@@ -51,19 +54,27 @@ func TestCheck_show(t *testing.T) {
 	}{
 		{"passed without a race run", []judge.Verdict{{Result: result(run.Passed, run.RaceNotNeeded)}}, "", passes + "\n"},
 		{
-			"passed twice", []judge.Verdict{{Result: result(run.Passed, run.RaceNotBegun), Plain: true}, {Result: result(run.Passed, run.RaceDone)}}, "",
+			"passed twice", []judge.Verdict{{Result: result(run.Passed, run.RaceNotBegun),
+				Plain: true}, {Result: result(run.Passed, run.RaceDone)}}, "",
 			passes + "passed under the race detector, too\n\n",
 		},
 		{
-			"passed, and no race run is to be had", []judge.Verdict{{Result: result(run.Passed, run.RaceNotBegun), Plain: true}, {Result: lacking}}, "",
-			passes + "passed, not yet under the race detector: 2 of 2 points\n  there is no C compiler here; install gcc\n\n",
+			"passed, and no race run is to be had",
+			[]judge.Verdict{{Result: result(run.Passed, run.RaceNotBegun), Plain: true},
+				{Result: lacking}}, "",
+			passes + "passed, not yet under the race detector: 2 of 2 points\n  there is no C " +
+				"compiler here; install gcc\n\n",
 		},
 		{
-			"passed, and failed the race run", []judge.Verdict{{Result: result(run.Passed, run.RaceNotBegun), Plain: true}, {Result: racy}}, "stub",
-			passes + "B10 Token bucket\n  ✗ a burst 0/2, under the race detector\n      3 allowed\n\nfailed: 0 of 2 points, 0 of 1 check, 1.20 s\n",
+			"passed, and failed the race run",
+			[]judge.Verdict{{Result: result(run.Passed, run.RaceNotBegun), Plain: true},
+				{Result: racy}}, "stub",
+			passes + "B10 Token bucket\n  ✗ a burst 0/2, under the race detector\n      3 " +
+				"allowed\n\nfailed: 0 of 2 points, 0 of 1 check, 1.20 s\n",
 		},
 		{
-			"from memory", []judge.Verdict{{Result: result(run.Passed, run.RaceDone), Remembered: true}}, "stub",
+			"from memory", []judge.Verdict{{Result: result(run.Passed, run.RaceDone),
+				Remembered: true}}, "stub",
 			passes + "unchanged since it was judged; labs check --force judges it again\n",
 		},
 	} {

@@ -39,7 +39,8 @@ origin submit/1), the label "submit" on a pull or merge request, or somebody by 
   labs ci classroom50 --course acme/backend-labs       the autograder of a classroom of Classroom 50`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &usageError{errors.New("ci takes the name of a service"), "one of " + strings.Join(ci.Services, ", ")}
+				return &usageError{errors.New("ci takes the name of a service"),
+					"one of " + strings.Join(ci.Services, ", ")}
 			}
 			return nil
 		},
@@ -47,11 +48,14 @@ origin submit/1), the label "submit" on a pull or merge request, or somebody by 
 		RunE:      func(_ *cobra.Command, args []string) error { return o.run(args[0]) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.Course, "course", "", "the repository that has the course, as `owner/repo` (default: the same one)")
+	f.StringVar(&o.Course, "course", "",
+		"the repository that has the course, as `owner/repo` (default: the same one)")
 	f.StringVar(&o.Ref, "ref", "", "the course's branch, tag or commit, as `ref` "+
 		"(default: what a change is based on, or the default branch)")
-	f.StringSliceVar(&o.On, "on", ci.DefaultEvents, "what begins a run: {"+strings.Join(ci.Events, "|")+"}, several with commas")
-	f.StringVar(&o.Token, "token", ci.DefaultToken, "the `name` of the secret with which a private course is read")
+	f.StringSliceVar(&o.On, "on", ci.DefaultEvents,
+		"what begins a run: {"+strings.Join(ci.Events, "|")+"}, several with commas")
+	f.StringVar(&o.Token, "token", ci.DefaultToken,
+		"the `name` of the secret with which a private course is read")
 	f.BoolVar(&o.stdout, "stdout", false, "print the file instead of writing it")
 	f.BoolVar(&o.force, "force", false, "overwrite the file that is there")
 	return c
@@ -88,7 +92,8 @@ func (o *ciOptions) run(service string) error {
 // next is what to do with the file that was written.
 func next(service string) string {
 	if service == "classroom50" {
-		return "give it to the classroom: gh teacher autograder set-default ORG CLASSROOM --from autograder.py"
+		return "give it to the classroom: gh teacher autograder set-default ORG CLASSROOM " +
+			"--from autograder.py"
 	}
 	return "commit it"
 }

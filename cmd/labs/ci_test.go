@@ -36,8 +36,10 @@ func TestCI_options(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if code, out, errs := labsCI(t, append(tt.args, "--stdout")...); code != exitPassed || out != want || errs != "" {
-			t.Errorf("%v: got exit code %d, %q and %q, want the file of %+v", tt.args, code, out, errs, tt.want)
+		if code, out, errs := labsCI(t, append(tt.args, "--stdout")...); code != exitPassed ||
+			out != want || errs != "" {
+			t.Errorf("%v: got exit code %d, %q and %q, want the file of %+v", tt.args, code, out,
+				errs, tt.want)
 		}
 	}
 }
@@ -53,21 +55,26 @@ func TestCI_usage(t *testing.T) {
 		{[]string{"github", "gitlab"}, "labs: ci takes the name of a service\nhint: one of " + services + "\n"},
 		{[]string{"jenkins"}, "labs: there is no service \"jenkins\"\nhint: there are " + services + "\n"},
 		{[]string{"github", "--course", "acme"},
-			"labs: --course \"acme\" is no repository\nhint: give it as owner/repo, for example --course acme/backend-labs\n"},
+			"labs: --course \"acme\" is no repository\nhint: give it as owner/repo, for example " +
+				"--course acme/backend-labs\n"},
 		{[]string{"gitlab", "--ref", "my branch"},
 			"labs: --ref \"my branch\" is no branch, tag or commit\nhint: for example --ref main\n"},
 		{[]string{"github", "--on", "push,weekly"},
-			"labs: --on \"weekly\" begins no run\nhint: some of push,pull_request,tag,label,dispatch\n"},
+			"labs: --on \"weekly\" begins no run\nhint: some of " +
+				"push,pull_request,tag,label,dispatch\n"},
 		{[]string{"github", "--on="}, "labs: --on names nothing that begins a run\nhint: some of push,pull_request,tag,label,dispatch\n"},
 		{[]string{"github", "--token", "ghp_secret"}, "labs: --token \"ghp_secret\" is no name of a secret\nhint: give the name, " +
-			"not the token: upper case, digits and _, not GITHUB_…, for example --token LABS_COURSE_TOKEN\n"},
+			"not the token: upper case, digits and _, not GITHUB_…, for example --token " +
+			"LABS_COURSE_TOKEN\n"},
 		{[]string{"classroom50"}, "labs: Classroom 50 takes the course from a repository of its own, and none is named\n" +
 			"hint: for example --course acme/backend-labs\n"},
 	} {
 		t.Run(fmt.Sprint(tt.args), func(t *testing.T) {
 			t.Parallel()
-			if code, out, errs := labsCI(t, tt.args...); code != exitUsage || out != "" || errs != tt.want {
-				t.Errorf("got exit code %d, %q and %q, want %d and %q", code, out, errs, exitUsage, tt.want)
+			if code, out, errs := labsCI(t, tt.args...); code != exitUsage || out != "" ||
+				errs != tt.want {
+				t.Errorf("got exit code %d, %q and %q, want %d and %q", code, out, errs, exitUsage,
+					tt.want)
 			}
 		})
 	}
@@ -76,7 +83,8 @@ func TestCI_usage(t *testing.T) {
 func TestCI_help(t *testing.T) {
 	t.Parallel()
 	code, out, _ := labsCI(t, "--help")
-	for _, want := range []string{exitHelp, "Examples:\n  labs ci github", "--course owner/repo", "--ref ref", "--on", "--token name",
+	for _, want := range []string{exitHelp, "Examples:\n  labs ci github", "--course owner/repo",
+		"--ref ref", "--on", "--token name",
 		"--stdout", "--force", "classroom50"} {
 		if code != exitPassed || !strings.Contains(out, want) {
 			t.Errorf("got exit code %d and a help without %q:\n%s", code, want, out)
@@ -84,8 +92,8 @@ func TestCI_help(t *testing.T) {
 	}
 }
 
-// TestCI_places writes the files below the top of a repository, from a folder inside it. It changes the working folder, so
-// it is not parallel.
+// TestCI_places writes the files below the top of a repository, from a folder inside it. It changes
+// the working folder, so it is not parallel.
 func TestCI_places(t *testing.T) {
 	root := t.TempDir()
 	inside := filepath.Join(root, "labs", "b01-adder")
@@ -99,11 +107,13 @@ func TestCI_places(t *testing.T) {
 		args := []string{service, "--course", "a/b"}
 		path := filepath.Join(root, filepath.FromSlash(ci.Target(service)))
 		code, out, errs := labsCI(t, args...)
-		if code != exitPassed || out != fmt.Sprintf("wrote %s; %s\n", relative(path), next(service)) {
+		if code != exitPassed || out != fmt.Sprintf("wrote %s; %s\n", relative(path),
+			next(service)) {
 			t.Errorf("%s: got exit code %d, %q and %q", service, code, out, errs)
 		}
 		code, out, errs = labsCI(t, args...)
-		want := fmt.Sprintf("labs: %s is there already\nhint: --force overwrites it, --stdout only shows the new one\n", relative(path))
+		want := fmt.Sprintf("labs: %s is there already\nhint: --force overwrites it, --stdout "+
+			"only shows the new one\n", relative(path))
 		if code != exitUsage || out != "" || errs != want {
 			t.Errorf("%s: got exit code %d, %q and %q, want %q", service, code, out, errs, want)
 		}

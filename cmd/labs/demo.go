@@ -17,8 +17,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
-// demoLabs are the labs of the demonstration, each with a known wrong answer: a pure one, one with Redis, one with
-// Postgres.
+// demoLabs are the labs of the demonstration, each with a known wrong answer: a pure one, one with
+// Redis, one with Postgres.
 var demoLabs = [...]struct{ lab, mutant string }{
 	{"b10", "lost-fractions"},
 	{"a01", "local-clock"},
@@ -28,8 +28,9 @@ var demoLabs = [...]struct{ lab, mutant string }{
 func newDemo(a *app) *cobra.Command {
 	provider := "auto"
 	c := &cobra.Command{
-		Use:   "demo",
-		Short: "Show it at work: stubs fail and teach, a wrong answer is recognised, references pass",
+		Use: "demo",
+		Short: "Show it at work: stubs fail and teach, a wrong answer is recognised, references " +
+			"pass",
 		Long: `Demo judges three labs, one of them pure, one with Redis, one with Postgres: first the untouched stub, then a known
 wrong answer, then the reference. Your own files are neither judged nor touched.
 
@@ -39,7 +40,8 @@ wrong answer, then the reference. Your own files are neither judged nor touched.
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runDemo(c.Context(), a, provider) },
 	}
-	c.Flags().StringVar(&provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	c.Flags().StringVar(&provider, "backend", "auto",
+		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
 	return c
 }
 
@@ -134,15 +136,17 @@ func demoActs(w *workspace.Workspace, tmp string) ([]act, error) {
 			return nil, err
 		}
 		acts = append(acts,
-			act{lab: l, says: "the untouched stub: it fails, and says what is wanted", dir: stub, want: run.Failed},
-			act{lab: l, says: "a wrong answer: it fails, and the belief behind it is recognised", dir: wrong, mutant: d.mutant, want: run.Failed},
+			act{lab: l, says: "the untouched stub: it fails, and says what is wanted", dir: stub,
+				want: run.Failed},
+			act{lab: l, says: "a wrong answer: it fails, and the belief behind it is recognised",
+				dir: wrong, mutant: d.mutant, want: run.Failed},
 			act{lab: l, says: "the reference: it passes", dir: l.SolutionDir, want: run.Passed})
 	}
 	return acts, nil
 }
 
-// demonstrate shows one step and tells whether it ended as it should. What cannot be judged on this machine is said,
-// and is no failure of the demonstration.
+// demonstrate shows one step and tells whether it ended as it should. What cannot be judged on this
+// machine is said, and is no failure of the demonstration.
 func (a *app) demonstrate(act act, r run.Result) bool {
 	p := a.Paint()
 	fmt.Fprintf(a.Out, "%s\n\n", p.Accent("── "+act.says))
@@ -155,7 +159,8 @@ func (a *app) demonstrate(act act, r run.Result) bool {
 		}
 	}
 	switch {
-	case unjudged == len(r.Checks) && unjudged > 0, act.want == run.Passed && r.Verdict == run.InfraError && unjudged > 0:
+	case unjudged == len(r.Checks) && unjudged > 0, act.want == run.Passed &&
+		r.Verdict == run.InfraError && unjudged > 0:
 		return true
 	case r.Verdict != act.want:
 		fmt.Fprintf(a.Out, "%s the verdict should have been %s\n\n", p.Bad("✗"), act.want)

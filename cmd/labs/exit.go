@@ -38,7 +38,8 @@ type usageError struct {
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// hinted is an error with what to do about it. Errors of the packages below have it by the same method.
+// hinted is an error with what to do about it. Errors of the packages below have it by the same
+// method.
 type hinted interface{ Hint() string }
 
 func (e *usageError) Hint() string { return e.hint }
@@ -58,14 +59,16 @@ func exitCode(err error) int {
 		return not.code
 	case errors.As(err, &noStub):
 		return exitNot
-	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant), errors.As(err, &unrecorded), errors.Is(err, course.ErrUnknownLab), errors.Is(err, course.ErrNoCourse):
+	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant),
+		errors.As(err, &unrecorded), errors.Is(err, course.ErrUnknownLab),
+		errors.Is(err, course.ErrNoCourse):
 		return exitUsage
 	}
 	return exitInfra
 }
 
-// verdictError is the exit of a command that judged: what is worst for the learner counts, but a breakdown of ours is
-// never hidden behind it.
+// verdictError is the exit of a command that judged: what is worst for the learner counts, but a
+// breakdown of ours is never hidden behind it.
 func verdictError(results []run.Result) error {
 	has := map[run.Verdict]bool{}
 	raceLacks := false
@@ -85,7 +88,8 @@ func verdictError(results []run.Result) error {
 	return nil
 }
 
-// complain prints an error for the user: one line that says what was wrong, and one that says what to do.
+// complain prints an error for the user: one line that says what was wrong, and one that says what
+// to do.
 func (a *app) complain(err error) {
 	var not *notPassed
 	switch {

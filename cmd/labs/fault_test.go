@@ -16,7 +16,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/term"
 )
 
-// place is where a command of a test runs: a course of its own and an environment that can be spoilt.
+// place is where a command of a test runs: a course of its own and an environment that can be
+// spoilt.
 type place struct {
 	t      *testing.T
 	course string
@@ -62,7 +63,8 @@ func (p *place) read(name string) string {
 
 func (p *place) write(name, text string) {
 	p.t.Helper()
-	if err := os.WriteFile(filepath.Join(p.course, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(p.course, filepath.FromSlash(name)), []byte(text),
+		0o644); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -105,11 +107,13 @@ func (p *place) fakeGo(says string) {
 // offline takes the modules away. The checks need one of them.
 func (p *place) offline(proxy string) {
 	checks := p.read("labs/b01-adder/adder_test.go")
-	p.write("labs/b01-adder/adder_test.go", strings.Replace(checks, "import (", "import (\n\t_ \"github.com/google/go-cmp/cmp\"", 1))
+	p.write("labs/b01-adder/adder_test.go", strings.Replace(checks, "import (",
+		"import (\n\t_ \"github.com/google/go-cmp/cmp\"", 1))
 	p.env["GOMODCACHE"], p.env["GOPROXY"] = p.t.TempDir(), proxy
 }
 
-// belongToRoot makes .labs a folder that an ordinary user can only read, as one "sudo labs check" leaves it.
+// belongToRoot makes .labs a folder that an ordinary user can only read, as one "sudo labs check"
+// leaves it.
 func (p *place) belongToRoot() {
 	if err := os.Mkdir(filepath.Join(p.course, ".labs"), 0o555); err != nil {
 		p.t.Fatal(err)
@@ -121,7 +125,8 @@ func (p *place) belongToRoot() {
 	exe, err := exec.LookPath("labs")
 	if err == nil {
 		p.labsAt = filepath.Join(dir, "labs")
-		err = errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Link(exe, p.labsAt), os.Chmod(p.labsAt, 0o755))
+		err = errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Link(exe, p.labsAt),
+			os.Chmod(p.labsAt, 0o755))
 	}
 	if err != nil {
 		p.t.Fatal(err)
@@ -129,7 +134,8 @@ func (p *place) belongToRoot() {
 }
 
 // asNobody runs a command as an ordinary user.
-var asNobody = map[bool][]string{true: {"setpriv", "--reuid=1234", "--clear-groups"}}[os.Getuid() == 0]
+var asNobody = map[bool][]string{true: {"setpriv", "--reuid=1234",
+	"--clear-groups"}}[os.Getuid() == 0]
 
 // alone runs a command with mounts of its own.
 var alone = map[bool][]string{true: {"unshare", "-m"}, false: {"unshare", "-rm"}}[os.Getuid() == 0]
@@ -147,8 +153,8 @@ func ownNamespace(p *place) {
 	}
 }
 
-// faults are what can be wrong with a machine or a course while the code is right. want and hint are patterns of what is
-// said about it; before is what the command is run by.
+// faults are what can be wrong with a machine or a course while the code is right. want and hint
+// are patterns of what is said about it; before is what the command is run by.
 var faults = []struct {
 	name       string
 	spoil      func(p *place)
@@ -161,34 +167,44 @@ var faults = []struct {
 		want: "there is no go command on the PATH", hint: "install Go", sick: true,
 	},
 	{
-		name:  "an older go, told to be used",
-		spoil: func(p *place) { p.fakeGo("go: go.mod requires go >= 1.26.0 (running go 1.24.0; GOTOOLCHAIN=go1.24.0)") },
-		want:  "go 1.24.0 is too old for this course: its go.mod asks for 1.26.0", hint: "install Go 1.26.0 or later", sick: true,
+		name: "an older go, told to be used",
+		spoil: func(p *place) {
+			p.fakeGo(
+				"go: go.mod requires go >= 1.26.0 (running go 1.24.0; GOTOOLCHAIN=go1.24.0)")
+		},
+		want: "go 1.24.0 is too old for this course: its go.mod asks for 1.26.0",
+		hint: "install Go 1.26.0 or later", sick: true,
 	},
 	{
 		name: "an older go without a network",
 		spoil: func(p *place) {
 			p.fakeGo(`go: download go1.26.0 for linux/amd64: toolchain not available`)
 		},
-		want: "the go command on the PATH is too old for this course, and go1.26.0 cannot be downloaded", hint: "install Go by hand", sick: true,
+		want: "the go command on the PATH is too old for this course, and go1.26.0 cannot be " +
+			"downloaded", hint: "install Go by hand", sick: true,
 	},
 	{
 		name: "a go that knows nothing of toolchains", spoil: func(p *place) {
-			p.fakeGo("go: errors parsing go.mod:\ngo.mod:3: invalid go version '1.26.0': must match format 1.23")
+			p.fakeGo("go: errors parsing go.mod:\ngo.mod:3: invalid go version '1.26.0': must " +
+				"match format 1.23")
 		},
 		want: "too old for this course", hint: "install Go 1.26.0", sick: true,
 	},
 	{
 		name: "no HOME",
 		spoil: func(p *place) {
-			for _, name := range []string{"HOME", "GOPATH", "GOCACHE", "GOMODCACHE", "XDG_CACHE_HOME"} {
+			for _, name := range []string{"HOME", "GOPATH", "GOCACHE", "GOMODCACHE",
+				"XDG_CACHE_HOME"} {
 				delete(p.env, name)
 			}
 		},
 		want: "HOME is not set", hint: "set HOME, or GOMODCACHE and GOCACHE", sick: true,
 	},
 	{
-		name: "no build cache", spoil: func(p *place) { p.env["GOCACHE"] = filepath.Join(os.Args[0], "cache") },
+		name: "no build cache", spoil: func(p *place) {
+			p.env["GOCACHE"] = filepath.Join(os.Args[0],
+				"cache")
+		},
 		want: "the build cache cannot be written", hint: "set GOCACHE", sick: true,
 	},
 	{
@@ -197,45 +213,63 @@ var faults = []struct {
 	},
 	{
 		name: "no temporary folder", spoil: func(p *place) { p.env["TMPDIR"] = "/nonexistent" },
-		want: "the folder for temporary files, /nonexistent, is not there", hint: "set TMPDIR", sick: true,
+		want: "the folder for temporary files, /nonexistent, is not there", hint: "set TMPDIR",
+		sick: true,
 	},
 	{
 		name: "offline, and told to be", spoil: func(p *place) { p.offline("off") },
-		want: "modules of the course are not on this machine, and GOPROXY=off forbids", hint: "run go mod download in .* once", sick: true,
+		want: "modules of the course are not on this machine, and GOPROXY=off forbids",
+		hint: "run go mod download in .* once", sick: true,
 	},
 	{
 		name: "offline", spoil: func(p *place) { p.offline("http://127.0.0.1:1") },
-		want: "modules of the course are not on this machine and cannot be downloaded", hint: "run go mod download in .* once with a network", sick: true,
+		want: "modules of the course are not on this machine and cannot be downloaded",
+		hint: "run go mod download in .* once with a network", sick: true,
 	},
 	{
 		name: "a test of one's own among the checks",
 		spoil: func(p *place) {
-			p.write("labs/b01-adder/adder_test.go", p.read("labs/b01-adder/adder_test.go")+"\nfunc TestMine(t *testing.T) {}\n")
+			p.write("labs/b01-adder/adder_test.go",
+				p.read("labs/b01-adder/adder_test.go")+"\nfunc TestMine(t *testing.T) {}\n")
 		},
-		want: "adder_test.go has been changed: TestMine is not in lab.yaml", hint: "git checkout labs/b01-adder/adder_test.go",
+		want: "adder_test.go has been changed: TestMine is not in lab.yaml",
+		hint: "git checkout labs/b01-adder/adder_test.go",
 	},
 	{
-		name: "no checks", spoil: func(p *place) { os.Remove(filepath.Join(p.course, "labs", "b01-adder", "adder_test.go")) },
+		name: "no checks", spoil: func(p *place) {
+			os.Remove(filepath.Join(p.course, "labs",
+				"b01-adder", "adder_test.go"))
+		},
 		want: "no file of labs/b01-adder has Test", hint: "git checkout labs/b01-adder",
 	},
 	{
-		name: "a kit that does not compile", spoil: func(p *place) { p.write("harness/kit/expect/more.go", "package expect\n\nvar x int = nothing\n") },
-		want: "the kit does not compile: harness/kit/expect/more.go:3", hint: "git checkout harness",
+		name: "a kit that does not compile",
+		spoil: func(p *place) {
+			p.write("harness/kit/expect/more.go",
+				"package expect\n\nvar x int = nothing\n")
+		},
+		want: "the kit does not compile: harness/kit/expect/more.go:3",
+		hint: "git checkout harness",
 	},
 	{
-		name: "a folder of somebody else's", spoil: func(p *place) { p.belongToRoot() }, before: asNobody,
-		want: "permission denied", hint: "chown -R", sick: true,
+		name: "a folder of somebody else's", spoil: func(p *place) { p.belongToRoot() },
+		before: asNobody,
+		want:   "permission denied", hint: "chown -R", sick: true,
 	},
 	{
-		name: "a course on a disk that can only be read", before: mounted(`mount --bind . . && mount -o remount,bind,ro . && cd "$PWD"`), spoil: ownNamespace,
-		want: "read-only file system", hint: "work in a copy of the course", sick: true,
+		name:   "a course on a disk that can only be read",
+		before: mounted(`mount --bind . . && mount -o remount,bind,ro . && cd "$PWD"`),
+		spoil:  ownNamespace,
+		want:   "read-only file system", hint: "work in a copy of the course", sick: true,
 	},
 	{
-		name: "a full disk", before: mounted("mkdir -p .labs && mount -t tmpfs -o size=64k none .labs"), spoil: ownNamespace,
+		name: "a full disk", before: mounted(
+			"mkdir -p .labs && mount -t tmpfs -o size=64k none .labs"), spoil: ownNamespace,
 		want: "the disk is full|no space left", hint: "make room", sick: true,
 	},
 	{
-		name: "a temporary folder that forbids execution", before: mounted(`mount -t tmpfs -o noexec none "$TMPDIR"`), spoil: func(p *place) {
+		name:   "a temporary folder that forbids execution",
+		before: mounted(`mount -t tmpfs -o noexec none "$TMPDIR"`), spoil: func(p *place) {
 			ownNamespace(p)
 			p.env["TMPDIR"] = p.t.TempDir()
 			p.graded = true
@@ -243,13 +277,16 @@ var faults = []struct {
 		want: `forbids the execution of programs`, hint: "set TMPDIR",
 	},
 	{
-		name: "a course that forbids execution", before: mounted("mkdir -p .labs && mount -t tmpfs -o noexec none .labs"), spoil: ownNamespace,
-		want: "forbids the execution of programs", hint: "work in a copy of the course", sick: true,
+		name:   "a course that forbids execution",
+		before: mounted("mkdir -p .labs && mount -t tmpfs -o noexec none .labs"),
+		spoil:  ownNamespace,
+		want:   "forbids the execution of programs", hint: "work in a copy of the course",
+		sick: true,
 	},
 }
 
-// TestFaults judges a right answer where something else is wrong: there is no verdict, nobody's API is blamed, and one
-// line says what to do.
+// TestFaults judges a right answer where something else is wrong: there is no verdict, nobody's API
+// is blamed, and one line says what to do.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -274,7 +311,8 @@ func TestFaults(t *testing.T) {
 					t.Errorf("got no %q", pattern)
 				}
 			}
-			if strings.Contains(said, "does not compile: nothing") || strings.Contains(said, "keep its names") || strings.Contains(said, " 0 of ") {
+			if strings.Contains(said, "does not compile: nothing") ||
+				strings.Contains(said, "keep its names") || strings.Contains(said, " 0 of ") {
 				t.Error("the code is blamed")
 			}
 			if n := strings.Count(said, "hint: "); n != 1 {
@@ -295,11 +333,13 @@ func (p *place) sick(before []string, want string) {
 	p.t.Helper()
 	code, out, errs := p.labs(before, "doctor")
 	said := strings.Join(strings.Fields(out), " ")
-	if code != exitInfra || !regexp.MustCompile(want).MatchString(said) || !strings.Contains(said, " not ready: see ") {
+	if code != exitInfra || !regexp.MustCompile(want).MatchString(said) ||
+		!strings.Contains(said, " not ready: see ") {
 		p.t.Errorf("doctor: got exit code %d and\n%s%swant %q", code, out, errs, want)
 	}
 	for line := range strings.Lines(out) {
-		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 && strings.Contains(strings.TrimSpace(line), " → ") {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 &&
+			strings.Contains(strings.TrimSpace(line), " → ") {
 			p.t.Errorf("doctor: a line of %d columns: %s", n, line)
 		}
 	}
@@ -310,7 +350,8 @@ func TestForeignSystem(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	for name, value := range map[string]string{
-		"GOOS": "windows", "GOARCH": "arm64", "GO111MODULE": "off", "GOEXPERIMENT": "nonsense", "GOFLAGS": "-tags=none -mod=vendor", "GOWORK": "/nonexistent",
+		"GOOS": "windows", "GOARCH": "arm64", "GO111MODULE": "off", "GOEXPERIMENT": "nonsense",
+		"GOFLAGS": "-tags=none -mod=vendor", "GOWORK": "/nonexistent",
 	} {
 		p.env[name] = value
 	}
@@ -319,8 +360,8 @@ func TestForeignSystem(t *testing.T) {
 	}
 }
 
-// TestNoRaceDetector is about machines that cannot build with it: that never replaces a verdict, and graded runs do not
-// begin.
+// TestNoRaceDetector is about machines that cannot build with it: that never replaces a verdict,
+// and graded runs do not begin.
 func TestNoRaceDetector(t *testing.T) {
 	t.Parallel()
 	goAlone := func(p *place) { // no C compiler
@@ -351,13 +392,15 @@ func TestNoRaceDetector(t *testing.T) {
 			p.write("labs/i01-counter/counter.go", p.read("solutions/i01-counter/counter.go"))
 			code, out, errs := p.labs(nil, "check", "i01")
 			said := strings.Join(strings.Fields(out), " ")
-			if code != exitInfra || !strings.Contains(said, "passed, not yet under the race detector: 3 of 3 points") {
+			if code != exitInfra || !strings.Contains(said,
+				"passed, not yet under the race detector: 3 of 3 points") {
 				t.Errorf("a right answer: got exit code %d and\n%s%s", code, out, errs)
 			}
 			if !strings.Contains(said, tt.want) || !strings.Contains(said, tt.remedy) {
 				t.Errorf("a right answer: got\n%s%swant %q and %q", out, errs, tt.want, tt.remedy)
 			}
-			p.write("labs/i01-counter/counter.go", strings.Replace(p.read("solutions/i01-counter/counter.go"), "c.n++", "c.n += 2", 1))
+			p.write("labs/i01-counter/counter.go",
+				strings.Replace(p.read("solutions/i01-counter/counter.go"), "c.n++", "c.n += 2", 1))
 			if code, out, errs = p.labs(nil, "check", "i01"); code != exitNot {
 				t.Errorf("a wrong answer: got exit code %d and\n%s%s", code, out, errs)
 			}
@@ -368,14 +411,16 @@ func TestNoRaceDetector(t *testing.T) {
 				t.Errorf("got %s, want no word of a run that is not to be had", errs)
 			}
 			code, out, errs = p.labs(nil, "grade", "solutions/i01-counter", "--lab", "i01")
-			if code != exitInfra || out != "" || !strings.Contains(errs, tt.want) || !strings.Contains(errs, "hint: "+tt.remedy) {
+			if code != exitInfra || out != "" || !strings.Contains(errs, tt.want) ||
+				!strings.Contains(errs, "hint: "+tt.remedy) {
 				t.Errorf("graded: got exit code %d and\n%s%s", code, out, errs)
 			}
 		})
 	}
 }
 
-// TestComplain_doctor is about breakdowns that nobody has foreseen: they name the command that looks further.
+// TestComplain_doctor is about breakdowns that nobody has foreseen: they name the command that
+// looks further.
 func TestComplain_doctor(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -68,9 +68,11 @@ submission gets NAME.json there.
 			case o.batch: // batch.List says what is missing
 				return nil
 			case len(args) == 0:
-				return &usageError{errors.New("there is no submission to grade"), "name a folder, a .zip, a .tar.gz, or - for a tar on standard input"}
+				return &usageError{errors.New("there is no submission to grade"),
+					"name a folder, a .zip, a .tar.gz, or - for a tar on standard input"}
 			case len(args) > 1:
-				return &usageError{fmt.Errorf("grade takes one submission, not %d", len(args)), "several are graded with --submissions"}
+				return &usageError{fmt.Errorf("grade takes one submission, not %d", len(args)),
+					"several are graded with --submissions"}
 			}
 			return nil
 		},
@@ -78,28 +80,38 @@ submission gets NAME.json there.
 	}
 	f := c.Flags()
 	f.StringVar(&o.lab, "lab", "", "grade this `lab` alone; its files may lie at the top")
-	f.StringSliceVar(&o.labs, "labs", nil, "the `labs` that are demanded, such as b04,b10: what is missing counts 0")
-	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
-	f.StringVar(&o.sandbox, "sandbox", "auto", "what keeps the submission in: {auto|ns|container|none}; none is for submissions that you trust")
-	f.StringArrayVar(&o.formats, "format", nil, "how to show the results, repeatable: {terminal|json|junit|github|gradescope|markdown|csv}")
+	f.StringSliceVar(&o.labs, "labs", nil,
+		"the `labs` that are demanded, such as b04,b10: what is missing counts 0")
+	f.StringVar(&o.provider, "backend", "auto",
+		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	f.StringVar(&o.sandbox, "sandbox", "auto",
+		"what keeps the submission in: {auto|ns|container|none}; none is for submissions that "+
+			"you trust")
+	f.StringArrayVar(&o.formats, "format", nil,
+		"how to show the results, repeatable: {terminal|json|junit|github|gradescope|markdown|csv}")
 	f.StringArrayVar(&o.files, "output", nil, "write a format to a file, `FORMAT=PATH`, repeatable")
 	f.BoolVar(&o.json, "json", false, "the same as --format json")
 	f.Uint64Var(&o.seed, "seed", 0, "repeat the random choices of an earlier run")
-	f.DurationVar(&o.timeout, "timeout", grade.DefaultTimeout, "how long one check may take; three times as long under the race detector")
+	f.DurationVar(&o.timeout, "timeout", grade.DefaultTimeout,
+		"how long one check may take; three times as long under the race detector")
 	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "every failure in full, with what the code printed")
+	f.BoolVarP(&o.verbose, "verbose", "v", false,
+		"every failure in full, with what the code printed")
 	f.BoolVar(&o.batch, "submissions", false, "judge many submissions")
 	f.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "with --submissions, how many to judge at once")
-	f.BoolVar(&o.resume, "resume", false, "with --submissions, go on where the last run was stopped")
+	f.BoolVar(&o.resume, "resume", false,
+		"with --submissions, go on where the last run was stopped")
 	return c
 }
 
 func (o *gradeOptions) validate() (err error) {
 	if !slices.Contains([]string{"auto", "ns", "container", "none"}, o.sandbox) {
-		return &usageError{fmt.Errorf("--sandbox %q is none of auto, ns, container, none", o.sandbox), "auto takes the one that holds here"}
+		return &usageError{fmt.Errorf("--sandbox %q is none of auto, ns, container, none",
+			o.sandbox), "auto takes the one that holds here"}
 	}
 	if o.jobs < 1 {
-		return &usageError{fmt.Errorf("--jobs %d makes no sense", o.jobs), "give a number of at least 1"}
+		return &usageError{fmt.Errorf("--jobs %d makes no sense", o.jobs),
+			"give a number of at least 1"}
 	}
 	if o.resume && !o.batch {
 		return &usageError{errors.New("--resume is for many submissions"), "see labs grade --help"}
@@ -108,7 +120,8 @@ func (o *gradeOptions) validate() (err error) {
 		o.formats = append(o.formats, "json")
 	}
 	if o.lab != "" && len(o.labs) > 0 {
-		return &usageError{errors.New("--lab and --labs do not go together"), "--labs takes one lab, too"}
+		return &usageError{errors.New("--lab and --labs do not go together"),
+			"--labs takes one lab, too"}
 	}
 	if o.outputs, err = parseOutputs(o.formats, o.files, o.batch); err != nil {
 		return err

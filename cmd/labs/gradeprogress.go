@@ -60,8 +60,10 @@ func (a *app) batchProgress(n int) *manyProgress {
 	if !a.ErrTerminal {
 		return p
 	}
-	p.bar = progressbar.NewOptions(n, progressbar.OptionSetWriter(a.Err), progressbar.OptionShowCount(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(20), progressbar.OptionClearOnFinish(),
+	p.bar = progressbar.NewOptions(n, progressbar.OptionSetWriter(a.Err),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(20),
+		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetRenderBlankState(true))
 	p.wg.Go(func() { // so that the clock goes on while nothing ends
 		tick := time.NewTicker(time.Second)

@@ -83,19 +83,22 @@ func (o *gradeOptions) demanded(c *course.Course) ([]*course.Lab, error) {
 }
 
 // one grades one submission and shows what came of it.
-func (o *gradeOptions) one(ctx context.Context, g *batch.Grader, w *workspace.Workspace, path string) error {
+func (o *gradeOptions) one(ctx context.Context, g *batch.Grader, w *workspace.Workspace,
+	path string) error {
 	s := &batch.Submission{Path: path}
 	says := o.judging()
 	err := g.One(ctx, s, o.In, says.event)
 	says.Close()
 	if errors.Is(err, os.ErrNotExist) {
-		return &usageError{err, "give a folder, a .zip, a .tar.gz, or - for a tar on standard input"}
+		return &usageError{err,
+			"give a folder, a .zip, a .tar.gz, or - for a tar on standard input"}
 	}
 	if err != nil {
 		return err
 	}
 	show := func(out io.Writer) {
-		report.Submission(out, s.Results, report.Style{Colour: o.Colour, Columns: o.Columns, Verbose: o.verbose})
+		report.Submission(out, s.Results, report.Style{Colour: o.Colour, Columns: o.Columns,
+			Verbose: o.verbose})
 	}
 	if err := o.write(o.outputs, s.Results, w.Dir, show); err != nil {
 		return err
@@ -104,7 +107,8 @@ func (o *gradeOptions) one(ctx context.Context, g *batch.Grader, w *workspace.Wo
 }
 
 // many grades many submissions and shows a table of them, also of a batch that was stopped.
-func (o *gradeOptions) many(ctx context.Context, g *batch.Grader, w *workspace.Workspace, args []string) error {
+func (o *gradeOptions) many(ctx context.Context, g *batch.Grader, w *workspace.Workspace,
+	args []string) error {
 	subs, strays, err := batch.List(args, g.Demanded)
 	if unlisted, ok := errors.AsType[*batch.Unlisted](err); ok {
 		return &usageError{unlisted, unlisted.Hint()}
@@ -126,7 +130,8 @@ func (o *gradeOptions) many(ctx context.Context, g *batch.Grader, w *workspace.W
 	}
 	results := batch.Results(subs)
 	if stopped != nil {
-		o.note("%d of %d are graded; the same command with --resume goes on", batch.Graded(subs), len(subs))
+		o.note("%d of %d are graded; the same command with --resume goes on", batch.Graded(subs),
+			len(subs))
 		if len(results) == 0 {
 			return stopped
 		}

@@ -77,9 +77,11 @@ func (a *app) after(e workspace.Entry, l *course.Lab, h hints) string {
 	case e.Hints == 0:
 		return p.Faint("none so far; "+a.command+" hint "+l.Slug+" gives the first") + "\n"
 	case e.Hints == len(l.Hints) && !e.PassedAt.IsZero():
-		return p.Faint("that is the last one; "+a.command+" solution "+l.Slug+" shows the answer") + "\n"
+		return p.Faint("that is the last one; "+a.command+" solution "+l.Slug+" shows the answer") +
+			"\n"
 	case e.Hints == len(l.Hints):
-		return p.Faint("that is the last one; "+a.command+" solution "+l.Slug+" --give-up shows the answer") + "\n"
+		return p.Faint("that is the last one; "+a.command+" solution "+l.Slug+
+			" --give-up shows the answer") + "\n"
 	case e.Hints > 1 && !h.all:
 		return p.Faint(a.command+" hint "+l.Slug+" --all shows the earlier ones, too") + "\n"
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/term"
 )
 
-// TestHonest grades the reference of every lab of this course, and with LABS_TEST_ALL every alternative, too: honest
-// learners do not suffer from policy and sandbox.
+// TestHonest grades the reference of every lab of this course, and with LABS_TEST_ALL every
+// alternative, too: honest learners do not suffer from policy and sandbox.
 func TestHonest(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it grades the whole course")
@@ -53,8 +53,9 @@ func TestHonest(t *testing.T) {
 	}
 }
 
-// TestHonest_equal grades one submission that passes some checks and fails others many times, as many as LABS_TEST_EQUAL
-// says: what is not a time is the same every time. (Where a submission has a data race, it decides itself what is seen.)
+// TestHonest_equal grades one submission that passes some checks and fails others many times, as
+// many as LABS_TEST_EQUAL says: what is not a time is the same every time. (Where a submission has
+// a data race, it decides itself what is seen.)
 func TestHonest_equal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it grades one submission many times")
@@ -68,7 +69,8 @@ func TestHonest_equal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := l.Mutants[slices.IndexFunc(l.Mutants, func(m course.Mutant) bool { return m.Name() == "streams-first" })]
+	m := l.Mutants[slices.IndexFunc(l.Mutants,
+		func(m course.Mutant) bool { return m.Name() == "streams-first" })]
 	wrong := t.TempDir()
 	if err := l.WriteMutant(&m, wrong); err != nil {
 		t.Fatal(err)
@@ -83,7 +85,8 @@ func TestHonest_equal(t *testing.T) {
 	}
 	same := cmp.Options{
 		cmpopts.IgnoreFields(run.Result{}, "Submission", "DurationMS", "Times"),
-		cmpopts.IgnoreFields(run.Check{}, "DurationMS", "Output"), // where package testing prints times
+		// where package testing prints times
+		cmpopts.IgnoreFields(run.Check{}, "DurationMS", "Output"),
 		cmpopts.IgnoreFields(run.Finding{}, "When"),
 	}
 	for _, r := range results[1:] {
@@ -124,11 +127,13 @@ func handIn(t *testing.T, l *course.Lab, from, to string) {
 	}
 }
 
-func gradeMany(t *testing.T, c *course.Course, many string, flags ...string) (results []run.Result) {
+func gradeMany(t *testing.T, c *course.Course, many string,
+	flags ...string) (results []run.Result) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "results.json")
 	streams, _, errs := term.Buffers()
-	args := append([]string{"--course", c.Root, "grade", "--submissions", many, "--output", "json=" + file}, flags...)
+	args := append([]string{"--course", c.Root, "grade", "--submissions", many, "--output",
+		"json=" + file}, flags...)
 	code := execute(t.Context(), newApp(streams), args)
 	data, err := os.ReadFile(file)
 	if err != nil {

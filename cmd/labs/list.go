@@ -28,7 +28,8 @@ On a pipe there is a line for each, with the columns id, folder, level, standing
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return runList(a, asJSON) },
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "as JSON: an array with id, slug, title, level, minutes, after, standing, question")
+	c.Flags().BoolVar(&asJSON, "json", false,
+		"as JSON: an array with id, slug, title, level, minutes, after, standing, question")
 	return c
 }
 
@@ -58,18 +59,23 @@ func runList(a *app, asJSON bool) error {
 	case asJSON:
 		all := []listed{}
 		for _, l := range w.Course.Labs {
-			all = append(all, listed{l.ID, l.Slug, l.Title, l.Level, l.Minutes, append([]string{}, l.After...), standings[l.ID], l.Question})
+			all = append(all, listed{l.ID, l.Slug, l.Title, l.Level, l.Minutes,
+				append([]string{}, l.After...), standings[l.ID], l.Question})
 		}
 		return a.json(all)
 	case !a.Interactive:
 		for _, l := range w.Course.Labs {
-			fmt.Fprintf(a.Out, "%s\t%s\t%s\t%s\t%d\t%s\n", l.ID, l.Slug, l.Level, standings[l.ID], l.Minutes, l.Question)
+			fmt.Fprintf(a.Out, "%s\t%s\t%s\t%s\t%d\t%s\n", l.ID, l.Slug, l.Level, standings[l.ID],
+				l.Minutes, l.Question)
 		}
 		return nil
 	}
 	var b strings.Builder
 	table := labTable{Paint: a.Paint(), columns: a.Columns}
-	table.each(w.Course.Labs, standings, func(_ *course.Lab, line string) { fmt.Fprintln(&b, line) })
+	table.each(w.Course.Labs, standings, func(_ *course.Lab,
+		line string) {
+		fmt.Fprintln(&b, line)
+	})
 	fmt.Fprintf(&b, "\n%s\n", table.Faint(ansi.Wrap(legend, a.Columns, "")))
 	return a.Page(b.String())
 }
@@ -103,15 +109,17 @@ type labTable struct {
 	columns int
 }
 
-// roomy is the width from which the question stands beside the title, and widest what a title may take.
+// roomy is the width from which the question stands beside the title, and widest what a title may
+// take.
 const (
 	roomy  = 100
 	widest = 34
 )
 
-// each calls line with each line: of a lab, or of none. Of a lab with several lines, only the first is
-// given with it.
-func (t labTable) each(labs []*course.Lab, standings map[string]workspace.Standing, line func(*course.Lab, string)) {
+// each calls line with each line: of a lab, or of none. Of a lab with several lines, only the first
+// is given with it.
+func (t labTable) each(labs []*course.Lab, standings map[string]workspace.Standing,
+	line func(*course.Lab, string)) {
 	title := 0
 	for _, l := range labs {
 		title = max(title, ansi.StringWidth(l.Title))

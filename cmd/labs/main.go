@@ -1,5 +1,6 @@
-// Labs runs backend interview questions as labs: it checks what a learner has written, says what is wrong and why it
-// matters, and proves that the labs themselves are right. "labs --help" is the manual.
+// Labs runs backend interview questions as labs: it checks what a learner has written, says what is
+// wrong and why it matters, and proves that the labs themselves are right. "labs --help" is the
+// manual.
 package main
 
 import (

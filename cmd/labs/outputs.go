@@ -23,23 +23,24 @@ const (
 	gradescope = "gradescope" // the one that has one submission in a file
 )
 
-// output is a format and where it goes: a file, a folder that gets a file for each submission, or standard output if file
-// is "".
+// output is a format and where it goes: a file, a folder that gets a file for each submission, or
+// standard output if file is "".
 type output struct {
 	format, file string
 	folder       bool
 }
 
-// parseOutputs makes the list of outputs from the values of --format and --output (FORMAT=PATH), and tells whether what
-// they name can be written. What has no file goes to standard output; if nothing does, the terminal's format does. many
-// says that there are several submissions.
+// parseOutputs makes the list of outputs from the values of --format and --output (FORMAT=PATH),
+// and tells whether what they name can be written. What has no file goes to standard output; if
+// nothing does, the terminal's format does. many says that there are several submissions.
 func parseOutputs(formats, files []string, many bool) ([]output, error) {
 	var all []output
 	for _, f := range files {
 		name, file, ok := strings.Cut(f, "=")
 		switch {
 		case !ok || file == "":
-			return nil, &usageError{fmt.Errorf("--output %q is not FORMAT=PATH", f), "for example --output junit=report.xml"}
+			return nil, &usageError{fmt.Errorf("--output %q is not FORMAT=PATH", f),
+				"for example --output junit=report.xml"}
 		case toStdout(file):
 			formats = append(formats, name)
 		default:
@@ -47,7 +48,10 @@ func parseOutputs(formats, files []string, many bool) ([]output, error) {
 		}
 	}
 	for _, name := range formats {
-		if !slices.ContainsFunc(all, func(o output) bool { return o.format == name && o.file == "" }) {
+		if !slices.ContainsFunc(all, func(o output) bool {
+			return o.format == name &&
+				o.file == ""
+		}) {
 			all = append(all, output{format: name})
 		}
 	}
@@ -68,12 +72,14 @@ func toStdout(file string) bool {
 func (o output) check(many bool) error {
 	if _, known := report.Formats[o.format]; !known && o.format != terminal {
 		names := append(slices.Sorted(maps.Keys(report.Formats)), terminal)
-		return &usageError{fmt.Errorf("there is no format %q", o.format), "there are " + strings.Join(names, ", ")}
+		return &usageError{fmt.Errorf("there is no format %q", o.format),
+			"there are " + strings.Join(names, ", ")}
 	}
 	var err error
 	switch {
 	case o.file == "" && many && o.format == gradescope:
-		return &usageError{errors.New("gradescope's format has one submission in a file"), "give a folder: --output gradescope=FOLDER/"}
+		return &usageError{errors.New("gradescope's format has one submission in a file"),
+			"give a folder: --output gradescope=FOLDER/"}
 	case o.file == "":
 		return nil
 	case o.folder:
@@ -90,15 +96,18 @@ func (o output) check(many bool) error {
 // checkFolder makes the folder, if it is not there: its name alone says that it is to be one.
 func (o output) checkFolder() error {
 	if st, err := os.Stat(o.file); err == nil && !st.IsDir() {
-		return &outfile.Unwritable{Path: o.file, Reason: "it is no folder", Remedy: "each submission gets a file: give a folder"}
+		return &outfile.Unwritable{Path: o.file, Reason: "it is no folder",
+			Remedy: "each submission gets a file: give a folder"}
 	}
 	if err := os.Mkdir(o.file, 0o755); err != nil && !os.IsExist(err) {
-		return &outfile.Unwritable{Path: o.file, Reason: err.Error(), Remedy: "name a folder that can be made"}
+		return &outfile.Unwritable{Path: o.file, Reason: err.Error(),
+			Remedy: "name a folder that can be made"}
 	}
 	return outfile.CheckFolder(o.file)
 }
 
-// withTerminal adds the terminal's format where nothing goes to standard output, and refuses what would be mixed there.
+// withTerminal adds the terminal's format where nothing goes to standard output, and refuses what
+// would be mixed there.
 func withTerminal(all []output) ([]output, error) {
 	programs, texts := 0, 0
 	for _, o := range all {
@@ -112,7 +121,8 @@ func withTerminal(all []output) ([]output, error) {
 	}
 	if programs > 1 || programs == 1 && texts > 0 {
 		return nil, &usageError{
-			errors.New("two formats would be mixed on standard output"), "give all but one a file: --output FORMAT=FILE",
+			errors.New("two formats would be mixed on standard output"),
+			"give all but one a file: --output FORMAT=FILE",
 		}
 	}
 	if programs+texts == 0 {
@@ -121,9 +131,10 @@ func withTerminal(all []output) ([]output, error) {
 	return all, nil
 }
 
-// write writes the results to every output. show is the terminal's format. What cannot be written is no reason not to
-// write the rest; the results are then kept in dir, and the error says where.
-func (a *app) write(outputs []output, results []run.Result, dir string, show func(io.Writer)) error {
+// write writes the results to every output. show is the terminal's format. What cannot be written
+// is no reason not to write the rest; the results are then kept in dir, and the error says where.
+func (a *app) write(outputs []output, results []run.Result, dir string,
+	show func(io.Writer)) error {
 	var errs []error
 	for _, o := range outputs {
 		if err := a.writeOne(o, results, show); err != nil {
@@ -170,10 +181,10 @@ func writeFormat(file string, format report.Format, results []run.Result) error 
 	return outfile.Write(file, b.Bytes())
 }
 
-// fenced writes to standard output. On a runner of GitHub Actions what is for people is put between two commands that
-// switch workflow commands off and on again; like all that goes to standard output but commands of ours it is defused,
-// too, see [term.Defuse].
-// Source: GitHub Actions, "Workflow commands", stopping and starting workflow commands.
+// fenced writes to standard output. On a runner of GitHub Actions what is for people is put between
+// two commands that switch workflow commands off and on again; like all that goes to standard
+// output but commands of ours it is defused, too, see [term.Defuse]. Source: GitHub Actions,
+// "Workflow commands", stopping and starting workflow commands.
 func (a *app) fenced(format string, write func(io.Writer) error) error {
 	commands := term.Raw(a.Out)
 	if format == "github" {

@@ -68,13 +68,16 @@ func TestWrite_losesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s, out, _ := term.Buffers()
-	outputs := []output{{format: "csv", file: filepath.Join(dir, "gone", "grades.csv")}, {format: terminal}}
-	err := newApp(s).write(outputs, []run.Result{{Lab: "B01", Verdict: run.Passed}}, dir, func(w io.Writer) { fmt.Fprint(w, "shown") })
+	outputs := []output{{format: "csv", file: filepath.Join(dir, "gone", "grades.csv")},
+		{format: terminal}}
+	err := newApp(s).write(outputs, []run.Result{{Lab: "B01", Verdict: run.Passed}}, dir,
+		func(w io.Writer) { fmt.Fprint(w, "shown") })
 	kept, ok := errors.AsType[*outfile.Kept](err)
 	if !ok || out.String() != "shown" || exitCode(err) != exitInfra {
 		t.Fatalf("got %v and %q", err, out)
 	}
-	if data, err := os.ReadFile(kept.Path); err != nil || !strings.Contains(string(data), `"lab": "B01"`) {
+	if data, err := os.ReadFile(kept.Path); err != nil ||
+		!strings.Contains(string(data), `"lab": "B01"`) {
 		t.Errorf("got %s, %v", data, err)
 	}
 }

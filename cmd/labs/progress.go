@@ -25,7 +25,8 @@ func newProgress(a *app) *cobra.Command {
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return runProgress(a, asJSON) },
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "as JSON: levels with passed and total, standings by lab, and the lab that is next")
+	c.Flags().BoolVar(&asJSON, "json", false,
+		"as JSON: levels with passed and total, standings by lab, and the lab that is next")
 	return c
 }
 
@@ -45,7 +46,8 @@ type levelProgress struct {
 }
 
 // levels counts by level; one that has no labs is left out.
-func levels(p term.Paint, c *course.Course, standings map[string]workspace.Standing) (all []levelProgress) {
+func levels(p term.Paint, c *course.Course,
+	standings map[string]workspace.Standing) (all []levelProgress) {
 	for _, level := range course.Levels {
 		at := levelProgress{Level: level}
 		for _, l := range c.Labs {
@@ -96,7 +98,8 @@ func runProgress(a *app, asJSON bool) error {
 		fmt.Fprintf(a.Out, "%-13s %2d of %2d  %s\n", at.Level, at.Passed, at.Total, at.bar)
 	}
 	if a.Interactive {
-		fmt.Fprintf(a.Out, "%s\n\n", a.Paint().Faint(ansi.Wrap(legend+", · untouched", a.Columns, "")))
+		fmt.Fprintf(a.Out, "%s\n\n", a.Paint().Faint(ansi.Wrap(legend+", · untouched", a.Columns,
+			"")))
 	}
 	for _, l := range w.Course.Labs {
 		if s := standings[l.ID]; s.Done() && s != workspace.Passed || s == workspace.NotRaced {

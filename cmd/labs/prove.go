@@ -44,21 +44,29 @@ A mutant whose failures look like those of one that claims another belief is a f
   labs prove --named
   labs prove --json > proof.json`,
 		ValidArgsFunction: a.completeLabs,
-		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.run(c.Context(),
+				args)
+		},
 	}
 	f := c.Flags()
 	f.IntVar(&o.runs, "runs", 5, "how often to run what must come out the same every time")
 	f.Uint64Var(&o.seed, "seed", 0, "the random choices of the checks (default: new ones)")
-	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
-	f.BoolVar(&o.named, "named", false, "judge a mutant by the checks that it names alone: sooner done, without the notes on the others")
-	f.BoolVar(&o.form, "form", false, "look at lab.yaml, files, texts and patches alone, and build and run nothing")
+	f.StringVar(&o.provider, "backend", "auto",
+		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	f.BoolVar(&o.named, "named", false,
+		"judge a mutant by the checks that it names alone: sooner done, without the notes on "+
+			"the others")
+	f.BoolVar(&o.form, "form", false,
+		"look at lab.yaml, files, texts and patches alone, and build and run nothing")
 	f.BoolVar(&o.json, "json", false, "proofs as JSON on standard output")
 	return c
 }
 
 func (o *proveOptions) run(ctx context.Context, args []string) error {
 	if o.runs < 1 {
-		return &usageError{fmt.Errorf("--runs %d makes no sense", o.runs), "give a number of at least 1"}
+		return &usageError{fmt.Errorf("--runs %d makes no sense", o.runs),
+			"give a number of at least 1"}
 	}
 	if err := checkProvider(o.provider); err != nil {
 		return err
@@ -88,7 +96,8 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 	return nil
 }
 
-func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace, labs []*course.Lab) ([]prove.Proof, error) {
+func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace,
+	labs []*course.Lab) ([]prove.Proof, error) {
 	if o.form {
 		return prove.Form(labs)
 	}
@@ -96,7 +105,8 @@ func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace, labs [
 	defer stores.Close()
 	b := o.builder(w)
 	b.Progress = nil
-	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b, Sandbox: localSandbox(), Open: stores.Open}}
+	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b,
+		Sandbox: localSandbox(), Open: stores.Open}}
 	columns := 0
 	if o.ErrTerminal {
 		columns = max(o.Columns, 40)

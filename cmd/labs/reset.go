@@ -14,7 +14,8 @@ func newReset(a *app) *cobra.Command {
 		Example: `  labs reset token-bucket`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &usageError{fmt.Errorf("reset takes the name of one lab"), "see labs reset --help"}
+				return &usageError{fmt.Errorf("reset takes the name of one lab"),
+					"see labs reset --help"}
 			}
 			return nil
 		},

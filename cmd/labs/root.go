@@ -33,7 +33,10 @@ type app struct {
 	builds *buildNotes // of the command, of which there may be copies of the app
 }
 
-func newApp(s *term.Streams) *app { return &app{Streams: s, command: "labs", builds: &buildNotes{}} }
+func newApp(s *term.Streams) *app {
+	return &app{Streams: s, command: "labs",
+		builds: &buildNotes{}}
+}
 
 // buildNotes is what a command has said about its builds.
 type buildNotes struct {
@@ -97,24 +100,30 @@ the answer holds under real stores, real faults and simulated time, and what a w
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.PersistentFlags().BoolVar(&a.noColour, "no-color", false, "no colours, also on a terminal")
-	root.PersistentFlags().BoolVar(&a.noPager, "no-pager", false, "no pager for what is longer than the screen (else $LABS_PAGER, $PAGER or less)")
-	root.PersistentFlags().StringVar(&a.courseDir, "course", "", "the course's `folder` (default: the current one or the nearest above it that has labs/)")
+	root.PersistentFlags().BoolVar(&a.noPager, "no-pager", false,
+		"no pager for what is longer than the screen (else $LABS_PAGER, $PAGER or less)")
+	root.PersistentFlags().StringVar(&a.courseDir, "course", "",
+		"the course's `folder` (default: the current one or the nearest above it that has labs/)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err, "see " + c.CommandPath() + " --help"}
 	})
-	root.AddGroup(&cobra.Group{ID: "learn", Title: "For learners:"}, &cobra.Group{ID: "run", Title: "For whoever runs labs:"})
+	root.AddGroup(&cobra.Group{ID: "learn", Title: "For learners:"},
+		&cobra.Group{ID: "run", Title: "For whoever runs labs:"})
 	add := func(group string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
 			c.GroupID = group
 			root.AddCommand(c)
 		}
 	}
-	add("learn", newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newSolution(a), newReset(a), newProgress(a))
-	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newProve(a), newStub(a), newDemo(a))
+	add("learn", newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newSolution(a),
+		newReset(a), newProgress(a))
+	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newProve(a), newStub(a),
+		newDemo(a))
 	return root
 }
 
-// open reads the course and the workspace. Labs that cannot be read are in the course's Broken; the others work.
+// open reads the course and the workspace. Labs that cannot be read are in the course's Broken; the
+// others work.
 func (a *app) open() (*workspace.Workspace, error) {
 	dir := a.courseDir
 	if dir == "" {
@@ -135,11 +144,13 @@ func (a *app) open() (*workspace.Workspace, error) {
 	return w, nil
 }
 
-// tellBroken says on the error stream which labs cannot be read, for a command that is about all of them.
+// tellBroken says on the error stream which labs cannot be read, for a command that is about all of
+// them.
 func (a *app) tellBroken(c *course.Course) {
 	var faults course.Faults
 	for _, broken := range c.Broken {
-		fmt.Fprintf(a.Err, "labs: left out: %s\n", strings.ReplaceAll(broken.Error(), "\n", "\nlabs: left out: "))
+		fmt.Fprintf(a.Err, "labs: left out: %s\n",
+			strings.ReplaceAll(broken.Error(), "\n", "\nlabs: left out: "))
 		errors.As(broken, &faults)
 	}
 	if faults != nil {
@@ -176,11 +187,12 @@ func (a *app) tidy(w *workspace.Workspace) {
 
 // builder is the one of this workspace.
 func (a *app) builder(w *workspace.Workspace) *compile.Builder {
-	return &compile.Builder{Course: w.Course, Dir: filepath.Join(w.Dir, "bin"), Progress: a.building()}
+	return &compile.Builder{Course: w.Course, Dir: filepath.Join(w.Dir, "bin"),
+		Progress: a.building()}
 }
 
-// building returns what is called while a build takes long. A command says so once, and once more, with the reason, where
-// the build cache is cold.
+// building returns what is called while a build takes long. A command says so once, and once more,
+// with the reason, where the build cache is cold.
 func (a *app) building() func(compile.Progress) {
 	said := a.builds
 	return func(p compile.Progress) {
@@ -197,14 +209,14 @@ func (a *app) building() func(compile.Progress) {
 	}
 }
 
-// note is one line of progress. Nothing that stands in it, such as the name of a submission, is interpreted by a terminal or
-// a CI runner.
+// note is one line of progress. Nothing that stands in it, such as the name of a submission, is
+// interpreted by a terminal or a CI runner.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintln(a.Err, a.Paint().Faint("· "+report.PlainLines(fmt.Sprintf(format, args...))))
 }
 
-// lab finds the lab that a command is about: the one named, else the one whose folder this is, else the one worked on
-// last.
+// lab finds the lab that a command is about: the one named, else the one whose folder this is, else
+// the one worked on last.
 func (a *app) lab(w *workspace.Workspace, args []string) (*course.Lab, error) {
 	if len(args) > 0 {
 		return w.Course.Named(args[0])
@@ -223,11 +235,14 @@ func (a *app) lab(w *workspace.Workspace, args []string) (*course.Lab, error) {
 			return l, nil
 		}
 	}
-	return nil, &usageError{fmt.Errorf("which lab? there is none in this folder, and none that was worked on last"), "name one: labs list shows them"}
+	return nil, &usageError{fmt.Errorf(
+		"which lab? there is none in this folder, and none that was worked on last"),
+		"name one: labs list shows them"}
 }
 
 // completeLabs completes the names of labs for the shell.
-func (a *app) completeLabs(_ *cobra.Command, _ []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+func (a *app) completeLabs(_ *cobra.Command, _ []string, toComplete string) ([]string,
+	cobra.ShellCompDirective) {
 	w, err := a.open()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -235,7 +250,8 @@ func (a *app) completeLabs(_ *cobra.Command, _ []string, toComplete string) ([]s
 	var names []string
 	want := strings.ToLower(toComplete)
 	for _, l := range w.Course.Labs {
-		for _, name := range []string{l.Slug, strings.TrimPrefix(l.Slug, strings.ToLower(l.ID)+"-")} {
+		for _, name := range []string{l.Slug, strings.TrimPrefix(l.Slug,
+			strings.ToLower(l.ID)+"-")} {
 			if strings.HasPrefix(name, want) {
 				names = append(names, name+"\t"+l.Title)
 				break
@@ -248,14 +264,16 @@ func (a *app) completeLabs(_ *cobra.Command, _ []string, toComplete string) ([]s
 // atMostOneLab is the Args of a command that takes [LAB].
 func atMostOneLab(c *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return &usageError{fmt.Errorf("%s takes one lab, not %d", c.CommandPath(), len(args)), "see " + c.CommandPath() + " --help"}
+		return &usageError{fmt.Errorf("%s takes one lab, not %d", c.CommandPath(), len(args)),
+			"see " + c.CommandPath() + " --help"}
 	}
 	return nil
 }
 
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return &usageError{fmt.Errorf("%s takes no arguments, but got %q", c.CommandPath(), args[0]), "see " + c.CommandPath() + " --help"}
+		return &usageError{fmt.Errorf("%s takes no arguments, but got %q", c.CommandPath(),
+			args[0]), "see " + c.CommandPath() + " --help"}
 	}
 	return nil
 }

@@ -25,8 +25,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"labs": main})
 }
 
-// TestScripts runs the real main, from testdata/script, each script in a course of its own: the example of package
-// coursetest, in the folder course. What the scripts know besides the usual commands stands in scriptCommands.
+// TestScripts runs the real main, from testdata/script, each script in a course of its own: the
+// example of package coursetest, in the folder course. What the scripts know besides the usual
+// commands stands in scriptCommands.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	example, err := coursetest.Example()
@@ -101,8 +102,9 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdJSON is "json FILE PATH VALUE": the value at the path, such as 0.checks.1.verdict, is that one. A path that ends in len
-// gives a list's length. VALUE is left out to ask whether there is one at all.
+// cmdJSON is "json FILE PATH VALUE": the value at the path, such as 0.checks.1.verdict, is that
+// one. A path that ends in len gives a list's length. VALUE is left out to ask whether there is one
+// at all.
 func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 && len(args) != 3 {
 		ts.Fatalf("usage: json FILE PATH [VALUE]")
@@ -156,11 +158,12 @@ func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
 	if !strings.Contains(text, args[1]) {
 		ts.Fatalf("%s does not have %q", args[0], args[1])
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])),
+		0o644))
 }
 
-// cmdSameText is "sameText FILE PATTERN": what the pattern finds in the last output is what it has found in FILE, which is
-// written if it is not there.
+// cmdSameText is "sameText FILE PATTERN": what the pattern finds in the last output is what it has
+// found in FILE, which is written if it is not there.
 func cmdSameText(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: sameText FILE TEXT")

@@ -52,7 +52,8 @@ func (a *app) foot(l *course.Lab) string {
 	var b strings.Builder
 	b.WriteString("\n")
 	if len(l.Imports) > 0 {
-		fmt.Fprintf(&b, "  may import, besides what every lab may: %s\n", strings.Join(l.Imports, " "))
+		fmt.Fprintf(&b, "  may import, besides what every lab may: %s\n",
+			strings.Join(l.Imports, " "))
 	}
 	for _, f := range l.Forbid {
 		fmt.Fprintf(&b, "  may not import %s: %s\n", f.Import, f.Why)
@@ -64,7 +65,8 @@ func (a *app) foot(l *course.Lab) string {
 	return b.String()
 }
 
-// markdown shows a text: rendered on a terminal, where it may go through the pager; on a pipe as it is.
+// markdown shows a text: rendered on a terminal, where it may go through the pager; on a pipe as it
+// is.
 func (a *app) markdown(text string) error {
 	if !a.Interactive {
 		_, err := fmt.Fprint(a.Out, text)
@@ -75,7 +77,8 @@ func (a *app) markdown(text string) error {
 
 // rendered is a text as a terminal shows it.
 func (a *app) rendered(text string) string {
-	return prose.Render(text, prose.Style{Colour: a.Colour, Columns: a.Columns, FoldCode: a.foldCode})
+	return prose.Render(text, prose.Style{Colour: a.Colour, Columns: a.Columns,
+		FoldCode: a.foldCode})
 }
 
 // relative is a path as the user would type it here.

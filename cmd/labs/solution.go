@@ -21,7 +21,10 @@ func newSolution(a *app) *cobra.Command {
   labs solution token-bucket --give-up`,
 		Args:              atMostOneLab,
 		ValidArgsFunction: a.completeLabs,
-		RunE:              func(c *cobra.Command, args []string) error { return runSolution(c.Context(), a, args, giveUp) },
+		RunE: func(c *cobra.Command,
+			args []string) error {
+			return runSolution(c.Context(), a, args, giveUp)
+		},
 	}
 	c.Flags().BoolVar(&giveUp, "give-up", false, "show it without a pass")
 	return c
@@ -54,7 +57,9 @@ func runSolution(ctx context.Context, a *app, args []string, giveUp bool) error 
 			remedy(*e.Result) + "; --give-up shows the solution all the same",
 		}
 	case !passed && !giveUp:
-		return &usageError{fmt.Errorf("%s is not passed yet", l.Slug), "labs hint " + l.Slug + " gives one more hint; --give-up shows the solution all the same"}
+		return &usageError{fmt.Errorf("%s is not passed yet", l.Slug),
+			"labs hint " + l.Slug +
+				" gives one more hint; --give-up shows the solution all the same"}
 	}
 	text := ""
 	for _, f := range l.Files {

@@ -33,16 +33,22 @@ With --record it records the files as they are now, if they can be stubs: they c
   labs stub b10                this one
   labs stub b10 --record       after a change of the stub`,
 		ValidArgsFunction: a.completeLabs,
-		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.run(c.Context(),
+				args)
+		},
 	}
-	c.Flags().BoolVar(&o.record, "record", false, "record the files of the labs named as their stubs")
-	c.Flags().StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	c.Flags().BoolVar(&o.record, "record", false,
+		"record the files of the labs named as their stubs")
+	c.Flags().StringVar(&o.provider, "backend", "auto",
+		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
 	return c
 }
 
 func (o *stubOptions) run(ctx context.Context, args []string) error {
 	if o.record && len(args) == 0 {
-		return &usageError{fmt.Errorf("--record is for labs that are named"), "labs stub LAB --record"}
+		return &usageError{fmt.Errorf("--record is for labs that are named"),
+			"labs stub LAB --record"}
 	}
 	if err := checkProvider(o.provider); err != nil {
 		return err
@@ -72,10 +78,12 @@ func (o *stubOptions) run(ctx context.Context, args []string) error {
 	return nil
 }
 
-func (o *stubOptions) recordAll(ctx context.Context, w *workspace.Workspace, labs []*course.Lab) error {
+func (o *stubOptions) recordAll(ctx context.Context, w *workspace.Workspace,
+	labs []*course.Lab) error {
 	stores := newStores(o.app, w, o.provider, false)
 	defer stores.Close()
-	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: o.builder(w), Sandbox: localSandbox(), Open: stores.Open}}
+	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: o.builder(w),
+		Sandbox: localSandbox(), Open: stores.Open}}
 	for _, l := range labs {
 		if err := p.Record(ctx, l); err != nil {
 			return err

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// calledAs is how the user has called labs: by its name if it is on the PATH, else by the path to it
-// from here.
+// calledAs is how the user has called labs: by its name if it is on the PATH, else by the path to
+// it from here.
 func calledAs() string {
 	if len(os.Args) > 0 && filepath.Base(os.Args[0]) != os.Args[0] {
 		return relative(os.Args[0])
@@ -17,7 +17,8 @@ func calledAs() string {
 }
 
 // commands finds what is to be typed in a text: labs and the name of one of its commands.
-var commands = regexp.MustCompile(`\blabs (check|ci|demo|doctor|down|grade|hint|list|progress|prove|reset|show|solution|stub|up|watch|--help)\b`)
+var commands = regexp.MustCompile(
+	`\blabs (check|ci|demo|doctor|down|grade|hint|list|progress|prove|reset|show|solution|stub|up|watch|--help)\b`)
 
 // typed makes what is to be typed in a text what this user has to type here.
 func (a *app) typed(text string) string {

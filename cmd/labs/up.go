@@ -32,7 +32,8 @@ an editor's debugger, finds them. It says how to look into them by hand. labs do
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
-	c.Flags().StringVar(&o.provider, "backend", backends.Auto, "where they come from: {auto|container|local|embedded}")
+	c.Flags().StringVar(&o.provider, "backend", backends.Auto,
+		"where they come from: {auto|container|local|embedded}")
 	c.Flags().BoolVar(&o.json, "json", false, "as JSON on standard output")
 	return c
 }
@@ -45,7 +46,8 @@ func (o *upOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	state, err := backends.Up(ctx, o.backendOptions(w, o.provider), backends.Need{Redis: true, RealRedis: true, Postgres: true})
+	state, err := backends.Up(ctx, o.backendOptions(w, o.provider),
+		backends.Need{Redis: true, RealRedis: true, Postgres: true})
 	servers := state.Servers()
 	if o.json {
 		enc := json.NewEncoder(o.Out)

@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// version is that of the module or, where it was built from a clone, the commit, and the Go that built
-// it. Source: runtime/debug, BuildInfo.
+// version is that of the module or, where it was built from a clone, the commit, and the Go that
+// built it. Source: runtime/debug, BuildInfo.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -71,12 +71,18 @@ not a terminal there are no keys, and verdicts are written one after the other.
   labs watch b10 > verdicts.txt       without keys`,
 		Args:              atMostOneLab,
 		ValidArgsFunction: a.completeLabs,
-		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.run(c.Context(),
+				args)
+		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.provider, "backend", "auto", "where Redis and Postgres come from: {auto|url|container|local|embedded}")
-	f.StringVar(&o.of, "of", "", "judge, instead of yours, the lab's own {stub|reference|`mutant`}, for its author")
-	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out; a lab that demands one is then not passed yet")
+	f.StringVar(&o.provider, "backend", "auto",
+		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
+	f.StringVar(&o.of, "of", "",
+		"judge, instead of yours, the lab's own {stub|reference|`mutant`}, for its author")
+	f.BoolVar(&o.noRace, "no-race", false,
+		"leave the run under the race detector out; a lab that demands one is then not passed yet")
 	return c
 }
 
@@ -153,7 +159,8 @@ func (o *watchOptions) session() *watch.Session {
 }
 
 // judge is one run. Saves and the checks' own files make up the state that a verdict is about.
-func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool, show func(watch.Verdict)) error {
+func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool,
+	show func(watch.Verdict)) error {
 	if again && o.lacking {
 		// Perhaps it is there now: "labs up" has been run, or Docker started.
 		o.j.close()
@@ -181,11 +188,16 @@ func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool, sho
 		show(watch.Verdict{Partial: true, Result: run.Result{Checks: soFar}})
 	}
 	_, err = o.j.Judge.Judge(ctx, []grade.Job{job}, func(v judge.Verdict) {
-		o.lacking = slices.ContainsFunc(v.Checks, func(c run.Check) bool { return c.Verdict == run.NotJudged || c.Verdict == run.InfraError })
+		o.lacking = slices.ContainsFunc(v.Checks,
+			func(c run.Check) bool {
+				return c.Verdict == run.NotJudged ||
+					c.Verdict == run.InfraError
+			})
 		if v.Verdict == run.NotAttempted {
 			o.warm(l)
 		}
-		show(watch.Verdict{Result: v.Result, State: f.judged(v.Result), Plain: v.Plain, Remembered: v.Remembered})
+		show(watch.Verdict{Result: v.Result, State: f.judged(v.Result), Plain: v.Plain,
+			Remembered: v.Remembered})
 	})
 	return err
 }
@@ -206,7 +218,8 @@ func (o *watchOptions) warm(l *course.Lab) {
 
 func (o *watchOptions) enter(ctx context.Context, l *course.Lab) (notice string, err error) {
 	if o.of != "" {
-		return "judged is the " + o.variant() + ", not what lies in the lab's folder", l.HasVariant(o.of)
+		return "judged is the " + o.variant() + ", not what lies in the lab's folder",
+			l.HasVariant(o.of)
 	}
 	if err := o.w.Update(ctx, func(p *workspace.Progress) { p.Last = l.ID }); err != nil {
 		return "", err
@@ -259,7 +272,10 @@ func (o *watchOptions) page(write func(a *app) error) (*watch.Page, error) {
 }
 
 func (o *watchOptions) hintPage(ctx context.Context, s watch.Scene) (*watch.Page, error) {
-	return o.page(func(a *app) error { return a.hint(ctx, o.w, s.Lab, hints{one: true, all: true}) })
+	return o.page(func(a *app) error {
+		return a.hint(ctx, o.w, s.Lab,
+			hints{one: true, all: true})
+	})
 }
 
 func (o *watchOptions) solutionPage(ctx context.Context, s watch.Scene) (*watch.Page, error) {
@@ -271,9 +287,12 @@ func (o *watchOptions) solutionPage(ctx context.Context, s watch.Scene) (*watch.
 	case errors.As(err, &usage) && !s.Lab.HasSolution():
 		return nil, err
 	case errors.As(err, &usage) && s.Result != nil && s.Result.NotYetRaced():
-		return nil, fmt.Errorf("%s; labs solution %s --give-up shows it all the same", run.NotYetRaced, s.Lab.Slug)
+		return nil, fmt.Errorf("%s; labs solution %s --give-up shows it all the same",
+			run.NotYetRaced, s.Lab.Slug)
 	case errors.As(err, &usage):
-		return nil, fmt.Errorf("not passed yet; h gives a hint, and labs solution %s --give-up shows it all the same", s.Lab.Slug)
+		return nil, fmt.Errorf(
+			"not passed yet; h gives a hint, and labs solution %s --give-up shows it all the same",
+			s.Lab.Slug)
 	}
 	return p, err
 }
@@ -293,11 +312,15 @@ func (o *watchOptions) fullPage(_ context.Context, s watch.Scene) (*watch.Page, 
 		return nil, errors.New("there is no result yet")
 	}
 	return o.page(func(a *app) error {
-		report.Terminal(a.Out, *s.Result, report.Style{Colour: a.Colour, Columns: a.Columns, Verbose: true, Failing: true})
+		report.Terminal(a.Out, *s.Result, report.Style{Colour: a.Colour, Columns: a.Columns,
+			Verbose: true, Failing: true})
 		if len(s.Result.Checks) == 0 {
 			return nil
 		}
-		_, err := fmt.Fprintf(a.Out, "\n%s\n", a.Paint().Faint(fmt.Sprintf("labs check %s --seed %d repeats it with the same random choices", s.Lab.Slug, s.Result.Seed)))
+		_, err := fmt.Fprintf(a.Out, "\n%s\n",
+			a.Paint().Faint(fmt.Sprintf(
+				"labs check %s --seed %d repeats it with the same random choices", s.Lab.Slug,
+				s.Result.Seed)))
 		return err
 	})
 }

@@ -54,7 +54,8 @@ func TestWatch_WithoutATerminal(t *testing.T) {
 		t.Errorf("exit code %d, want %d", got, exitPassed)
 	}
 	if n := strings.Count(progress.String(), " checking b01-adder"); n != 5 {
-		t.Errorf("checked %d times, want 5: at the start and after the 4 saves with a change\n%s", n, progress.String())
+		t.Errorf("checked %d times, want 5: at the start and after the 4 saves with a change\n%s",
+			n, progress.String())
 	}
 	if text := out.String() + progress.String(); strings.Contains(text, "\x1b") {
 		t.Errorf("there are sequences for a terminal in it: %q", text)
@@ -66,7 +67,8 @@ func TestWatch_WithoutATerminal(t *testing.T) {
 	}
 }
 
-// What is still the stub is not judged; what is not handed in is said beside the verdict, as soon as it is there.
+// What is still the stub is not judged; what is not handed in is said beside the verdict, as soon
+// as it is there.
 func TestWatch_TheStubAndWhatIsNotHandedIn(t *testing.T) {
 	t.Parallel()
 	root := twoLabs(t)
@@ -78,18 +80,22 @@ func TestWatch_TheStubAndWhatIsNotHandedIn(t *testing.T) {
 		a := newApp(&term.Streams{In: strings.NewReader(""), Out: out, Err: progress, Columns: 80})
 		code <- execute(ctx, a, []string{"--course", root, "watch", "adder"})
 	}()
-	out.await(t, "nothing is written yet: labs show b01 shows the brief", "not attempted: 0 of 1 point")
+	out.await(t, "nothing is written yet: labs show b01 shows the brief",
+		"not attempted: 0 of 1 point")
 	writeFile(t, filepath.Join(root, "labs", "b01-adder", "adder.go"), adder("return a + b"))
 	out.await(t, "passed: 1 of 1 point", "next: labs solution b01-adder")
-	writeFile(t, filepath.Join(root, "labs", "b01-adder", "helper.go"), "package adder\n\nfunc x() {\n")
-	out.await(t, "next: labs solution", "passed: 1 of 1 point", "  helper.go is not handed in: lab.yaml names adder.go alone\n")
+	writeFile(t, filepath.Join(root, "labs", "b01-adder", "helper.go"),
+		"package adder\n\nfunc x() {\n")
+	out.await(t, "next: labs solution", "passed: 1 of 1 point",
+		"  helper.go is not handed in: lab.yaml names adder.go alone\n")
 	cancel()
 	if got := <-code; got != exitPassed {
 		t.Errorf("exit code %d, want %d\n%s", got, exitPassed, progress)
 	}
 }
 
-// A pass without the run under the race detector is none: no next lab is named, and no solution shown.
+// A pass without the run under the race detector is none: no next lab is named, and no solution
+// shown.
 func TestWatch_WithoutTheRaceRun(t *testing.T) {
 	t.Parallel()
 	root := twoLabs(t)
@@ -104,10 +110,12 @@ func TestWatch_WithoutTheRaceRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int, 1)
 	go func() {
-		a := newApp(&term.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard, Columns: 80})
+		a := newApp(&term.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard,
+			Columns: 80})
 		code <- execute(ctx, a, []string{"--course", root, "watch", "adder", "--no-race"})
 	}()
-	out.await(t, "passed, not yet under the race detector: 1 of 1 point\n  it was left out; labs check b01 has it, too\n")
+	out.await(t, "passed, not yet under the race detector: 1 of 1 point\n  it was left out; "+
+		"labs check b01 has it, too\n")
 	o := watchTest(t, root)
 	var kept *run.Result
 	for kept == nil { // it is written down behind the verdict
@@ -125,7 +133,8 @@ func TestWatch_WithoutTheRaceRun(t *testing.T) {
 		t.Errorf("it goes on as after a pass:\n%s", out)
 	}
 	scene := watch.Scene{Lab: o.w.Course.Labs[0], Result: kept}
-	if _, err := o.session().Pages[watch.KeySolution](t.Context(), scene); err == nil || !strings.HasPrefix(err.Error(), run.NotYetRaced) {
+	if _, err := o.session().Pages[watch.KeySolution](t.Context(), scene); err == nil ||
+		!strings.HasPrefix(err.Error(), run.NotYetRaced) {
 		t.Errorf("the solution: got %v", err)
 	}
 }
@@ -137,15 +146,19 @@ func TestWatch_BeginsWithTheLabThatIsMeant(t *testing.T) {
 		checks, _ := o.b.ChecksSHA256(l)
 		source, _ := o.state(l)
 		source, _, _ = strings.Cut(source, " ")
-		p.Judge(run.Result{Lab: id, Verdict: run.Passed, Race: run.Race{State: run.RaceNotNeeded}, SourceSHA256: source}, checks, "", time.Now())
+		p.Judge(run.Result{Lab: id, Verdict: run.Passed, Race: run.Race{State: run.RaceNotNeeded},
+			SourceSHA256: source}, checks, "", time.Now())
 	}
 	for name, c := range map[string]struct {
 		args []string
 		had  func(*workspace.Progress, *watchOptions)
 		want string
 	}{
-		"the one named":                  {[]string{"doubler"}, nil, "B02"},
-		"the one worked on last":         {nil, func(p *workspace.Progress, _ *watchOptions) { p.Last = "B02" }, "B02"},
+		"the one named": {[]string{"doubler"}, nil, "B02"},
+		"the one worked on last": {nil, func(p *workspace.Progress,
+			_ *watchOptions) {
+			p.Last = "B02"
+		}, "B02"},
 		"the first, for who comes fresh": {nil, nil, "B01"},
 		"the first that is not passed": {nil, func(p *workspace.Progress, o *watchOptions) {
 			pass(p, "B01", "b01-adder", o)
@@ -156,7 +169,10 @@ func TestWatch_BeginsWithTheLabThatIsMeant(t *testing.T) {
 			t.Parallel()
 			o := watchTest(t, twoLabs(t))
 			if c.had != nil {
-				if err := o.w.Update(t.Context(), func(p *workspace.Progress) { c.had(p, o) }); err != nil {
+				if err := o.w.Update(t.Context(), func(p *workspace.Progress) {
+					c.had(p,
+						o)
+				}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -168,7 +184,8 @@ func TestWatch_BeginsWithTheLabThatIsMeant(t *testing.T) {
 	}
 	t.Run("an unknown name is an error", func(t *testing.T) {
 		t.Parallel()
-		if _, err := watchTest(t, twoLabs(t)).first([]string{"nothing"}); exitCode(err) != exitUsage {
+		if _, err := watchTest(t,
+			twoLabs(t)).first([]string{"nothing"}); exitCode(err) != exitUsage {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -178,7 +195,9 @@ func TestWatch_Pages(t *testing.T) {
 	t.Parallel()
 	o := watchTest(t, twoLabs(t))
 	lab := o.w.Course.Labs[0]
-	scene := watch.Scene{Lab: lab, Result: &run.Result{Lab: "B01", Title: "Adder", Verdict: run.Failed, Seed: 77, Checks: []run.Check{{Title: "adds", Verdict: run.Failed, Output: "said by the code"}}}}
+	scene := watch.Scene{Lab: lab, Result: &run.Result{Lab: "B01", Title: "Adder",
+		Verdict: run.Failed, Seed: 77, Checks: []run.Check{{Title: "adds", Verdict: run.Failed,
+			Output: "said by the code"}}}}
 	pages := o.session().Pages
 	text := func(key rune) string {
 		t.Helper()
@@ -213,12 +232,14 @@ func TestWatch_Pages(t *testing.T) {
 		t.Errorf("between the plain run and the race run: %s", got)
 	}
 	err := o.w.Update(t.Context(), func(p *workspace.Progress) {
-		p.Judge(run.Result{Lab: "B01", Verdict: run.Passed, Race: run.Race{State: run.RaceNotNeeded}, SourceSHA256: "x"}, "y", "", time.Now())
+		p.Judge(run.Result{Lab: "B01", Verdict: run.Passed,
+			Race: run.Race{State: run.RaceNotNeeded}, SourceSHA256: "x"}, "y", "", time.Now())
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := text(watch.KeySolution); !strings.Contains(got, "return a + b") || !strings.Contains(got, "The answer to b01-adder") {
+	if got := text(watch.KeySolution); !strings.Contains(got, "return a + b") ||
+		!strings.Contains(got, "The answer to b01-adder") {
 		t.Errorf("after the pass: %s", got)
 	}
 }
@@ -240,7 +261,8 @@ func TestWatch_StateOfALab(t *testing.T) {
 	first := state(true)
 	writeFile(t, file, adder("return 1"))
 	second := state(true)
-	writeFile(t, filepath.Join(lab.Dir, "adder_test.go"), strings.Replace(checks("adder", "Add(1, 2)", 3), "want 3", "want three", 1))
+	writeFile(t, filepath.Join(lab.Dir, "adder_test.go"),
+		strings.Replace(checks("adder", "Add(1, 2)", 3), "want 3", "want three", 1))
 	third := state(true)
 	writeFile(t, file, "")
 	empty := state(false)
@@ -250,7 +272,8 @@ func TestWatch_StateOfALab(t *testing.T) {
 	if gone := state(false); gone != missing {
 		t.Errorf("a missing file: %q", gone)
 	}
-	if all := []string{first, second, third, empty}; first == second || second == third || third == empty {
+	if all := []string{first, second, third, empty}; first == second || second == third ||
+		third == empty {
 		t.Errorf("different contents have one state: %q", all)
 	}
 }
@@ -258,7 +281,8 @@ func TestWatch_StateOfALab(t *testing.T) {
 func TestNoteWriter_GivesPlainLines(t *testing.T) {
 	t.Parallel()
 	notes := make(chan string, 2)
-	fmt.Fprint(noteWriter(notes), "\x1b[2m· building\x1b[0m\n· starting redis\n· more than there is room for\n")
+	fmt.Fprint(noteWriter(notes),
+		"\x1b[2m· building\x1b[0m\n· starting redis\n· more than there is room for\n")
 	if a, b := <-notes, <-notes; a != "building" || b != "starting redis" {
 		t.Errorf("got %q and %q", a, b)
 	}
@@ -290,7 +314,8 @@ func twoLabs(t *testing.T) (root string) {
 		{"b01-adder", "adder", adder("return 0"), adder("return a + b"), "Add(1, 2)"},
 		{"b02-doubler", "doubler", doubler("return 0"), doubler("return 2 * a"), "Double(1)"},
 	} {
-		lab, solution := filepath.Join(root, "labs", l.slug), filepath.Join(root, "solutions", l.slug)
+		lab, solution := filepath.Join(root, "labs", l.slug),
+			filepath.Join(root, "solutions", l.slug)
 		writeFile(t, filepath.Join(lab, "lab.yaml"), fmt.Sprintf(labYAML, i+1, l.name, l.name))
 		writeFile(t, filepath.Join(lab, "README.md"), "# The brief of "+l.slug+"\n")
 		writeFile(t, filepath.Join(lab, l.name+".go"), l.stub)

@@ -14,7 +14,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/watch"
 )
 
-// watched is what a verdict is about: a lab as lab.yaml now has it, its checks, and the files that are judged.
+// watched is what a verdict is about: a lab as lab.yaml now has it, its checks, and the files that
+// are judged.
 type watched struct {
 	lab    *course.Lab
 	checks string // of the checks, of lab.yaml, and of the remark on files that are not handed in
@@ -38,7 +39,8 @@ func (o *watchOptions) watched(l *course.Lab) (*watched, error) {
 	return &watched{fresh, checks, o.of}, nil
 }
 
-// missing is the state of a lab that lacks a file, as it does for a moment while an editor replaces it.
+// missing is the state of a lab that lacks a file, as it does for a moment while an editor replaces
+// it.
 const missing = "missing"
 
 // judged is the state that a result is about, or "" if that is not known.
@@ -105,7 +107,8 @@ func (o *watchOptions) watch(l *course.Lab) (watch.Source, string) {
 	return watch.New(watch.Files{
 		Dirs: dirs,
 		Match: func(name string) bool {
-			return strings.HasSuffix(name, ".go") || name == "lab.yaml" || patch != "" && name == filepath.Base(patch)
+			return strings.HasSuffix(name, ".go") || name == "lab.yaml" || patch != "" &&
+				name == filepath.Base(patch)
 		},
 		State: func() (string, bool) { return o.state(l) },
 	})

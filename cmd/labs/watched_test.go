@@ -56,8 +56,11 @@ func TestWatch_ofTheReference(t *testing.T) {
 func TestWatch_ofNothing(t *testing.T) {
 	t.Parallel()
 	s, _, errs := term.Buffers()
-	code := execute(t.Context(), newApp(s), []string{"--course", twoLabs(t), "watch", "adder", "--of", "nothing"})
-	if text := errs.String(); code != exitUsage || !strings.Contains(text, `b01-adder has no mutant "nothing"`) || !strings.Contains(text, "hint: known: stub, reference, ") {
+	code := execute(t.Context(), newApp(s), []string{"--course", twoLabs(t), "watch", "adder",
+		"--of", "nothing"})
+	if text := errs.String(); code != exitUsage ||
+		!strings.Contains(text, `b01-adder has no mutant "nothing"`) ||
+		!strings.Contains(text, "hint: known: stub, reference, ") {
 		t.Errorf("got the exit code %d and %q", code, text)
 	}
 }
@@ -77,7 +80,8 @@ func TestWatched_sources(t *testing.T) {
 		o := watchTest(t, root)
 		o.of = tt.of
 		l := o.w.Course.Labs[0]
-		for _, name := range []string{"labs/b01-adder/.stub/adder.go", "solutions/b01-adder/mutants/none.patch"} {
+		for _, name := range []string{"labs/b01-adder/.stub/adder.go",
+			"solutions/b01-adder/mutants/none.patch"} {
 			writeFile(t, filepath.Join(root, filepath.FromSlash(name)), adder("return 0"))
 		}
 		before, _ := o.state(l)
@@ -88,7 +92,8 @@ func TestWatched_sources(t *testing.T) {
 		}
 		writeFile(t, file, string(data)+"\n")
 		if after, settled := o.state(l); after == before || !settled {
-			t.Errorf("of %q, after a change of %s: got settled = %v and the state %q, before it was %q", tt.of, tt.file, settled, after, before)
+			t.Errorf("of %q, after a change of %s: got settled = %v and the state %q, before it "+
+				"was %q", tt.of, tt.file, settled, after, before)
 		}
 	}
 }

@@ -1,8 +1,8 @@
-// Package backends owns Redis and Postgres: it finds or starts them, hands every check an empty one of its own, and
-// leaves nothing behind.
+// Package backends owns Redis and Postgres: it finds or starts them, hands every check an empty one
+// of its own, and leaves nothing behind.
 //
-// A [Set] is opened once per command. Each backend comes from one provider: the first of these that works, decided for
-// Redis and for Postgres separately, unless [Options] names one.
+// A [Set] is opened once per command. Each backend comes from one provider: the first of these that
+// works, decided for Redis and for Postgres separately, unless [Options] names one.
 //
 //	url        LABS_REDIS_URL, LABS_POSTGRES_URL: a server that somebody else runs. Nothing in it is touched but what
 //	           this package made itself: logical databases of Redis that were empty, and databases and roles of Postgres
@@ -15,21 +15,24 @@
 //
 // # What a lease is
 //
-// Postgres: a database of its own, made ahead of time from template0 (UTF-8, collation C), and a role that owns it and
-// may connect to no other database of a server that labs started. Redis: a server process of its own (local, container),
-// a miniature of its own (embedded), or a logical database leased exclusively, also across processes and machines
-// (url). A url server without a free database makes the leases wait for each other. The servers that labs starts have a
-// bound on memory, and lack the commands with which a client could reach others through them or write files.
+// Postgres: a database of its own, made ahead of time from template0 (UTF-8, collation C), and a
+// role that owns it and may connect to no other database of a server that labs started. Redis: a
+// server process of its own (local, container), a miniature of its own (embedded), or a logical
+// database leased exclusively, also across processes and machines (url). A url server without a
+// free database makes the leases wait for each other. The servers that labs starts have a bound on
+// memory, and lack the commands with which a client could reach others through them or write files.
 //
 // # What is left behind
 //
-// Nothing. [Set.Close] ends what the Set started, and a done context closes it. If the process is killed, then on
-// Linux the kernel ends its children; containers, temporary folders, databases, and elsewhere processes, are written
-// down before they are made, and the next command removes them (see [Sweep]). The reaper of testcontainers is off: it
-// would need an image of its own. An initialised data folder of Postgres is cached in the user's cache folder.
+// Nothing. [Set.Close] ends what the Set started, and a done context closes it. If the process is
+// killed, then on Linux the kernel ends its children; containers, temporary folders, databases, and
+// elsewhere processes, are written down before they are made, and the next command removes them
+// (see [Sweep]). The reaper of testcontainers is off: it would need an image of its own. An
+// initialised data folder of Postgres is cached in the user's cache folder.
 //
-// This is the one package that imports testcontainers and the client of Docker. Their configuration is the process's:
-// opening a container sets TESTCONTAINERS_RYUK_DISABLED and DOCKER_HOST in the environment of this process.
+// This is the one package that imports testcontainers and the client of Docker. Their configuration
+// is the process's: opening a container sets TESTCONTAINERS_RYUK_DISABLED and DOCKER_HOST in the
+// environment of this process.
 package backends
 
 import (
@@ -67,17 +70,21 @@ type Need struct {
 type Options struct {
 	// Provider is one of the constants above; "" is Auto.
 	Provider string
-	// Dir is the .labs folder of the course, for state, lock files, logs and temporary data. It is created.
+	// Dir is the .labs folder of the course, for state, lock files, logs and temporary data. It is
+	// created.
 	Dir string
-	// Apart passes over a server whose leases can reach each other's data if they try to: the Redis of a URL, in which a
-	// lease is a logical database. It is for checks of code that is not to be trusted.
+	// Apart passes over a server whose leases can reach each other's data if they try to: the Redis
+	// of a URL, in which a lease is a logical database. It is for checks of code that is not to be
+	// trusted.
 	Apart bool
-	// Slots is how many checks will run at once; 0 is the number of cores. More leases at once than this may wait.
+	// Slots is how many checks will run at once; 0 is the number of cores. More leases at once than
+	// this may wait.
 	Slots int
-	// Progress, if not nil, is given a line for a human whenever something takes longer than a moment. It may be called
-	// from several goroutines, but never concurrently.
+	// Progress, if not nil, is given a line for a human whenever something takes longer than a
+	// moment. It may be called from several goroutines, but never concurrently.
 	Progress func(string)
-	// Getenv replaces os.Getenv, for tests. What testcontainers reads itself comes from the real environment.
+	// Getenv replaces os.Getenv, for tests. What testcontainers reads itself comes from the real
+	// environment.
 	Getenv func(string) string
 
 	prefixes []string            // where to look for programs beyond PATH; nil is the usual places
@@ -88,14 +95,17 @@ type Options struct {
 type Info struct {
 	Provider string `json:"provider"`
 	Version  string `json:"version"`
-	// Detail is where it is. PassedOver has the providers before that do not work here, and why. Each is one line.
+	// Detail is where it is. PassedOver has the providers before that do not work here, and why.
+	// Each is one line.
 	Detail     string `json:"detail,omitempty"`
 	PassedOver string `json:"passed_over,omitempty"`
 }
 
-// Lease is an empty Redis and an empty Postgres database that nobody else uses, as far as they were asked for.
+// Lease is an empty Redis and an empty Postgres database that nobody else uses, as far as they were
+// asked for.
 type Lease struct {
-	Redis     string // a redis:// (or rediss://) URL; the host is an IP literal unless it came from LABS_REDIS_URL
+	// a redis:// (or rediss://) URL; the host is an IP literal unless it came from LABS_REDIS_URL
+	Redis     string
 	RealRedis bool   // Redis is a real server
 	Postgres  string // a postgres:// URL
 
@@ -103,7 +113,8 @@ type Lease struct {
 	once    sync.Once
 }
 
-// Release gives the lease back. It returns at once; whoever is still connected is cut off. It may be called twice.
+// Release gives the lease back. It returns at once; whoever is still connected is cut off. It may
+// be called twice.
 func (l *Lease) Release() {
 	l.once.Do(func() {
 		for _, f := range l.release {
@@ -115,7 +126,8 @@ func (l *Lease) Release() {
 // source hands out one kind of backend. Its methods may be called concurrently.
 type source interface {
 	info() Info
-	// take waits for an empty backend and returns its URL and what gives it back, which must return at once.
+	// take waits for an empty backend and returns its URL and what gives it back, which must return
+	// at once.
 	take(ctx context.Context) (url string, release func(), err error)
 	// close ends everything that take or the start of the source brought about, released or not.
 	close()
@@ -130,8 +142,9 @@ type Set struct {
 	done   chan struct{}
 }
 
-// Open finds or starts what need asks for, Redis and Postgres in parallel, and removes what dead commands left. What
-// cannot be had is no error of Open: [Set.Missing] says so. The Set lives until Close, or until ctx is done.
+// Open finds or starts what need asks for, Redis and Postgres in parallel, and removes what dead
+// commands left. What cannot be had is no error of Open: [Set.Missing] says so. The Set lives until
+// Close, or until ctx is done.
 //
 // An error is an [*Error] about Dir or Options, or ctx's.
 func Open(ctx context.Context, o Options, need Need) (*Set, error) {
@@ -168,8 +181,9 @@ func (s *Set) wanted(need Need) []*supply {
 	return list
 }
 
-// Acquire waits for an empty backend of each kind that need asks for. A backend that has stopped answering is looked
-// for once more, from the first provider on. The error is [Set.Missing]'s, another [*Error], or ctx's.
+// Acquire waits for an empty backend of each kind that need asks for. A backend that has stopped
+// answering is looked for once more, from the first provider on. The error is [Set.Missing]'s,
+// another [*Error], or ctx's.
 func (s *Set) Acquire(ctx context.Context, need Need) (*Lease, error) {
 	if err := s.Missing(need); err != nil {
 		return nil, err
@@ -206,8 +220,8 @@ func (s *Set) Info() map[string]Info {
 	return m
 }
 
-// Missing is nil if everything that need asks for is there, and else an [*Error] that names what is not to be had here
-// and the remedy. What was not asked for in [Open] is missing.
+// Missing is nil if everything that need asks for is there, and else an [*Error] that names what is
+// not to be had here and the remedy. What was not asked for in [Open] is missing.
 func (s *Set) Missing(need Need) error {
 	var missing []*Error
 	for _, sup := range s.wanted(need) {
@@ -216,7 +230,8 @@ func (s *Set) Missing(need Need) error {
 		case err != nil:
 			missing = append(missing, err)
 		case src == nil:
-			missing = append(missing, &Error{Backend: sup.backend, Kind: NotOpened, Text: sup.backend + " was not asked for when the backends were opened"})
+			missing = append(missing, &Error{Backend: sup.backend, Kind: NotOpened,
+				Text: sup.backend + " was not asked for when the backends were opened"})
 		case need.RealRedis && sup.backend == Redis && src.info().Provider == Embedded:
 			missing = append(missing, notReal(sup))
 		}
@@ -227,13 +242,15 @@ func (s *Set) Missing(need Need) error {
 	case 1:
 		return missing[0]
 	}
-	both := &Error{Backend: Redis + " and " + Postgres, Kind: missing[0].Kind, Err: errors.Join(missing[0], missing[1])}
+	both := &Error{Backend: Redis + " and " + Postgres, Kind: missing[0].Kind,
+		Err: errors.Join(missing[0], missing[1])}
 	both.Text = missing[0].Text + "; " + missing[1].Text
 	both.Remedy = strings.Join(slices.Compact([]string{missing[0].Remedy, missing[1].Remedy}), "; ")
 	return both
 }
 
-// Close ends everything that this Set started and waits until it is gone. Leases that are still out are cut off.
+// Close ends everything that this Set started and waits until it is gone. Leases that are still out
+// are cut off.
 func (s *Set) Close() error {
 	s.closed.Do(func() {
 		defer close(s.done)

@@ -30,12 +30,14 @@ type spawn struct {
 	dir  string
 	as   *user
 	quit syscall.Signal
-	// memory is the address space that it may take, in bytes, where the system can limit that; 0 is no limit.
+	// memory is the address space that it may take, in bytes, where the system can limit that; 0 is
+	// no limit.
 	memory uint64
 }
 
-// starter runs functions on one operating system thread that lives as long as the process: Linux ends a child whose
-// death signal is set when the thread that made it ends, and the threads of the Go runtime come and go.
+// starter runs functions on one operating system thread that lives as long as the process: Linux
+// ends a child whose death signal is set when the thread that made it ends, and the threads of the
+// Go runtime come and go.
 var starter = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {
@@ -53,8 +55,8 @@ func start(cmd *exec.Cmd) error {
 	return <-started
 }
 
-// spawn starts a server. It is written down before anything can go wrong, and ends with this process unless the site
-// is for "labs up".
+// spawn starts a server. It is written down before anything can go wrong, and ends with this
+// process unless the site is for "labs up".
 func (st *site) spawn(s spawn) (*child, error) {
 	logFile, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
@@ -123,11 +125,13 @@ func (c *child) output() string {
 	return string(data[max(0, len(data)-4096):])
 }
 
-// keepLog copies the log of a server that failed to where it can be read after the temporary folder is gone.
+// keepLog copies the log of a server that failed to where it can be read after the temporary folder
+// is gone.
 func (st *site) keepLog(kind, log string) string {
 	data, err := os.ReadFile(log)
 	to := filepath.Join(st.logDir(), kind+".log")
-	if err != nil || os.MkdirAll(st.logDir(), 0o755) != nil || os.WriteFile(to, data, 0o644) != nil {
+	if err != nil || os.MkdirAll(st.logDir(), 0o755) != nil ||
+		os.WriteFile(to, data, 0o644) != nil {
 		return ""
 	}
 	return to

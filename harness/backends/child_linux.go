@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processAttributes puts a child into a process group of its own, so that Ctrl-C in a terminal reaches only labs, which
-// then ends it; lets the kernel end it when this process dies; and makes it another user's. If it is to stay, it gets
-// a session of its own instead.
+// processAttributes puts a child into a process group of its own, so that Ctrl-C in a terminal
+// reaches only labs, which then ends it; lets the kernel end it when this process dies; and makes
+// it another user's. If it is to stay, it gets a session of its own instead.
 func processAttributes(as *user, quit syscall.Signal, stay bool) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{}
 	if stay {
@@ -22,7 +22,8 @@ func processAttributes(as *user, quit syscall.Signal, stay bool) *syscall.SysPro
 	return a
 }
 
-// limitMemory limits the address space of a process that has just started. That it has ended already shows elsewhere.
+// limitMemory limits the address space of a process that has just started. That it has ended
+// already shows elsewhere.
 func limitMemory(pid int, bytes uint64) {
 	unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: bytes, Max: bytes}, nil)
 }

@@ -49,7 +49,8 @@ func (st *site) openPostgres(ctx context.Context) (source, *Error) {
 }
 
 // choose opens the first provider that works, or the one that was asked for.
-func (st *site) choose(ctx context.Context, backend string, candidates []candidate) (source, *Error) {
+func (st *site) choose(ctx context.Context, backend string, candidates []candidate) (source,
+	*Error) {
 	var passed []*Error
 	for _, c := range candidates {
 		if st.Provider != Auto && st.Provider != c.provider {
@@ -80,8 +81,9 @@ func (c *chosen) info() Info {
 	return i
 }
 
-// tellPassed says once, when a backend is found, why not from a provider before that somebody means to have: one that is
-// there and does not work. That there is none is nothing to be told with every run.
+// tellPassed says once, when a backend is found, why not from a provider before that somebody means
+// to have: one that is there and does not work. That there is none is nothing to be told with every
+// run.
 func (st *site) tellPassed(passed []*Error) {
 	for _, e := range passed {
 		engine, _ := errors.AsType[*docker.Error](e)
@@ -92,7 +94,8 @@ func (st *site) tellPassed(passed []*Error) {
 	}
 }
 
-// sayOnce says what is as true of Redis as of Postgres, which are often opened apart, once in this process.
+// sayOnce says what is as true of Redis as of Postgres, which are often opened apart, once in this
+// process.
 func (st *site) sayOnce(line string) {
 	if _, before := saidOnce.LoadOrStore(st.Dir+"\n"+line, true); !before {
 		st.say("%s", line)
@@ -101,7 +104,8 @@ func (st *site) sayOnce(line string) {
 
 var saidOnce sync.Map // state folder and line
 
-// passedOver is what was wrong with the providers before. That no URL is set is nothing worth saying.
+// passedOver is what was wrong with the providers before. That no URL is set is nothing worth
+// saying.
 func passedOver(errs []*Error) string {
 	var list []string
 	for _, e := range errs {
@@ -113,7 +117,8 @@ func passedOver(errs []*Error) string {
 }
 
 func noneWorks(backend string, errs []*Error) *Error {
-	e := &Error{Backend: backend, Kind: NotToBeHad, Text: fmt.Sprintf("no %s is to be had here: %s", backend, passedOver(errs))}
+	e := &Error{Backend: backend, Kind: NotToBeHad,
+		Text: fmt.Sprintf("no %s is to be had here: %s", backend, passedOver(errs))}
 	for _, one := range errs {
 		e.Err = errors.Join(e.Err, one)
 	}

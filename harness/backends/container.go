@@ -22,7 +22,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/owner"
 )
 
-// Every container is labelled with whose it is, so that it can be found when nobody has written down its id.
+// Every container is labelled with whose it is, so that it can be found when nobody has written
+// down its id.
 const (
 	labelDir     = "org.backend-labs.dir"     // a hash of the state folder
 	labelMachine = "org.backend-labs.machine" // where the process id means something
@@ -39,15 +40,17 @@ type box struct {
 }
 
 func (st *site) labels() map[string]string {
-	l := map[string]string{labelDir: shortHash(st.Dir), labelMachine: owner.Machine(), labelProcess: st.self.String(), labelSet: st.id}
+	l := map[string]string{labelDir: shortHash(st.Dir), labelMachine: owner.Machine(),
+		labelProcess: st.self.String(), labelSet: st.id}
 	if st.up {
 		l[labelUp] = "true"
 	}
 	return l
 }
 
-// customise holds what all containers have in common: the labels, ports that only this machine can reach unless they
-// must be reached from another one, and no waiting, as it is done here and differently.
+// customise holds what all containers have in common: the labels, ports that only this machine can
+// reach unless they must be reached from another one, and no waiting, as it is done here and
+// differently.
 func (st *site) customise(e *engine, ports ...string) []testcontainers.ContainerCustomizer {
 	return []testcontainers.ContainerCustomizer{
 		testcontainers.WithLabels(st.labels()),
@@ -64,7 +67,8 @@ func (st *site) customise(e *engine, ports ...string) []testcontainers.Container
 func loopback(ports []string) network.PortMap {
 	m := network.PortMap{}
 	for _, p := range ports {
-		m[network.MustParsePort(p)] = []network.PortBinding{{HostIP: netip.MustParseAddr("127.0.0.1")}}
+		m[network.MustParsePort(p)] = []network.PortBinding{{HostIP: netip.MustParseAddr(
+			"127.0.0.1")}}
 	}
 	return m
 }
@@ -73,7 +77,8 @@ type atOnce struct{}
 
 func (atOnce) WaitUntilReady(context.Context, wait.StrategyTarget) error { return nil }
 
-// started takes over what a module of testcontainers returned: after an error it removes the container, if there is one.
+// started takes over what a module of testcontainers returned: after an error it removes the
+// container, if there is one.
 func (st *site) started(e *engine, c testcontainers.Container, err error) (*box, error) {
 	var b *box
 	if id := containerID(c); id != "" {
@@ -93,19 +98,23 @@ func containerID(c testcontainers.Container) (id string) {
 	return c.GetContainerID()
 }
 
-// address waits until ping succeeds at one of the addresses where the port may be reached, and returns that one. It
-// fails as soon as the container has ended.
-func (b *box) address(ctx context.Context, port string, ping func(ctx context.Context, host string, port int) error) (host string, number int, err error) {
+// address waits until ping succeeds at one of the addresses where the port may be reached, and
+// returns that one. It fails as soon as the container has ended.
+func (b *box) address(ctx context.Context, port string,
+	ping func(ctx context.Context, host string, port int) error) (host string, number int,
+	err error) {
 	var hosts []string
 	for {
-		info, inspectErr := b.engine.cli.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
+		info, inspectErr := b.engine.cli.ContainerInspect(ctx, b.id,
+			client.ContainerInspectOptions{})
 		if inspectErr != nil {
 			return "", 0, errors.Join(inspectErr, err)
 		}
 		if !info.Container.State.Running {
 			return "", 0, fmt.Errorf("%w: %s", errGaveUp, worstLine(b.output(ctx)))
 		}
-		if number = published(info.Container.NetworkSettings.Ports, port); number > 0 && hosts == nil {
+		if number = published(info.Container.NetworkSettings.Ports, port); number > 0 &&
+			hosts == nil {
 			hosts = b.engine.addresses(b.site, gateways(info.Container.NetworkSettings.Networks))
 		}
 		for _, host := range hosts {
@@ -142,7 +151,8 @@ func gateways(networks map[string]*network.EndpointSettings) (list []string) {
 
 // reachablePort is the ping of a server of which nothing more is to be known.
 func reachablePort(ctx context.Context, host string, port int) error {
-	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp",
+		net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return err
 	}
@@ -151,7 +161,8 @@ func reachablePort(ctx context.Context, host string, port int) error {
 
 // output is the end of what the container has printed.
 func (b *box) output(ctx context.Context) string {
-	logs, err := b.engine.cli.ContainerLogs(ctx, b.id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "50"})
+	logs, err := b.engine.cli.ContainerLogs(ctx, b.id,
+		client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "50"})
 	if err != nil {
 		return ""
 	}
@@ -167,7 +178,8 @@ func (b *box) exec(ctx context.Context, argv ...string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.engine.cli.ExecStart(ctx, created.ID, client.ExecStartOptions{Detach: true}); err != nil {
+	if _, err := b.engine.cli.ExecStart(ctx, created.ID,
+		client.ExecStartOptions{Detach: true}); err != nil {
 		return err
 	}
 	for {
@@ -183,7 +195,8 @@ func (b *box) exec(ctx context.Context, argv ...string) error {
 	}
 }
 
-// remove kills the container and removes it with its volumes. It also works when the Set is closing.
+// remove kills the container and removes it with its volumes. It also works when the Set is
+// closing.
 func (b *box) remove() error {
 	if b == nil {
 		return nil
@@ -194,9 +207,11 @@ func (b *box) remove() error {
 func (e *engine) removeContainer(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	_, err := e.cli.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	_, err := e.cli.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true,
+		RemoveVolumes: true})
 	for errdefs.IsConflict(err) { // somebody else is at it
-		if _, inspect := e.cli.ContainerInspect(ctx, id, client.ContainerInspectOptions{}); errdefs.IsNotFound(inspect) {
+		if _, inspect := e.cli.ContainerInspect(ctx, id,
+			client.ContainerInspectOptions{}); errdefs.IsNotFound(inspect) {
 			return nil
 		}
 		select {
@@ -204,7 +219,8 @@ func (e *engine) removeContainer(ctx context.Context, id string) error {
 			return err
 		case <-time.After(20 * time.Millisecond):
 		}
-		_, err = e.cli.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		_, err = e.cli.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true,
+			RemoveVolumes: true})
 	}
 	if errdefs.IsNotFound(err) {
 		return nil
@@ -213,7 +229,8 @@ func (e *engine) removeContainer(ctx context.Context, id string) error {
 }
 
 // labelled lists the containers that carry all these labels.
-func (e *engine) labelled(ctx context.Context, labels map[string]string) ([]container.Summary, error) {
+func (e *engine) labelled(ctx context.Context, labels map[string]string) ([]container.Summary,
+	error) {
 	filters := client.Filters{}
 	for k, v := range labels {
 		filters = filters.Add("label", k+"="+v)
@@ -222,8 +239,8 @@ func (e *engine) labelled(ctx context.Context, labels map[string]string) ([]cont
 	return list.Items, err
 }
 
-// removeContainers removes every container of this Set, known or not: a start that was interrupted may have made one
-// without saying so.
+// removeContainers removes every container of this Set, known or not: a start that was interrupted
+// may have made one without saying so.
 func (st *site) removeContainers() {
 	e := st.used.Load()
 	if e == nil {
@@ -251,10 +268,12 @@ func explainContainer(backend string, err error) *Error {
 		e.Kind, e.Text = DiskFull, "the disk is full: Docker has no room for "+backend
 		e.Remedy = "make room for Docker: docker system df, docker system prune"
 	case saysPortTaken(text):
-		e.Kind, e.Text = PortTaken, "Docker cannot publish a port for "+backend+": another program has it"
+		e.Kind, e.Text = PortTaken, "Docker cannot publish a port for "+backend+
+			": another program has it"
 		e.Remedy = "run the command again: Docker takes another port each time"
 	case errors.Is(err, errGaveUp):
-		e.Kind, e.Text = NoStart, backend+" does not start in its container: "+strings.TrimPrefix(text, errGaveUp.Error()+": ")
+		e.Kind, e.Text = NoStart, backend+" does not start in its container: "+
+			strings.TrimPrefix(text, errGaveUp.Error()+": ")
 		e.Remedy = "is it the right image? see LABS_" + strings.ToUpper(backend) + "_IMAGE"
 	}
 	return e

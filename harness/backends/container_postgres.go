@@ -47,7 +47,8 @@ func (st *site) openContainerPostgres(ctx context.Context) (source, *Error) {
 	if err != nil {
 		return nil, explainContainer(Postgres, err)
 	}
-	c := &containerPostgres{box: b, detail: "one container of " + st.image(PostgresImageVar, defaultPostgresImage)}
+	c := &containerPostgres{box: b, detail: "one container of " +
+		st.image(PostgresImageVar, defaultPostgresImage)}
 	if c.pgServer, err = openServer(ctx, base, owned, Container); err != nil {
 		b.remove()
 		return nil, explainContainer(Postgres, err)
@@ -70,8 +71,10 @@ func (st *site) startPostgresContainer(ctx context.Context) (*box, *url.URL, err
 	defer cancel()
 	password := secret()
 	options := append(st.customise(e, postgresPort),
-		tcpostgres.WithUsername(adminUser), tcpostgres.WithPassword(password), tcpostgres.WithDatabase("postgres"),
-		testcontainers.WithEnv(map[string]string{"POSTGRES_INITDB_ARGS": "--no-sync --wal-segsize=1"}),
+		tcpostgres.WithUsername(adminUser), tcpostgres.WithPassword(password),
+		tcpostgres.WithDatabase("postgres"),
+		testcontainers.WithEnv(
+			map[string]string{"POSTGRES_INITDB_ARGS": "--no-sync --wal-segsize=1"}),
 		testcontainers.WithCmd(append([]string{"postgres"}, settings()...)...),
 	)
 	c, err := tcpostgres.Run(ctx, image, options...)
@@ -80,8 +83,10 @@ func (st *site) startPostgresContainer(ctx context.Context) (*box, *url.URL, err
 		return nil, nil, err
 	}
 	var base *url.URL
-	_, _, err = b.address(ctx, postgresPort, func(ctx context.Context, host string, port int) error {
-		// The server of the init phase has no port; the engine's proxy accepts a connection all the same and ends it.
+	_, _, err = b.address(ctx, postgresPort, func(ctx context.Context, host string,
+		port int) error {
+		// The server of the init phase has no port; the engine's proxy accepts a connection all the
+		// same and ends it.
 		if err := reachablePort(ctx, host, port); err != nil {
 			return err
 		}

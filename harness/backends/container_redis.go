@@ -16,9 +16,10 @@ import (
 	tcredis "github.com/testcontainers/testcontainers-go/modules/redis"
 )
 
-// containerRedis is one container with several Redis servers in it, one for each check that runs at once and a spare
-// one: a container for each would take ten times as long. Each server runs in a loop of the shell. So resetting one
-// means to end it: a new one is there some 10 ms later, and nothing of the old one is left.
+// containerRedis is one container with several Redis servers in it, one for each check that runs at
+// once and a spare one: a container for each would take ten times as long. Each server runs in a
+// loop of the shell. So resetting one means to end it: a new one is there some 10 ms later, and
+// nothing of the old one is left.
 type containerRedis struct {
 	box     *box
 	version string
@@ -39,8 +40,9 @@ const (
 	maxRedisSlots = 9
 )
 
-// redisLoops is the program of the container's shell: $1 servers of $2 KiB at most, on ports from 6379 on, each in a folder
-// that is made anew for it: SHUTDOWN can leave a file there. A server that cannot start does not make the loop spin.
+// redisLoops is the program of the container's shell: $1 servers of $2 KiB at most, on ports from
+// 6379 on, each in a folder that is made anew for it: SHUTDOWN can leave a file there. A server
+// that cannot start does not make the loop spin.
 const redisLoops = `
 trap 'exit 0' TERM INT
 n=$1
@@ -62,7 +64,8 @@ func (st *site) openContainerRedis(ctx context.Context) (source, *Error) {
 	if err != nil {
 		return nil, explainContainer(Redis, err)
 	}
-	r := &containerRedis{box: b, detail: "one container of " + st.image(RedisImageVar, defaultRedisImage)}
+	r := &containerRedis{box: b, detail: "one container of " +
+		st.image(RedisImageVar, defaultRedisImage)}
 	if err := r.begin(ctx, slots); err != nil {
 		b.remove()
 		return nil, explainContainer(Redis, err)
@@ -85,8 +88,10 @@ func (st *site) startRedisContainer(ctx context.Context, n int) (*box, []*redisS
 	}
 	options := append(st.customise(e, exposed...),
 		testcontainers.WithExposedPorts(exposed[1:]...), // the module exposes the first
-		testcontainers.WithCmd(append([]string{"sh", "-c", redisLoops, "sh", strconv.Itoa(n), strconv.Itoa(redisAddressSpace >> 10)}, redisSettings()...)...),
-		testcontainers.WithConfigModifier(func(c *container.Config) { c.User = "65534:65534" }), // nobody, in any image
+		testcontainers.WithCmd(append([]string{"sh", "-c", redisLoops, "sh", strconv.Itoa(n),
+			strconv.Itoa(redisAddressSpace >> 10)}, redisSettings()...)...),
+		// nobody, in any image
+		testcontainers.WithConfigModifier(func(c *container.Config) { c.User = "65534:65534" }),
 	)
 	c, err := tcredis.Run(ctx, image, options...)
 	b, err := st.started(e, c, err)
@@ -183,7 +188,8 @@ func (r *containerRedis) take(ctx context.Context) (string, func(), error) {
 	return "redis://" + s.Addr, func() { r.giveBack(s) }, nil
 }
 
-// recycle resets the slot and puts it back, unless everything is about to end. If it fails, next tries again.
+// recycle resets the slot and puts it back, unless everything is about to end. If it fails, next
+// tries again.
 func (r *containerRedis) recycle(s *redisSlot) {
 	if r.stock.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(r.stock.ctx, 10*time.Second)
@@ -193,8 +199,8 @@ func (r *containerRedis) recycle(s *redisSlot) {
 	r.idle <- s
 }
 
-// resetRedis ends the server, waits for the new one and tells which that is. A server that does not listen, as when a
-// check has set a password or keeps it busy, is killed from inside the container.
+// resetRedis ends the server, waits for the new one and tells which that is. A server that does not
+// listen, as when a check has set a password or keeps it busy, is killed from inside the container.
 func (b *box) resetRedis(ctx context.Context, s *redisSlot) (runID string, err error) {
 	old, err := shutDown(ctx, s.Addr)
 	if err != nil {
@@ -206,8 +212,8 @@ func (b *box) resetRedis(ctx context.Context, s *redisSlot) (runID string, err e
 	return awaitRedisSlot(ctx, s, old)
 }
 
-// shutDown tells which server it has ended. One that does not answer may be just about to end or to begin, so shutDown
-// tries for a moment; one that refuses will go on to do so.
+// shutDown tells which server it has ended. One that does not answer may be just about to end or to
+// begin, so shutDown tries for a moment; one that refuses will go on to do so.
 func shutDown(ctx context.Context, addr string) (runID string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -22,9 +22,9 @@ const (
 	mavenCentral      = "https://repo1.maven.org/maven2"
 )
 
-// openEmbeddedPostgres runs downloaded binaries. The library embedded-postgres fetches and unpacks them, once; how they
-// are run is the same as with local ones, so that the server ends with this process, is never root, and starts from the
-// cached data folder.
+// openEmbeddedPostgres runs downloaded binaries. The library embedded-postgres fetches and unpacks
+// them, once; how they are run is the same as with local ones, so that the server ends with this
+// process, is never root, and starts from the cached data folder.
 func (st *site) openEmbeddedPostgres(ctx context.Context) (source, *Error) {
 	bin, err := st.embeddedBinaries(ctx)
 	if err != nil {
@@ -37,7 +37,8 @@ func (st *site) openEmbeddedPostgres(ctx context.Context) (source, *Error) {
 	return l, nil
 }
 
-// embeddedHome is where the binaries are or will be unpacked, out of reach for nobody who runs servers.
+// embeddedHome is where the binaries are or will be unpacked, out of reach for nobody who runs
+// servers.
 func (st *site) embeddedHome() (string, error) {
 	as, err := serverUser()
 	if err != nil {
@@ -94,8 +95,9 @@ func reachable(ctx context.Context, url string) error {
 
 // fetch downloads and unpacks into home, completely or not at all.
 //
-// The library cannot fetch without starting a server, and its way of starting one is not ours. So its server is given a
-// data folder that is none, which makes its start end at once, after the binaries have been unpacked.
+// The library cannot fetch without starting a server, and its way of starting one is not ours. So
+// its server is given a data folder that is none, which makes its start end at once, after the
+// binaries have been unpacked.
 func fetch(ctx context.Context, home, mirror string) error {
 	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
 		return err
@@ -108,7 +110,8 @@ func fetch(ctx context.Context, home, mirror string) error {
 	major, _, _ := strings.Cut(string(embeddedVersion), ".")
 	none := filepath.Join(work, "none")
 	unpacked := filepath.Join(work, "unpacked")
-	if err := errors.Join(os.Mkdir(none, 0o700), os.WriteFile(filepath.Join(none, "PG_VERSION"), []byte(major), 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir(none, 0o700), os.WriteFile(filepath.Join(none, "PG_VERSION"),
+		[]byte(major), 0o600)); err != nil {
 		os.RemoveAll(work)
 		return err
 	}
@@ -139,9 +142,11 @@ func fetch(ctx context.Context, home, mirror string) error {
 
 const fetchPrefix = "fetching-"
 
-// forgetFetches removes what earlier fetches left behind, and the log files that the library never removes.
+// forgetFetches removes what earlier fetches left behind, and the log files that the library never
+// removes.
 func forgetFetches(dir string, before time.Time) {
-	for dir, prefix := range map[string]string{dir: fetchPrefix, os.TempDir(): "embedded_postgres_log"} {
+	for dir, prefix := range map[string]string{dir: fetchPrefix,
+		os.TempDir(): "embedded_postgres_log"} {
 		files, _ := os.ReadDir(dir)
 		for _, f := range files {
 			info, err := f.Info()

@@ -7,7 +7,8 @@ import (
 	"github.com/alicebob/miniredis/v2"
 )
 
-// miniature is the embedded Redis: a miniredis in this process for every lease. Its keys expire as time passes.
+// miniature is the embedded Redis: a miniredis in this process for every lease. Its keys expire as
+// time passes.
 type miniature struct {
 	mu     sync.Mutex
 	out    map[*miniredis.Miniredis]bool

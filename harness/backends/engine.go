@@ -22,10 +22,12 @@ type engine struct {
 	host string // unix:///var/run/docker.sock
 }
 
-// answerLimit is how long an engine that is there may take to answer. On a busy machine that is long.
+// answerLimit is how long an engine that is there may take to answer. On a busy machine that is
+// long.
 const answerLimit = 5 * time.Second
 
-// engineOnce looks for the engine when it is first asked for. A second caller waits for the first one's answer.
+// engineOnce looks for the engine when it is first asked for. A second caller waits for the first
+// one's answer.
 func (st *site) engineOnce() func(context.Context) (*engine, *Error) {
 	var once sync.Once
 	var found *engine
@@ -43,7 +45,8 @@ func (st *site) findEngine(ctx context.Context) (*engine, *Error) {
 	if why := st.hungEngine(); why != nil {
 		return nil, why
 	}
-	waiting := time.AfterFunc(time.Second, func() { st.sayOnce("waiting for Docker, which does not answer") })
+	waiting := time.AfterFunc(time.Second,
+		func() { st.sayOnce("waiting for Docker, which does not answer") })
 	defer waiting.Stop()
 	e := &Error{
 		Provider: Container, Kind: NoEngine, Text: "no Docker engine on this machine",
@@ -72,10 +75,12 @@ func (st *site) findEngine(ctx context.Context) (*engine, *Error) {
 	return nil, e
 }
 
-// hangMemory is how long an engine that did not answer is not asked again by itself, where there is another provider.
+// hangMemory is how long an engine that did not answer is not asked again by itself, where there is
+// another provider.
 const hangMemory = 2 * time.Minute
 
-// hungEngine tells of the engine that a command has found hanging a short time ago: each would wait for it again.
+// hungEngine tells of the engine that a command has found hanging a short time ago: each would wait
+// for it again.
 func (st *site) hungEngine() *Error {
 	hosts := docker.Hosts(st.Getenv)
 	if st.Provider != Auto || len(hosts) == 0 {
@@ -88,7 +93,8 @@ func (st *site) hungEngine() *Error {
 	}
 	text, _ := os.ReadFile(file)
 	what, remedy, _ := strings.Cut(string(text), "\n")
-	return &Error{Provider: Container, Kind: NoEngine, Text: what + " (asked a short time ago)", Remedy: remedy}
+	return &Error{Provider: Container, Kind: NoEngine, Text: what + " (asked a short time ago)",
+		Remedy: remedy}
 }
 
 func (st *site) rememberHang(host string, why *docker.Error) {
@@ -99,8 +105,9 @@ func (st *site) hangFile(host string) string {
 	return filepath.Join(st.runDir(), "hangs-"+shortHash(host))
 }
 
-// use makes testcontainers use this engine, start no reaper and print nothing. It has to come before anything else that
-// is done with testcontainers, which reads the environment of this process once, and only that.
+// use makes testcontainers use this engine, start no reaper and print nothing. It has to come
+// before anything else that is done with testcontainers, which reads the environment of this
+// process once, and only that.
 func (e *engine) use() {
 	useOnce.Do(func() {
 		os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -119,7 +126,8 @@ func (e *engine) addresses(st *site, gateways []string) []string {
 	if u, err := url.Parse(e.host); err == nil && u.Scheme == "tcp" {
 		return []string{u.Hostname()}
 	}
-	// Inside a container the engine's ports may be this network's, or those of the machine behind the gateway.
+	// Inside a container the engine's ports may be this network's, or those of the machine behind
+	// the gateway.
 	if inContainer() {
 		return append([]string{"127.0.0.1"}, gateways...)
 	}

@@ -33,7 +33,8 @@ const (
 	BadOptions   Kind = "bad_options"   // Options or the state folder cannot be used
 )
 
-// Error is why a backend is not to be had. Error gives what is wrong in one line, Hint what to do about it.
+// Error is why a backend is not to be had. Error gives what is wrong in one line, Hint what to do
+// about it.
 type Error struct {
 	Backend  string // Redis, Postgres, both, or ""
 	Provider string // "" if several or none
@@ -51,8 +52,8 @@ func (e *Error) Hint() string { return oneLine(e.Remedy) }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// reason is the heart of an error of a client, without what it wraps around it: the address is told anyway, and a
-// connection string is not for everybody's eyes.
+// reason is the heart of an error of a client, without what it wraps around it: the address is told
+// anyway, and a connection string is not for everybody's eyes.
 func reason(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Message
@@ -118,7 +119,8 @@ func asError(backend, provider string, err error) *Error {
 const windowsDiskFull = syscall.Errno(112)
 
 func diskFull(err error) bool {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, windowsDiskFull) && isWindows {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		errors.Is(err, windowsDiskFull) && isWindows {
 		return true
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "53100" {
@@ -135,7 +137,8 @@ func saysDiskFull(output string) bool {
 // saysPortTaken recognises what programs print when another one has the port.
 func saysPortTaken(output string) bool {
 	low := strings.ToLower(output)
-	return strings.Contains(low, "address already in use") || strings.Contains(low, "port is already allocated")
+	return strings.Contains(low, "address already in use") ||
+		strings.Contains(low, "port is already allocated")
 }
 
 func shortHash(s string) string {

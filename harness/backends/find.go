@@ -16,18 +16,22 @@ func usualPrefixes() []string {
 		return []string{`C:\Program Files\PostgreSQL\*\bin`, `C:\Program Files\Redis`}
 	case "darwin":
 		return []string{
-			"/opt/homebrew/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin", "/usr/local/bin",
-			"/opt/local/lib/postgresql*/bin", "/opt/local/bin", "/Applications/Postgres.app/Contents/Versions/*/bin",
+			"/opt/homebrew/bin", "/opt/homebrew/opt/postgresql*/bin",
+			"/usr/local/opt/postgresql*/bin", "/usr/local/bin",
+			"/opt/local/lib/postgresql*/bin", "/opt/local/bin",
+			"/Applications/Postgres.app/Contents/Versions/*/bin",
 		}
 	}
 	return []string{
-		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/lib/postgresql*/bin", "/usr/libexec/postgresql*",
-		"/usr/local/pgsql/bin", "/usr/local/bin", "/usr/bin", "/usr/sbin", "/home/linuxbrew/.linuxbrew/bin",
+		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/lib/postgresql*/bin",
+		"/usr/libexec/postgresql*",
+		"/usr/local/pgsql/bin", "/usr/local/bin", "/usr/bin", "/usr/sbin",
+		"/home/linuxbrew/.linuxbrew/bin",
 	}
 }
 
-// programs lists where the program is installed: what PATH gives comes first, then the usual places, a higher version
-// before a lower one.
+// programs lists where the program is installed: what PATH gives comes first, then the usual
+// places, a higher version before a lower one.
 func (st *site) programs(name string) []string {
 	dirs := filepath.SplitList(st.Getenv("PATH"))
 	prefixes := st.prefixes

@@ -28,7 +28,8 @@ const (
 const (
 	// pullStall is how long a pull may go without a sign of life.
 	pullStall = 20 * time.Second
-	// pullMemory is how long a pull that failed is not tried again by itself, where there is another provider.
+	// pullMemory is how long a pull that failed is not tried again by itself, where there is
+	// another provider.
 	pullMemory = time.Hour
 )
 
@@ -39,7 +40,8 @@ func (st *site) image(variable, otherwise string) string {
 	return otherwise
 }
 
-// haveImage makes sure that the engine has the image. testcontainers would try to pull it for a quarter of an hour.
+// haveImage makes sure that the engine has the image. testcontainers would try to pull it for a
+// quarter of an hour.
 func (st *site) haveImage(ctx context.Context, e *engine, backend, variable, image string) *Error {
 	present, err := e.has(ctx, image)
 	if present {
@@ -64,8 +66,9 @@ func (st *site) haveImage(ctx context.Context, e *engine, backend, variable, ima
 func noImage(backend, variable, image, why string) *Error {
 	return &Error{
 		Backend: backend, Provider: Container, Kind: NoImage,
-		Text:   fmt.Sprintf("no image %s here, and %s", image, why),
-		Remedy: fmt.Sprintf("docker pull %s, or set %s to an image that docker images lists", image, variable),
+		Text: fmt.Sprintf("no image %s here, and %s", image, why),
+		Remedy: fmt.Sprintf("docker pull %s, or set %s to an image that docker images lists", image,
+			variable),
 	}
 }
 
@@ -84,7 +87,8 @@ var pullReasons = []struct {
 	{regexp.MustCompile(`(?i)x509|tls|certificate`), "the registry's certificate is not accepted"},
 }
 
-// pullReason says shortly why an image could not be pulled, instead of the chain of words that the engine has for it.
+// pullReason says shortly why an image could not be pulled, instead of the chain of words that the
+// engine has for it.
 func pullReason(err error) string {
 	for _, r := range pullReasons {
 		if r.said.MatchString(err.Error()) {
@@ -152,8 +156,8 @@ func sumOf(m map[string]float64) (sum float64) {
 	return sum
 }
 
-// failedPull tells why a recent pull failed, so that each command on a machine without a network does not try again.
-// Whoever asks for containers by name wants it tried.
+// failedPull tells why a recent pull failed, so that each command on a machine without a network
+// does not try again. Whoever asks for containers by name wants it tried.
 func (st *site) failedPull(image string) string {
 	file := st.pullFile(image)
 	info, err := os.Stat(file)

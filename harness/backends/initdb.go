@@ -15,12 +15,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// dataFolder makes dir/data, owned by as, and returns the administrator's password. An initialised folder is kept in
-// the cache, for each version of Postgres: copying it is ten times quicker than making it.
-func (st *site) dataFolder(ctx context.Context, bin, dir string, as *user) (password string, err error) {
+// dataFolder makes dir/data, owned by as, and returns the administrator's password. An initialised
+// folder is kept in the cache, for each version of Postgres: copying it is ten times quicker than
+// making it.
+func (st *site) dataFolder(ctx context.Context, bin, dir string, as *user) (password string,
+	err error) {
 	data := filepath.Join(dir, "data")
 	template := st.templateDir(bin)
-	if known, err := os.ReadFile(filepath.Join(template, "password")); template != "" && err == nil {
+	if known, err := os.ReadFile(filepath.Join(template, "password")); template != "" &&
+		err == nil {
 		err := copyTree(ctx, filepath.Join(template, "data"), data, as)
 		if err == nil || diskFull(err) || ctx.Err() != nil {
 			return string(known), noRoom(dir, err)
@@ -50,7 +53,8 @@ func (st *site) templateDir(bin string) string {
 	return filepath.Join(cache, "initdb", shortHash("1 "+bin+" "+version))
 }
 
-// keepTemplate puts the folder into the cache, complete or not at all. That this may fail costs time, nothing else.
+// keepTemplate puts the folder into the cache, complete or not at all. That this may fail costs
+// time, nothing else.
 func keepTemplate(ctx context.Context, template, data, password string) {
 	if os.MkdirAll(filepath.Dir(template), 0o700) != nil {
 		return
@@ -77,8 +81,10 @@ func initdb(ctx context.Context, bin, dir, data, password string, as *user) erro
 			return err
 		}
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", adminUser, "--pwfile", pwfile,
-		"-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1", "-T", "english")
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", adminUser,
+		"--pwfile", pwfile,
+		"-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1", "-T",
+		"english")
 	cmd.Dir = dir
 	cmd.SysProcAttr = processAttributes(as, sigquit, false)
 	if !isWindows {
@@ -101,8 +107,9 @@ func initdb(ctx context.Context, bin, dir, data, password string, as *user) erro
 	}
 	return &Error{
 		Backend: Postgres, Provider: Local, Kind: NoStart, Err: err,
-		Text:   fmt.Sprintf("initdb fails: %s", worstLine(out.String())),
-		Remedy: "try it by hand: " + strings.Join([]string{filepath.Join(bin, "initdb"), "-D", "/tmp/try"}, " "),
+		Text: fmt.Sprintf("initdb fails: %s", worstLine(out.String())),
+		Remedy: "try it by hand: " + strings.Join([]string{filepath.Join(bin, "initdb"), "-D",
+			"/tmp/try"}, " "),
 	}
 }
 
@@ -115,11 +122,13 @@ func noRoom(dir string, err error) error {
 	}
 	return &Error{
 		Backend: Postgres, Provider: Local, Kind: DiskFull, Err: err,
-		Text: "the disk is full: no room for a Postgres in " + filepath.Dir(dir), Remedy: "make room on that disk (40 MB are needed)",
+		Text:   "the disk is full: no room for a Postgres in " + filepath.Dir(dir),
+		Remedy: "make room on that disk (40 MB are needed)",
 	}
 }
 
-// copyTree copies folders and regular files, which is what a data folder at rest consists of, and gives them to as.
+// copyTree copies folders and regular files, which is what a data folder at rest consists of, and
+// gives them to as.
 func copyTree(ctx context.Context, from, to string, as *user) error {
 	var g errgroup.Group
 	g.SetLimit(4)

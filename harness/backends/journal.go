@@ -18,19 +18,21 @@ type entry struct {
 	Process   *owner.Process `json:"process,omitempty"`   // a server
 	Name      string         `json:"name,omitempty"`      // its kind; with Process
 	Container string         `json:"container,omitempty"` // an id
-	RedisDB   *redisDB       `json:"redis_db,omitempty"`  // a logical database that was empty when it was leased
+	// a logical database that was empty when it was leased
+	RedisDB *redisDB `json:"redis_db,omitempty"`
 }
 
-// redisDB is a logical database of a server that somebody else runs. The server is a hash of its URL, which may hold a
-// password.
+// redisDB is a logical database of a server that somebody else runs. The server is a hash of its
+// URL, which may hold a password.
 type redisDB struct {
 	Server string `json:"server"`
 	Number int    `json:"number"`
 	Free   bool   `json:"free,omitempty"` // it has been emptied and given back
 }
 
-// journal is the file in which a process writes down what it is about to bring about. It exists exactly while there
-// may be something to remove. Entries are only ever added: what is gone when it is to be removed does no harm.
+// journal is the file in which a process writes down what it is about to bring about. It exists
+// exactly while there may be something to remove. Entries are only ever added: what is gone when it
+// is to be removed does no harm.
 type journal struct {
 	mu   sync.Mutex
 	file *os.File
@@ -50,7 +52,8 @@ func openJournal(dir string, whose owner.Process) (*journal, error) {
 	return &journal{file: f}, nil
 }
 
-// add writes the entry before it returns: the caller brings the thing about afterwards, or removes it on an error.
+// add writes the entry before it returns: the caller brings the thing about afterwards, or removes
+// it on an error.
 func (j *journal) add(e entry) error {
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -86,14 +89,15 @@ func readJournal(path string) []entry {
 	return entries
 }
 
-// journalsOfDead lists the journals in dir whose owners have ended. Those of another machine, as in a home on a network
-// drive, are that machine's business.
+// journalsOfDead lists the journals in dir whose owners have ended. Those of another machine, as in
+// a home on a network drive, are that machine's business.
 func journalsOfDead(dir string) []string {
 	files, _ := os.ReadDir(dir)
 	var dead []string
 	for _, f := range files {
 		parts := strings.Split(f.Name(), "_")
-		if len(parts) == 3 && strings.HasSuffix(f.Name(), journalSuffix) && owner.Orphan(parts[0], parts[1]) {
+		if len(parts) == 3 && strings.HasSuffix(f.Name(), journalSuffix) &&
+			owner.Orphan(parts[0], parts[1]) {
 			dead = append(dead, filepath.Join(dir, f.Name()))
 		}
 	}

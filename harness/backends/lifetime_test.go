@@ -55,7 +55,8 @@ func TestKilled(t *testing.T) {
 			for _, u := range []string{l.Redis, l.Postgres} {
 				await(t, "nobody listens any more on "+u, func() bool { return !listening(t, u) })
 			}
-			for _, dir := range []string{temp, filepath.Join(c.Dir, "run"), filepath.Join(c.Dir, "tmp")} {
+			for _, dir := range []string{temp, filepath.Join(c.Dir, "run"),
+				filepath.Join(c.Dir, "tmp")} {
 				left, _ := os.ReadDir(dir)
 				for _, f := range left {
 					t.Errorf("%s is left in %s", f.Name(), dir)
@@ -102,7 +103,8 @@ func listening(t *testing.T, raw string) bool {
 	return true
 }
 
-// TestKilled_Shared is about servers that stay: what a dead command has left in them is removed by the next one.
+// TestKilled_Shared is about servers that stay: what a dead command has left in them is removed by
+// the next one.
 func TestKilled_Shared(t *testing.T) {
 	env := urls(t)
 	t.Setenv(backends.RedisURLVar, env(backends.RedisURLVar))
@@ -113,7 +115,9 @@ func TestKilled_Shared(t *testing.T) {
 	admin := connect(t, env(backends.PostgresURLVar))
 	name := strings.TrimPrefix(mustParse(t, l.Postgres).Path, "/")
 	exists := func() (there bool) {
-		if err := admin.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&there); err != nil {
+		if err := admin.QueryRow(t.Context(),
+			"SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)",
+			name).Scan(&there); err != nil {
 			t.Fatal(err)
 		}
 		return there
@@ -121,7 +125,8 @@ func TestKilled_Shared(t *testing.T) {
 	if !exists() {
 		t.Fatalf("database %s is gone although nobody could remove it", name)
 	}
-	await(t, "the server has noticed that its client is dead, and the next command has removed the database", func() bool {
+	await(t, "the server has noticed that its client is dead, and the next command has removed "+
+		"the database", func() bool {
 		open(t, c.options(), both).Close()
 		return !exists()
 	})
@@ -150,18 +155,22 @@ func TestUpAndDown(t *testing.T) {
 			}
 			state := backends.Running(t.Context(), c.options())
 			if state.Redis == "" || !state.RealRedis || state.Postgres == "" {
-				t.Fatalf("got %+v, want both, though the process that started them has ended", state)
+				t.Fatalf("got %+v, want both, though the process that started them has ended",
+					state)
 			}
 			data, err := os.ReadFile(filepath.Join(c.Dir, filepath.Base(account.UpFile)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var plain account.Up
-			if err := json.Unmarshal(data, &plain); err != nil || plain != (account.Up{Redis: state.Redis, RedisReal: true, Postgres: state.Postgres}) {
+			if err := json.Unmarshal(data, &plain); err != nil ||
+				plain != (account.Up{Redis: state.Redis, RedisReal: true,
+					Postgres: state.Postgres}) {
 				t.Errorf("got %s, %v for a plain go test, want %+v", data, err, state)
 			}
 			client(t, plain.Redis).Set(t.Context(), "mine", "1", 0)
-			if _, err := connect(t, plain.Postgres).Exec(t.Context(), "CREATE DATABASE a_check_of_its_own"); err != nil {
+			if _, err := connect(t, plain.Postgres).Exec(t.Context(),
+				"CREATE DATABASE a_check_of_its_own"); err != nil {
 				t.Error(err)
 			}
 
@@ -173,16 +182,19 @@ func TestUpAndDown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if mustParse(t, l.Postgres).Host != mustParse(t, plain.Postgres).Host || l.Postgres == plain.Postgres {
+			if mustParse(t, l.Postgres).Host != mustParse(t, plain.Postgres).Host ||
+				l.Postgres == plain.Postgres {
 				t.Errorf("got %s, want another database of the Postgres that is up", l.Postgres)
 			}
-			if i := s.Info()[backends.Postgres]; !strings.Contains(i.Detail, "left running by labs up") || i.Provider != provider {
+			if i := s.Info()[backends.Postgres]; !strings.Contains(i.Detail,
+				"left running by labs up") || i.Provider != provider {
 				t.Errorf("got %+v", i)
 			}
 			l.Release()
 			s.Close()
 			if got := client(t, plain.Redis).Get(t.Context(), "mine").Val(); got != "1" {
-				t.Errorf("got %q in the Redis for a plain go test, want what was there: leases have theirs", got)
+				t.Errorf("got %q in the Redis for a plain go test, want what was there: leases "+
+					"have theirs", got)
 			}
 
 			again, err := backends.Up(t.Context(), c.options(), both)
@@ -196,7 +208,8 @@ func TestUpAndDown(t *testing.T) {
 			for _, u := range []string{plain.Redis, plain.Postgres} {
 				await(t, "nobody listens any more on "+u, func() bool { return !listening(t, u) })
 			}
-			if removed, err := backends.Down(t.Context(), c.options()); err != nil || len(removed) != 0 {
+			if removed, err := backends.Down(t.Context(), c.options()); err != nil ||
+				len(removed) != 0 {
 				t.Errorf("the second labs down: got %v, %v", removed, err)
 			}
 			filepath.WalkDir(c.Dir, func(path string, d os.DirEntry, err error) error {
@@ -231,7 +244,8 @@ func TestADeadServerIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Release()
-	if after := mustParse(t, l.Postgres).Host; after == before || !listening(t, l.Postgres) || !listening(t, l.Redis) {
+	if after := mustParse(t, l.Postgres).Host; after == before || !listening(t, l.Postgres) ||
+		!listening(t, l.Redis) {
 		t.Errorf("got %s and %s, want servers that are alive", l.Postgres, l.Redis)
 	}
 }

@@ -14,9 +14,11 @@ import (
 )
 
 // installPostgres is the remedy where there is no Postgres.
-const installPostgres = "install PostgreSQL (Debian: apt-get install postgresql; macOS: brew install postgresql@17)"
+const installPostgres = "install PostgreSQL (Debian: apt-get install postgresql; macOS: brew " +
+	"install postgresql@17)"
 
-// localPostgres is one server of this machine's binaries, on a copy of a data folder that was initialised once.
+// localPostgres is one server of this machine's binaries, on a copy of a data folder that was
+// initialised once.
 type localPostgres struct {
 	*pgServer
 	server   *child
@@ -45,7 +47,8 @@ func (st *site) findPostgres() (bin string, err *Error) {
 	}
 	return "", &Error{
 		Backend: Postgres, Provider: Local, Kind: NotInstalled,
-		Text: "PostgreSQL's server (initdb, postgres) is not installed on this machine", Remedy: installPostgres,
+		Text:   "PostgreSQL's server (initdb, postgres) is not installed on this machine",
+		Remedy: installPostgres,
 	}
 }
 
@@ -94,7 +97,8 @@ func (st *site) runPostgres(ctx context.Context, bin, provider string) (*localPo
 }
 
 // startPostgres starts a server on a free port; on another one if somebody else was quicker.
-func (st *site) startPostgres(ctx context.Context, bin, provider string) (server *child, base *url.URL, err error) {
+func (st *site) startPostgres(ctx context.Context, bin, provider string) (server *child,
+	base *url.URL, err error) {
 	as, err := serverUser()
 	if err != nil {
 		return nil, nil, err
@@ -120,15 +124,18 @@ func (st *site) startPostgres(ctx context.Context, bin, provider string) (server
 	return nil, nil, err
 }
 
-func (st *site) startPostgresOnce(ctx context.Context, bin, dir, password, provider string, as *user) (*child, *url.URL, error) {
+func (st *site) startPostgresOnce(ctx context.Context, bin, dir, password, provider string,
+	as *user) (*child, *url.URL, error) {
 	port, err := st.freePort()
 	if err != nil {
 		return nil, nil, err
 	}
 	server, err := st.spawn(spawn{
 		kind: Postgres, dir: dir, as: as, quit: sigquit,
-		argv: append([]string{filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port)}, settings(
-			"listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC",
+		argv: append([]string{filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"),
+			"-p", strconv.Itoa(port)}, settings(
+			"listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC",
+			"log_timezone=UTC",
 		)...),
 	})
 	if err != nil {
@@ -146,11 +153,12 @@ func (st *site) startPostgresOnce(ctx context.Context, bin, dir, password, provi
 	return server, base, nil
 }
 
-// settings are the arguments for the servers that labs starts. They survive no crash of the machine, as nothing in them
-// has to; everything that a client can see is as it is by default.
+// settings are the arguments for the servers that labs starts. They survive no crash of the
+// machine, as nothing in them has to; everything that a client can see is as it is by default.
 func settings(more ...string) (args []string) {
 	for _, s := range append([]string{
-		"fsync=off", "full_page_writes=off", "max_connections=" + strconv.Itoa(maxConnections), "cluster_name=backend-labs",
+		"fsync=off", "full_page_writes=off", "max_connections=" + strconv.Itoa(maxConnections),
+		"cluster_name=backend-labs",
 	}, more...) {
 		args = append(args, "-c", s)
 	}

@@ -13,10 +13,11 @@ import (
 )
 
 // installRedis is the remedy where there is no redis-server.
-const installRedis = "install Redis (Debian: apt-get install redis-server; macOS: brew install redis)"
+const installRedis = "install Redis (Debian: apt-get install redis-server; macOS: brew install " +
+	"redis)"
 
-// localRedis runs a redis-server of this machine for every lease: it starts in some 30 ms, and nothing that a check
-// does to it can reach another check.
+// localRedis runs a redis-server of this machine for every lease: it starts in some 30 ms, and
+// nothing that a check does to it can reach another check.
 type localRedis struct {
 	site    *site
 	program string
@@ -107,7 +108,8 @@ func (l *localRedis) startOnce(ctx context.Context) (*redisServer, error) {
 	r := &redisServer{addr: fmt.Sprintf("127.0.0.1:%d", port)}
 	r.child, err = l.site.spawn(spawn{
 		kind: Redis, dir: dir, as: as, quit: syscall.SIGKILL,
-		argv:   append([]string{l.program, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}, redisSettings()...),
+		argv: append([]string{l.program, "--port", strconv.Itoa(port), "--bind", "127.0.0.1",
+			"--dir", dir}, redisSettings()...),
 		memory: redisAddressSpace,
 	})
 	if err != nil {
@@ -126,7 +128,8 @@ func (l *localRedis) startOnce(ctx context.Context) (*redisServer, error) {
 	return r, nil
 }
 
-// awaitRedis waits until the server answers, and makes sure that it is ours: another program may have the port.
+// awaitRedis waits until the server answers, and makes sure that it is ours: another program may
+// have the port.
 func (l *localRedis) awaitRedis(ctx context.Context, r *redisServer) (version string, err error) {
 	ctx, cancel := l.site.bounded(ctx, 20*time.Second)
 	defer cancel()
@@ -159,7 +162,8 @@ func (l *localRedis) explain(r *redisServer, port int, err error) error {
 	switch {
 	case saysPortTaken(output):
 		e.Kind = PortTaken
-		e.Text = fmt.Sprintf("redis-server cannot listen on 127.0.0.1:%d: another program has that port", port)
+		e.Text = fmt.Sprintf("redis-server cannot listen on 127.0.0.1:%d: another program has "+
+			"that port", port)
 		e.Remedy = "run the command again: it takes another port each time"
 	case saysDiskFull(output):
 		e.Kind, e.Text = DiskFull, "redis-server does not start: the disk is full at "+r.dir
@@ -171,7 +175,8 @@ func (l *localRedis) explain(r *redisServer, port int, err error) error {
 	return e
 }
 
-// lastLine is the last line of what a program printed, without the date and the process id that Redis begins it with.
+// lastLine is the last line of what a program printed, without the date and the process id that
+// Redis begins it with.
 func lastLine(output string) string {
 	lines := strings.Split(strings.TrimSpace(output), "\n")
 	last := strings.TrimSpace(lines[len(lines)-1])

@@ -5,7 +5,8 @@ import (
 	"os"
 )
 
-// fileLock is held by at most one process; it ends with it. The file can hold a note from one holder to the next.
+// fileLock is held by at most one process; it ends with it. The file can hold a note from one
+// holder to the next.
 type fileLock struct{ file *os.File }
 
 // noted reads the note.

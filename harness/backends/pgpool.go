@@ -7,7 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// pgPool keeps a few connections for statements that stand alone. The full pool of pgx would be one dependency more.
+// pgPool keeps a few connections for statements that stand alone. The full pool of pgx would be one
+// dependency more.
 type pgPool struct {
 	config *pgx.ConnConfig
 	slots  chan *pgx.Conn // nil: not connected yet, or no longer

@@ -19,8 +19,9 @@ import (
 
 // pgServer makes databases in a Postgres server, whoever runs it.
 //
-// Every process that uses the server holds an advisory lock on a random key, and its databases and roles are named
-// labs_<key>_<n>. So whoever finds some whose key nobody holds can remove them, on whatever machine they were made.
+// Every process that uses the server holds an advisory lock on a random key, and its databases and
+// roles are named labs_<key>_<n>. So whoever finds some whose key nobody holds can remove them, on
+// whatever machine they were made.
 type pgServer struct {
 	base      *url.URL // an administrator's; never handed out
 	pool      *pgPool
@@ -52,10 +53,12 @@ type pgDatabase struct {
 // lockClass is the first half of the keys of the advisory locks: "labs" in ASCII.
 const lockClass = 0x6c616273
 
-// openServer connects to a server that answers. It fails with an Error of kind NotAllowed if the role cannot make
-// databases and roles. What dead processes left in a server that is not owned is removed; in one that labs started, the
-// databases that leases have no business in are closed to them.
-func openServer(ctx context.Context, base *url.URL, whose ownership, provider string) (*pgServer, error) {
+// openServer connects to a server that answers. It fails with an Error of kind NotAllowed if the
+// role cannot make databases and roles. What dead processes left in a server that is not owned is
+// removed; in one that labs started, the databases that leases have no business in are closed to
+// them.
+func openServer(ctx context.Context, base *url.URL, whose ownership, provider string) (*pgServer,
+	error) {
 	cfg, err := pgx.ParseConfig(base.String())
 	if err != nil {
 		return nil, err
@@ -84,11 +87,15 @@ func (s *pgServer) prepare(ctx context.Context, provider string) error {
 	if !s.superuser && !(db && roles) {
 		return &Error{
 			Backend: Postgres, Provider: provider, Kind: NotAllowed,
-			Text:   fmt.Sprintf("the role %q may not create databases and roles in the Postgres at %s", role, s.base.Host),
-			Remedy: fmt.Sprintf(`as its administrator: ALTER ROLE %s CREATEDB CREATEROLE`, quote(role)),
+			Text: fmt.Sprintf(
+				"the role %q may not create databases and roles in the Postgres at %s", role,
+				s.base.Host),
+			Remedy: fmt.Sprintf(`as its administrator: ALTER ROLE %s CREATEDB CREATEROLE`,
+				quote(role)),
 		}
 	}
-	if _, err := s.lock.Exec(ctx, "SELECT pg_advisory_lock($1, $2)", int32(lockClass), int32(s.key)); err != nil {
+	if _, err := s.lock.Exec(ctx, "SELECT pg_advisory_lock($1, $2)", int32(lockClass),
+		int32(s.key)); err != nil {
 		return err
 	}
 	if s.whose != owned {
@@ -97,11 +104,13 @@ func (s *pgServer) prepare(ctx context.Context, provider string) error {
 	if s.whose == foreign {
 		return nil
 	}
-	_, err := s.lock.Exec(ctx, "REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC")
+	_, err := s.lock.Exec(ctx,
+		"REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC")
 	return err
 }
 
-// stockUp starts making n databases ahead of time; it has to be called before take. It waits for the first.
+// stockUp starts making n databases ahead of time; it has to be called before take. It waits for
+// the first.
 func (s *pgServer) stockUp(ctx context.Context, n int) error {
 	first, err := s.create(ctx)
 	if err != nil {
@@ -132,8 +141,8 @@ func (s *pgServer) answers(ctx context.Context) error {
 	return s.lock.Ping(ctx)
 }
 
-// connectionLimit is what a role may have open at once: as many as an ordinary role has on a server with the default
-// settings. The servers that labs starts allow maxConnections in all.
+// connectionLimit is what a role may have open at once: as many as an ordinary role has on a server
+// with the default settings. The servers that labs starts allow maxConnections in all.
 const (
 	connectionLimit = 97
 	maxConnections  = 300
@@ -147,11 +156,14 @@ func (s *pgServer) create(ctx context.Context) (*pgDatabase, error) {
 // createNamed makes a role and a database of the same name that only it may connect to.
 func (s *pgServer) createNamed(ctx context.Context, name, roleOptions string) (*pgDatabase, error) {
 	password := secret()
-	statements := []string{fmt.Sprintf("CREATE ROLE %s LOGIN %s CONNECTION LIMIT %d PASSWORD '%s'", name, roleOptions, connectionLimit, password)}
+	statements := []string{fmt.Sprintf("CREATE ROLE %s LOGIN %s CONNECTION LIMIT %d PASSWORD '%s'",
+		name, roleOptions, connectionLimit, password)}
 	if !s.superuser {
-		statements = append(statements, "GRANT "+name+" TO CURRENT_USER") // or the database cannot be given to it
+		// or the database cannot be given to it
+		statements = append(statements, "GRANT "+name+" TO CURRENT_USER")
 	}
-	create := "CREATE DATABASE " + name + " OWNER " + name + " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+	create := "CREATE DATABASE " + name + " OWNER " + name +
+		" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 	if s.number >= 150000 {
 		create += " LOCALE_PROVIDER libc"
 		if s.whose != foreign {
@@ -191,7 +203,8 @@ func (s *pgServer) dropNamed(name string) {
 	}
 }
 
-// sweep removes the databases and roles of processes that have ended: nobody holds their key, and nobody is connected.
+// sweep removes the databases and roles of processes that have ended: nobody holds their key, and
+// nobody is connected.
 func (s *pgServer) sweep(ctx context.Context) (removed []string) {
 	rows, err := s.lock.Query(ctx, `
 		SELECT name FROM (SELECT datname AS name FROM pg_database UNION SELECT rolname FROM pg_roles) AS names
@@ -205,7 +218,9 @@ func (s *pgServer) sweep(ctx context.Context) (removed []string) {
 		return nil
 	}
 	held := map[uint32]bool{}
-	rows, err = s.lock.Query(ctx, "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = $1", int64(lockClass))
+	rows, err = s.lock.Query(ctx,
+		"SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = $1",
+		int64(lockClass))
 	if err != nil {
 		return nil
 	}
@@ -256,7 +271,9 @@ func awaitServer(ctx context.Context, base *url.URL, gaveUp <-chan struct{}) err
 		if closed(gaveUp) { // another program has the port, and does not answer
 			return errGaveUp
 		}
-		if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code != "57P03" && e.Code != "57P01" { // starting up, shutting down
+		// starting up, shutting down
+		if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code != "57P03" &&
+			e.Code != "57P01" {
 			return err
 		}
 		select {
@@ -283,7 +300,8 @@ func letsIn(ctx context.Context, base *url.URL) error {
 // adminURL is the URL of a server that labs starts.
 func adminURL(host string, port int, password string) *url.URL {
 	return &url.URL{
-		Scheme: "postgres", User: url.UserPassword(adminUser, password), Host: net.JoinHostPort(host, strconv.Itoa(port)),
+		Scheme: "postgres", User: url.UserPassword(adminUser, password),
+		Host: net.JoinHostPort(host, strconv.Itoa(port)),
 		Path: "/postgres", RawQuery: "sslmode=disable",
 	}
 }

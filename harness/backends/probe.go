@@ -13,14 +13,16 @@ type Status struct {
 	Backend  string `json:"backend"`
 	Provider string `json:"provider"`
 	OK       bool   `json:"ok"`
-	// Detail is where it would come from or, if not OK, why not; Hint is what to do about that, and Kind of what kind it is.
+	// Detail is where it would come from or, if not OK, why not; Hint is what to do about that, and
+	// Kind of what kind it is.
 	Detail string `json:"detail"`
 	Hint   string `json:"hint,omitempty"`
 	Kind   Kind   `json:"kind,omitempty"`
 }
 
-// Probe looks at every provider of each backend, in the order of auto, and starts none: an image that is not here may
-// be pulled when it is needed, binaries that are not here may be downloaded. It takes a few seconds at most.
+// Probe looks at every provider of each backend, in the order of auto, and starts none: an image
+// that is not here may be pulled when it is needed, binaries that are not here may be downloaded.
+// It takes a few seconds at most.
 func Probe(ctx context.Context, o Options) []Status {
 	st, err := newSite(o)
 	if err != nil {
@@ -51,7 +53,8 @@ func Probe(ctx context.Context, o Options) []Status {
 			detail, err := p.probe(ctx)
 			list[i].Detail = detail
 			if err != nil {
-				list[i].OK, list[i].Detail, list[i].Hint, list[i].Kind = false, err.Error(), err.Hint(), err.Kind
+				list[i].OK, list[i].Detail, list[i].Hint, list[i].Kind = false, err.Error(),
+					err.Hint(), err.Kind
 			}
 		})
 	}
@@ -77,7 +80,8 @@ func (st *site) probeURLPostgres(ctx context.Context) (string, *Error) {
 	return src.info().Version + " at " + src.info().Detail, nil
 }
 
-func (st *site) probeContainer(backend, variable, otherwise string) func(context.Context) (string, *Error) {
+func (st *site) probeContainer(backend, variable, otherwise string) func(context.Context) (string,
+	*Error) {
 	return func(ctx context.Context) (string, *Error) {
 		image := st.image(variable, otherwise)
 		e, missing := st.engine(ctx)
@@ -94,8 +98,10 @@ func (st *site) probeContainer(backend, variable, otherwise string) func(context
 			return fmt.Sprintf("%s at %s", image, e.host), nil
 		}
 		return "", &Error{
-			Backend: backend, Provider: Container, Kind: NoImage, Text: fmt.Sprintf("the image %s is not here", image),
-			Remedy: fmt.Sprintf("labs pulls it when it is needed; docker pull %s does so now", image),
+			Backend: backend, Provider: Container, Kind: NoImage,
+			Text: fmt.Sprintf("the image %s is not here", image),
+			Remedy: fmt.Sprintf("labs pulls it when it is needed; docker pull %s does so now",
+				image),
 		}
 	}
 }
@@ -140,5 +146,6 @@ func (st *site) probeEmbeddedPostgres(ctx context.Context) (string, *Error) {
 	if err := reachable(ctx, st.mirror()); err != nil {
 		return "", asError(Postgres, Embedded, noDownload(st.mirror(), err))
 	}
-	return fmt.Sprintf("Postgres %s would be downloaded from %s, once", embeddedVersion, st.mirror()), nil
+	return fmt.Sprintf("Postgres %s would be downloaded from %s, once", embeddedVersion,
+		st.mirror()), nil
 }

@@ -28,20 +28,24 @@ var both = backends.Need{Redis: true, RealRedis: true, Postgres: true}
 
 func TestLocal(t *testing.T) {
 	needs(t, backends.Local)
-	backendstest.Run(t, backendstest.Config{Options: backends.Options{Provider: backends.Local, Slots: 3}, Need: both})
+	backendstest.Run(t, backendstest.Config{Options: backends.Options{Provider: backends.Local,
+		Slots: 3}, Need: both})
 }
 
 func TestContainer(t *testing.T) {
 	needs(t, backends.Container)
-	backendstest.Run(t, backendstest.Config{Options: backends.Options{Provider: backends.Container, Slots: 2}, Need: both})
+	backendstest.Run(t, backendstest.Config{Options: backends.Options{Provider: backends.Container,
+		Slots: 2}, Need: both})
 }
 
-// TestContainer_PortsAreLocal wants the ports of containers to be closed to the network, where that is possible.
+// TestContainer_PortsAreLocal wants the ports of containers to be closed to the network, where that
+// is possible.
 func TestContainer_PortsAreLocal(t *testing.T) {
 	needs(t, backends.Container)
 	t.Setenv("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
 	need := backends.Need{Redis: true}
-	l, err := open(t, backends.Options{Provider: backends.Container, Slots: 1}, need).Acquire(t.Context(), need)
+	l, err := open(t, backends.Options{Provider: backends.Container, Slots: 1},
+		need).Acquire(t.Context(), need)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +62,8 @@ func TestContainer_PortsAreLocal(t *testing.T) {
 		if !ok || ip.IP.IsLoopback() || ip.IP.To4() == nil {
 			continue
 		}
-		if open := net.JoinHostPort(ip.IP.String(), mustParse(t, l.Redis).Port()); listening(t, "redis://"+open) {
+		if open := net.JoinHostPort(ip.IP.String(), mustParse(t, l.Redis).Port()); listening(t,
+			"redis://"+open) {
 			t.Errorf("somebody listens on %s, too", open)
 		}
 	}
@@ -101,13 +106,15 @@ func urls(t *testing.T) func(string) string {
 	needs(t, backends.Local)
 	o := backends.Options{Provider: backends.Local, Slots: 2, Dir: t.TempDir()}
 	state := up(t, o)
-	return environment(backends.RedisURLVar+"="+state.Redis, backends.PostgresURLVar+"="+backends.AdminURL(o))
+	return environment(backends.RedisURLVar+"="+state.Redis,
+		backends.PostgresURLVar+"="+backends.AdminURL(o))
 }
 
 func TestURL(t *testing.T) {
 	env := urls(t)
 	backendstest.Run(t, backendstest.Config{
-		Options: backends.Options{Provider: backends.URL, Slots: 3, Getenv: env}, Need: both, Foreign: true, Shared: true,
+		Options: backends.Options{Provider: backends.URL, Slots: 3, Getenv: env}, Need: both,
+		Foreign: true, Shared: true,
 	})
 	// Nothing of all that is left in the servers.
 	conn := connect(t, env(backends.PostgresURLVar))
@@ -116,7 +123,8 @@ func TestURL(t *testing.T) {
 		(SELECT count(*) FROM pg_roles WHERE rolname ~ '^labs_[0-9a-f]{8}')`).Scan(&left); err != nil || left != 0 {
 		t.Errorf("%d databases and roles are left, %v", left, err)
 	}
-	if keyspace := client(t, env(backends.RedisURLVar)).Info(t.Context(), "keyspace").Val(); strings.Contains(keyspace, "keys=") {
+	if keyspace := client(t, env(backends.RedisURLVar)).Info(t.Context(),
+		"keyspace").Val(); strings.Contains(keyspace, "keys=") {
 		t.Errorf("keys are left: %s", keyspace)
 	}
 }
@@ -155,7 +163,8 @@ func redisServer(t *testing.T, args ...string) (url string) {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
-	cmd := exec.Command(program, append([]string{"--port", fmt.Sprint(port), "--save", "", "--dir", t.TempDir()}, args...)...)
+	cmd := exec.Command(program, append([]string{"--port", fmt.Sprint(port), "--save", "", "--dir",
+		t.TempDir()}, args...)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -169,8 +178,9 @@ func redisServer(t *testing.T, args ...string) (url string) {
 func TestURL_OneDatabase(t *testing.T) {
 	url := redisServer(t, "--databases", "1")
 	backendstest.Run(t, backendstest.Config{
-		Options: backends.Options{Provider: backends.URL, Slots: 3, Getenv: environment(backends.RedisURLVar + "=" + url)},
-		Need:    backends.Need{Redis: true, RealRedis: true}, OneDatabase: true, Shared: true,
+		Options: backends.Options{Provider: backends.URL, Slots: 3,
+			Getenv: environment(backends.RedisURLVar + "=" + url)},
+		Need: backends.Need{Redis: true, RealRedis: true}, OneDatabase: true, Shared: true,
 	})
 }
 
@@ -180,7 +190,8 @@ func TestURL_LeavesKeysAlone(t *testing.T) {
 	for _, db := range []string{"/0", "/2"} {
 		client(t, url+db).Set(ctx, "precious", "data", 0)
 	}
-	s := open(t, backends.Options{Provider: backends.URL, Getenv: environment(backends.RedisURLVar + "=" + url)}, backends.Need{Redis: true})
+	s := open(t, backends.Options{Provider: backends.URL,
+		Getenv: environment(backends.RedisURLVar + "=" + url)}, backends.Need{Redis: true})
 	for range 3 {
 		l, err := s.Acquire(ctx, backends.Need{Redis: true})
 		if err != nil {
@@ -203,7 +214,8 @@ func TestURL_LeavesKeysAlone(t *testing.T) {
 func TestURL_TwoCommandsShareOneDatabase(t *testing.T) {
 	url := redisServer(t, "--databases", "1")
 	need := backends.Need{Redis: true}
-	o := backends.Options{Provider: backends.URL, Getenv: environment(backends.RedisURLVar + "=" + url)}
+	o := backends.Options{Provider: backends.URL, Getenv: environment(backends.RedisURLVar + "=" +
+		url)}
 	one, two := open(t, o, need), open(t, o, need)
 	l, err := one.Acquire(t.Context(), need)
 	if err != nil {
@@ -235,7 +247,8 @@ func TestURL_OrdinaryRole(t *testing.T) {
 	env := urls(t)
 	admin := connect(t, env(backends.PostgresURLVar))
 	for _, sql := range []string{
-		"CREATE ROLE course LOGIN PASSWORD 'course' CREATEDB CREATEROLE", "CREATE DATABASE course OWNER course",
+		"CREATE ROLE course LOGIN PASSWORD 'course' CREATEDB CREATEROLE",
+		"CREATE DATABASE course OWNER course",
 		"CREATE ROLE guest LOGIN PASSWORD 'guest'", "CREATE DATABASE guest OWNER guest",
 	} {
 		if _, err := admin.Exec(t.Context(), sql); err != nil {
@@ -248,13 +261,15 @@ func TestURL_OrdinaryRole(t *testing.T) {
 			t.Fatal(err)
 		}
 		u.User, u.Path = url.UserPassword(role, role), "/"+role
-		return backends.Options{Provider: backends.URL, Slots: 2, Dir: t.TempDir(), Getenv: environment(backends.PostgresURLVar + "=" + u.String())}
+		return backends.Options{Provider: backends.URL, Slots: 2, Dir: t.TempDir(),
+			Getenv: environment(backends.PostgresURLVar + "=" + u.String())}
 	}
 	need := backends.Need{Postgres: true}
 	t.Run("that may create databases and roles", func(t *testing.T) {
 		o := as("course")
 		o.Dir = ""
-		backendstest.Run(t, backendstest.Config{Options: o, Need: need, Foreign: true, Shared: true})
+		backendstest.Run(t, backendstest.Config{Options: o, Need: need, Foreign: true,
+			Shared: true})
 	})
 	t.Run("that may not", func(t *testing.T) {
 		wantMissing(t, as("guest"), need, backends.NotAllowed,
@@ -264,33 +279,43 @@ func TestURL_OrdinaryRole(t *testing.T) {
 	t.Run("with a wrong password", func(t *testing.T) {
 		o := as("guest")
 		right := o.Getenv(backends.PostgresURLVar)
-		o.Getenv = environment(backends.PostgresURLVar + "=" + strings.Replace(right, "guest@", "wrong@", 1))
+		o.Getenv = environment(backends.PostgresURLVar + "=" +
+			strings.Replace(right, "guest@", "wrong@", 1))
 		wantMissing(t, o, need, backends.Unreachable,
 			`postgres at 127.0.0.1:PORT (LABS_POSTGRES_URL) cannot be used: password authentication failed for user "guest"`,
-			"is the server running, and is the password right? unset LABS_POSTGRES_URL to let labs find another way")
+			"is the server running, and is the password right? unset LABS_POSTGRES_URL to let "+
+				"labs find another way")
 	})
 }
 
-// TestURL_Apart has a Redis that is named by a URL, and checks of which none may reach what is another's.
+// TestURL_Apart has a Redis that is named by a URL, and checks of which none may reach what is
+// another's.
 func TestURL_Apart(t *testing.T) {
-	o := backends.Options{Provider: backends.URL, Apart: true, Slots: 1, Dir: t.TempDir(), Getenv: environment(backends.RedisURLVar + "=redis://127.0.0.1:6379")}
+	o := backends.Options{Provider: backends.URL, Apart: true, Slots: 1, Dir: t.TempDir(),
+		Getenv: environment(backends.RedisURLVar + "=redis://127.0.0.1:6379")}
 	wantMissing(t, o, backends.Need{Redis: true}, backends.NotAllowed,
-		"submissions would reach each other's data in the Redis at 127.0.0.1:PORT (LABS_REDIS_URL): each needs a server of its own",
-		"unset LABS_REDIS_URL, and start Docker or install Redis (Debian: apt-get install redis-server; macOS: brew install redis)")
+		"submissions would reach each other's data in the Redis at 127.0.0.1:PORT "+
+			"(LABS_REDIS_URL): each needs a server of its own",
+		"unset LABS_REDIS_URL, and start Docker or install Redis (Debian: apt-get install "+
+			"redis-server; macOS: brew install redis)")
 	o.Provider, o.Dir = backends.Auto, t.TempDir()
 	s := open(t, o, backends.Need{Redis: true})
-	if got := s.Info()[backends.Redis]; got.Provider == backends.URL || !strings.Contains(got.PassedOver, "reach each other's data") {
+	if got := s.Info()[backends.Redis]; got.Provider == backends.URL ||
+		!strings.Contains(got.PassedOver, "reach each other's data") {
 		t.Errorf("got %+v, want another provider, and why", got)
 	}
 }
 
 func TestEmbedded(t *testing.T) {
 	home := embeddedHome(t)
-	o := backends.Options{Provider: backends.Embedded, Slots: 3, Getenv: environment("XDG_CACHE_HOME=" + home)}
-	backendstest.Run(t, backendstest.Config{Options: o, Need: backends.Need{Redis: true, Postgres: true}})
+	o := backends.Options{Provider: backends.Embedded, Slots: 3,
+		Getenv: environment("XDG_CACHE_HOME=" + home)}
+	backendstest.Run(t, backendstest.Config{Options: o,
+		Need: backends.Need{Redis: true, Postgres: true}})
 }
 
-// embeddedHome is a cache in which the binaries are there as if they had been downloaded: this machine's.
+// embeddedHome is a cache in which the binaries are there as if they had been downloaded: this
+// machine's.
 func embeddedHome(t *testing.T) string {
 	t.Helper()
 	home := backendstest.TempDir(t)
@@ -314,7 +339,8 @@ func postgresPrograms(t *testing.T) map[string]string {
 		if err != nil {
 			found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 			if len(found) == 0 {
-				skip(t, backends.Embedded, "no PostgreSQL on this machine to stand for the one that is downloaded")
+				skip(t, backends.Embedded,
+					"no PostgreSQL on this machine to stand for the one that is downloaded")
 			}
 			path = found[len(found)-1]
 		}
@@ -323,8 +349,8 @@ func postgresPrograms(t *testing.T) map[string]string {
 	return programs
 }
 
-// TestEmbedded_Downloads serves what Maven Central has: a jar with an archive of binaries, here scripts that call those
-// of this machine.
+// TestEmbedded_Downloads serves what Maven Central has: a jar with an archive of binaries, here
+// scripts that call those of this machine.
 func TestEmbedded_Downloads(t *testing.T) {
 	jar := postgresJar(t)
 	var asked []string
@@ -348,7 +374,8 @@ func TestEmbedded_Downloads(t *testing.T) {
 	if err := connect(t, l.Postgres).Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if len(asked) < 2 || !strings.HasPrefix(asked[1], "GET /maven/io/zonky/test/postgres/embedded-postgres-binaries-") {
+	if len(asked) < 2 || !strings.HasPrefix(asked[1],
+		"GET /maven/io/zonky/test/postgres/embedded-postgres-binaries-") {
 		t.Errorf("the mirror was asked for %v", asked)
 	}
 	first := len(asked)
@@ -356,7 +383,8 @@ func TestEmbedded_Downloads(t *testing.T) {
 	if len(asked) != first {
 		t.Errorf("the second start asked the mirror again: %v", asked[first:])
 	}
-	if left, _ := os.ReadDir(filepath.Join(home, "backend-labs", "embedded-postgres")); len(left) != 1 {
+	if left, _ := os.ReadDir(filepath.Join(home, "backend-labs",
+		"embedded-postgres")); len(left) != 1 {
 		t.Errorf("left behind beside the binaries: %v", left)
 	}
 }
@@ -368,7 +396,8 @@ func postgresJar(t *testing.T) []byte {
 		script(t, filepath.Join(tree, "bin", name), `exec `+path+` "$@"`)
 	}
 	archive := filepath.Join(t.TempDir(), "postgres.txz")
-	if out, err := exec.Command("tar", "-C", tree, "-cJf", archive, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("tar", "-C", tree, "-cJf", archive,
+		".").CombinedOutput(); err != nil {
 		skip(t, backends.Embedded, fmt.Sprintf("tar cannot compress with xz: %v: %s", err, out))
 	}
 	data, err := os.ReadFile(archive)

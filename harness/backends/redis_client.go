@@ -12,8 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisClient makes a client that does what it is told: no retries, no more than one connection at a time by itself,
-// the context's deadline respected.
+// redisClient makes a client that does what it is told: no retries, no more than one connection at
+// a time by itself, the context's deadline respected.
 func redisClient(o redis.Options) *redis.Client {
 	quietRedis()
 	o.Protocol, o.DisableIdentity = 2, true
@@ -25,7 +25,8 @@ func redisClient(o redis.Options) *redis.Client {
 	return redis.NewClient(&o)
 }
 
-// quietRedis keeps go-redis from printing what its callers are told anyway. It can only be told so for the process.
+// quietRedis keeps go-redis from printing what its callers are told anyway. It can only be told so
+// for the process.
 var quietRedis = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
 
 type silence struct{}

@@ -1,16 +1,19 @@
 package backends
 
-// redisMemory is how much data a server that labs starts holds, and redisAddressSpace, in bytes, all the memory that one
-// may ask its system for: scripts and answers that nobody reads are not data.
+// redisMemory is how much data a server that labs starts holds, and redisAddressSpace, in bytes,
+// all the memory that one may ask its system for: scripts and answers that nobody reads are not
+// data.
 const (
 	redisMemory       = "256mb"
 	redisAddressSpace = 1 << 30
 )
 
-// redisWithout are the commands that the servers of labs do not have, as those of most who rent out a Redis: with them a
-// client reaches other servers from where this one stands, loads code, writes files, or lifts the limits.
+// redisWithout are the commands that the servers of labs do not have, as those of most who rent out
+// a Redis: with them a client reaches other servers from where this one stands, loads code, writes
+// files, or lifts the limits.
 var redisWithout = []string{
-	"REPLICAOF", "SLAVEOF", "MIGRATE", "CLUSTER", "MODULE", "DEBUG", "CONFIG", "SAVE", "BGSAVE", "BGREWRITEAOF",
+	"REPLICAOF", "SLAVEOF", "MIGRATE", "CLUSTER", "MODULE", "DEBUG", "CONFIG", "SAVE", "BGSAVE",
+	"BGREWRITEAOF",
 }
 
 // redisSettings are the arguments for the servers that labs starts. They keep nothing on disk.

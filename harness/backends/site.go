@@ -19,7 +19,8 @@ import (
 
 const isWindows = runtime.GOOS == "windows"
 
-// site is what everything that belongs to one Set shares: where it is, who it is, and what it has brought about.
+// site is what everything that belongs to one Set shares: where it is, who it is, and what it has
+// brought about.
 type site struct {
 	Options
 	ctx     context.Context // done once the Set closes
@@ -67,7 +68,8 @@ func newSite(o Options) (*site, error) {
 		e := asError("", "", err)
 		e.Text = fmt.Sprintf("the state folder %s cannot be written: %v", dir, err)
 		if e.Kind != DiskFull {
-			e.Kind, e.Remedy = BadOptions, fault.HintOf(fault.Of("", err), "make it writable, or name another course folder")
+			e.Kind, e.Remedy = BadOptions, fault.HintOf(fault.Of("", err),
+				"make it writable, or name another course folder")
 		}
 		return nil, e
 	}
@@ -103,7 +105,8 @@ func (st *site) say(format string, args ...any) {
 	st.Progress(fmt.Sprintf(format, args...))
 }
 
-// slowly tells the human what is going on if it is still going on after a moment. The result ends it.
+// slowly tells the human what is going on if it is still going on after a moment. The result ends
+// it.
 func (st *site) slowly(format string, args ...any) (done func()) {
 	return st.after(500*time.Millisecond, format, args...)
 }
@@ -123,8 +126,9 @@ func (st *site) bounded(ctx context.Context, limit time.Duration) (context.Conte
 // tempPrefix begins the name of every temporary folder; a sweep removes no other.
 const tempPrefix = "backend-labs-"
 
-// tempDir makes a folder of mode 0700 that u (nil is this user) owns and can reach: below Dir, or else below the
-// system's folder for temporary files, as when Dir is on a file system without permissions or in a closed home.
+// tempDir makes a folder of mode 0700 that u (nil is this user) owns and can reach: below Dir, or
+// else below the system's folder for temporary files, as when Dir is on a file system without
+// permissions or in a closed home.
 func (st *site) tempDir(kind string, u *user) (string, error) {
 	dir, err := st.tempDirIn(filepath.Join(st.Dir, "tmp"), kind, u)
 	if err == nil || diskFull(err) {
@@ -139,7 +143,8 @@ func (st *site) tempDirIn(base, kind string, u *user) (string, error) {
 	}
 	if u != nil && !u.reaches(base) {
 		return "", &Error{
-			Kind: NotAllowed, Text: fmt.Sprintf("%s is not reachable for user %s, as whom servers run here", base, u.name),
+			Kind: NotAllowed, Text: fmt.Sprintf(
+				"%s is not reachable for user %s, as whom servers run here", base, u.name),
 			Remedy: "set TMPDIR to a folder that everybody may enter, such as /tmp",
 		}
 	}
@@ -164,8 +169,8 @@ func (st *site) tempDirIn(base, kind string, u *user) (string, error) {
 	return dir, nil
 }
 
-// removeTemp removes a folder that tempDir made, and nothing else. A server that is just ending may still write into
-// it, so it tries again for a moment.
+// removeTemp removes a folder that tempDir made, and nothing else. A server that is just ending may
+// still write into it, so it tries again for a moment.
 func removeTemp(dir string) error {
 	if !strings.HasPrefix(filepath.Base(dir), tempPrefix) {
 		return fmt.Errorf("%s is no temporary folder of labs", dir)
@@ -180,8 +185,8 @@ func removeTemp(dir string) error {
 	return err
 }
 
-// freePort asks the system for a port that nobody listens on. Another program may take it before it is used: whoever
-// uses it tries again with another one.
+// freePort asks the system for a port that nobody listens on. Another program may take it before it
+// is used: whoever uses it tries again with another one.
 func (st *site) freePort() (int, error) {
 	if st.ports != nil {
 		return st.ports()
@@ -194,8 +199,8 @@ func (st *site) freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// cacheDir is where things are kept that cost time to make and that any course can use. If u is not nil, the folder
-// must be reachable for it, too.
+// cacheDir is where things are kept that cost time to make and that any course can use. If u is not
+// nil, the folder must be reachable for it, too.
 func (st *site) cacheDir(u *user) (string, error) {
 	base := st.Getenv("XDG_CACHE_HOME")
 	if base == "" || !filepath.IsAbs(base) {

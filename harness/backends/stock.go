@@ -5,15 +5,17 @@ import (
 	"sync"
 )
 
-// stock keeps a few things made ahead of time, so that whoever takes one does not wait for its making, and knows which
-// ones are out.
+// stock keeps a few things made ahead of time, so that whoever takes one does not wait for its
+// making, and knows which ones are out.
 type stock[T comparable] struct {
 	make    func(context.Context) (T, error)
 	destroy func(T)
 
-	ctx   context.Context
-	stop  func()
-	ready chan made[T] // without a buffer: a maker holds its thing until somebody takes it, so n makers are a stock of n
+	ctx  context.Context
+	stop func()
+	// without a buffer: a maker holds its thing until somebody takes it, so n makers are a stock of
+	// n
+	ready chan made[T]
 
 	mu     sync.Mutex
 	closed bool
@@ -26,8 +28,10 @@ type made[T any] struct {
 	err   error
 }
 
-// newStock keeps n things ready, the first of which is there already. The others are made in the background.
-func newStock[T comparable](n int, first T, makeOne func(context.Context) (T, error), destroy func(T)) *stock[T] {
+// newStock keeps n things ready, the first of which is there already. The others are made in the
+// background.
+func newStock[T comparable](n int, first T, makeOne func(context.Context) (T, error),
+	destroy func(T)) *stock[T] {
 	s := &stock[T]{make: makeOne, destroy: destroy, ready: make(chan made[T]), out: map[T]bool{}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.wg.Go(func() { s.keepOneReady(&first) })
@@ -56,7 +60,8 @@ func (s *stock[T]) keepOneReady(first *T) {
 	}
 }
 
-// take waits for a thing. An error from the stock may be old, so take makes one itself before it believes it.
+// take waits for a thing. An error from the stock may be old, so take makes one itself before it
+// believes it.
 func (s *stock[T]) take(ctx context.Context) (T, error) {
 	var m made[T]
 	select {

@@ -38,7 +38,8 @@ func (s *supply) start(ctx context.Context) {
 	s.mu.Unlock()
 }
 
-// take takes from the source. If that fails, the server may have died: take looks for a source once more.
+// take takes from the source. If that fails, the server may have died: take looks for a source once
+// more.
 func (s *supply) take(ctx context.Context) (url string, release func(), info Info, err error) {
 	for failed := false; ; failed = true {
 		src, missing := s.get()
@@ -74,7 +75,8 @@ func (s *supply) close() {
 	s.mu.Lock()
 	src := s.src
 	s.closed = true
-	s.src, s.err = nil, &Error{Backend: s.backend, Kind: NotOpened, Text: "the backends are closed", Err: errClosed}
+	s.src, s.err = nil, &Error{Backend: s.backend, Kind: NotOpened, Text: "the backends are closed",
+		Err: errClosed}
 	s.mu.Unlock()
 	if src != nil {
 		src.close()

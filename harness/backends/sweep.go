@@ -13,14 +13,15 @@ import (
 	"github.com/backend-labs/backend-labs/harness/owner"
 )
 
-// Left tells whether a command of the course with this .labs folder was killed and has left something for [Sweep].
+// Left tells whether a command of the course with this .labs folder was killed and has left
+// something for [Sweep].
 func Left(dir string) bool {
 	return len(journalsOfDead(runDir(dir))) > 0
 }
 
-// Sweep removes what killed commands of this course left behind: processes, containers, temporary folders and leased
-// databases. Nothing is touched whose owner still runs, nor what "labs up" started. Every Open does this, too; the
-// result says what was removed, for a human.
+// Sweep removes what killed commands of this course left behind: processes, containers, temporary
+// folders and leased databases. Nothing is touched whose owner still runs, nor what "labs up"
+// started. Every Open does this, too; the result says what was removed, for a human.
 func Sweep(ctx context.Context, o Options) (removed []string, err error) {
 	st, err := newSite(o)
 	if err != nil {
@@ -48,7 +49,8 @@ func (st *site) sweepSoon(ctx context.Context) {
 	})
 }
 
-// sweepJournals removes what dead owners have written down. What cannot be removed now stays written down.
+// sweepJournals removes what dead owners have written down. What cannot be removed now stays
+// written down.
 func (st *site) sweepJournals(ctx context.Context) (removed []string, err error) {
 	up := st.loadUp()
 	for _, file := range journalsOfDead(st.runDir()) {
@@ -99,7 +101,8 @@ func (st *site) sweepEntry(ctx context.Context, e entry) (removed string, err er
 	return "", nil
 }
 
-func (st *site) sweepContainer(ctx context.Context, e *engine, id string) (removed string, err error) {
+func (st *site) sweepContainer(ctx context.Context, e *engine, id string) (removed string,
+	err error) {
 	list, err := e.labelled(ctx, map[string]string{labelMachine: owner.Machine()})
 	for _, c := range list {
 		if c.ID == id {
@@ -129,8 +132,8 @@ func (st *site) sweepLeases(ctx context.Context, entries []entry) error {
 	return err
 }
 
-// sweepContainers removes the containers of dead processes of this machine, of whatever course, and those that a
-// "labs up" of this course started and nobody knows any more.
+// sweepContainers removes the containers of dead processes of this machine, of whatever course, and
+// those that a "labs up" of this course started and nobody knows any more.
 func (st *site) sweepContainers(ctx context.Context, e *engine) (removed []string, err error) {
 	list, err := e.labelled(ctx, map[string]string{labelMachine: owner.Machine()})
 	for _, c := range list {

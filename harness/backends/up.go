@@ -51,11 +51,12 @@ func (u *upState) public() State {
 	return s
 }
 
-// Up starts what need asks for and leaves it running for later commands and for a plain go test, which find it through
-// files in Dir. What is up already and answers stays. The database for a plain go test belongs to a role that may
-// create others.
+// Up starts what need asks for and leaves it running for later commands and for a plain go test,
+// which find it through files in Dir. What is up already and answers stays. The database for a
+// plain go test belongs to a role that may create others.
 //
-// If something cannot be started, the error is an [*Error] or joins two, and the State says what is up all the same.
+// If something cannot be started, the error is an [*Error] or joins two, and the State says what is
+// up all the same.
 func Up(ctx context.Context, o Options, need Need) (State, error) {
 	st, err := newSite(o)
 	if err != nil {
@@ -118,7 +119,8 @@ func Down(ctx context.Context, o Options) (removed []string, err error) {
 	}
 	if u.Postgres != nil {
 		err = errors.Join(err, st.takeDown(ctx, Postgres, &u.Postgres.upServer))
-		removed = append(removed, fmt.Sprintf("postgres %s (%s)", u.Postgres.Version, u.Postgres.Provider))
+		removed = append(removed, fmt.Sprintf("postgres %s (%s)", u.Postgres.Version,
+			u.Postgres.Provider))
 	}
 	if err != nil {
 		return nil, err // and the state stays, to try again

@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// sharedRedis leases the servers of a container that "labs up" left running, also to other commands at the same time. A
-// file lock holds a lease, as it ends with its process. The file says which server is as new; a lease erases that, and
-// giving it back resets the server and says so again. If the process is killed, the next one resets the server. Nothing is
-// made ahead: a "labs watch" that stands idle would keep servers from others.
+// sharedRedis leases the servers of a container that "labs up" left running, also to other commands
+// at the same time. A file lock holds a lease, as it ends with its process. The file says which
+// server is as new; a lease erases that, and giving it back resets the server and says so again. If
+// the process is killed, the next one resets the server. Nothing is made ahead: a "labs watch" that
+// stands idle would keep servers from others.
 type sharedRedis struct {
 	site *site
 	box  *box
@@ -46,7 +47,8 @@ func (s *sharedRedis) take(ctx context.Context) (string, func(), error) {
 	defer s.site.slowly("waiting for a free Redis: other commands of labs use all that are up")()
 	for {
 		for _, slot := range s.up.Slots {
-			lock, err := tryLock(filepath.Join(s.site.runDir(), fmt.Sprintf("redis-%d.lock", slot.Inside)))
+			lock, err := tryLock(filepath.Join(s.site.runDir(),
+				fmt.Sprintf("redis-%d.lock", slot.Inside)))
 			if err != nil {
 				return "", nil, err
 			}

@@ -8,9 +8,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// first opens the first provider that works, or the one that was asked for, and gives its name. A URL needs no labs up,
-// and what is embedded in labs cannot stay when labs ends.
-func (st *site) first(ctx context.Context, backend string, openers map[string]func(context.Context) *Error) (passed []*Error, missing *Error) {
+// first opens the first provider that works, or the one that was asked for, and gives its name. A
+// URL needs no labs up, and what is embedded in labs cannot stay when labs ends.
+func (st *site) first(ctx context.Context, backend string,
+	openers map[string]func(context.Context) *Error) (passed []*Error, missing *Error) {
 	for _, provider := range []string{Container, Local, Embedded} {
 		if st.Provider != Auto && st.Provider != provider {
 			continue
@@ -19,7 +20,8 @@ func (st *site) first(ctx context.Context, backend string, openers map[string]fu
 		if open == nil {
 			passed = append(passed, &Error{
 				Backend: backend, Provider: provider, Kind: NotToBeHad,
-				Text: fmt.Sprintf("the %s %s lives inside a command and cannot stay", provider, backend), Remedy: installRedis,
+				Text: fmt.Sprintf("the %s %s lives inside a command and cannot stay", provider,
+					backend), Remedy: installRedis,
 			})
 			continue
 		}
@@ -34,7 +36,8 @@ func (st *site) first(ctx context.Context, backend string, openers map[string]fu
 	}
 	if len(passed) == 0 {
 		return nil, &Error{
-			Backend: backend, Provider: URL, Kind: NotToBeHad, Text: "a " + backend + " named by a URL is up without labs",
+			Backend: backend, Provider: URL, Kind: NotToBeHad,
+			Text:   "a " + backend + " named by a URL is up without labs",
 			Remedy: "nothing to do; labs up is for the other providers",
 		}
 	}
@@ -50,8 +53,16 @@ func (i *Info) add(passed []*Error) {
 func (st *site) upRedis(ctx context.Context) (*upRedis, *Error) {
 	var up *upRedis
 	passed, missing := st.first(ctx, Redis, map[string]func(context.Context) *Error{
-		Container: func(ctx context.Context) (err *Error) { up, err = st.upContainerRedis(ctx); return err },
-		Local:     func(ctx context.Context) (err *Error) { up, err = st.upLocalRedis(ctx); return err },
+		Container: func(ctx context.Context) (err *Error) {
+			up,
+				err = st.upContainerRedis(ctx)
+			return err
+		},
+		Local: func(ctx context.Context) (err *Error) {
+			up,
+				err = st.upLocalRedis(ctx)
+			return err
+		},
 	})
 	if missing != nil {
 		return nil, missing
@@ -70,7 +81,8 @@ func (st *site) upLocalRedis(ctx context.Context) (*upRedis, *Error) {
 	if err != nil {
 		return nil, asError(Redis, Local, err)
 	}
-	up := &upRedis{URL: "redis://" + r.addr, upServer: upServer{Info: l.info(), Process: &r.Process, Dir: r.dir}}
+	up := &upRedis{URL: "redis://" + r.addr, upServer: upServer{Info: l.info(), Process: &r.Process,
+		Dir: r.dir}}
 	if up.RunID, err = redisRunID(ctx, r.addr); err != nil {
 		r.discard()
 		return nil, asError(Redis, Local, err)
@@ -84,8 +96,10 @@ func (st *site) upContainerRedis(ctx context.Context) (*upRedis, *Error) {
 	if err != nil {
 		return nil, explainContainer(Redis, err)
 	}
-	up := &upRedis{URL: "redis://" + slots[0].Addr, Slots: slots[1:], upServer: upServer{Container: b.id}}
-	up.Info = Info{Provider: Container, Detail: "one container of " + st.image(RedisImageVar, defaultRedisImage)}
+	up := &upRedis{URL: "redis://" + slots[0].Addr, Slots: slots[1:],
+		upServer: upServer{Container: b.id}}
+	up.Info = Info{Provider: Container, Detail: "one container of " +
+		st.image(RedisImageVar, defaultRedisImage)}
 	if up.Version, err = redisVersion(ctx, slots[0].Addr); err != nil {
 		b.remove()
 		return nil, explainContainer(Redis, err)
@@ -102,7 +116,11 @@ func redisRunID(ctx context.Context, addr string) (string, error) {
 func (st *site) upPostgres(ctx context.Context) (*upPostgres, *Error) {
 	var up *upPostgres
 	passed, missing := st.first(ctx, Postgres, map[string]func(context.Context) *Error{
-		Container: func(ctx context.Context) (err *Error) { up, err = st.upContainerPostgres(ctx); return err },
+		Container: func(ctx context.Context) (err *Error) {
+			up,
+				err = st.upContainerPostgres(ctx)
+			return err
+		},
 		Local: func(ctx context.Context) *Error {
 			bin, err := st.findPostgres()
 			if err == nil {
@@ -132,7 +150,8 @@ func (st *site) upBinaries(ctx context.Context, bin, provider string) (*upPostgr
 	if err != nil {
 		return nil, asError(Postgres, provider, err)
 	}
-	up := &upPostgres{upServer: upServer{Info: Info{Provider: provider, Detail: bin}, Process: &server.Process, Dir: server.dir}}
+	up := &upPostgres{upServer: upServer{Info: Info{Provider: provider, Detail: bin},
+		Process: &server.Process, Dir: server.dir}}
 	if err := up.fill(ctx, base); err != nil {
 		server.discard()
 		return nil, asError(Postgres, provider, err)
@@ -146,7 +165,8 @@ func (st *site) upContainerPostgres(ctx context.Context) (*upPostgres, *Error) {
 		return nil, explainContainer(Postgres, err)
 	}
 	detail := "one container of " + st.image(PostgresImageVar, defaultPostgresImage)
-	up := &upPostgres{upServer: upServer{Info: Info{Provider: Container, Detail: detail}, Container: b.id}}
+	up := &upPostgres{upServer: upServer{Info: Info{Provider: Container, Detail: detail},
+		Container: b.id}}
 	if err := up.fill(ctx, base); err != nil {
 		b.remove()
 		return nil, explainContainer(Postgres, err)

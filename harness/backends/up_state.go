@@ -14,8 +14,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/owner"
 )
 
-// The files of "labs up" in Dir: one for every reader, which package account describes, and one for this package, which
-// holds an administrator's password.
+// The files of "labs up" in Dir: one for every reader, which package account describes, and one for
+// this package, which holds an administrator's password.
 const (
 	upFile      = "up.json"
 	upStateFile = "backends.json"
@@ -37,8 +37,9 @@ type upServer struct {
 
 type upRedis struct {
 	upServer
-	URL   string       `json:"url"`             // for a plain go test
-	RunID string       `json:"run_id"`          // of the server there; a container's may have been restarted by a test
+	URL string `json:"url"` // for a plain go test
+	// of the server there; a container's may have been restarted by a test
+	RunID string       `json:"run_id"`
 	Slots []*redisSlot `json:"slots,omitempty"` // of a container: for leases
 }
 
@@ -72,7 +73,8 @@ func (s *upServer) is(e entry) bool {
 	return e.Container != "" && s.Container == e.Container
 }
 
-// saveUp writes both files, or removes them if nothing is up. A reader sees the old or the new state, never half of one.
+// saveUp writes both files, or removes them if nothing is up. A reader sees the old or the new
+// state, never half of one.
 func (st *site) saveUp(u *upState) error {
 	plain := account.Up{}
 	if u.Redis != nil {
@@ -136,8 +138,8 @@ func (st *site) uppedPostgres(ctx context.Context) source {
 	return r
 }
 
-// uppedRedis leases the servers in the container that is up, if they answer. A local redis-server that is up is for a
-// plain go test alone: leases get one of their own, which is as quick.
+// uppedRedis leases the servers in the container that is up, if they answer. A local redis-server
+// that is up is for a plain go test alone: leases get one of their own, which is as quick.
 func (st *site) uppedRedis(ctx context.Context) source {
 	up := st.loadUp().Redis
 	if up == nil || !st.fits(up.Info, RedisURLVar) {
@@ -159,7 +161,8 @@ func (st *site) uppedRedis(ctx context.Context) source {
 	return newSharedRedis(st, &box{st, e, up.Container}, up)
 }
 
-// answersRedis tells whether a Redis answers at addr, and if runID is given, whether it is that one.
+// answersRedis tells whether a Redis answers at addr, and if runID is given, whether it is that
+// one.
 func answersRedis(ctx context.Context, addr, runID string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

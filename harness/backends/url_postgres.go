@@ -13,7 +13,8 @@ const (
 	PostgresURLVar = "LABS_POSTGRES_URL"
 )
 
-// remotePostgres makes databases in a server that somebody else runs, or that "labs up" left running.
+// remotePostgres makes databases in a server that somebody else runs, or that "labs up" left
+// running.
 type remotePostgres struct {
 	*pgServer
 	provider string
@@ -43,7 +44,8 @@ func (st *site) openURLPostgres(ctx context.Context) (source, *Error) {
 	return r, nil
 }
 
-func (st *site) connectPostgres(ctx context.Context, base *url.URL, whose ownership, provider string) (*remotePostgres, error) {
+func (st *site) connectPostgres(ctx context.Context, base *url.URL, whose ownership,
+	provider string) (*remotePostgres, error) {
 	r := &remotePostgres{provider: provider}
 	limited, cancel := st.bounded(ctx, 15*time.Second)
 	defer cancel()
@@ -68,7 +70,8 @@ func unset(backend, variable string) *Error {
 // badURL does not quote the URL: it may hold a password.
 func badURL(backend, variable, example string) *Error {
 	return &Error{
-		Backend: backend, Provider: URL, Kind: BadOptions, Text: variable + " is not a URL of the form " + example,
+		Backend: backend, Provider: URL, Kind: BadOptions,
+		Text:   variable + " is not a URL of the form " + example,
 		Remedy: "correct it, or unset it to let labs find another way",
 	}
 }
@@ -77,8 +80,10 @@ func unreachable(backend, variable, host string, err error) *Error {
 	e := asError(backend, URL, err)
 	if e.Err == err && e.Kind == NoStart {
 		e.Kind = Unreachable
-		e.Text = fmt.Sprintf("%s at %s (%s) cannot be used: %s", backend, host, variable, reason(err))
-		e.Remedy = "is the server running, and is the password right? unset " + variable + " to let labs find another way"
+		e.Text = fmt.Sprintf("%s at %s (%s) cannot be used: %s", backend, host, variable,
+			reason(err))
+		e.Remedy = "is the server running, and is the password right? unset " + variable +
+			" to let labs find another way"
 	}
 	return e
 }

@@ -17,13 +17,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// remoteRedis leases logical databases of a server that somebody else runs. It takes only databases that are empty, and
-// empties what it leased; it never touches another one.
+// remoteRedis leases logical databases of a server that somebody else runs. It takes only databases
+// that are empty, and empties what it leased; it never touches another one.
 //
-// A lease is held by a connection with a telling name (CLIENT SETNAME), so it ends with its process, leaves no key
-// behind, and is seen by every machine. There is no atomic "set the name if nobody has it"; so whoever has set it looks
-// whether somebody else has it, too, and if so takes it off and tries again later. Of two that both kept the name, each
-// has looked after setting it and seen no other, so each must have set it after the other had looked: impossible.
+// A lease is held by a connection with a telling name (CLIENT SETNAME), so it ends with its
+// process, leaves no key behind, and is seen by every machine. There is no atomic "set the name if
+// nobody has it"; so whoever has set it looks whether somebody else has it, too, and if so takes it
+// off and tries again later. Of two that both kept the name, each has looked after setting it and
+// seen no other, so each must have set it after the other had looked: impossible.
 type remoteRedis struct {
 	site    *site
 	options redis.Options
@@ -61,11 +62,14 @@ func (st *site) openURLRedis(ctx context.Context) (source, *Error) {
 	if st.Apart {
 		return nil, &Error{
 			Backend: Redis, Provider: URL, Kind: NotAllowed,
-			Text:   fmt.Sprintf("submissions would reach each other's data in the Redis at %s (%s): each needs a server of its own", base.Host, RedisURLVar),
+			Text: fmt.Sprintf(
+				"submissions would reach each other's data in the Redis at %s (%s): each needs "+
+					"a server of its own", base.Host, RedisURLVar),
 			Remedy: "unset " + RedisURLVar + ", and start Docker or " + installRedis,
 		}
 	}
-	r := &remoteRedis{site: st, options: *options, base: base, server: shortHash(raw), out: map[*leasedDB]bool{}}
+	r := &remoteRedis{site: st, options: *options, base: base, server: shortHash(raw),
+		out: map[*leasedDB]bool{}}
 	r.options.ClientName = clientName
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	limited, cancel := st.bounded(ctx, 10*time.Second)
@@ -93,12 +97,14 @@ func (r *remoteRedis) look(ctx context.Context) error {
 	}
 	return &Error{
 		Backend: Redis, Provider: URL, Kind: NotAllowed,
-		Text:   fmt.Sprintf("every database of the Redis at %s (%s) holds keys, and labs takes only empty ones", r.base.Host, RedisURLVar),
+		Text: fmt.Sprintf("every database of the Redis at %s (%s) holds keys, and labs takes "+
+			"only empty ones", r.base.Host, RedisURLVar),
 		Remedy: "give labs a Redis of its own, or empty one of its databases",
 	}
 }
 
-// count fills in which databases there are: the one that the URL names, or all of them if it names none or number 0.
+// count fills in which databases there are: the one that the URL names, or all of them if it names
+// none or number 0.
 func (r *remoteRedis) count(ctx context.Context, c *redis.Client) (empty int, err error) {
 	conn := c.Conn()
 	defer conn.Close()
@@ -132,7 +138,8 @@ func (r *remoteRedis) info() Info {
 	return Info{Provider: URL, Version: r.version, Detail: detail}
 }
 
-// take tries the databases in turn until it gets one. Others may be waiting for them, too, so it tries at random times.
+// take tries the databases in turn until it gets one. Others may be waiting for them, too, so it
+// tries at random times.
 func (r *remoteRedis) take(ctx context.Context) (string, func(), error) {
 	done := r.site.slowly("waiting for a free database of the Redis at %s", r.base.Host)
 	defer done()
@@ -161,10 +168,11 @@ func (r *remoteRedis) take(ctx context.Context) (string, func(), error) {
 	}
 }
 
-// wasCut tells whether a connection broke that had been there. Whoever gives back the database may have cut it off, as
-// for a moment it cannot be told from one of a check.
+// wasCut tells whether a connection broke that had been there. Whoever gives back the database may
+// have cut it off, as for a moment it cannot be told from one of a check.
 func wasCut(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE)
 }
 
 func (r *remoteRedis) lend(db *leasedDB) (string, func(), error) {
@@ -226,8 +234,8 @@ func (r *remoteRedis) hold(ctx context.Context, db *leasedDB) (bool, error) {
 	return held[name] == 1, err
 }
 
-// clientName is the name of every connection that this package makes to a shared server, and begins those of the ones
-// that hold a lease.
+// clientName is the name of every connection that this package makes to a shared server, and begins
+// those of the ones that hold a lease.
 const clientName = "backend-labs"
 
 func leaseName(number int) string { return fmt.Sprintf(clientName+"-db-%d", number) }
@@ -246,7 +254,8 @@ func (r *remoteRedis) held(ctx context.Context, c interface {
 	}
 	held := map[string]int{}
 	for field := range strings.FieldsSeq(list) {
-		if name, ok := strings.CutPrefix(field, "name="); ok && strings.HasPrefix(name, clientName+"-db-") {
+		if name, ok := strings.CutPrefix(field, "name="); ok &&
+			strings.HasPrefix(name, clientName+"-db-") {
 			held[name]++
 		}
 	}
@@ -259,7 +268,8 @@ func (r *remoteRedis) giveUp(db *leasedDB) {
 	defer cancel()
 	r.cutOff(ctx, db)
 	if err := db.conn.FlushDB(ctx).Err(); err != nil {
-		// The check has killed the connection that holds the lease: empty the database before somebody else looks.
+		// The check has killed the connection that holds the lease: empty the database before
+		// somebody else looks.
 		db.client.FlushDB(ctx)
 	}
 	r.site.journal.add(entry{RedisDB: &redisDB{r.server, db.number, true}})
@@ -267,8 +277,8 @@ func (r *remoteRedis) giveUp(db *leasedDB) {
 	db.client.Close()
 }
 
-// cutOff kills the connections that use the database, but for those of labs: the one that holds it, and those of others
-// who want it, which have a name from their first command on.
+// cutOff kills the connections that use the database, but for those of labs: the one that holds it,
+// and those of others who want it, which have a name from their first command on.
 func (r *remoteRedis) cutOff(ctx context.Context, db *leasedDB) {
 	list, err := db.conn.ClientList(ctx).Result()
 	if err != nil {
@@ -280,7 +290,8 @@ func (r *remoteRedis) cutOff(ctx context.Context, db *leasedDB) {
 			k, v, _ := strings.Cut(field, "=")
 			fields[k] = v
 		}
-		if fields["db"] == strconv.Itoa(db.number) && fields["cmd"] != "NULL" && !strings.HasPrefix(fields["name"], clientName) {
+		if fields["db"] == strconv.Itoa(db.number) && fields["cmd"] != "NULL" &&
+			!strings.HasPrefix(fields["name"], clientName) {
 			db.conn.Do(ctx, "CLIENT", "KILL", "ID", fields["id"])
 		}
 	}

@@ -18,8 +18,8 @@ type user struct {
 	name     string
 }
 
-// serverUser is whom a server runs as: nil, which is this user, unless that is root. Postgres refuses root, and a check
-// can make Redis write files.
+// serverUser is whom a server runs as: nil, which is this user, unless that is root. Postgres
+// refuses root, and a check can make Redis write files.
 func serverUser() (*user, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -36,7 +36,8 @@ func serverUser() (*user, error) {
 		}
 	}
 	return nil, &Error{
-		Provider: Local, Kind: NotAllowed, Text: "labs runs as root, and there is no user postgres or nobody to run servers as",
+		Provider: Local, Kind: NotAllowed,
+		Text:   "labs runs as root, and there is no user postgres or nobody to run servers as",
 		Remedy: "run labs as an ordinary user, or add a user named postgres",
 	}
 }

@@ -57,7 +57,8 @@ func (e *NotReady) Unwrap() error { return e.Err }
 // may be nil, is called as that of [grade.Grader.Grade]. What is wrong with the submission is a
 // result and no error. The error is ctx's, a [*NotReady], or says what keeps this submission from
 // being read or judged.
-func (g *Grader) One(ctx context.Context, s *Submission, stdin io.Reader, on func(grade.Event)) error {
+func (g *Grader) One(ctx context.Context, s *Submission, stdin io.Reader,
+	on func(grade.Event)) error {
 	read, err := g.read(*s, stdin)
 	if err != nil {
 		return err

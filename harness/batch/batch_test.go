@@ -45,7 +45,8 @@ func setup(t *testing.T) *bench {
 		Open: func(context.Context, []string) (grade.Stores, error) {
 			return nil, &grade.Unavailable{Reason: "no Redis here", Remedy: "labs doctor"}
 		},
-		Sandbox: runtest.Actor(func(ctx context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+		Sandbox: runtest.Actor(func(ctx context.Context, _ sandbox.Command,
+			p runtest.Pipe) (sandbox.Exit, error) {
 			b.ran.Add(1)
 			b.on()
 			if ctx.Err() != nil {
@@ -104,7 +105,8 @@ func (b *bench) one(s batch.Submission) []string {
 	}
 	var all []string
 	for _, r := range s.Results {
-		if r.Submission != s.Name || r.Course.Commit != "1f65ec7" || r.Sandbox == "" || r.Schema != run.Schema {
+		if r.Submission != s.Name || r.Course.Commit != "1f65ec7" || r.Sandbox == "" ||
+			r.Schema != run.Schema {
 			b.t.Errorf("the result does not say what has judged: %+v", r)
 		}
 		line := r.Lab + " " + string(r.Verdict)
@@ -148,7 +150,8 @@ func TestOne(t *testing.T) {
 					return !slices.Contains(tt.demanded, strings.ToLower(l.ID))
 				})
 			}
-			if got := b.one(b.hand(filepath.Join(t.TempDir(), "ann"), tt.labs)); !slices.Equal(got, tt.want) {
+			if got := b.one(b.hand(filepath.Join(t.TempDir(), "ann"), tt.labs)); !slices.Equal(got,
+				tt.want) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})
@@ -190,14 +193,16 @@ func TestOne_doesNotCompile(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	s := batch.Submission{Name: "ann", Path: filepath.Join(t.TempDir(), "ann")}
-	put(t, filepath.Join(s.Path, "labs", "b01-adder", "adder.go"), "package adder\n\nfunc Add(a, b int) int { return c }\n")
+	put(t, filepath.Join(s.Path, "labs", "b01-adder", "adder.go"),
+		"package adder\n\nfunc Add(a, b int) int { return c }\n")
 	if got := b.one(s); !slices.Equal(got, []string{"B01 build_failed"}) {
 		t.Fatalf("got %q", got)
 	}
 	if err := b.g.One(t.Context(), &s, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if out := s.Results[0].Output; !strings.HasPrefix(out, "labs/b01-adder/adder.go:3:") || strings.Contains(out, os.TempDir()) {
+	if out := s.Results[0].Output; !strings.HasPrefix(out, "labs/b01-adder/adder.go:3:") ||
+		strings.Contains(out, os.TempDir()) {
 		t.Errorf("got the compiler's words %q", out)
 	}
 }
@@ -207,7 +212,8 @@ func TestOne_doesNotCompile(t *testing.T) {
 func TestAll_theCourseIsBroken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	subs := []batch.Submission{b.hand(filepath.Join(t.TempDir(), "ann"), map[string]string{"b01": "changed"})}
+	subs := []batch.Submission{b.hand(filepath.Join(t.TempDir(), "ann"),
+		map[string]string{"b01": "changed"})}
 	put(t, filepath.Join(b.c.Labs[0].Dir, "adder_test.go"), "package adder_test\n\n<<<<<<< HEAD\n")
 	err := b.g.All(t.Context(), subs, batch.Many{Jobs: 2})
 	if _, ok := errors.AsType[*batch.NotReady](err); !ok || subs[0].Results != nil {
@@ -227,12 +233,14 @@ func TestAll_stopped(t *testing.T) {
 	put(t, filepath.Join(dir, "notes.txt"), "")
 	list := func() []batch.Submission {
 		subs, strays, err := batch.List([]string{dir}, false)
-		if err != nil || len(subs) != 3 || !slices.Equal(strays, []string{"notes.txt is neither a folder nor an archive"}) {
+		if err != nil || len(subs) != 3 || !slices.Equal(strays,
+			[]string{"notes.txt is neither a folder nor an archive"}) {
 			t.Fatalf("got %v, %q, %v", subs, strays, err)
 		}
 		return subs
 	}
-	grade := func(ctx context.Context, resume bool, on func(batch.Event)) ([]batch.Submission, error) {
+	grade := func(ctx context.Context, resume bool, on func(batch.Event)) ([]batch.Submission,
+		error) {
 		j, err := batch.OpenJournal(journals, b.g.Key([]string{dir}), resume)
 		if err != nil {
 			t.Fatal(err)
@@ -247,15 +255,18 @@ func TestAll_stopped(t *testing.T) {
 			stop()
 		}
 	})
-	if !errors.Is(err, context.Canceled) || batch.Graded(subs) != 1 || len(batch.Results(subs)) != 1 {
+	if !errors.Is(err, context.Canceled) || batch.Graded(subs) != 1 ||
+		len(batch.Results(subs)) != 1 {
 		t.Fatalf("got %v and %d graded, want one", err, batch.Graded(subs))
 	}
 	before := b.ran.Load()
 	subs, err = grade(t.Context(), true, nil)
 	if ran := b.ran.Load() - before; err != nil || batch.Graded(subs) != 3 || ran != 2*before {
-		t.Errorf("got %v, %d graded and %d checks run, want 3 and those of two", err, batch.Graded(subs), ran)
+		t.Errorf("got %v, %d graded and %d checks run, want 3 and those of two", err,
+			batch.Graded(subs), ran)
 	}
-	if total := report.TotalOf(batch.Results(subs)); total.Points != total.MaxPoints || total.Unscored != 0 {
+	if total := report.TotalOf(batch.Results(subs)); total.Points != total.MaxPoints ||
+		total.Unscored != 0 {
 		t.Errorf("got %+v", total)
 	}
 }
@@ -263,7 +274,8 @@ func TestAll_stopped(t *testing.T) {
 func TestList(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, name := range []string{"ann/labs/x", "bob.zip", ".DS_Store", "__MACOSX/x", "Thumbs.db", "other/ann/x"} {
+	for _, name := range []string{"ann/labs/x", "bob.zip", ".DS_Store", "__MACOSX/x", "Thumbs.db",
+		"other/ann/x"} {
 		put(t, filepath.Join(dir, name), "")
 	}
 	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o755); err != nil {

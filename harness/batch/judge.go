@@ -16,7 +16,8 @@ import (
 )
 
 // graded judges what was found in a submission, in a folder of its own that is removed again.
-func (g *Grader) graded(ctx context.Context, found []intake.Submission, on func(grade.Event)) ([]run.Result, error) {
+func (g *Grader) graded(ctx context.Context, found []intake.Submission,
+	on func(grade.Event)) ([]run.Result, error) {
 	tmp, err := owner.TempDir("", "grade")
 	if err != nil {
 		return nil, fault.Of("make a folder for a submission", err)
@@ -51,7 +52,8 @@ func (g *Grader) prepare(ctx context.Context, l *course.Lab) error {
 }
 
 // run judges the jobs; what broke on our side is judged once more.
-func (g *Grader) run(ctx context.Context, jobs []grade.Job, bin string, on func(grade.Event)) ([]run.Result, error) {
+func (g *Grader) run(ctx context.Context, jobs []grade.Job, bin string,
+	on func(grade.Event)) ([]run.Result, error) {
 	if len(jobs) == 0 {
 		return nil, ctx.Err()
 	}

@@ -24,7 +24,8 @@ func (e *Unlisted) Hint() string { return e.Remedy }
 // submission: somebody has handed in nothing. The error is an [*Unlisted].
 func List(paths []string, demanded bool) (subs []Submission, strays []string, err error) {
 	if len(paths) == 0 {
-		return nil, nil, &Unlisted{"--submissions is given without a submission", "name a folder of submissions, or several of them"}
+		return nil, nil, &Unlisted{"--submissions is given without a submission",
+			"name a folder of submissions, or several of them"}
 	}
 	if len(paths) == 1 {
 		if paths, strays, err = inside(paths[0], demanded); err != nil {
@@ -33,11 +34,15 @@ func List(paths []string, demanded bool) (subs []Submission, strays []string, er
 	}
 	for _, path := range paths {
 		if path == "-" {
-			return nil, nil, &Unlisted{"standard input cannot be one of many submissions", "leave --submissions away"}
+			return nil, nil, &Unlisted{"standard input cannot be one of many submissions",
+				"leave --submissions away"}
 		}
 		subs = append(subs, Submission{Name: filepath.Base(filepath.Clean(path)), Path: path})
 	}
-	slices.SortStableFunc(subs, func(a, b Submission) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(subs, func(a, b Submission) int {
+		return strings.Compare(a.Name,
+			b.Name)
+	})
 	tellApart(subs)
 	return subs, strays, nil
 }
@@ -46,14 +51,16 @@ func List(paths []string, demanded bool) (subs []Submission, strays []string, er
 func inside(dir string, demanded bool) (paths, strays []string, err error) {
 	st, err := os.Stat(dir)
 	if err != nil {
-		return nil, nil, &Unlisted{fmt.Sprintf("read the submissions: %v", err), "name a folder of submissions, or several of them"}
+		return nil, nil, &Unlisted{fmt.Sprintf("read the submissions: %v", err),
+			"name a folder of submissions, or several of them"}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "labs")); !st.IsDir() || err == nil {
 		return []string{dir}, nil, nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, nil, &Unlisted{fmt.Sprintf("read the submissions: %v", err), "it must be a folder that you may read"}
+		return nil, nil, &Unlisted{fmt.Sprintf("read the submissions: %v", err),
+			"it must be a folder that you may read"}
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
@@ -66,7 +73,8 @@ func inside(dir string, demanded bool) (paths, strays []string, err error) {
 		}
 	}
 	if len(paths) == 0 {
-		return nil, nil, &Unlisted{"there are no submissions in " + dir, "each is a folder or an archive in it"}
+		return nil, nil, &Unlisted{"there are no submissions in " + dir,
+			"each is a folder or an archive in it"}
 	}
 	return paths, strays, nil
 }

@@ -83,7 +83,8 @@ func (g *Grader) oneOf(ctx context.Context, s *Submission, j *Journal) error {
 		}
 	}
 	shorten(s.Results)
-	if !slices.ContainsFunc(s.Results, func(r run.Result) bool { return r.Verdict == run.InfraError }) {
+	if !slices.ContainsFunc(s.Results,
+		func(r run.Result) bool { return r.Verdict == run.InfraError }) {
 		j.add(key, s.Results)
 	}
 	return nil

@@ -17,7 +17,8 @@ type picked struct {
 	jobs  []grade.Job
 	notes map[string]string // remarks on what is judged, by slug
 	slots []slot            // the results in their order
-	left  []string          // the slugs of labs that are the untouched stub and that nobody has asked for
+	// the slugs of labs that are the untouched stub and that nobody has asked for
+	left []string
 }
 
 // slot is the place of a result: it is known already, or that of the next job.
@@ -38,7 +39,8 @@ func (g *Grader) pick(found []intake.Submission, dir string) (*picked, error) {
 				return nil, err
 			}
 		case g.Demanded:
-			p.know(g.unjudged(l, run.NotHandedIn, "the submission has no "+strings.Join(l.Files, " and no ")+" of this lab"))
+			p.know(g.unjudged(l, run.NotHandedIn, "the submission has no "+
+				strings.Join(l.Files, " and no ")+" of this lab"))
 		}
 	}
 	g.nothingTouched(p)
@@ -87,7 +89,8 @@ func (g *Grader) nothingTouched(p *picked) {
 		p.left = nil
 		return
 	}
-	p.know(g.blank(run.NotAttempted, fmt.Sprintf("all %d labs in it are the untouched stub", len(p.left))))
+	p.know(g.blank(run.NotAttempted, fmt.Sprintf("all %d labs in it are the untouched stub",
+		len(p.left))))
 	p.left = nil
 }
 
@@ -106,9 +109,11 @@ func (p *picked) merge(judged []run.Result) []run.Result {
 	}
 	switch n := len(p.left); {
 	case n == 1:
-		results[0].Notes = append(results[0].Notes, p.left[0]+" is the untouched stub and was left out")
+		results[0].Notes = append(results[0].Notes,
+			p.left[0]+" is the untouched stub and was left out")
 	case n > 1:
-		results[0].Notes = append(results[0].Notes, fmt.Sprintf("%d other labs are the untouched stub and were left out", n))
+		results[0].Notes = append(results[0].Notes,
+			fmt.Sprintf("%d other labs are the untouched stub and were left out", n))
 	}
 	return results
 }

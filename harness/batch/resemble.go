@@ -21,7 +21,8 @@ func resembles(f intake.Submission) string {
 	}
 	for _, dir := range others {
 		if same(f, dir) {
-			return "this is the course's solution " + filepath.Base(dir) + ", word for word but for comments and layout"
+			return "this is the course's solution " + filepath.Base(dir) +
+				", word for word but for comments and layout"
 		}
 	}
 	return ""

@@ -9,8 +9,10 @@ import (
 // blank is a result that is of no lab.
 func (g *Grader) blank(v run.Verdict, why string) run.Result {
 	return run.Result{
-		Schema: run.Schema, Verdict: v, Message: why, Checks: []run.Check{}, Backends: map[string]run.Backend{},
-		Race: run.Race{State: run.RaceNotNeeded}, Sandbox: g.Sandbox.Name(), Course: g.Course, Go: compile.GoVersion(),
+		Schema: run.Schema, Verdict: v, Message: why, Checks: []run.Check{},
+		Backends: map[string]run.Backend{},
+		Race:     run.Race{State: run.RaceNotNeeded}, Sandbox: g.Sandbox.Name(), Course: g.Course,
+		Go: compile.GoVersion(),
 	}
 }
 
@@ -33,7 +35,8 @@ func (g *Grader) complete(l *course.Lab, r run.Result) run.Result {
 	}
 	r.Checks = make([]run.Check, len(l.Checks))
 	for i, c := range l.Checks {
-		r.Checks[i] = run.Check{Test: c.Test, Title: c.Title, Verdict: run.NotJudged, MaxPoints: c.Points}
+		r.Checks[i] = run.Check{Test: c.Test, Title: c.Title, Verdict: run.NotJudged,
+			MaxPoints: c.Points}
 	}
 	return r
 }

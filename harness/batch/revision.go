@@ -20,7 +20,8 @@ func RevisionOf(ctx context.Context, c *course.Course) run.Revision {
 		return r
 	}
 	r.Commit = strings.TrimSpace(commit)
-	changed, err := git(ctx, c.Root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--", ".")
+	changed, err := git(ctx, c.Root, "status", "--porcelain", "-z", "--no-renames",
+		"--untracked-files=no", "--", ".")
 	if err != nil {
 		return r
 	}
@@ -30,7 +31,8 @@ func RevisionOf(ctx context.Context, c *course.Course) run.Revision {
 			learners[path.Join("labs", l.Slug, file)] = true
 		}
 	}
-	below, _ := git(ctx, c.Root, "rev-parse", "--show-prefix") // the course may lie in a folder of the repository
+	// the course may lie in a folder of the repository
+	below, _ := git(ctx, c.Root, "rev-parse", "--show-prefix")
 	below = strings.TrimSpace(below)
 	for line := range strings.SplitSeq(changed, "\x00") {
 		if len(line) > 3 && !learners[strings.TrimPrefix(line[3:], below)] {

@@ -18,13 +18,16 @@ func TestRevisionOf(t *testing.T) {
 	}
 	t.Setenv("GIT_DIR", filepath.Join(t.TempDir(), "of", "another")) // as in a hook
 	root := t.TempDir()
-	c := &course.Course{Root: root, Module: "example.com/course", Labs: []*course.Lab{{ID: "B01", Slug: "b01-adder", Files: []string{"adder.go"}}}}
-	if got := batch.RevisionOf(t.Context(), c); got.Module != c.Module || got.Commit != "" || got.Modified {
+	c := &course.Course{Root: root, Module: "example.com/course",
+		Labs: []*course.Lab{{ID: "B01", Slug: "b01-adder", Files: []string{"adder.go"}}}}
+	if got := batch.RevisionOf(t.Context(), c); got.Module != c.Module || got.Commit != "" ||
+		got.Modified {
 		t.Errorf("without a repository: got %+v", got)
 	}
 	git := func(args ...string) string {
 		t.Helper()
-		cmd := exec.Command("git", append([]string{"-C", root, "-c", "user.name=ann", "-c", "user.email=ann@example.com"}, args...)...)
+		cmd := exec.Command("git", append([]string{"-C", root, "-c", "user.name=ann", "-c",
+			"user.email=ann@example.com"}, args...)...)
 		for _, v := range os.Environ() {
 			if !strings.HasPrefix(v, "GIT_") {
 				cmd.Env = append(cmd.Env, v)
@@ -36,7 +39,8 @@ func TestRevisionOf(t *testing.T) {
 		}
 		return strings.TrimSpace(string(out))
 	}
-	learners, ours := filepath.Join(root, "labs", "b01-adder", "adder.go"), filepath.Join(root, "labs", "b01-adder", "adder_test.go")
+	learners, ours := filepath.Join(root, "labs", "b01-adder", "adder.go"),
+		filepath.Join(root, "labs", "b01-adder", "adder_test.go")
 	put(t, learners, "package adder\n")
 	put(t, ours, "package adder_test\n")
 	git("init", "-q")

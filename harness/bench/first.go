@@ -48,7 +48,8 @@ func (s *suite) first() error {
 		if err != nil {
 			return err
 		}
-		theirs, err := s.seen("--- FAIL", "go", "test", "-vet=off", "-count=1", "-overlay", overlay, l.Package())
+		theirs, err := s.seen("--- FAIL", "go", "test", "-vet=off", "-count=1", "-overlay", overlay,
+			l.Package())
 		if err != nil {
 			return err
 		}
@@ -63,7 +64,8 @@ func (s *suite) first() error {
 	return nil
 }
 
-// errNoTerminal says that this system has no pseudo terminals, or none that bench knows how to open.
+// errNoTerminal says that this system has no pseudo terminals, or none that bench knows how to
+// open.
 var errNoTerminal = errors.New("no pseudo terminals here")
 
 // seen is how long it takes until a command that has a terminal has written text to it. It returns

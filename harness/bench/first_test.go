@@ -51,14 +51,16 @@ func TestFirstSight(t *testing.T) {
 func TestSeen(t *testing.T) {
 	t.Parallel()
 	s := &suite{ctx: context.Background(), course: &course.Course{Root: t.TempDir()}}
-	took, err := s.seen("a terminal", "sh", "-c", "test -t 0 && test -t 1 && test -t 2 && echo a terminal")
+	took, err := s.seen("a terminal", "sh", "-c",
+		"test -t 0 && test -t 1 && test -t 2 && echo a terminal")
 	if errors.Is(err, errNoTerminal) {
 		t.Skip(err)
 	}
 	if err != nil || took <= 0 {
 		t.Errorf("got %v, %v", took, err)
 	}
-	if _, err := s.seen("more", "sh", "-c", "echo less; exit 1"); err == nil || !strings.Contains(err.Error(), `never wrote "more"`) {
+	if _, err := s.seen("more", "sh", "-c", "echo less; exit 1"); err == nil ||
+		!strings.Contains(err.Error(), `never wrote "more"`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,5 +1,6 @@
-// Bench measures how quick labs is, as ratios: each figure and what it is compared with are taken turn by turn in one
-// run on the same machine, and the medians are divided. Run it with "make bench".
+// Bench measures how quick labs is, as ratios: each figure and what it is compared with are taken
+// turn by turn in one run on the same machine, and the medians are divided. Run it with "make
+// bench".
 package main
 
 import (
@@ -64,8 +65,10 @@ func bench(ctx context.Context, rounds, submissions int) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	s := &suite{ctx: ctx, course: c, labs: filepath.Join(root, "bin", "labs"), tmp: tmp, rounds: rounds, submissions: submissions}
-	for _, step := range []func() error{s.pure, s.stores, s.first, s.leases, s.all, s.references, s.sandbox, s.graded} {
+	s := &suite{ctx: ctx, course: c, labs: filepath.Join(root, "bin", "labs"), tmp: tmp,
+		rounds: rounds, submissions: submissions}
+	for _, step := range []func() error{s.pure, s.stores, s.first, s.leases, s.all, s.references,
+		s.sandbox, s.graded} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -81,7 +84,10 @@ func bench(ctx context.Context, rounds, submissions int) error {
 	return nil
 }
 
-func (s *suite) say(format string, args ...any) { fmt.Fprintf(os.Stderr, "· "+format+"\n", args...) }
+func (s *suite) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "· "+format+"\n",
+		args...)
+}
 
 func (s *suite) add(what, measured, bar string, meets bool) {
 	s.rows = append(s.rows, row{what, measured, bar, meets})
@@ -97,8 +103,9 @@ func (s *suite) timed(env []string, name string, args ...string) time.Duration {
 	return time.Since(start)
 }
 
-// edit writes the reference of a lab with a variable that no earlier one had, so that it is compiled and linked anew (a
-// comment would change neither, and go test would answer from its cache), and an overlay for a bare go test of it.
+// edit writes the reference of a lab with a variable that no earlier one had, so that it is
+// compiled and linked anew (a comment would change neither, and go test would answer from its
+// cache), and an overlay for a bare go test of it.
 func (s *suite) edit(l *course.Lab) (dir, overlay string, err error) {
 	return s.editOf(l, l.SolutionDir)
 }
@@ -132,7 +139,8 @@ func (s *suite) editOf(l *course.Lab, from string) (dir, overlay string, err err
 }
 
 // saveToVerdict compares labs check with a bare go test of the same edited lab.
-func (s *suite) saveToVerdict(l *course.Lab, env []string) (ratio float64, labs, bare time.Duration, err error) {
+func (s *suite) saveToVerdict(l *course.Lab, env []string) (ratio float64, labs, bare time.Duration,
+	err error) {
 	var a, b []time.Duration
 	for i := range s.rounds + 1 {
 		dir, _, err := s.edit(l)
@@ -144,7 +152,8 @@ func (s *suite) saveToVerdict(l *course.Lab, env []string) (ratio float64, labs,
 		if err != nil {
 			return 0, 0, 0, err
 		}
-		theirs := s.timed(env, "go", "test", "-vet=off", "-count=1", "-overlay", overlay, l.Package())
+		theirs := s.timed(env, "go", "test", "-vet=off", "-count=1", "-overlay", overlay,
+			l.Package())
 		if i > 0 { // the first warms the caches
 			a, b = append(a, mine), append(b, theirs)
 		}
@@ -165,7 +174,9 @@ func (s *suite) pure() error {
 	}
 	s.say("save to verdict, a pure lab")
 	ratio, labs, bare, err := s.saveToVerdict(l, nil)
-	s.add("save to verdict, "+l.Slug+", against a bare go test -vet=off", fmt.Sprintf("%.2f (%d ms, %d ms)", ratio, labs.Milliseconds(), bare.Milliseconds()), "≤ 1.15", ratio <= 1.15)
+	s.add("save to verdict, "+l.Slug+", against a bare go test -vet=off",
+		fmt.Sprintf("%.2f (%d ms, %d ms)", ratio, labs.Milliseconds(), bare.Milliseconds()),
+		"≤ 1.15", ratio <= 1.15)
 	return err
 }
 
@@ -182,13 +193,16 @@ func (s *suite) stores() error {
 	s.say("save to verdict, a lab with Redis and Postgres")
 	running := backends.Running(s.ctx, s.options())
 	if running.Redis == "" || running.Postgres == "" {
-		if _, err := backends.Up(s.ctx, s.options(), backends.Need{Redis: true, RealRedis: true, Postgres: true}); err != nil {
+		if _, err := backends.Up(s.ctx, s.options(),
+			backends.Need{Redis: true, RealRedis: true, Postgres: true}); err != nil {
 			return err
 		}
 		defer backends.Down(s.ctx, s.options())
 	}
 	ratio, labs, bare, err := s.saveToVerdict(l, nil)
-	s.add("the same, "+l.Slug+", Redis and Postgres running", fmt.Sprintf("%.2f (%d ms, %d ms)", ratio, labs.Milliseconds(), bare.Milliseconds()), "≤ 1.25", ratio <= 1.25)
+	s.add("the same, "+l.Slug+", Redis and Postgres running",
+		fmt.Sprintf("%.2f (%d ms, %d ms)", ratio, labs.Milliseconds(), bare.Milliseconds()),
+		"≤ 1.25", ratio <= 1.25)
 	return err
 }
 
@@ -212,7 +226,9 @@ func (s *suite) leases() error {
 		lease.Release()
 	}
 	m := median(all)
-	s.add("a fresh Redis and a fresh Postgres database for a check, warm", fmt.Sprintf("%.1f ms, the slowest %d ms", float64(m.Microseconds())/1000, all[len(all)-1].Milliseconds()), "≤ 100 ms", m <= 100*time.Millisecond)
+	s.add("a fresh Redis and a fresh Postgres database for a check, warm",
+		fmt.Sprintf("%.1f ms, the slowest %d ms", float64(m.Microseconds())/1000,
+			all[len(all)-1].Milliseconds()), "≤ 100 ms", m <= 100*time.Millisecond)
 	return nil
 }
 
@@ -236,14 +252,17 @@ func (s *suite) all() error {
 		a := s.timed(nil, s.labs, append(args, "--of", "stub", "--no-race", "--json")...)
 		var b time.Duration
 		for _, l := range s.course.Labs {
-			b += s.timed(nil, "go", "test", "-vet=off", "-count=1", "-overlay", overlays[l.Slug], l.Package())
+			b += s.timed(nil, "go", "test", "-vet=off", "-count=1", "-overlay", overlays[l.Slug],
+				l.Package())
 		}
 		if i > 0 {
 			mine, theirs = append(mine, a), append(theirs, b)
 		}
 	}
 	ratio := median(mine).Seconds() / median(theirs).Seconds()
-	s.add(fmt.Sprintf("labs check of all %d labs, against go test on each in turn", len(s.course.Labs)), fmt.Sprintf("%.2f (%.1f s, %.1f s)", ratio, median(mine).Seconds(), median(theirs).Seconds()), "≤ 0.6", ratio <= 0.6)
+	s.add(fmt.Sprintf("labs check of all %d labs, against go test on each in turn",
+		len(s.course.Labs)), fmt.Sprintf("%.2f (%.1f s, %.1f s)", ratio, median(mine).Seconds(),
+		median(theirs).Seconds()), "≤ 0.6", ratio <= 0.6)
 	return nil
 }
 
@@ -256,7 +275,8 @@ func (s *suite) references() error {
 		all = append(all, s.timed(nil, s.labs, args...))
 	}
 	m := median(all)
-	s.add(fmt.Sprintf("all checks of the references of %d labs, once built", len(s.course.Labs)), fmt.Sprintf("%.1f s", m.Seconds()), "≤ 30 s", m <= 30*time.Second)
+	s.add(fmt.Sprintf("all checks of the references of %d labs, once built", len(s.course.Labs)),
+		fmt.Sprintf("%.1f s", m.Seconds()), "≤ 30 s", m <= 30*time.Second)
 	cmd := exec.CommandContext(s.ctx, s.labs, args...)
 	cmd.Dir = s.course.Root
 	out, _ := cmd.Output()
@@ -305,7 +325,8 @@ func (s *suite) sandbox() error {
 	}
 	run := func(b sandbox.Sandbox) (time.Duration, error) {
 		start := time.Now()
-		_, err := b.Run(s.ctx, sandbox.Command{Path: exe, Args: []string{"-h"}, Dir: s.tmp, Output: discard{}, MaxOutput: 1 << 20, Timeout: 10 * time.Second, Grace: time.Second})
+		_, err := b.Run(s.ctx, sandbox.Command{Path: exe, Args: []string{"-h"}, Dir: s.tmp,
+			Output: discard{}, MaxOutput: 1 << 20, Timeout: 10 * time.Second, Grace: time.Second})
 		return time.Since(start), err
 	}
 	var with, without []time.Duration
@@ -321,12 +342,13 @@ func (s *suite) sandbox() error {
 		with, without = append(with, a), append(without, b)
 	}
 	added := median(with) - median(without)
-	s.add("added by the sandbox for each check", fmt.Sprintf("%d ms", added.Milliseconds()), "≤ 30 ms", added <= 30*time.Millisecond)
+	s.add("added by the sandbox for each check", fmt.Sprintf("%d ms", added.Milliseconds()),
+		"≤ 30 ms", added <= 30*time.Millisecond)
 	return nil
 }
 
-// graded compares grading many submissions, which nobody trusts, with labs check on each in turn, and looks at how much
-// memory labs itself takes for it.
+// graded compares grading many submissions, which nobody trusts, with labs check on each in turn,
+// and looks at how much memory labs itself takes for it.
 func (s *suite) graded() error {
 	l, err := s.course.Named("b10")
 	if err != nil {
@@ -335,7 +357,8 @@ func (s *suite) graded() error {
 	s.say("%d submissions, graded and checked", s.submissions)
 	many := filepath.Join(s.tmp, "many")
 	var dirs []string
-	for i := range 2 * s.submissions { // half of them for each: what one has built the other would find built
+	// half of them for each: what one has built the other would find built
+	for i := range 2 * s.submissions {
 		dir, _, err := s.edit(l)
 		if err != nil {
 			return err
@@ -352,7 +375,8 @@ func (s *suite) graded() error {
 	}
 	s.timed(nil, s.labs, "check", l.Slug, "--of", "stub", "--no-race") // what all share is built
 	var peak int
-	cmd := exec.CommandContext(s.ctx, s.labs, "grade", "--submissions", many, "--no-race", "--format", "csv")
+	cmd := exec.CommandContext(s.ctx, s.labs, "grade", "--submissions", many, "--no-race",
+		"--format", "csv")
 	cmd.Dir = s.course.Root
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -374,9 +398,12 @@ func (s *suite) graded() error {
 		checked += s.timed(nil, s.labs, "check", l.Slug, "--dir", dir, "--no-race")
 	}
 	ratio := checked.Seconds() / graded.Seconds()
-	s.add(fmt.Sprintf("throughput of grading %d submissions, against labs check on each", s.submissions),
-		fmt.Sprintf("%.2f (%.1f s, %.1f s)", ratio, graded.Seconds(), checked.Seconds()), "≥ 0.8", ratio >= 0.8)
-	s.add("memory of labs itself at that", fmt.Sprintf("%d MiB", peak>>10), "≤ 150 MiB", peak>>10 <= 150)
+	s.add(fmt.Sprintf("throughput of grading %d submissions, against labs check on each",
+		s.submissions),
+		fmt.Sprintf("%.2f (%.1f s, %.1f s)", ratio, graded.Seconds(), checked.Seconds()), "≥ 0.8",
+		ratio >= 0.8)
+	s.add("memory of labs itself at that", fmt.Sprintf("%d MiB", peak>>10), "≤ 150 MiB",
+		peak>>10 <= 150)
 	return nil
 }
 

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openTerminal makes a terminal: what is written to tty can be read from screen, until nobody has tty
-// open any more. The error is an [errNoTerminal].
+// openTerminal makes a terminal: what is written to tty can be read from screen, until nobody has
+// tty open any more. The error is an [errNoTerminal].
 func openTerminal() (screen, tty *os.File, err error) {
 	screen, err = os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {

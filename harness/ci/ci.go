@@ -1,5 +1,5 @@
-// Package ci writes the files by which a service grades what learners push: a workflow of GitHub's, a pipeline of
-// GitLab's, the autograder of Classroom 50.
+// Package ci writes the files by which a service grades what learners push: a workflow of GitHub's,
+// a pipeline of GitLab's, the autograder of Classroom 50.
 package ci
 
 import (
@@ -21,30 +21,33 @@ const DefaultToken = "LABS_COURSE_TOKEN"
 // Services are those that files can be written for.
 var Services = []string{"github", "gitlab", "classroom50"}
 
-// Events are what can begin a run: a push to a branch, a pull or merge request, a tag submit/…, the label "submit" on a
-// pull or merge request, and somebody by hand.
+// Events are what can begin a run: a push to a branch, a pull or merge request, a tag submit/…, the
+// label "submit" on a pull or merge request, and somebody by hand.
 var Events = []string{"push", "pull_request", "tag", "label", "dispatch"}
 
 // DefaultEvents begin a run if nothing else is said.
 var DefaultEvents = []string{"push", "pull_request", "dispatch"}
 
-// targets are where each service looks for its file, from the top of a repository. Classroom 50's goes to the service
-// by its own command.
+// targets are where each service looks for its file, from the top of a repository. Classroom 50's
+// goes to the service by its own command.
 var targets = map[string]string{
 	"github":      ".github/workflows/labs.yml",
 	"gitlab":      ".gitlab-ci.yml",
 	"classroom50": "autograder.py",
 }
 
-// Target is the path at which a service looks for its file, with slashes, from the top of a repository.
+// Target is the path at which a service looks for its file, with slashes, from the top of a
+// repository.
 func Target(service string) string { return targets[service] }
 
-// Options are what can be chosen. The zero value is a course in the same repository, graded on [DefaultEvents].
+// Options are what can be chosen. The zero value is a course in the same repository, graded on
+// [DefaultEvents].
 type Options struct {
-	Course string   // owner/repo, on GitLab also group/…/project; "" is the same repository
-	Ref    string   // the course's branch, tag or commit; "" is what a change is based on, or the default branch
-	On     []string // some of [Events]
-	Token  string   // the name of the secret with which a private course is read
+	Course string // owner/repo, on GitLab also group/…/project; "" is the same repository
+	// the course's branch, tag or commit; "" is what a change is based on, or the default branch
+	Ref   string
+	On    []string // some of [Events]
+	Token string   // the name of the secret with which a private course is read
 }
 
 // Text is the file for a service. Its error is an [*OptionError] where an option does not fit.
@@ -107,8 +110,8 @@ func (d data) PullRequestTypes() string {
 	return "[" + strings.Join(types, ", ") + "]"
 }
 
-// Conditions are what must hold for the job of a run on GitHub to be done. With pull requests graded, a push to a branch
-// that has one would be graded twice.
+// Conditions are what must hold for the job of a run on GitHub to be done. With pull requests
+// graded, a push to a branch that has one would be graded twice.
 func (d data) Conditions() string {
 	var all []string
 	if d.Has("push") && d.Has("pull_request") {
@@ -116,13 +119,14 @@ func (d data) Conditions() string {
 			"      github.ref_name == github.event.repository.default_branch)")
 	}
 	if d.Has("label") {
-		all = append(all, "(github.event.action != 'labeled' || github.event.label.name == 'submit')")
+		all = append(all, "(github.event.action != 'labeled' || github.event.label.name == "+
+			"'submit')")
 	}
 	return strings.Join(all, " &&\n      ")
 }
 
-// Changed is the script that finds the labs to grade. It reads COURSE, SUBMISSION, BASE and ASKED, sets labs, and makes
-// the folder graded.
+// Changed is the script that finds the labs to grade. It reads COURSE, SUBMISSION, BASE and ASKED,
+// sets labs, and makes the folder graded.
 func (d data) Changed() (string, error) {
 	text, err := files.ReadFile("templates/changed.sh")
 	return strings.TrimSuffix(string(text), "\n"), err

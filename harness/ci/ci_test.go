@@ -43,7 +43,8 @@ func variants() map[string]ci.Options {
 		"names that are numbers in YAML": {Course: "1/2", Ref: "1e3"},
 		"a secret of another name":       {Course: "acme/backend-labs", Token: "COURSE_READ"},
 		"everything":                     {On: ci.Events},
-		"what is handed in alone":        {Course: "acme/backend-labs", On: []string{"tag", "label"}},
+		"what is handed in alone": {Course: "acme/backend-labs",
+			On: []string{"tag", "label"}},
 	}
 	for _, event := range ci.Events {
 		m["on "+event] = ci.Options{On: []string{event}}
@@ -51,7 +52,8 @@ func variants() map[string]ci.Options {
 	return m
 }
 
-// TestText_noHoles is that no template is left with a hole, and no line is so long that nobody reads it.
+// TestText_noHoles is that no template is left with a hole, and no line is so long that nobody
+// reads it.
 func TestText_noHoles(t *testing.T) {
 	t.Parallel()
 	for _, service := range ci.Services {
@@ -65,7 +67,8 @@ func TestText_noHoles(t *testing.T) {
 			}
 			for line := range strings.Lines(s) {
 				if len(line) > 135 || strings.HasSuffix(strings.TrimSuffix(line, "\n"), " ") {
-					t.Errorf("%s, %s: the line %q is too long, or ends with a space", service, name, line)
+					t.Errorf("%s, %s: the line %q is too long, or ends with a space", service, name,
+						line)
 				}
 			}
 		}
@@ -93,16 +96,19 @@ func TestText_options(t *testing.T) {
 		{"github", ci.Options{On: []string{"push", "weekly"}}, `--on "weekly" begins no run`, "some of push,pull_request,tag,label,dispatch"},
 		{"github", ci.Options{On: []string{""}}, `--on "" begins no run`, "some of push,pull_request,tag,label,dispatch"},
 		{"github", ci.Options{Token: "ghp_0123"}, `--token "ghp_0123" is no name of a secret`,
-			"give the name, not the token: upper case, digits and _, not GITHUB_…, for example --token LABS_COURSE_TOKEN"},
+			"give the name, not the token: upper case, digits and _, not GITHUB_…, for example " +
+				"--token LABS_COURSE_TOKEN"},
 		{"gitlab", ci.Options{Token: "A}}"}, `--token "A}}" is no name of a secret`,
-			"give the name, not the token: upper case, digits and _, not GITHUB_…, for example --token LABS_COURSE_TOKEN"},
+			"give the name, not the token: upper case, digits and _, not GITHUB_…, for example " +
+				"--token LABS_COURSE_TOKEN"},
 		{"classroom50", ci.Options{}, "Classroom 50 takes the course from a repository of its own, and none is named",
 			"for example --course acme/backend-labs"},
 	} {
 		_, err := ci.Text(tt.service, tt.o)
 		var option *ci.OptionError
 		if !errors.As(err, &option) || option.Error() != tt.problem || option.Hint() != tt.hint {
-			t.Errorf("%s %+v: got %v, want %q and the hint %q", tt.service, tt.o, err, tt.problem, tt.hint)
+			t.Errorf("%s %+v: got %v, want %q and the hint %q", tt.service, tt.o, err, tt.problem,
+				tt.hint)
 		}
 	}
 	if _, err := ci.Text("gitlab", ci.Options{Course: "group/sub/project"}); err != nil {
@@ -110,7 +116,8 @@ func TestText_options(t *testing.T) {
 	}
 }
 
-// TestText_go is that GitLab's image and Classroom 50's runtime have a Go that this module can be built with.
+// TestText_go is that GitLab's image and Classroom 50's runtime have a Go that this module can be
+// built with.
 func TestText_go(t *testing.T) {
 	t.Parallel()
 	mod, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
@@ -118,7 +125,8 @@ func TestText_go(t *testing.T) {
 		t.Fatal(err)
 	}
 	minor := string(regexp.MustCompile(`(?m)^go (1\.\d+)`).FindSubmatch(mod)[1])
-	image := regexp.MustCompile(`(?m)^  image: golang:` + regexp.QuoteMeta(minor) + `\.\d+-bookworm$`)
+	image := regexp.MustCompile(`(?m)^  image: golang:` + regexp.QuoteMeta(minor) +
+		`\.\d+-bookworm$`)
 	if !image.MatchString(text(t, "gitlab", ci.Options{})) {
 		t.Errorf("got another image than golang:%s.x-bookworm", minor)
 	}
@@ -175,7 +183,8 @@ func TestPlace_noRepository(t *testing.T) {
 			t.Skip("the temporary folder lies in a repository")
 		}
 	}
-	if _, err := ci.Place(dir, "github", "", false); !errors.Is(err, ci.ErrNoRepository) || err.Error() != dir+" is in no repository" {
+	if _, err := ci.Place(dir, "github", "", false); !errors.Is(err, ci.ErrNoRepository) ||
+		err.Error() != dir+" is in no repository" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -71,8 +71,10 @@ func TestGitHub(t *testing.T) {
 				t.Errorf("got %+v, want that a newer commit ends the older run", w.Concurrency)
 			}
 			j := w.Jobs["grade"]
-			if len(w.Jobs) != 1 || j.Permissions != nil || j.Services != nil || j.Container != nil || j.Timeout == 0 {
-				t.Errorf("got the jobs %v, want one, with a timeout and no permissions, services or container of its own", w.Jobs)
+			if len(w.Jobs) != 1 || j.Permissions != nil || j.Services != nil ||
+				j.Container != nil || j.Timeout == 0 {
+				t.Errorf("got the jobs %v, want one, with a timeout and no permissions, "+
+					"services or container of its own", w.Jobs)
 			}
 			if w.Env["LABS_COURSE_REPOSITORY"] != o.Course || w.Env["LABS_COURSE_REF"] != o.Ref {
 				t.Errorf("got %v, want %+v", w.Env, o)
@@ -103,8 +105,8 @@ func lint(t *testing.T, s string) {
 	}
 }
 
-// wantSafe is what holds for every step: no expression stands in a script, no script has a secret, and no checkout
-// leaves its token behind.
+// wantSafe is what holds for every step: no expression stands in a script, no script has a secret,
+// and no checkout leaves its token behind.
 func wantSafe(t *testing.T, s step) {
 	t.Helper()
 	if strings.Contains(s.Run, "${{") {
@@ -143,11 +145,13 @@ func TestGitHub_on(t *testing.T) {
 		on := w.On.(map[string]any)
 		if push, ok := on["push"].(map[string]any); ok {
 			wantBranches := tt.on == nil || slices.Contains(tt.on, "push")
-			if (push["branches"] != nil) != wantBranches || (push["tags"] != nil) != slices.Contains(tt.on, "tag") {
+			if (push["branches"] != nil) != wantBranches ||
+				(push["tags"] != nil) != slices.Contains(tt.on, "tag") {
 				t.Errorf("--on %v: got %v", tt.on, push)
 			}
 		}
-		if label := strings.Contains(w.Jobs["grade"].If, "'submit'"); label != slices.Contains(tt.on, "label") {
+		if label := strings.Contains(w.Jobs["grade"].If,
+			"'submit'"); label != slices.Contains(tt.on, "label") {
 			t.Errorf("--on %v: got if: %s", tt.on, w.Jobs["grade"].If)
 		}
 	}
@@ -158,11 +162,13 @@ func TestGitHub_reports(t *testing.T) {
 	t.Parallel()
 	var w workflow
 	decode(t, text(t, "github", ci.Options{}), &w)
-	if s := w.step(t, "Keep the reports"); !strings.HasPrefix(s.If, "always() &&") || s.With["path"] != "reports/" {
+	if s := w.step(t, "Keep the reports"); !strings.HasPrefix(s.If, "always() &&") ||
+		s.With["path"] != "reports/" {
 		t.Errorf("got %+v", s)
 	}
 	run := w.step(t, "Grade").Run
-	for _, want := range []string{`--labs "${LABS// /,}"`, "--format terminal", "--format github", "junit=reports/", "json=reports/"} {
+	for _, want := range []string{`--labs "${LABS// /,}"`, "--format terminal", "--format github",
+		"junit=reports/", "json=reports/"} {
 		if !strings.Contains(run, want) {
 			t.Errorf("got %q, want %s in it", run, want)
 		}
@@ -175,7 +181,8 @@ func TestGitHub_cache(t *testing.T) {
 	var w workflow
 	decode(t, text(t, "github", ci.Options{Course: "a/b"}), &w)
 	s := w.step(t, "Set up Go")
-	if s.With["cache-dependency-path"] != "course/go.sum" || s.With["go-version-file"] != "course/go.mod" || s.With["cache"] == false {
+	if s.With["cache-dependency-path"] != "course/go.sum" ||
+		s.With["go-version-file"] != "course/go.mod" || s.With["cache"] == false {
 		t.Errorf("got %v", s.With)
 	}
 }
@@ -184,19 +191,22 @@ func TestGitHub_cache(t *testing.T) {
 func TestGitHub_private(t *testing.T) {
 	t.Parallel()
 	s := text(t, "github", ci.Options{Course: "a/b", Token: "COURSE_READ"})
-	if n := strings.Count(s, "secrets."); n != 1 || !strings.Contains(s, "secrets.COURSE_READ || github.token") {
+	if n := strings.Count(s, "secrets."); n != 1 ||
+		!strings.Contains(s, "secrets.COURSE_READ || github.token") {
 		t.Errorf("got %d secrets, want that of the course's checkout alone", n)
 	}
 }
 
-// pinned are the actions that are used, each the commit of its newest release that could be looked up.
+// pinned are the actions that are used, each the commit of its newest release that could be looked
+// up.
 var pinned = []string{
 	"actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
 	"actions/setup-go@b7ad1dad31e06c5925ef5d2fc7ad053ef454303e # v7.0.0",
 	"actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1",
 }
 
-// TestGitHub_pinned is that every action is pinned to a commit, and its version stands beside it for whoever updates it.
+// TestGitHub_pinned is that every action is pinned to a commit, and its version stands beside it
+// for whoever updates it.
 func TestGitHub_pinned(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^[a-z-]+/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)

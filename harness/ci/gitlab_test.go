@@ -48,19 +48,24 @@ func TestGitLab(t *testing.T) {
 			if !slices.Contains(p.Stages, j.Stage) {
 				t.Errorf("got the stage %q, want one of %q", j.Stage, p.Stages)
 			}
-			if len(j.Script) != 1 || !strings.HasPrefix(j.Script[0], "set -eu\n") || j.BeforeScript != nil {
-				t.Errorf("got %d scripts, want one that stops at a failure, and nothing installed before it", len(j.Script))
+			if len(j.Script) != 1 || !strings.HasPrefix(j.Script[0], "set -eu\n") ||
+				j.BeforeScript != nil {
+				t.Errorf("got %d scripts, want one that stops at a failure, and nothing "+
+					"installed before it", len(j.Script))
 			}
 			if !j.Interruptible || j.Timeout == "" || j.Services != nil {
-				t.Errorf("got %+v, want a job that a newer commit ends, with a timeout and without services", j)
+				t.Errorf("got %+v, want a job that a newer commit ends, with a timeout and "+
+					"without services", j)
 			}
 			if j.Variables["GIT_DEPTH"] != "0" {
 				t.Errorf("got the variables %v, want the whole history", j.Variables)
 			}
-			if p.Variables["LABS_COURSE_REPOSITORY"] != o.Course || p.Variables["LABS_COURSE_REF"] != o.Ref {
+			if p.Variables["LABS_COURSE_REPOSITORY"] != o.Course ||
+				p.Variables["LABS_COURSE_REF"] != o.Ref {
 				t.Errorf("got %v, want %+v", p.Variables, o)
 			}
-			if a := j.Artifacts; a.When != "always" || a.Reports["junit"] != "reports/junit.xml" || !slices.Equal(a.Paths, []string{"reports/"}) {
+			if a := j.Artifacts; a.When != "always" || a.Reports["junit"] != "reports/junit.xml" ||
+				!slices.Equal(a.Paths, []string{"reports/"}) {
 				t.Errorf("got the artifacts %+v, want the reports, also of what failed", a)
 			}
 		})
@@ -103,7 +108,8 @@ func TestGitLab_cache(t *testing.T) {
 		var p pipeline
 		decode(t, text(t, "gitlab", ci.Options{Course: course}), &p)
 		c := p.Labs.Cache
-		if !slices.Equal(c.Paths, []string{".cache/"}) || !slices.Equal(c.Key.Files, []string{file}) || !strings.Contains(c.Key.Prefix, "go1.") {
+		if !slices.Equal(c.Paths, []string{".cache/"}) ||
+			!slices.Equal(c.Key.Files, []string{file}) || !strings.Contains(c.Key.Prefix, "go1.") {
 			t.Errorf("course %q: got %+v", course, c)
 		}
 		for _, name := range []string{"GOMODCACHE", "GOCACHE"} {

@@ -16,9 +16,9 @@ type ThereAlready struct{ Path string }
 
 func (e *ThereAlready) Error() string { return e.Path + " is there already" }
 
-// Place writes the file of a service to its place in the repository that a folder belongs to, and returns its path. A
-// file that is there is kept, which is a [*ThereAlready], unless force says otherwise. Outside a repository the error is
-// [ErrNoRepository].
+// Place writes the file of a service to its place in the repository that a folder belongs to, and
+// returns its path. A file that is there is kept, which is a [*ThereAlready], unless force says
+// otherwise. Outside a repository the error is [ErrNoRepository].
 func Place(dir, service, text string, force bool) (string, error) {
 	root, err := repository(dir)
 	if err != nil {

@@ -11,13 +11,15 @@ import (
 	"github.com/backend-labs/backend-labs/harness/ci"
 )
 
-// bench is a folder with a course and a submission's repository, in which the scripts of the files are run.
+// bench is a folder with a course and a submission's repository, in which the scripts of the files
+// are run.
 type bench struct {
 	t   *testing.T
 	top string
 }
 
-// newBench makes a course of three labs, and a repository that has their stubs as its first commit, on the branch main.
+// newBench makes a course of three labs, and a repository that has their stubs as its first commit,
+// on the branch main.
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	for _, tool := range []string{"bash", "git", "cmp"} {
@@ -80,19 +82,21 @@ func (b *bench) git(args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// run runs a command in a folder below the top, away from the git and the runner that these tests themselves may be in,
-// and returns what it printed and its exit code.
+// run runs a command in a folder below the top, away from the git and the runner that these tests
+// themselves may be in, and returns what it printed and its exit code.
 func (b *bench) run(dir string, env []string, name string, args ...string) (out string, code int) {
 	b.t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = filepath.Join(b.top, dir)
 	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "GIT_") && !strings.HasPrefix(e, "GITHUB_") && !strings.HasPrefix(e, "CI_") {
+		if !strings.HasPrefix(e, "GIT_") && !strings.HasPrefix(e, "GITHUB_") &&
+			!strings.HasPrefix(e, "CI_") {
 			cmd.Env = append(cmd.Env, e)
 		}
 	}
 	cmd.Env = append(cmd.Env, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a",
+		"GIT_COMMITTER_EMAIL=a@example.com")
 	cmd.Env = append(cmd.Env, env...)
 	text, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -127,7 +131,8 @@ type found struct {
 
 const none = "no lab was changed: nothing was graded"
 
-// cases are repositories as they come, and what is found in them. prepare returns the commit to compare with, or "".
+// cases are repositories as they come, and what is found in them. prepare returns the commit to
+// compare with, or "".
 var cases = map[string]struct {
 	prepare func(*bench) (base string)
 	asked   string
@@ -140,7 +145,8 @@ var cases = map[string]struct {
 	}, "", found{"b01-adder", "to grade: b01-adder", 0}},
 	"two labs, and what is no answer": {func(b *bench) string {
 		base := b.git("rev-parse", "HEAD")
-		b.work("labs/b01-adder/x.go", "labs/i02-store/x.go", "labs/b02-other/README.md", "labs/b02-other/x_test.go", "main.go")
+		b.work("labs/b01-adder/x.go", "labs/i02-store/x.go", "labs/b02-other/README.md",
+			"labs/b02-other/x_test.go", "main.go")
 		return base
 	}, "", found{"b01-adder i02-store", "to grade: b01-adder i02-store", 0}},
 	"the base branch has gone on": {func(b *bench) string {
@@ -185,7 +191,8 @@ var cases = map[string]struct {
 	}, "B02, store", found{"b02-other i02-store", "to grade: b02-other i02-store", 0}},
 	"by hand, with a name that is none": {func(b *bench) string {
 		return ""
-	}, "b7, $(touch pwned) ::error::x", found{"", "no lab of the course has one of the names that were asked for", 1}},
+	}, "b7, $(touch pwned) ::error::x", found{"",
+		"no lab of the course has one of the names that were asked for", 1}},
 	"a lab that was deleted": {func(b *bench) string {
 		base := b.git("rev-parse", "HEAD")
 		b.git("rm", "--quiet", "-r", "labs/b01-adder")
@@ -194,14 +201,16 @@ var cases = map[string]struct {
 	}, "", found{"b01-adder", "to grade: b01-adder", 0}},
 	"names that mean something to a shell": {func(b *bench) string {
 		base := b.git("rev-parse", "HEAD")
-		b.work("labs/b99-$(touch pwned)/x.go", "labs/b01-adder/`touch pwned`.go", "labs/b02-other/::error::x.go", "labs/-rf/x.go")
+		b.work("labs/b99-$(touch pwned)/x.go", "labs/b01-adder/`touch pwned`.go",
+			"labs/b02-other/::error::x.go", "labs/-rf/x.go")
 		b.work("labs/b01-adder/x.go")
 		return base
 	}, "", found{"b01-adder", "to grade: b01-adder", 0}},
 	"links that lead away": {func(b *bench) string {
 		base := b.git("rev-parse", "HEAD")
 		b.git("rm", "--quiet", "-r", "labs/b01-adder", "labs/b02-other")
-		for link, to := range map[string]string{"b01-adder": "/etc", "b02-other": "../../course/labs/b02-other"} {
+		for link, to := range map[string]string{"b01-adder": "/etc",
+			"b02-other": "../../course/labs/b02-other"} {
 			if err := os.Symlink(to, filepath.Join(b.top, "submission", "labs", link)); err != nil {
 				b.t.Fatal(err)
 			}
@@ -221,16 +230,21 @@ func TestGitHub_find(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			base := tt.prepare(b)
-			env := []string{"COURSE=course", "SUBMISSION=submission", "BASE=" + base, "ASKED=" + tt.asked,
-				"GITHUB_OUTPUT=" + filepath.Join(b.top, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(b.top, "summary")}
-			out, code := b.run(".", env, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
+			env := []string{"COURSE=course", "SUBMISSION=submission", "BASE=" + base,
+				"ASKED=" + tt.asked,
+				"GITHUB_OUTPUT=" + filepath.Join(b.top, "output"),
+				"GITHUB_STEP_SUMMARY=" + filepath.Join(b.top, "summary")}
+			out, code := b.run(".", env, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c",
+				script)
 			if code != tt.want.code || !strings.Contains(out, tt.want.said) {
-				t.Errorf("got exit code %d and %q, want %d and %q", code, out, tt.want.code, tt.want.said)
+				t.Errorf("got exit code %d and %q, want %d and %q", code, out, tt.want.code,
+					tt.want.said)
 			}
 			if got := b.read("output"); got != "labs="+tt.want.labs+"\n" {
 				t.Errorf("got the output %q, want the labs %q", got, tt.want.labs)
 			}
-			if said := strings.Contains(b.read("summary"), "No lab was changed: nothing was graded."); said != (tt.want.said == none) {
+			if said := strings.Contains(b.read("summary"),
+				"No lab was changed: nothing was graded."); said != (tt.want.said == none) {
 				t.Errorf("got the summary %q", b.read("summary"))
 			}
 			wantHarmless(t, b, out, ".", tt.want)
@@ -238,7 +252,8 @@ func TestGitHub_find(t *testing.T) {
 	}
 }
 
-// wantHarmless is that no name was run or printed, and that nothing but folders of the labs that were found is graded.
+// wantHarmless is that no name was run or printed, and that nothing but folders of the labs that
+// were found is graded.
 func wantHarmless(t *testing.T, b *bench, out, dir string, want found) {
 	t.Helper()
 	for _, where := range []string{"pwned", "submission/pwned"} {
@@ -253,13 +268,15 @@ func wantHarmless(t *testing.T, b *bench, out, dir string, want found) {
 		if !strings.Contains(want.labs, lab) {
 			t.Errorf("got %s graded, want %q alone", lab, want.labs)
 		}
-		if st, err := os.Lstat(filepath.Join(b.top, dir, "graded", "labs", lab)); err != nil || !st.IsDir() {
+		if st, err := os.Lstat(filepath.Join(b.top, dir, "graded", "labs", lab)); err != nil ||
+			!st.IsDir() {
 			t.Errorf("%s is no folder: %v", lab, err)
 		}
 	}
 }
 
-// fakes are commands that GitLab's script calls. They write down that they were; go makes a labs that ends as is said.
+// fakes are commands that GitLab's script calls. They write down that they were; go makes a labs
+// that ends as is said.
 func (b *bench) fakes() {
 	b.put("bin/apt-get", "#!/bin/sh\necho \"apt-get $*\" >>\"$CALLS\"\n")
 	b.put("bin/go", `#!/bin/sh
@@ -285,7 +302,8 @@ func (b *bench) gitlab(base, asked, exit string) (out string, code int) {
 	b.git("update-ref", "refs/remotes/origin/trunk", "HEAD")
 	b.git("checkout", "--quiet", "--force", "--detach", head)
 	return b.run("submission", []string{
-		"PATH=" + filepath.Join(b.top, "bin") + ":" + os.Getenv("PATH"), "CALLS=" + filepath.Join(b.top, "calls"),
+		"PATH=" + filepath.Join(b.top, "bin") + ":" + os.Getenv("PATH"),
+		"CALLS=" + filepath.Join(b.top, "calls"),
 		"LABS_EXIT=" + exit, "LABS=" + asked, "LABS_COURSE_REPOSITORY=", "LABS_COURSE_REF=",
 		"CI_PROJECT_DIR=" + filepath.Join(b.top, "submission"), "CI_DEFAULT_BRANCH=trunk",
 		"CI_COMMIT_BRANCH=main", "CI_COMMIT_BEFORE_SHA=" + base, "CI_JOB_TOKEN=secret",
@@ -300,20 +318,24 @@ func TestGitLab_script(t *testing.T) {
 			b := newBench(t)
 			out, code := b.gitlab(tt.prepare(b), tt.asked, "0")
 			if code != tt.want.code || !strings.Contains(out, tt.want.said) {
-				t.Errorf("got exit code %d and %q, want %d and %q", code, out, tt.want.code, tt.want.said)
+				t.Errorf("got exit code %d and %q, want %d and %q", code, out, tt.want.code,
+					tt.want.said)
 			}
 			calls := b.read("calls")
 			if graded := strings.Contains(calls, "labs --course"); graded != (tt.want.labs != "") {
 				t.Errorf("got the calls %q, want the labs %q graded", calls, tt.want.labs)
 			}
-			if want := "--labs " + strings.ReplaceAll(tt.want.labs, " ", ",") + " "; tt.want.labs != "" && !strings.Contains(calls, want) {
+			if want := "--labs " + strings.ReplaceAll(tt.want.labs, " ", ",") +
+				" "; tt.want.labs != "" && !strings.Contains(calls, want) {
 				t.Errorf("got the calls %q, want %s", calls, want)
 			}
 			if built := strings.Contains(calls, "go build"); built != (tt.want.labs != "") {
 				t.Errorf("got the calls %q: what is not graded is not built", calls)
 			}
-			stores := strings.Contains(calls, "apt-get install -qq --no-install-recommends postgresql redis-server\n")
-			if stores != strings.Contains(tt.want.labs, "i02-store") || stores != strings.Contains(calls, "apt-get") {
+			stores := strings.Contains(calls,
+				"apt-get install -qq --no-install-recommends postgresql redis-server\n")
+			if stores != strings.Contains(tt.want.labs, "i02-store") ||
+				stores != strings.Contains(calls, "apt-get") {
 				t.Errorf("got the calls %q, want stores for a lab that needs them alone", calls)
 			}
 			wantHarmless(t, b, out, "submission", tt.want)
@@ -321,7 +343,8 @@ func TestGitLab_script(t *testing.T) {
 	}
 }
 
-// TestGitLab_exit is that the verdict is the job's, and that the log's sections are closed also then.
+// TestGitLab_exit is that the verdict is the job's, and that the log's sections are closed also
+// then.
 func TestGitLab_exit(t *testing.T) {
 	t.Parallel()
 	for _, exit := range []string{"0", "1", "3", "4"} {
@@ -329,11 +352,13 @@ func TestGitLab_exit(t *testing.T) {
 		base := b.git("rev-parse", "HEAD")
 		b.work("labs/b01-adder/x.go")
 		out, code := b.gitlab(base, "", exit)
-		if got := string(rune('0' + code)); got != exit || !strings.Contains(out, "graded by labs") {
+		if got := string(rune('0' + code)); got != exit ||
+			!strings.Contains(out, "graded by labs") {
 			t.Errorf("got exit code %s and %q, want %s", got, out, exit)
 		}
 		for _, section := range []string{"find", "build", "grade"} {
-			if !strings.Contains(out, ":labs_"+section+"\r\x1b[0K") || strings.Count(out, ":labs_"+section) != 2 {
+			if !strings.Contains(out, ":labs_"+section+"\r\x1b[0K") ||
+				strings.Count(out, ":labs_"+section) != 2 {
 				t.Errorf("the section %s is not opened and closed: %q", section, out)
 			}
 		}

@@ -27,15 +27,17 @@ type checkFile struct {
 	err   error    // why it cannot be parsed
 }
 
-// belongs reports whether it is the lab's as it is: in the external test package, and without a test that lab.yaml does
-// not name, such as TestMain. A file with none of the lab's tests may be a helper of theirs.
+// belongs reports whether it is the lab's as it is: in the external test package, and without a
+// test that lab.yaml does not name, such as TestMain. A file with none of the lab's tests may be a
+// helper of theirs.
 func (f checkFile) belongs() bool {
 	return f.err == nil && strings.HasSuffix(f.pkg, "_test") && len(f.alien) == 0
 }
 
-// readChecks looks at what else lies in the lab's folder: it hashes the checks and the given files, and drops what the
-// go command would take besides. A learner's own tests lie beside the checks and are none of the runner's business. If a
-// check or a given file is missing then, p.broken says which file has been touched; the error is that of reading alone.
+// readChecks looks at what else lies in the lab's folder: it hashes the checks and the given files,
+// and drops what the go command would take besides. A learner's own tests lie beside the checks and
+// are none of the runner's business. If a check or a given file is missing then, p.broken says
+// which file has been touched; the error is that of reading alone.
 func (p *plan) readChecks(h hash.Hash) error {
 	var files []checkFile
 	given := map[string]bool{}
@@ -112,7 +114,8 @@ func parseChecks(l *course.Lab, name string, data []byte) checkFile {
 	return f
 }
 
-// judgeChecks sorts the test files: those of the lab, which must have every check just once, and those that are dropped.
+// judgeChecks sorts the test files: those of the lab, which must have every check just once, and
+// those that are dropped.
 func (p *plan) judgeChecks(files []checkFile, given map[string]bool) {
 	l := p.req.Lab
 	in := map[string]string{} // test → file
@@ -123,14 +126,16 @@ func (p *plan) judgeChecks(files []checkFile, given map[string]bool) {
 		p.pkg = f.pkg
 		for _, test := range f.ours {
 			if other := in[test]; other != "" && p.broken == nil {
-				p.broken = newCourseError(l, fmt.Sprintf("%s stands in %s and in %s", test, other, f.name), "remove the one that is not the course's")
+				p.broken = newCourseError(l, fmt.Sprintf("%s stands in %s and in %s", test, other,
+					f.name), "remove the one that is not the course's")
 			}
 			in[test] = f.name
 		}
 	}
 	for _, file := range l.Given {
 		if !given[file] {
-			p.broken = newCourseError(l, file+", which lab.yaml gives, is not there", checkout(l, file))
+			p.broken = newCourseError(l, file+", which lab.yaml gives, is not there",
+				checkout(l, file))
 		}
 	}
 	missing := slices.IndexFunc(l.Checks, func(c course.Check) bool { return in[c.Test] == "" })
@@ -146,25 +151,31 @@ func (p *plan) judgeChecks(files []checkFile, given map[string]bool) {
 	}
 }
 
-// touched says which file has been changed so that a check is missing: the one with most of the checks, else one that
-// cannot be parsed.
+// touched says which file has been changed so that a check is missing: the one with most of the
+// checks, else one that cannot be parsed.
 func touched(l *course.Lab, files []checkFile, missing string) *CourseError {
 	suspects := slices.DeleteFunc(slices.Clone(files), func(f checkFile) bool {
 		return f.belongs() || len(f.ours) == 0 && f.err == nil
 	})
 	if len(suspects) == 0 {
-		return newCourseError(l, "no file of labs/"+l.Slug+" has "+missing+", which lab.yaml names", checkout(l, ""))
+		return newCourseError(l, "no file of labs/"+l.Slug+" has "+missing+", which lab.yaml names",
+			checkout(l, ""))
 	}
-	f := slices.MaxFunc(suspects, func(a, b checkFile) int { return cmp.Compare(len(a.ours), len(b.ours)) })
+	f := slices.MaxFunc(suspects, func(a, b checkFile) int {
+		return cmp.Compare(len(a.ours),
+			len(b.ours))
+	})
 	changed := f.name + " has been changed: "
 	switch {
 	case f.err != nil:
 		return newCourseError(l, changed+firstError(f.err), checkout(l, f.name))
 	case len(f.alien) > 0:
 		return newCourseError(l, changed+f.alien[0]+" is not in lab.yaml",
-			"move it to a file of its own (any name_test.go), or "+checkout(l, f.name)+"; the lab's author names it in lab.yaml")
+			"move it to a file of its own (any name_test.go), or "+checkout(l, f.name)+
+				"; the lab's author names it in lab.yaml")
 	}
-	return newCourseError(l, changed+"its package is "+f.pkg+", not "+strings.TrimSuffix(f.pkg, "_test")+"_test", checkout(l, f.name))
+	return newCourseError(l, changed+"its package is "+f.pkg+", not "+
+		strings.TrimSuffix(f.pkg, "_test")+"_test", checkout(l, f.name))
 }
 
 // firstError is the first of what a parser found, as line:column: text.

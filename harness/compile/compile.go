@@ -1,5 +1,6 @@
-// Package compile makes test binaries: the pristine checks of a lab and somebody's files for it become one executable.
-// Nothing is copied or edited; the go command's -overlay puts the files in their places.
+// Package compile makes test binaries: the pristine checks of a lab and somebody's files for it
+// become one executable. Nothing is copied or edited; the go command's -overlay puts the files in
+// their places.
 package compile
 
 import (
@@ -38,37 +39,41 @@ type Binary struct {
 	Took time.Duration
 }
 
-// Builder builds for one course. Its binaries are kept below Dir, so that a repeat costs milliseconds.
+// Builder builds for one course. Its binaries are kept below Dir, so that a repeat costs
+// milliseconds.
 type Builder struct {
 	Course *course.Course
 	Dir    string // where binaries are kept, absolute; made if it is not there
 
-	// Progress, if not nil, is called when a go command takes longer than two seconds: then and every second after that,
-	// from one goroutine at a time.
+	// Progress, if not nil, is called when a go command takes longer than two seconds: then and
+	// every second after that, from one goroutine at a time.
 	Progress func(Progress)
 
-	// Sandbox, if not nil, is where the go command runs, one for each request: what is compiled is not trusted. The
-	// toolchain, the modules and the build cache are read only there, and time and memory are bounded.
+	// Sandbox, if not nil, is where the go command runs, one for each request: what is compiled is
+	// not trusted. The toolchain, the modules and the build cache are read only there, and time and
+	// memory are bounded.
 	Sandbox sandbox.Sandbox
 
-	// Late leaves out what makes the account of a check begin before the learner's code. It is for tests
-	// of that defence.
+	// Late leaves out what makes the account of a check begin before the learner's code. It is for
+	// tests of that defence.
 	Late bool
 
-	commonOnce sync.Once // a command reads the kit once; "watch" makes a new Builder when the kit may have changed
+	// a command reads the kit once; "watch" makes a new Builder when the kit may have changed
+	commonOnce sync.Once
 	common     string
 	commonErr  error
 	progressMu sync.Mutex
 }
 
-// maxCommands is how many go commands run at once. Each uses all cores where it can; two fill the gaps of linking.
+// maxCommands is how many go commands run at once. Each uses all cores where it can; two fill the
+// gaps of linking.
 const maxCommands = 2
 
 // keep is how many binaries of a lab stay under Dir.
 const keep = 6
 
-// Build builds all requests, several labs in one go command. The result has the requests' order. One that does not
-// compile never stops another.
+// Build builds all requests, several labs in one go command. The result has the requests' order.
+// One that does not compile never stops another.
 func (b *Builder) Build(ctx context.Context, reqs []Request) []Binary {
 	out := make([]Binary, len(reqs))
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
@@ -119,11 +124,13 @@ func (b *Builder) Build(ctx context.Context, reqs []Request) []Binary {
 	return out
 }
 
-// again rebuilds what was edited while it was built: nobody can say which of its contents the binary has.
+// again rebuilds what was edited while it was built: nobody can say which of its contents the
+// binary has.
 func (b *Builder) again(ctx context.Context, batches []*batch) {
 	for _, batch := range batches {
 		for _, p := range batch.plans {
-			if now, err := SourceSHA256(p.req.Lab, p.req.Dir); ctx.Err() == nil && (err != nil || now != p.sourceSHA) {
+			if now, err := SourceSHA256(p.req.Lab, p.req.Dir); ctx.Err() == nil &&
+				(err != nil || now != p.sourceSHA) {
 				os.Remove(p.target)
 				*p.out = b.Build(ctx, []Request{p.req})[0]
 			}
@@ -146,7 +153,8 @@ func add(batches []*batch, p *plan) []*batch {
 			return batches
 		}
 	}
-	return append(batches, &batch{race: p.req.Race, plans: []*plan{p}, has: map[string]bool{p.req.Lab.Slug: true}})
+	return append(batches, &batch{race: p.req.Race, plans: []*plan{p},
+		has: map[string]bool{p.req.Lab.Slug: true}})
 }
 
 // run runs the batch's go command and hands the binaries, or the compile errors, to the requests.
@@ -211,7 +219,8 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 }
 
 func (b *Builder) goTest(ctx context.Context, batch *batch, tmp string) (string, error) {
-	args := []string{"test", "-c", "-vet=off", "-ldflags=-s", "-overlay", filepath.Join(tmp, "overlay.json"), "-o", tmp + string(filepath.Separator)}
+	args := []string{"test", "-c", "-vet=off", "-ldflags=-s", "-overlay",
+		filepath.Join(tmp, "overlay.json"), "-o", tmp + string(filepath.Separator)}
 	if batch.race {
 		args = append(args, "-race")
 	}

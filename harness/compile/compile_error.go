@@ -84,8 +84,8 @@ func (p *plan) collect(c *course.Course, tmp string, sections map[string]string,
 	p.out.Compile = p.compileError(c, section)
 }
 
-// setupFailure finds the lines about this lab among those that belong to no section, such as an import that does not
-// exist: these stop a package before it is compiled.
+// setupFailure finds the lines about this lab among those that belong to no section, such as an
+// import that does not exist: these stop a package before it is compiled.
 func (p *plan) setupFailure(all string) string {
 	var b strings.Builder
 	for line := range strings.Lines(all) {
@@ -100,8 +100,8 @@ func (p *plan) setupFailure(all string) string {
 
 var messageForm = regexp.MustCompile(`^(\S.*?\.go):(\d+)(?::(\d+))?: (.*)$`)
 
-// compileError keeps the messages about the learner's files. Those about the checks' files remain only where there is
-// nothing else: the learner has changed what the checks call.
+// compileError keeps the messages about the learner's files. Those about the checks' files remain
+// only where there is nothing else: the learner has changed what the checks call.
 func (p *plan) compileError(c *course.Course, section string) *CompileError {
 	e := &CompileError{Raw: failForm.ReplaceAllString(section, "")}
 	var inFiles, inChecks []CompileLine
@@ -132,7 +132,10 @@ func (p *plan) compileError(c *course.Course, section string) *CompileError {
 		e.Lines = inChecks
 	}
 	if m := packagesForm.FindStringSubmatch(section); m != nil && len(e.Lines) == 0 {
-		e.Lines = []CompileLine{{File: m[2], Line: 1, Col: 1, Text: fmt.Sprintf("the package is called %s here, and %s in %s: give this file the name that the stub has", m[1], m[3], m[4])}}
+		e.Lines = []CompileLine{{File: m[2], Line: 1, Col: 1,
+			Text: fmt.Sprintf(
+				"the package is called %s here, and %s in %s: give this file the name that the "+
+					"stub has", m[1], m[3], m[4])}}
 	}
 	return e
 }
@@ -140,17 +143,21 @@ func (p *plan) compileError(c *course.Course, section string) *CompileError {
 var (
 	failForm     = regexp.MustCompile(`(?m)^FAIL(\t.*)?\n`) // the go command's summary
 	packagesForm = regexp.MustCompile(`(?m)^found packages (\w+) \(([^)]+)\) and (\w+) \(([^)]+)\)`)
-	moduleForm   = regexp.MustCompile(`^cannot find module providing package (\S+): import lookup disabled.*`)
-	stdForm      = regexp.MustCompile(`^(package \S+ is not in std) \(.*\)$`)
+	moduleForm   = regexp.MustCompile(
+		`^cannot find module providing package (\S+): import lookup disabled.*`)
+	stdForm = regexp.MustCompile(`^(package \S+ is not in std) \(.*\)$`)
 )
 
 // inOurWords says what the go command says about its own way of looking for a package.
 func inOurWords(text string) string {
-	text = moduleForm.ReplaceAllString(text, "no module of this course has the package $1: a lab uses the standard library and what go.mod names")
+	text = moduleForm.ReplaceAllString(text,
+		"no module of this course has the package $1: a lab uses the standard library and what "+
+			"go.mod names")
 	return stdForm.ReplaceAllString(text, "$1")
 }
 
-// fileOf tells which of the lab's files the compiler means by a path, which it gives relative to the course's root.
+// fileOf tells which of the lab's files the compiler means by a path, which it gives relative to
+// the course's root.
 func (p *plan) fileOf(path, root string) (string, bool) {
 	if !filepath.IsAbs(path) && root != "" {
 		path = filepath.Join(root, path)

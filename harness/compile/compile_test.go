@@ -76,17 +76,20 @@ func TestBuilder_Build(t *testing.T) {
 	t.Parallel()
 	b := builder(t, scratch)
 	one, two := lab(t, scratch, "b01-adder"), lab(t, scratch, "b02-doubler")
-	reqs := []compile.Request{{Lab: two, Dir: two.Dir}, {Lab: one, Dir: one.Dir}, {Lab: one, Dir: one.Dir, Race: true}}
+	reqs := []compile.Request{{Lab: two, Dir: two.Dir}, {Lab: one, Dir: one.Dir},
+		{Lab: one, Dir: one.Dir, Race: true}}
 	for i, bin := range b.Build(t.Context(), reqs) {
 		if bin.Err != nil || bin.Compile != nil || bin.Cached {
 			t.Fatalf("request %d: got %+v", i, bin)
 		}
-		if sha, err := compile.SourceSHA256(reqs[i].Lab, reqs[i].Dir); sha != bin.SHA256 || err != nil {
+		if sha, err := compile.SourceSHA256(reqs[i].Lab, reqs[i].Dir); sha != bin.SHA256 ||
+			err != nil {
 			t.Errorf("request %d: got the hash %s, want %s (%v)", i, bin.SHA256, sha, err)
 		}
 		// A binary of labs asks for its request: the generated TestMain is in it.
 		out, err := exec.Command(bin.Path).CombinedOutput()
-		if code := exitCode(err); code != 2 || !strings.Contains(string(out), "no request on standard input") {
+		if code := exitCode(err); code != 2 || !strings.Contains(string(out),
+			"no request on standard input") {
 			t.Errorf("request %d: got exit code %d and %q", i, code, out)
 		}
 	}
@@ -101,8 +104,10 @@ func TestBuilder_Build(t *testing.T) {
 	}
 	// The same sources from another folder are the same sources.
 	same := folder(t, "adder.go", read(t, filepath.Join(one.Dir, "adder.go")))
-	if bin := b.Build(t.Context(), []compile.Request{{Lab: one, Dir: same}})[0]; bin.Path != again[1].Path || !bin.Cached {
-		t.Errorf("the same from another folder: got %+v, want %s from the cache", bin, again[1].Path)
+	if bin := b.Build(t.Context(), []compile.Request{{Lab: one,
+		Dir: same}})[0]; bin.Path != again[1].Path || !bin.Cached {
+		t.Errorf("the same from another folder: got %+v, want %s from the cache", bin,
+			again[1].Path)
 	}
 }
 
@@ -110,9 +115,10 @@ func TestBuilder_Build(t *testing.T) {
 func TestBuilder_oneLabStopsNoOther(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"a compile error":              "package adder\n\nfunc Add(a, b int) int { return c }\n",
-		"a module that does not exist": "package adder\n\nimport _ \"example.com/nowhere\"\n\nfunc Add(a, b int) int { return a + b }\n",
-		"an empty file":                "",
+		"a compile error": "package adder\n\nfunc Add(a, b int) int { return c }\n",
+		"a module that does not exist": "package adder\n\nimport _ " +
+			"\"example.com/nowhere\"\n\nfunc Add(a, b int) int { return a + b }\n",
+		"an empty file": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,12 +149,18 @@ func TestBuilder_compileErrors(t *testing.T) {
 			"adder.go:3:37: undefined: c",
 		},
 		{
-			"two of them", "package adder\n\nimport \"os\"\n\nfunc Add(a, b int) int { return \"three\" }\n",
-			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 8, Text: `"os" imported and not used`}, {File: "adder.go", Line: 5, Col: 33, Text: `cannot use "three" (untyped string constant) as int value in return statement`}},
-			"adder.go:3:8: \"os\" imported and not used\nadder.go:5:33: cannot use \"three\" (untyped string constant) as int value in return statement",
+			"two of them", "package adder\n\nimport \"os\"\n\nfunc Add(a, b int) int { return " +
+				"\"three\" }\n",
+			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 8,
+				Text: `"os" imported and not used`},
+				{File: "adder.go", Line: 5, Col: 33, Text: `cannot use "three" (untyped string constant) as int value in return statement`}},
+			"adder.go:3:8: \"os\" imported and not used\nadder.go:5:33: cannot use \"three\" " +
+				"(untyped string constant) as int value in return statement",
 		},
 		{
-			"that go on in a second line", "package adder\n\ntype T struct{}\n\nfunc Add(a, b int) int { var s interface{ M() } = T{}; _ = s; return f(1) }\n\nfunc f(a, b int) int { return a }\n",
+			"that go on in a second line",
+			"package adder\n\ntype T struct{}\n\nfunc Add(a, b int) int { var s interface{ " +
+				"M() } = T{}; _ = s; return f(1) }\n\nfunc f(a, b int) int { return a }\n",
 			[]compile.CompileLine{
 				{File: "adder.go", Line: 5, Col: 51, Text: "cannot use T{} (value of struct type T) as interface{M()} value in variable declaration: T does not implement interface{M()} (missing method M)"},
 				{File: "adder.go", Line: 5, Col: 72, Text: "not enough arguments in call to f\n\thave (number)\n\twant (int, int)"},
@@ -157,66 +169,89 @@ func TestBuilder_compileErrors(t *testing.T) {
 		},
 		{
 			"no Go at all", "package adder\n\nfunc Add(a, b int) int { return a +\n",
-			[]compile.CompileLine{{File: "adder.go", Line: 4, Col: 1, Text: "syntax error: unexpected EOF, expected expression"}},
+			[]compile.CompileLine{{File: "adder.go", Line: 4, Col: 1,
+				Text: "syntax error: unexpected EOF, expected expression"}},
 			"",
 		},
 		{
 			"an empty file", "",
-			[]compile.CompileLine{{File: "adder.go", Line: 1, Col: 1, Text: "expected 'package', found 'EOF'"}},
+			[]compile.CompileLine{{File: "adder.go", Line: 1, Col: 1,
+				Text: "expected 'package', found 'EOF'"}},
 			"",
 		},
 		{
 			"another package's name", "package other\n\nfunc Add(a, b int) int { return a + b }\n",
-			[]compile.CompileLine{{File: "adder.go", Line: 1, Col: 1, Text: "the package is called other here, and adder in adder_test.go: give this file the name that the stub has"}},
+			[]compile.CompileLine{{File: "adder.go", Line: 1, Col: 1,
+				Text: "the package is called other here, and adder in adder_test.go: give this " +
+					"file the name that the stub has"}},
 			"",
 		},
 		{
 			"a changed API", "package adder\n\nfunc Add(a, b, c int) int { return a + b + c }\n",
-			[]compile.CompileLine{{File: "adder_test.go", Line: 10, Col: 25, Text: "not enough arguments in call to adder.Add\n\thave (number, number)\n\twant (int, int, int)", Check: true}},
+			[]compile.CompileLine{{File: "adder_test.go", Line: 10, Col: 25,
+				Text: "not enough arguments in call to adder.Add\n\thave (number, " +
+					"number)\n\twant (int, int, int)", Check: true}},
 			"",
 		},
 		{
 			"a missing function", "package adder\n",
-			[]compile.CompileLine{{File: "adder_test.go", Line: 10, Col: 18, Text: "undefined: adder.Add", Check: true}},
+			[]compile.CompileLine{{File: "adder_test.go", Line: 10, Col: 18,
+				Text: "undefined: adder.Add", Check: true}},
 			"",
 		},
 		{
-			"a module that does not exist", "package adder\n\nimport \"example.com/nowhere/x\"\n\nfunc Add(a, b int) int { return x.Add(a, b) }\n",
-			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 8, Text: "no module of this course has the package example.com/nowhere/x: a lab uses the standard library and what go.mod names"}},
+			"a module that does not exist",
+			"package adder\n\nimport \"example.com/nowhere/x\"\n\nfunc Add(a, b int) int { " +
+				"return x.Add(a, b) }\n",
+			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 8,
+				Text: "no module of this course has the package example.com/nowhere/x: a lab " +
+					"uses the standard library and what go.mod names"}},
 			"",
 		},
 		{
-			"a package of std that does not exist", "package adder\n\nimport \"net/htp\"\n\nfunc Add(a, b int) int { return htp.Add(a, b) }\n",
-			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 8, Text: "package net/htp is not in std"}},
+			"a package of std that does not exist",
+			"package adder\n\nimport \"net/htp\"\n\nfunc Add(a, b int) int { return " +
+				"htp.Add(a, b) }\n",
+			[]compile.CompileLine{{File: "adder.go", Line: 3, Col: 8,
+				Text: "package net/htp is not in std"}},
 			"",
 		},
 		{
-			"an import cycle", "package adder\n\nimport \"github.com/backend-labs/backend-labs/labs/b01-adder\"\n\nfunc Add(a, b int) int { return adder.Add(a, b) }\n",
+			"an import cycle",
+			"package adder\n\nimport " +
+				"\"github.com/backend-labs/backend-labs/labs/b01-adder\"\n\nfunc Add(a, b " +
+				"int) int { return adder.Add(a, b) }\n",
 			nil,
-			"package github.com/backend-labs/backend-labs/labs/b01-adder\n\timports github.com/backend-labs/backend-labs/labs/b01-adder from adder.go: import cycle not allowed",
+			"package github.com/backend-labs/backend-labs/labs/b01-adder\n\timports " +
+				"github.com/backend-labs/backend-labs/labs/b01-adder from adder.go: import " +
+				"cycle not allowed",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := folder(t, "adder.go", tt.text)
-			bin := builder(t, scratch).Build(t.Context(), []compile.Request{{Lab: lab(t, scratch, "b01-adder"), Dir: dir}})[0]
+			bin := builder(t, scratch).Build(t.Context(),
+				[]compile.Request{{Lab: lab(t, scratch, "b01-adder"), Dir: dir}})[0]
 			if bin.Compile == nil || bin.Path != "" || bin.Err != nil || bin.SHA256 == "" {
 				t.Fatalf("got %+v, want a compile error", bin)
 			}
 			if diff := cmp.Diff(tt.want, bin.Compile.Lines); diff != "" {
-				t.Errorf("the lines differ (-want +got):\n%s\nthe go command said\n%s", diff, bin.Compile.Raw)
+				t.Errorf("the lines differ (-want +got):\n%s\nthe go command said\n%s", diff,
+					bin.Compile.Raw)
 			}
 			if tt.message != "" && bin.Compile.Error() != tt.message {
 				t.Errorf("got the message\n%s\nwant\n%s", bin.Compile, tt.message)
 			}
-			if location := "adder"; len(tt.want) > 0 && !strings.HasPrefix(bin.Compile.Location(), location) {
+			if location := "adder"; len(tt.want) > 0 &&
+				!strings.HasPrefix(bin.Compile.Location(), location) {
 				t.Errorf("got the location %q", bin.Compile.Location())
 			}
 		})
 	}
 }
 
-// TestBuilder_otherTests is about a learner's own tests beside the checks: they are none of the runner's business.
+// TestBuilder_otherTests is about a learner's own tests beside the checks: they are none of the
+// runner's business.
 func TestBuilder_otherTests(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -225,9 +260,12 @@ func TestBuilder_otherTests(t *testing.T) {
 	}
 	one := lab(t, root, "b01-adder")
 	for name, text := range map[string]string{
-		"main_test.go":   "package adder_test\n\nimport \"testing\"\n\nfunc TestMain(m *testing.M) {}\n",
-		"mine_test.go":   "package adder_test\n\nimport \"testing\"\n\nfunc TestMine(t *testing.T) {}\n",
-		"inside_test.go": "package adder\n\nimport \"testing\"\n\nfunc TestInside(t *testing.T) { nothing() }\n",
+		"main_test.go": "package adder_test\n\nimport \"testing\"\n\nfunc TestMain(m " +
+			"*testing.M) {}\n",
+		"mine_test.go": "package adder_test\n\nimport \"testing\"\n\nfunc TestMine(t " +
+			"*testing.T) {}\n",
+		"inside_test.go": "package adder\n\nimport \"testing\"\n\nfunc TestInside(t *testing.T) " +
+			"{ nothing() }\n",
 		"broken_test.go": "package adder_test\n\nfunc {\n",
 		"again_test.go":  "package adder\n\nimport \"testing\"\n\nfunc TestAdd(t *testing.T) {}\n",
 	} {
@@ -243,8 +281,11 @@ func TestBuilder_otherTests(t *testing.T) {
 		t.Errorf("got exit code %d and %q: the binary does not have our TestMain", code, out)
 	}
 	// Helpers of the checks belong to them.
-	write(t, filepath.Join(one.Dir, "helper_test.go"), "package adder_test\n\nfunc helper() int { return nothing }\n")
-	if bin := builder(t, root).Build(t.Context(), []compile.Request{{Lab: one, Dir: one.Dir}})[0]; bin.Compile == nil || bin.Compile.Location() != "helper_test.go:3" || !bin.Compile.Lines[0].Check {
+	write(t, filepath.Join(one.Dir, "helper_test.go"),
+		"package adder_test\n\nfunc helper() int { return nothing }\n")
+	if bin := builder(t, root).Build(t.Context(), []compile.Request{{Lab: one,
+		Dir: one.Dir}})[0]; bin.Compile == nil || bin.Compile.Location() != "helper_test.go:3" ||
+		!bin.Compile.Lines[0].Check {
 		t.Errorf("got %+v, want the helper in the build", bin)
 	}
 }
@@ -253,9 +294,11 @@ func TestBuilder_missingFile(t *testing.T) {
 	t.Parallel()
 	one, two := lab(t, scratch, "b01-adder"), lab(t, scratch, "b02-doubler")
 	empty := t.TempDir()
-	got := builder(t, scratch).Build(t.Context(), []compile.Request{{Lab: one, Dir: empty}, {Lab: two, Dir: two.Dir}})
+	got := builder(t, scratch).Build(t.Context(), []compile.Request{{Lab: one, Dir: empty},
+		{Lab: two, Dir: two.Dir}})
 	var missing *compile.MissingFile
-	if !errors.As(got[0].Err, &missing) || got[0].Err.Error() != "the file adder.go of lab B01 is not in "+empty {
+	if !errors.As(got[0].Err, &missing) ||
+		got[0].Err.Error() != "the file adder.go of lab B01 is not in "+empty {
 		t.Errorf("got %v, want a *compile.MissingFile", got[0].Err)
 	}
 	if got[1].Path == "" {
@@ -274,13 +317,15 @@ func TestUnread(t *testing.T) {
 	_, err := compile.SourceSHA256(one, dir)
 	bin := builder(t, scratch).Build(t.Context(), []compile.Request{{Lab: one, Dir: dir}})[0]
 	for _, err := range []error{err, bin.Err} {
-		if errors.As(err, new(*compile.MissingFile)) || err == nil || !strings.HasPrefix(err.Error(), "read adder.go of lab B01: ") {
+		if errors.As(err, new(*compile.MissingFile)) || err == nil ||
+			!strings.HasPrefix(err.Error(), "read adder.go of lab B01: ") {
 			t.Errorf("got %v, want an error of reading", err)
 		}
 	}
 	for dir, want := range map[string]string{
 		"elsewhere": "the file adder.go of lab B01 is not in elsewhere",
-		one.Dir:     "the file adder.go of lab B01 is not in " + one.Dir + ": labs reset b01 puts the stub back",
+		one.Dir: "the file adder.go of lab B01 is not in " + one.Dir +
+			": labs reset b01 puts the stub back",
 	} {
 		if got := compile.Unread(one, "adder.go", dir, os.ErrNotExist).Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -288,18 +333,22 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// TestBuilder_editedDuringTheBuild saves a file that does not compile while the one before it is being built.
+// TestBuilder_editedDuringTheBuild saves a file that does not compile while the one before it is
+// being built.
 func TestBuilder_editedDuringTheBuild(t *testing.T) {
 	t.Parallel()
 	one := lab(t, scratch, "b01-adder")
-	const before, after = "package adder\n\nfunc Add(a, b int) int { return b + a }\n", "package adder\n\nfunc Add(a, b int) int { return c }\n"
+	const before, after = "package adder\n\nfunc Add(a, b int) int { return b + a }\n",
+		"package adder\n\nfunc Add(a, b int) int { return c }\n"
 	dir := folder(t, "adder.go", before)
 	b := builder(t, scratch)
 	edited := make(chan bool)
 	go func() {
 		defer close(edited)
-		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
-			if begun, _ := filepath.Glob(filepath.Join(b.Dir, "labs-build_*", "overlay.json")); len(begun) > 0 {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(
+			deadline); runtime.Gosched() {
+			if begun, _ := filepath.Glob(filepath.Join(b.Dir, "labs-build_*",
+				"overlay.json")); len(begun) > 0 {
 				os.WriteFile(filepath.Join(dir, "adder.go"), []byte(after), 0o644)
 				return
 			}
@@ -330,8 +379,8 @@ func TestBuilder_endsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestBuilder_strays is about files beside the lab's that nobody hands in: the binary is made without them, whatever is
-// in them.
+// TestBuilder_strays is about files beside the lab's that nobody hands in: the binary is made
+// without them, whatever is in them.
 func TestBuilder_strays(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -353,7 +402,8 @@ func TestBuilder_strays(t *testing.T) {
 			one := lab(t, root, "b01-adder")
 			write(t, filepath.Join(one.Dir, "adder.go"), tt.mine)
 			write(t, filepath.Join(one.Dir, tt.file), tt.text)
-			bin := builder(t, root).Build(t.Context(), []compile.Request{{Lab: one, Dir: one.Dir}})[0]
+			bin := builder(t, root).Build(t.Context(),
+				[]compile.Request{{Lab: one, Dir: one.Dir}})[0]
 			if bin.Err != nil || (bin.Path != "") != tt.compiles {
 				t.Errorf("got %+v, want that it compiles: %v", bin, tt.compiles)
 			}
@@ -399,7 +449,8 @@ func TestBuilder_ChecksSHA256(t *testing.T) {
 		step.edit()
 		now := sum()
 		if changed := now != last; changed != step.changes {
-			t.Errorf("after an edit of %s: got changed = %v, want %v", step.what, changed, step.changes)
+			t.Errorf("after an edit of %s: got changed = %v, want %v", step.what, changed,
+				step.changes)
 		}
 		last = now
 	}
@@ -454,8 +505,10 @@ func TestBuilder_Outside(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := strings.Replace(string(bomb), "package steps", "package adder", 1)
-	got := b.Build(t.Context(), []compile.Request{{Lab: one, Dir: folder(t, one.Files[0], source)}, {Lab: one, Dir: one.Dir}})
-	if got[0].Compile == nil || got[0].Compile.Raw != "compiling took more memory than a lab may take" {
+	got := b.Build(t.Context(), []compile.Request{{Lab: one, Dir: folder(t, one.Files[0], source)},
+		{Lab: one, Dir: one.Dir}})
+	if got[0].Compile == nil ||
+		got[0].Compile.Raw != "compiling took more memory than a lab may take" {
 		t.Errorf("got %+v, want that it takes too much memory", got[0])
 	}
 	if got[1].Path == "" {

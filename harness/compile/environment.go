@@ -14,11 +14,12 @@ import (
 	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
-// foreign are the variables of the environment that would make the go command build for another machine than this one,
-// or in another way than the course is meant to be built. GOOS and GOARCH are set to this machine's instead: the go
-// command has a file of its own with them, too.
+// foreign are the variables of the environment that would make the go command build for another
+// machine than this one, or in another way than the course is meant to be built. GOOS and GOARCH
+// are set to this machine's instead: the go command has a file of its own with them, too.
 var foreign = []string{
-	"GOOS", "GOARCH", "GOEXPERIMENT", "GO111MODULE", "GOWORK", "GOFLAGS", "GOTMPDIR", "GO_EXTLINK_ENABLED",
+	"GOOS", "GOARCH", "GOEXPERIMENT", "GO111MODULE", "GOWORK", "GOFLAGS", "GOTMPDIR",
+	"GO_EXTLINK_ENABLED",
 }
 
 // environment is that of a go command. more has settings that count more.
@@ -27,7 +28,8 @@ func environment(more ...string) []string {
 		name, _, _ := strings.Cut(setting, "=")
 		return slices.Contains(foreign, name)
 	})
-	env = append(env, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOWORK=off", "GOFLAGS=-mod=readonly -buildvcs=false")
+	env = append(env, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOWORK=off",
+		"GOFLAGS=-mod=readonly -buildvcs=false")
 	return append(env, more...)
 }
 
@@ -41,10 +43,11 @@ type Toolchain struct {
 	CGOENABLED string `json:"CGO_ENABLED"` // 0 or 1
 }
 
-// FindToolchain asks the go command of the PATH, in a folder: there it may give way to the version that go.mod names.
-// The error says what to do.
+// FindToolchain asks the go command of the PATH, in a folder: there it may give way to the version
+// that go.mod names. The error says what to do.
 func FindToolchain(dir string) (t Toolchain, err error) {
-	cmd := exec.Command("go", "env", "-json", "GOVERSION", "GOROOT", "GOMODCACHE", "GOCACHE", "CC", "CGO_ENABLED")
+	cmd := exec.Command("go", "env", "-json", "GOVERSION", "GOROOT", "GOMODCACHE", "GOCACHE", "CC",
+		"CGO_ENABLED")
 	cmd.Dir, cmd.Env = dir, environment()
 	out, err := cmd.Output()
 	if err == nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
-// TestBuilder_touchedChecks is about what somebody has done to the lab's own files: it is said which, and nobody's code is
-// blamed.
+// TestBuilder_touchedChecks is about what somebody has done to the lab's own files: it is said
+// which, and nobody's code is blamed.
 func TestBuilder_touchedChecks(t *testing.T) {
 	t.Parallel()
 	const more = "\nfunc TestMine(t *testing.T) {}\n"
@@ -25,71 +25,102 @@ func TestBuilder_touchedChecks(t *testing.T) {
 		hint string
 	}{
 		{
-			"a test of one's own", func(t *testing.T, dir, checks string) { appendTo(t, checks, more) },
+			"a test of one's own", func(t *testing.T, dir,
+				checks string) {
+				appendTo(t, checks, more)
+			},
 			"adder_test.go has been changed: TestMine is not in lab.yaml",
-			"move it to a file of its own (any name_test.go), or git checkout labs/b01-adder/adder_test.go; the lab's author names it in lab.yaml",
+			"move it to a file of its own (any name_test.go), or git checkout " +
+				"labs/b01-adder/adder_test.go; the lab's author names it in lab.yaml",
 		},
 		{
-			"a TestMain", func(t *testing.T, dir, checks string) { appendTo(t, checks, "\nfunc TestMain(m *testing.M) {}\n") },
-			"adder_test.go has been changed: TestMain is not in lab.yaml", "move it to a file of its own",
+			"a TestMain", func(t *testing.T, dir, checks string) {
+				appendTo(t, checks,
+					"\nfunc TestMain(m *testing.M) {}\n")
+			},
+			"adder_test.go has been changed: TestMain is not in lab.yaml",
+			"move it to a file of its own",
 		},
 		{
 			"the only check renamed", func(t *testing.T, dir, checks string) {
 				write(t, checks, strings.ReplaceAll(read(t, checks), "TestAdd(", "TestPlus("))
 			},
-			"no file of labs/b01-adder has TestAdd, which lab.yaml names", "git checkout labs/b01-adder",
+			"no file of labs/b01-adder has TestAdd, which lab.yaml names",
+			"git checkout labs/b01-adder",
 		},
 		{
 			"a check made a helper", func(t *testing.T, dir, checks string) {
 				write(t, checks, strings.ReplaceAll(read(t, checks), "TestAdd(", "add("))
 			},
-			"no file of labs/b01-adder has TestAdd, which lab.yaml names", "git checkout labs/b01-adder",
+			"no file of labs/b01-adder has TestAdd, which lab.yaml names",
+			"git checkout labs/b01-adder",
 		},
 		{
-			"a stray character", func(t *testing.T, dir, checks string) { appendTo(t, checks, "}\n") },
+			"a stray character", func(t *testing.T, dir,
+				checks string) {
+				appendTo(t, checks, "}\n")
+			},
 			"adder_test.go has been changed: ", "git checkout labs/b01-adder/adder_test.go",
 		},
 		{
 			"a merge conflict", func(t *testing.T, dir, checks string) {
 				write(t, checks, "<<<<<<< HEAD\n"+read(t, checks)+"=======\n>>>>>>> main\n")
 			},
-			"adder_test.go has been changed: 1:1: expected 'package'", "git checkout labs/b01-adder/adder_test.go",
+			"adder_test.go has been changed: 1:1: expected 'package'",
+			"git checkout labs/b01-adder/adder_test.go",
 		},
 		{
 			"the file deleted", func(t *testing.T, dir, checks string) { os.Remove(checks) },
-			"no file of labs/b01-adder has TestAdd, which lab.yaml names", "git checkout labs/b01-adder",
+			"no file of labs/b01-adder has TestAdd, which lab.yaml names",
+			"git checkout labs/b01-adder",
 		},
 		{
-			"a link to nowhere", func(t *testing.T, dir, checks string) { os.Remove(checks); os.Symlink("nowhere", checks) },
-			"no file of labs/b01-adder has TestAdd, which lab.yaml names", "git checkout labs/b01-adder",
+			"a link to nowhere", func(t *testing.T, dir,
+				checks string) {
+				os.Remove(checks)
+				os.Symlink("nowhere", checks)
+			},
+			"no file of labs/b01-adder has TestAdd, which lab.yaml names",
+			"git checkout labs/b01-adder",
 		},
 		{
 			"another package", func(t *testing.T, dir, checks string) {
-				write(t, checks, strings.Replace(read(t, checks), "package adder_test", "package adder", 1))
+				write(t, checks, strings.Replace(read(t, checks), "package adder_test",
+					"package adder", 1))
 			},
-			"adder_test.go has been changed: its package is adder, not adder_test", "git checkout labs/b01-adder/adder_test.go",
+			"adder_test.go has been changed: its package is adder, not adder_test",
+			"git checkout labs/b01-adder/adder_test.go",
 		},
 		{
 			"a copy of the file", func(t *testing.T, dir, checks string) {
 				write(t, filepath.Join(dir, "copy_test.go"), read(t, checks))
 			},
-			"TestAdd stands in adder_test.go and in copy_test.go", "remove the one that is not the course's",
+			"TestAdd stands in adder_test.go and in copy_test.go",
+			"remove the one that is not the course's",
 		},
 		{
-			"a type error", func(t *testing.T, dir, checks string) { appendTo(t, checks, "\nvar x int = nothing\n") },
-			"b01-adder does not compile as the course has it: adder_test.go:", "git status labs/b01-adder shows what has been changed",
+			"a type error", func(t *testing.T, dir,
+				checks string) {
+				appendTo(t, checks, "\nvar x int = nothing\n")
+			},
+			"b01-adder does not compile as the course has it: adder_test.go:",
+			"git status labs/b01-adder shows what has been changed",
 		},
 		{
 			"a broken helper of the checks", func(t *testing.T, dir, checks string) {
-				write(t, filepath.Join(dir, "helper_test.go"), "package adder_test\n\nfunc helper() int { return nothing }\n")
+				write(t, filepath.Join(dir, "helper_test.go"),
+					"package adder_test\n\nfunc helper() int { return nothing }\n")
 			},
-			"b01-adder does not compile as the course has it: helper_test.go:3:28: undefined: nothing", "git status",
+			"b01-adder does not compile as the course has it: helper_test.go:3:28: undefined: " +
+				"nothing", "git status",
 		},
 		{
 			"the kit", func(t *testing.T, dir, checks string) {
-				appendTo(t, filepath.Join(dir, "..", "..", "harness", "kit", "account", "account.go"), "\nvar x int = nothing\n")
+				appendTo(t, filepath.Join(dir, "..", "..", "harness", "kit", "account",
+					"account.go"), "\nvar x int = nothing\n")
 			},
-			"the kit does not compile: harness/kit/account/account.go:", "git checkout harness go.mod go.sum in ",
+			"the kit does not compile: harness/kit/account/account.go:",
+			"git checkout harness go.mod go.sum in ",
 		},
 		{
 			"go.mod", func(t *testing.T, dir, checks string) {
@@ -118,7 +149,8 @@ func TestBuilder_touchedChecks(t *testing.T) {
 			if strings.Contains(bin.Err.Error(), "\n") {
 				t.Errorf("got %q, want one line", bin.Err)
 			}
-			if err := b.Pristine(t.Context(), []*course.Lab{one}, false); err == nil || hintOf(err) == "" {
+			if err := b.Pristine(t.Context(), []*course.Lab{one}, false); err == nil ||
+				hintOf(err) == "" {
 				t.Errorf("got %v, want that nobody is judged by this lab", err)
 			}
 			if _, err := b.ChecksSHA256(one); err != nil {
@@ -128,7 +160,8 @@ func TestBuilder_touchedChecks(t *testing.T) {
 	}
 }
 
-// TestBuilder_changedAPI is the other side: the checks are as they were, and it is the learner who has changed something.
+// TestBuilder_changedAPI is the other side: the checks are as they were, and it is the learner who
+// has changed something.
 func TestBuilder_changedAPI(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -156,27 +189,34 @@ func TestBuilder_Pristine_ownStub(t *testing.T) {
 		t.Fatal(err)
 	}
 	one := lab(t, root, "b01-adder")
-	write(t, filepath.Join(one.Dir, "adder.go"), "package adder\n\nfunc Add(a, b int) int { return c }\n")
+	write(t, filepath.Join(one.Dir, "adder.go"),
+		"package adder\n\nfunc Add(a, b int) int { return c }\n")
 	record(t, one.Dir, "adder.go")
 	err := builder(t, root).Pristine(t.Context(), []*course.Lab{one}, false)
 	want, ok := errors.AsType[*compile.CourseError](err)
-	if !ok || want.Lab != "b01-adder" || !strings.HasSuffix(want.Text, "as the course has it: adder.go:3:33: undefined: c") {
+	if !ok || want.Lab != "b01-adder" || !strings.HasSuffix(want.Text,
+		"as the course has it: adder.go:3:33: undefined: c") {
 		t.Errorf("got %v, want a *compile.CourseError", err)
 	}
 }
 
-// TestBuilder_theirWords is about code that quotes what the go command says where the machine is at fault.
+// TestBuilder_theirWords is about code that quotes what the go command says where the machine is at
+// fault.
 func TestBuilder_theirWords(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{
-		"no space left on device", "go.mod requires go >= 9 (running go 1)", "signal: killed", "dial tcp: no such host",
-		"/tmp/x: permission denied", "failed to initialize build cache at /x", "module lookup disabled by GOPROXY=off",
+		"no space left on device", "go.mod requires go >= 9 (running go 1)", "signal: killed",
+		"dial tcp: no such host",
+		"/tmp/x: permission denied", "failed to initialize build cache at /x",
+		"module lookup disabled by GOPROXY=off",
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
 			one := lab(t, scratch, "b01-adder")
-			dir := folder(t, "adder.go", "package adder\n\nfunc Add(a, b int) int { return \""+words+"\" }\n\nvar _ int = f(`\n"+words+"\n`)\n\nfunc f(int) int { return 1 }\n")
-			bin := builder(t, scratch).Build(t.Context(), []compile.Request{{Lab: one, Dir: dir}})[0]
+			dir := folder(t, "adder.go", "package adder\n\nfunc Add(a, b int) int { return \""+
+				words+"\" }\n\nvar _ int = f(`\n"+words+"\n`)\n\nfunc f(int) int { return 1 }\n")
+			bin := builder(t, scratch).Build(t.Context(),
+				[]compile.Request{{Lab: one, Dir: dir}})[0]
 			if bin.Err != nil || bin.Compile == nil {
 				t.Errorf("got %+v, want a compile error", bin)
 			}

@@ -16,8 +16,8 @@ import (
 // kitModule is the module that has the kit.
 const kitModule = "github.com/backend-labs/backend-labs"
 
-// mainFile is the generated file that makes the binary report, and beginFile the one in the learner's
-// own package that has the account begin before any code of the learner's.
+// mainFile is the generated file that makes the binary report, and beginFile the one in the
+// learner's own package that has the account begin before any code of the learner's.
 const (
 	mainFile  = "zz_labs_main_test.go"
 	beginFile = "zz_labs_begin.go"
@@ -68,8 +68,8 @@ func (p *plan) generate(tmp string, overlay map[string]string) error {
 	return p.generateBegin(tmp, overlay)
 }
 
-// generateBegin does so for each folder that has a file of the learner's. One without a package clause
-// is left to the compiler, which says it better.
+// generateBegin does so for each folder that has a file of the learner's. One without a package
+// clause is left to the compiler, which says it better.
 func (p *plan) generateBegin(tmp string, overlay map[string]string) error {
 	for to, from := range p.sources {
 		target := filepath.Join(filepath.Dir(to), beginFile)

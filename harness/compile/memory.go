@@ -7,9 +7,10 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// boundMemory ends a process and its descendants as soon as they have more than limit bytes of memory together, and tells
-// whether it did. It returns when they have ended by themselves, which ctx has to say. It looks four times a second, in
-// which a compiler gets a few hundred megabytes further.
+// boundMemory ends a process and its descendants as soon as they have more than limit bytes of
+// memory together, and tells whether it did. It returns when they have ended by themselves, which
+// ctx has to say. It looks four times a second, in which a compiler gets a few hundred megabytes
+// further.
 func boundMemory(ctx context.Context, pid int, limit uint64) (ended bool) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()

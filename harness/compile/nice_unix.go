@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// giveWay lets the build of a race binary, which is wanted second, take only what the plain one leaves over.
+// giveWay lets the build of a race binary, which is wanted second, take only what the plain one
+// leaves over.
 func giveWay(pid int) { syscall.Setpriority(syscall.PRIO_PROCESS, pid, 15) }
 
 // endTogether makes a cancelled go command take its compilers and linkers with it.

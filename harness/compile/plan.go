@@ -63,7 +63,8 @@ func (b *Builder) plan(r Request, common string) (*plan, error) {
 		}
 		addFile(own, file, data)
 		addFile(all, file, data)
-		if p.sources[filepath.Join(r.Lab.Dir, filepath.FromSlash(file))], err = filepath.Abs(from); err != nil {
+		if p.sources[filepath.Join(r.Lab.Dir,
+			filepath.FromSlash(file))], err = filepath.Abs(from); err != nil {
 			return nil, err
 		}
 	}
@@ -101,8 +102,8 @@ func SourceSHA256(l *course.Lab, dir string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// ChecksSHA256 is the hash of what judges a lab: toolchain, modules, kit, its checks, given files and lab.yaml. A pass
-// counts for these only.
+// ChecksSHA256 is the hash of what judges a lab: toolchain, modules, kit, its checks, given files
+// and lab.yaml. A pass counts for these only.
 func (b *Builder) ChecksSHA256(l *course.Lab) (string, error) {
 	common, err := b.commonHash()
 	if err != nil {
@@ -133,7 +134,8 @@ func (p *plan) writeOverlay(tmp string, overlay map[string]string) error {
 	return p.generate(tmp, overlay)
 }
 
-// commonHash covers what all binaries depend on besides their own lab: the toolchain, the modules and the kit.
+// commonHash covers what all binaries depend on besides their own lab: the toolchain, the modules
+// and the kit.
 func (b *Builder) commonHash() (string, error) {
 	b.commonOnce.Do(func() { b.common, b.commonErr = b.hashCommon() })
 	return b.common, b.commonErr

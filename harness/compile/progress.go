@@ -14,23 +14,26 @@ type Progress struct {
 	Labs    []string // the slugs of what it builds
 	Race    bool     // with the race detector
 	Elapsed time.Duration
-	// Cold says that it compiles what the labs depend on, too: the build cache did not have it, so this takes about a
-	// minute. Packages are those that it has begun; Total is how many it is at most, or 0 as long as that is not known.
+	// Cold says that it compiles what the labs depend on, too: the build cache did not have it, so
+	// this takes about a minute. Packages are those that it has begun; Total is how many it is at
+	// most, or 0 as long as that is not known.
 	Cold     bool
 	Packages int
 	Total    int
 }
 
 const (
-	// progressAfter is when a build is long enough to be told of, and progressEvery how often it is told then.
+	// progressAfter is when a build is long enough to be told of, and progressEvery how often it is
+	// told then.
 	progressAfter = 2 * time.Second
 	progressEvery = time.Second
-	// A build is warm as long as it compiles no more than this many packages, and this many for each lab: the lab, its
-	// checks, the generated main, and what of the kit has just been edited.
+	// A build is warm as long as it compiles no more than this many packages, and this many for
+	// each lab: the lab, its checks, the generated main, and what of the kit has just been edited.
 	warmPackages, warmPerLab = 12, 5
 )
 
-// watchBuild calls b.Progress for a go command that works in tmp until the returned function is called.
+// watchBuild calls b.Progress for a go command that works in tmp until the returned function is
+// called.
 func (b *Builder) watchBuild(batch *batch, tmp string) (stop func()) {
 	if b.Progress == nil {
 		return func() {}
@@ -48,7 +51,8 @@ func (b *Builder) watchBuild(batch *batch, tmp string) (stop func()) {
 				return
 			case <-timer.C:
 			}
-			p := Progress{Labs: batch.slugs(), Race: batch.race, Elapsed: time.Since(started), Packages: begun(tmp)}
+			p := Progress{Labs: batch.slugs(), Race: batch.race, Elapsed: time.Since(started),
+				Packages: begun(tmp)}
 			p.Cold = p.Packages > warmPackages+warmPerLab*len(p.Labs)
 			if p.Cold && total == nil {
 				total = b.countPackages(batch)
@@ -78,7 +82,8 @@ func begun(tmp string) int {
 	return len(dirs)
 }
 
-// countPackages begins to count all packages that a batch is made of; the function that it returns gives 0 until then.
+// countPackages begins to count all packages that a batch is made of; the function that it returns
+// gives 0 until then.
 func (b *Builder) countPackages(batch *batch) func() int {
 	var n atomic.Int64
 	cmd := exec.Command("go", append([]string{"list", "-deps", "-test"}, batch.packages()...)...)

@@ -13,8 +13,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 )
 
-// TestBuilder_progress watches a go command that has begun to compile so many packages: it is told of after two seconds, then
-// every second, and no more once it has ended.
+// TestBuilder_progress watches a go command that has begun to compile so many packages: it is told
+// of after two seconds, then every second, and no more once it has ended.
 func TestBuilder_progress(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -26,7 +26,8 @@ func TestBuilder_progress(t *testing.T) {
 			t.Parallel()
 			tmp := t.TempDir()
 			for i := range tt.packages {
-				if err := os.MkdirAll(filepath.Join(tmp, "go-build1", fmt.Sprintf("b%03d", i)), 0o755); err != nil {
+				if err := os.MkdirAll(filepath.Join(tmp, "go-build1", fmt.Sprintf("b%03d", i)),
+					0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -38,11 +39,13 @@ func TestBuilder_progress(t *testing.T) {
 				time.Sleep(3500 * time.Millisecond)
 				stop()
 				time.Sleep(time.Minute)
-				if len(told) != 2 || told[0].Elapsed != 2*time.Second || told[1].Elapsed != 3*time.Second {
+				if len(told) != 2 || told[0].Elapsed != 2*time.Second ||
+					told[1].Elapsed != 3*time.Second {
 					t.Fatalf("got %+v, want it told after 2 s and after 3 s", told)
 				}
 				p := told[1]
-				if p.Cold != tt.cold || p.Packages != tt.packages || !slices.Equal(p.Labs, []string{"b01-adder"}) {
+				if p.Cold != tt.cold || p.Packages != tt.packages ||
+					!slices.Equal(p.Labs, []string{"b01-adder"}) {
 					t.Errorf("got %+v, want %d packages, cold: %v", p, tt.packages, tt.cold)
 				}
 			})

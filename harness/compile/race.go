@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// NoRace says that nothing can be built with the race detector on this machine, which says nothing about what was to be
-// built.
+// NoRace says that nothing can be built with the race detector on this machine, which says nothing
+// about what was to be built.
 type NoRace struct{ Reason, Remedy string }
 
 func (e *NoRace) Error() string { return "no race detector: " + e.Reason }
@@ -24,8 +24,8 @@ var racePlatforms = []string{
 	"darwin/amd64", "darwin/arm64", "freebsd/amd64", "netbsd/amd64", "windows/amd64",
 }
 
-// Race is nil if the race detector can be had here, and else a [*NoRace], or what is wrong with the toolchain. It builds
-// nothing.
+// Race is nil if the race detector can be had here, and else a [*NoRace], or what is wrong with the
+// toolchain. It builds nothing.
 func (b *Builder) Race() error {
 	t, err := b.toolchain()
 	if err != nil {
@@ -40,13 +40,15 @@ func (t Toolchain) race(platform, enabled string) error {
 	_, missing := exec.LookPath(compiler)
 	switch {
 	case !slices.Contains(racePlatforms, platform):
-		return &NoRace{"Go has none for " + platform, "the run under it needs another machine: CI, or a container of linux/amd64"}
+		return &NoRace{"Go has none for " + platform,
+			"the run under it needs another machine: CI, or a container of linux/amd64"}
 	case strings.HasPrefix(platform, "darwin/"): // the only system on which it is linked without a C compiler
 		return nil
 	case enabled == "0":
 		return &NoRace{"CGO_ENABLED=0 is set, and it needs cgo", "unset CGO_ENABLED"}
 	case compiler == "" || missing != nil:
-		return &NoRace{fmt.Sprintf("no C compiler (%s) on the PATH", or(compiler, "gcc")), installCompiler(platform)}
+		return &NoRace{fmt.Sprintf("no C compiler (%s) on the PATH", or(compiler, "gcc")),
+			installCompiler(platform)}
 	case t.CGOENABLED == "0":
 		return &NoRace{"cgo is switched off", "go env -u CGO_ENABLED"}
 	}
@@ -55,7 +57,8 @@ func (t Toolchain) race(platform, enabled string) error {
 
 func installCompiler(platform string) string {
 	if strings.HasPrefix(platform, "windows/") {
-		return "install a C compiler such as gcc of MSYS2 (https://www.msys2.org), and put it on the PATH"
+		return "install a C compiler such as gcc of MSYS2 (https://www.msys2.org), and put it " +
+			"on the PATH"
 	}
 	return "install gcc: apt-get install gcc libc6-dev, dnf install gcc, or apk add gcc musl-dev"
 }

@@ -30,9 +30,10 @@ func (e *Bomb) Error() string { return "compiling took more " + e.what + " than 
 // errGo says that the go command ended with an error that its output explains.
 var errGo = errors.New("the go command failed")
 
-// inSandbox runs the go command with these arguments where it can reach nothing but what it needs. It may write to the
-// build's own folder; what it writes to the build cache is forgotten.
-func (b *Builder) inSandbox(ctx context.Context, args []string, tmp string, plans []*plan) (string, error) {
+// inSandbox runs the go command with these arguments where it can reach nothing but what it needs.
+// It may write to the build's own folder; what it writes to the build cache is forgotten.
+func (b *Builder) inSandbox(ctx context.Context, args []string, tmp string, plans []*plan) (string,
+	error) {
 	t, err := b.toolchain()
 	if err != nil {
 		return "", err
@@ -45,8 +46,10 @@ func (b *Builder) inSandbox(ctx context.Context, args []string, tmp string, plan
 	c := sandbox.Command{
 		Path: t.goCommand(), Args: append([]string{"-C", b.Course.Root}, args...),
 		Env: []string{
-			"GOROOT=" + t.GOROOT, "GOMODCACHE=" + t.GOMODCACHE, "GOCACHE=" + t.GOCACHE, "HOME=" + home, "TMPDIR=/tmp", "PATH=/usr/bin:/bin",
-			"GOWORK=off", "GOTOOLCHAIN=local", "GOPROXY=off", "GOSUMDB=off", "GOENV=off", "GOFLAGS=-mod=readonly -buildvcs=false",
+			"GOROOT=" + t.GOROOT, "GOMODCACHE=" + t.GOMODCACHE, "GOCACHE=" + t.GOCACHE,
+			"HOME=" + home, "TMPDIR=/tmp", "PATH=/usr/bin:/bin",
+			"GOWORK=off", "GOTOOLCHAIN=local", "GOPROXY=off", "GOSUMDB=off", "GOENV=off",
+			"GOFLAGS=-mod=readonly -buildvcs=false",
 		},
 		Binds: []sandbox.Bind{
 			{Source: t.GOROOT, Target: t.GOROOT}, {Source: t.GOMODCACHE, Target: t.GOMODCACHE},
@@ -54,13 +57,15 @@ func (b *Builder) inSandbox(ctx context.Context, args []string, tmp string, plan
 			{Source: tmp, Target: tmp, Writable: true},
 		},
 		Output: &out, MaxOutput: 1 << 20, Timeout: maxBuildTime, Grace: time.Second, KeepUser: true,
-		Limits: sandbox.Limits{Memory: maxBuildMemory, FileSize: maxBuildFile, Scratch: maxBuildWrites, Processes: 1024},
+		Limits: sandbox.Limits{Memory: maxBuildMemory, FileSize: maxBuildFile,
+			Scratch: maxBuildWrites, Processes: 1024},
 	}
 	for _, name := range []string{"go.mod", "go.sum", "harness/kit", "labs"} {
 		path := filepath.Join(b.Course.Root, filepath.FromSlash(name))
 		c.Binds = append(c.Binds, sandbox.Bind{Source: path, Target: path})
 	}
-	for _, dir := range []string{"/usr", "/bin", "/lib", "/lib64"} { // the C toolchain that the race detector is linked with
+	// the C toolchain that the race detector is linked with
+	for _, dir := range []string{"/usr", "/bin", "/lib", "/lib64"} {
 		if _, err := os.Stat(dir); err == nil {
 			c.Binds = append(c.Binds, sandbox.Bind{Source: dir, Target: dir})
 		}
@@ -87,9 +92,10 @@ func (b *Builder) inSandbox(ctx context.Context, args []string, tmp string, plan
 	return out.String(), nil
 }
 
-// outside runs the go command on this machine, for the system of a sandbox that does not build. Its time and memory are
-// bounded as inside.
-func (b *Builder) outside(ctx context.Context, path string, args []string, tmp string, plans []*plan, target *sandbox.NoBuild) (string, error) {
+// outside runs the go command on this machine, for the system of a sandbox that does not build. Its
+// time and memory are bounded as inside.
+func (b *Builder) outside(ctx context.Context, path string, args []string, tmp string,
+	plans []*plan, target *sandbox.NoBuild) (string, error) {
 	bounded, cancel := context.WithTimeout(ctx, maxBuildTime)
 	defer cancel()
 	var out bytes.Buffer
@@ -116,14 +122,16 @@ func (b *Builder) outside(ctx context.Context, path string, args []string, tmp s
 		return "", &Bomb{"time"}
 	}
 	for _, p := range plans {
-		if name := filepath.Join(tmp, p.req.Lab.Slug+".test"); err == nil && exeSuffix != "" && target.GOOS != runtime.GOOS {
+		if name := filepath.Join(tmp, p.req.Lab.Slug+".test"); err == nil && exeSuffix != "" &&
+			target.GOOS != runtime.GOOS {
 			err = os.Rename(name, name+exeSuffix) // what is for Linux is called as here
 		}
 	}
 	return out.String(), err
 }
 
-// noTelemetry makes a home in which the go command keeps no counters: it would start a process of its own for them.
+// noTelemetry makes a home in which the go command keeps no counters: it would start a process of
+// its own for them.
 func noTelemetry(home string) error {
 	dir := filepath.Join(home, ".config", "go", "telemetry")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
-// Try builds something small of the course and looks for all modules that the labs need. The error says what stands in the
-// way, and what to do.
+// Try builds something small of the course and looks for all modules that the labs need. The error
+// says what stands in the way, and what to do.
 func (b *Builder) Try(ctx context.Context) error {
 	for _, args := range [][]string{
 		{"build", "-o", os.DevNull, "./harness/kit/account"},
@@ -34,7 +34,8 @@ func (b *Builder) Try(ctx context.Context) error {
 			if f := explain(said.String(), b.Course.Root); f != nil {
 				return f
 			}
-			return fault.New("git status in "+b.Course.Root+" shows what has been changed", "the course does not build: %s", strings.Join(strings.Fields(said.String()), " "))
+			return fault.New("git status in "+b.Course.Root+" shows what has been changed",
+				"the course does not build: %s", strings.Join(strings.Fields(said.String()), " "))
 		}
 	}
 	return nil

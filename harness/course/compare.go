@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// compare holds a node against the type that it is to be decoded into. No key may be unknown, missing or doubled, and
-// every value must be of the right kind.
+// compare holds a node against the type that it is to be decoded into. No key may be unknown,
+// missing or doubled, and every value must be of the right kind.
 func (f *source) compare(n *yaml.Node, t reflect.Type, key string) {
 	switch t.Kind() {
 	case reflect.Struct:
@@ -46,8 +46,10 @@ func (f *source) unexpected(n *yaml.Node, t reflect.Type, key string) {
 	f.fault(n.Line, key, "%s is expected here, not %s", kindOf(t), got)
 }
 
-// mayBeEmpty are the lists that may have nothing in them. They are written all the same: nobody has forgotten them.
-var mayBeEmpty = map[string]bool{"topics": true, "after": true, "imports": true, "forbid": true, "needs": true}
+// mayBeEmpty are the lists that may have nothing in them. They are written all the same: nobody has
+// forgotten them.
+var mayBeEmpty = map[string]bool{"topics": true, "after": true, "imports": true, "forbid": true,
+	"needs": true}
 
 // kindOf says what a value of a type is in a lab.yaml.
 func kindOf(t reflect.Type) string {
@@ -105,7 +107,8 @@ func (f *source) compareKeys(n *yaml.Node, t reflect.Type, outer string) {
 
 // compareMissing notes the keys that are unknown, and those that are not there.
 func (f *source) compareMissing(
-	n *yaml.Node, outer string, order []string, missing map[string]reflect.Type, unknown []*yaml.Node,
+	n *yaml.Node, outer string, order []string, missing map[string]reflect.Type,
+	unknown []*yaml.Node,
 ) {
 	for _, key := range unknown {
 		f.unknownKey(key, outer, missing)
@@ -121,8 +124,8 @@ func (f *source) compareMissing(
 	}
 }
 
-// unknownKey notes a key that does not exist. If a missing one is spelt nearly so, that one is meant, and no longer
-// missing.
+// unknownKey notes a key that does not exist. If a missing one is spelt nearly so, that one is
+// meant, and no longer missing.
 func (f *source) unknownKey(key *yaml.Node, outer string, missing map[string]reflect.Type) {
 	meant, best := "", 3
 	for name := range missing {

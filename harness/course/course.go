@@ -1,5 +1,5 @@
-// Package course reads labs as data. A course is a directory tree with labs/, solutions/ and a go.mod; a lab is what
-// lies on the disk, and there is no registry besides it.
+// Package course reads labs as data. A course is a directory tree with labs/, solutions/ and a
+// go.mod; a lab is what lies on the disk, and there is no registry besides it.
 package course
 
 import (
@@ -44,9 +44,10 @@ type Lab struct {
 	Topics   []string `yaml:"topics"`
 	After    []string `yaml:"after"`   // ids of the labs that prepare for this one
 	Minutes  int      `yaml:"minutes"` // an honest estimate
-	Files    []string `yaml:"files"`   // what the learner edits, relative to Dir, with forward slashes
-	// Given are the other Go files of the lab that are no tests, written as Files are. No other Go file belongs to the
-	// lab. The key may be left out.
+	// what the learner edits, relative to Dir, with forward slashes
+	Files []string `yaml:"files"`
+	// Given are the other Go files of the lab that are no tests, written as Files are. No other Go
+	// file belongs to the lab. The key may be left out.
 	Given   []string `yaml:"given" key:"optional"`
 	Imports []string `yaml:"imports"` // allowed beyond the policy's default list
 	Forbid  []Forbid `yaml:"forbid"`
@@ -87,8 +88,8 @@ type Mutant struct {
 	Misconception string   `yaml:"misconception"`
 	Explain       string   `yaml:"explain"`
 	Fails         []string `yaml:"fails"` // the checks that fail on it, every time
-	// Shows is a piece of what one of these checks then says, for mutants that fail the same checks as another of a
-	// different misconception. The key may be left out.
+	// Shows is a piece of what one of these checks then says, for mutants that fail the same checks
+	// as another of a different misconception. The key may be left out.
 	Shows string `yaml:"shows" key:"optional"`
 }
 
@@ -169,7 +170,8 @@ type Course struct {
 	Module string // the module's path, from go.mod
 	Labs   []*Lab // by level, then by id
 
-	// Broken are the labs that could not be read: one error for each, with file and line. The others work.
+	// Broken are the labs that could not be read: one error for each, with file and line. The
+	// others work.
 	Broken []error
 }
 
@@ -192,7 +194,8 @@ func Find(dir string) (root string, err error) {
 	}
 }
 
-// Load reads the course at root. A lab that cannot be read is in Broken; the error is for the course as a whole.
+// Load reads the course at root. A lab that cannot be read is in Broken; the error is for the
+// course as a whole.
 func Load(root string) (*Course, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -220,7 +223,8 @@ func Load(root string) (*Course, error) {
 		}
 		if other, taken := ids[l.ID]; taken {
 			c.Broken = append(c.Broken, &Error{
-				File: files[i], Line: 1, Text: "id: " + l.ID, Key: "id", Msg: l.ID + " is the id of " + other + ", too", root: root,
+				File: files[i], Line: 1, Text: "id: " + l.ID, Key: "id",
+				Msg: l.ID + " is the id of " + other + ", too", root: root,
 			})
 			continue
 		}

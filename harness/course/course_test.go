@@ -106,13 +106,15 @@ func TestFind(t *testing.T) {
 	outside := t.TempDir()
 	write(t, filepath.Join(outside, "go.mod"), "module example.com/other\n")
 	if got, err := course.Find(outside); !errors.Is(err, course.ErrNoCourse) {
-		t.Errorf("from a folder with a go.mod and no labs: got %s, %v, want %v", got, err, course.ErrNoCourse)
+		t.Errorf("from a folder with a go.mod and no labs: got %s, %v, want %v", got, err,
+			course.ErrNoCourse)
 	}
 }
 
 func TestCourse_Named(t *testing.T) {
 	t.Parallel()
-	c := some(t, "b01-cache", "b02-cache-aside", "b10-token-bucket", "b11-tracing", "i01-queue", "b12-broken-one!")
+	c := some(t, "b01-cache", "b02-cache-aside", "b10-token-bucket", "b11-tracing", "i01-queue",
+		"b12-broken-one!")
 	for _, tt := range []struct{ name, want string }{
 		{"b10", "b10-token-bucket"},
 		{"B10", "b10-token-bucket"},
@@ -216,7 +218,8 @@ func TestLab_Alternatives(t *testing.T) {
 	write(t, filepath.Join(l.SolutionDir, "alternatives", "b", "thing.go"), "package thing\n")
 	write(t, filepath.Join(l.SolutionDir, "alternatives", "a", "thing.go"), "package thing\n")
 	write(t, filepath.Join(l.SolutionDir, "alternatives", "README.md"), "no folder\n")
-	want := []string{filepath.Join(l.SolutionDir, "alternatives", "a"), filepath.Join(l.SolutionDir, "alternatives", "b")}
+	want := []string{filepath.Join(l.SolutionDir, "alternatives", "a"),
+		filepath.Join(l.SolutionDir, "alternatives", "b")}
 	if got, err := l.Alternatives(); !slices.Equal(got, want) || err != nil {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
@@ -299,7 +302,8 @@ func drift(t *testing.T, l *course.Lab) {
 		t.Fatal(err)
 	}
 	for _, file := range patches {
-		if !slices.ContainsFunc(l.Mutants, func(m course.Mutant) bool { return m.Patch == filepath.Base(file) }) {
+		if !slices.ContainsFunc(l.Mutants,
+			func(m course.Mutant) bool { return m.Patch == filepath.Base(file) }) {
 			t.Errorf("%s is not in lab.yaml", file)
 		}
 	}

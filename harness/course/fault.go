@@ -13,8 +13,9 @@ type Error struct {
 	File string // absolute
 	Line int    // from 1
 	Text string // the offending line
-	Key  string // where in the file: "minutes", "checks[1].points"; empty if it is the file as a whole
-	Msg  string
+	// where in the file: "minutes", "checks[1].points"; empty if it is the file as a whole
+	Key string
+	Msg string
 
 	root string
 }
@@ -65,8 +66,8 @@ func (f Faults) err() error {
 	return f
 }
 
-// at reports whether there is a fault at a key, or at one that it lies in: what is said of it besides would follow from
-// that.
+// at reports whether there is a fault at a key, or at one that it lies in: what is said of it
+// besides would follow from that.
 func (f Faults) at(key string) bool {
 	return slices.ContainsFunc(f, func(e *Error) bool { return within(key, e.Key) })
 }

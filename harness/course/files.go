@@ -68,7 +68,8 @@ func (l *Lab) NotHandedIn(dir string) string {
 		// What cannot be read has nothing to remark on.
 		entries, _ := os.ReadDir(filepath.Join(dir, filepath.FromSlash(below)))
 		for _, e := range entries {
-			if name := path.Join(below, e.Name()); !e.IsDir() && !Ignored(e.Name()) && l.Stray(name) {
+			if name := path.Join(below, e.Name()); !e.IsDir() && !Ignored(e.Name()) &&
+				l.Stray(name) {
 				strays = append(strays, name)
 			}
 		}

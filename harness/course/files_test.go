@@ -10,12 +10,15 @@ import (
 
 func TestLab_Stray(t *testing.T) {
 	t.Parallel()
-	l := &course.Lab{Files: []string{"thing.go", "inner/more.go"}, Given: []string{"program.go", "server/main.go"}}
+	l := &course.Lab{Files: []string{"thing.go", "inner/more.go"},
+		Given: []string{"program.go", "server/main.go"}}
 	for name, want := range map[string]bool{
 		"thing.go": false, "inner/more.go": false, "program.go": false, "server/main.go": false,
-		"thing_test.go": false, "mine_test.go": false, "README.md": false, "lab.yaml": false, "notes.txt": false,
-		"helper.go": true, "thing_test-LAPTOP.go": true, "inner/other.go": true, "server/more.go": true,
-		"home_amd64.s": true, "x.c": true, "go.mod": true,
+		"thing_test.go": false, "mine_test.go": false, "README.md": false, "lab.yaml": false,
+		"notes.txt": false,
+		"helper.go": true, "thing_test-LAPTOP.go": true, "inner/other.go": true,
+		"server/more.go": true,
+		"home_amd64.s":   true, "x.c": true, "go.mod": true,
 	} {
 		if got := l.Stray(name); got != want {
 			t.Errorf("%s: got stray = %v, want %v", name, got, want)
@@ -49,8 +52,10 @@ func TestLab_NotHandedIn(t *testing.T) {
 
 func TestLab_Strays(t *testing.T) {
 	t.Parallel()
-	l := &course.Lab{Slug: "b01-thing", Files: []string{"thing.go"}, Given: []string{"server/main.go"}, Dir: t.TempDir()}
-	for _, name := range []string{"thing.go", ".stub/thing.go", "server/main.go", "server/extra.go", "helper.go", "thing_test.go"} {
+	l := &course.Lab{Slug: "b01-thing", Files: []string{"thing.go"},
+		Given: []string{"server/main.go"}, Dir: t.TempDir()}
+	for _, name := range []string{"thing.go", ".stub/thing.go", "server/main.go", "server/extra.go",
+		"helper.go", "thing_test.go"} {
 		write(t, filepath.Join(l.Dir, filepath.FromSlash(name)), "package thing\n")
 	}
 	got, err := l.Strays()

@@ -23,13 +23,15 @@ func (l *Lab) Mutant(name string) *Mutant {
 	return nil
 }
 
-// unix is text with lines that end as on Unix, in which it is compared: a checkout may have written them otherwise.
+// unix is text with lines that end as on Unix, in which it is compared: a checkout may have written
+// them otherwise.
 func unix(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
 
 // patched is the error of a patch that has not changed what it says, or that changes nothing.
 func (l *Lab) patched(m *Mutant, files []*gitdiff.File, changed int) error {
 	if len(files) == 0 {
-		return fmt.Errorf("%s changes nothing: make it with diff -u a/%[2]s b/%[2]s", m.Patch, l.Files[0])
+		return fmt.Errorf("%s changes nothing: make it with diff -u a/%[2]s b/%[2]s", m.Patch,
+			l.Files[0])
 	}
 	for _, f := range files {
 		if name := strings.TrimPrefix(f.NewName, "b/"); !slices.Contains(l.Files, name) {
@@ -43,12 +45,13 @@ func (l *Lab) patched(m *Mutant, files []*gitdiff.File, changed int) error {
 	return nil
 }
 
-// WriteMutant writes the lab's files below dir: the reference with the mutant's patch applied, its lines ending as on
-// Unix.
+// WriteMutant writes the lab's files below dir: the reference with the mutant's patch applied, its
+// lines ending as on Unix.
 func (l *Lab) WriteMutant(m *Mutant, dir string) error {
 	patch, err := os.ReadFile(filepath.Join(l.SolutionDir, "mutants", m.Patch))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no solutions/%s/mutants/%s, which lab.yaml names", l.Slug, m.Patch)
+		return fmt.Errorf("there is no solutions/%s/mutants/%s, which lab.yaml names", l.Slug,
+			m.Patch)
 	}
 	if err != nil {
 		return err
@@ -70,7 +73,9 @@ func (l *Lab) WriteMutant(m *Mutant, dir string) error {
 			}
 			var out bytes.Buffer
 			if err := gitdiff.Apply(&out, bytes.NewReader(src), f); err != nil {
-				return fmt.Errorf("%s does not apply to the reference, which may have changed since: %w", m.Patch, err)
+				return fmt.Errorf(
+					"%s does not apply to the reference, which may have changed since: %w", m.Patch,
+					err)
 			}
 			src = out.Bytes()
 			changed++

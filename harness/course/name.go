@@ -13,9 +13,9 @@ import (
 // ErrUnknownLab says that a name stands for no lab, or for several.
 var ErrUnknownLab = errors.New("unknown lab")
 
-// Named returns the lab that name stands for: its id, its slug (the folder's name), the slug without the id, a path to
-// its folder, or a prefix of one of these that no other lab shares, in any case. The error wraps [ErrUnknownLab] and
-// names the nearest labs.
+// Named returns the lab that name stands for: its id, its slug (the folder's name), the slug
+// without the id, a path to its folder, or a prefix of one of these that no other lab shares, in
+// any case. The error wraps [ErrUnknownLab] and names the nearest labs.
 func (c *Course) Named(name string) (*Lab, error) {
 	want := strings.ToLower(strings.Trim(filepath.ToSlash(name), "/"))
 	if strings.Contains(want, "/") || want == "." || want == ".." {
@@ -58,8 +58,8 @@ func (c *Course) Named(name string) (*Lab, error) {
 	return nil, fmt.Errorf("%w: %q; nearest: %s", ErrUnknownLab, name, slugs(c.nearest(want), 3))
 }
 
-// Select returns the labs that the names stand for, in their order; without a name all of them. The error is that of
-// [Course.Named].
+// Select returns the labs that the names stand for, in their order; without a name all of them. The
+// error is that of [Course.Named].
 func (c *Course) Select(names []string) (labs []*Lab, err error) {
 	if len(names) == 0 {
 		return c.Labs, nil
@@ -74,7 +74,8 @@ func (c *Course) Select(names []string) (labs []*Lab, err error) {
 	return labs, nil
 }
 
-// Containing returns the lab whose folder, or solution's folder, is dir or contains it; nil if none does.
+// Containing returns the lab whose folder, or solution's folder, is dir or contains it; nil if none
+// does.
 func (c *Course) Containing(dir string) *Lab {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

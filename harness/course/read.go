@@ -14,10 +14,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Read reads the lab in labs/<slug> below root. An unknown, missing or doubled key, a value of the wrong kind, and a
-// value that makes no sense are each an [*Error]; the error is the [Faults] with all of them.
+// Read reads the lab in labs/<slug> below root. An unknown, missing or doubled key, a value of the
+// wrong kind, and a value that makes no sense are each an [*Error]; the error is the [Faults] with
+// all of them.
 func Read(root, slug string) (*Lab, error) {
-	l := &Lab{Slug: slug, Dir: filepath.Join(root, "labs", slug), SolutionDir: filepath.Join(root, "solutions", slug)}
+	l := &Lab{Slug: slug, Dir: filepath.Join(root, "labs", slug),
+		SolutionDir: filepath.Join(root, "solutions", slug)}
 	f := &source{root: root, file: filepath.Join(l.Dir, "lab.yaml")}
 	var err error
 	if f.data, err = os.ReadFile(f.file); err != nil {
@@ -56,7 +58,8 @@ type source struct {
 func (f *source) errorAt(line int, key, format string, args ...any) *Error {
 	lines := strings.Split(string(f.data), "\n")
 	line = min(max(line, 1), len(lines))
-	return &Error{File: f.file, Line: line, Text: lines[line-1], Key: key, Msg: fmt.Sprintf(format, args...), root: f.root}
+	return &Error{File: f.file, Line: line, Text: lines[line-1], Key: key,
+		Msg: fmt.Sprintf(format, args...), root: f.root}
 }
 
 // fault notes what is wrong at a line.
@@ -64,8 +67,8 @@ func (f *source) fault(line int, key, format string, args ...any) {
 	f.faults = append(f.faults, f.errorAt(line, key, format, args...))
 }
 
-// faultIn notes what is wrong with a value, unless something is wrong with it already. It points at the value by the
-// keys and indices that lead to it, or as far as they do.
+// faultIn notes what is wrong with a value, unless something is wrong with it already. It points at
+// the value by the keys and indices that lead to it, or as far as they do.
 func (f *source) faultIn(path []any, format string, args ...any) {
 	line, n, key := 1, f.tree, keyOf(path)
 	for _, step := range path {
@@ -81,7 +84,8 @@ func (f *source) faultIn(path []any, format string, args ...any) {
 			}
 		}
 	}
-	if !f.faults.at(key) && !slices.ContainsFunc(f.meant, func(m string) bool { return within(key, m) }) {
+	if !f.faults.at(key) && !slices.ContainsFunc(f.meant,
+		func(m string) bool { return within(key, m) }) {
 		f.fault(line, key, format, args...)
 	}
 }
@@ -117,14 +121,15 @@ func pair(n *yaml.Node, key string) (k, value *yaml.Node) {
 	return nil, nil
 }
 
-// syntaxError points at what is no YAML. The package that reads every lab is the quick one of two; the other one says
-// better what is wrong, and where.
+// syntaxError points at what is no YAML. The package that reads every lab is the quick one of two;
+// the other one says better what is wrong, and where.
 func (f *source) syntaxError(err error) Faults {
 	_, better := parser.ParseBytes(f.data, 0)
 	var y goccy.Error
 	if errors.As(better, &y) && y.GetToken() != nil {
 		line := f.errorAt(y.GetToken().Position.Line, "", "")
-		line.Msg = fmt.Sprintf("this is no YAML: %s: %q", y.GetMessage(), strings.TrimSpace(line.Text))
+		line.Msg = fmt.Sprintf("this is no YAML: %s: %q", y.GetMessage(),
+			strings.TrimSpace(line.Text))
 		return Faults{line}
 	}
 	return Faults{f.errorAt(1, "", "this is no YAML: %v", err)}

@@ -25,9 +25,11 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &course.Lab{
-		ID: "B01", Title: "A thing", Question: "What is a thing?", Level: course.Beginner, Topics: []string{"things"},
-		After: []string{"B02"}, Minutes: 20, Files: []string{"thing.go"}, Imports: []string{},
-		Forbid: []course.Forbid{{Import: "example.com/thing", Why: "this lab is about building it"}}, Race: true,
+		ID: "B01", Title: "A thing", Question: "What is a thing?", Level: course.Beginner,
+		Topics: []string{"things"},
+		After:  []string{"B02"}, Minutes: 20, Files: []string{"thing.go"}, Imports: []string{},
+		Forbid: []course.Forbid{{Import: "example.com/thing",
+			Why: "this lab is about building it"}}, Race: true,
 		Checks: []course.Check{
 			{Test: "TestOne", Title: "the first holds", Points: 2, Needs: []string{}},
 			{Test: "TestTwo", Title: "the second holds", Points: 1, Needs: []string{"redis", "postgres"}},
@@ -37,7 +39,8 @@ func TestRead(t *testing.T) {
 			{Patch: "forgets.patch", Misconception: "It may be forgotten.", Explain: "It may not.", Fails: []string{"TestOne"}},
 			{Patch: "doubles.patch", Misconception: "Twice is as good as once.", Explain: "It is not.", Fails: []string{"TestTwo"}},
 		},
-		Slug: "b01-thing", Dir: filepath.Join(root, "labs", "b01-thing"), SolutionDir: filepath.Join(root, "solutions", "b01-thing"),
+		Slug: "b01-thing", Dir: filepath.Join(root, "labs", "b01-thing"),
+		SolutionDir: filepath.Join(root, "solutions", "b01-thing"),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the lab differs (-want +got):\n%s", diff)
@@ -63,7 +66,8 @@ func TestRead_accepts(t *testing.T) {
 		"a real server":                {"needs: [redis, postgres]", "needs: [redis!]"},
 		"lines that end as on Windows": {"\n", "\r\n"},
 		"a comment":                    {"id: B01", "# a lab\nid: B01 # its id"},
-		"text over several lines":      {"explain: It may not.", "explain: >-\n      It\n      may not."},
+		"text over several lines": {"explain: It may not.",
+			"explain: >-\n      It\n      may not."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,14 +144,16 @@ var broken = []struct{ name, from, to string }{
 	{"a mutant that fails a check of no lab", "fails: [TestTwo]", "fails: [TestTwo, TestThree]"},
 }
 
-// TestRead_refuses holds the words for every fault against a golden: a lab.yaml's author reads them.
+// TestRead_refuses holds the words for every fault against a golden: a lab.yaml's author reads
+// them.
 func TestRead_refuses(t *testing.T) {
 	t.Parallel()
 	base := valid(t)
 	var all strings.Builder
 	for _, tt := range broken {
 		if strings.Count(base, tt.from) != 1 && tt.from != "" {
-			t.Fatalf("%s: %q stands %d times in the valid lab.yaml", tt.name, tt.from, strings.Count(base, tt.from))
+			t.Fatalf("%s: %q stands %d times in the valid lab.yaml", tt.name, tt.from,
+				strings.Count(base, tt.from))
 		}
 		text := strings.Replace(base, tt.from, tt.to, 1)
 		if tt.from == "" {
@@ -161,7 +167,8 @@ func TestRead_refuses(t *testing.T) {
 	golden(t, "broken.golden", all.String())
 }
 
-// TestRead_allFaults shows that one reading tells of every fault, each once and on a line of its own.
+// TestRead_allFaults shows that one reading tells of every fault, each once and on a line of its
+// own.
 func TestRead_allFaults(t *testing.T) {
 	t.Parallel()
 	text := valid(t)
@@ -185,7 +192,8 @@ func refusal(t *testing.T, text string) error {
 		t.Errorf("got %v, want a *course.Error, for\n%s", err, text)
 		return err
 	}
-	if lines := strings.Split(text, "\n"); e.Line < 1 || e.Line > len(lines) || lines[e.Line-1] != e.Text {
+	if lines := strings.Split(text, "\n"); e.Line < 1 || e.Line > len(lines) ||
+		lines[e.Line-1] != e.Text {
 		t.Errorf("got line %d and the text %q, which is not that line's", e.Line, e.Text)
 	}
 	return err
@@ -193,7 +201,8 @@ func refusal(t *testing.T, text string) error {
 
 func TestRead_given(t *testing.T) {
 	t.Parallel()
-	root := labAt(t, "b01-thing", strings.Replace(valid(t), "files: [thing.go]", "files: [thing.go]\ngiven: [program.go, server/main.go]", 1))
+	root := labAt(t, "b01-thing", strings.Replace(valid(t), "files: [thing.go]",
+		"files: [thing.go]\ngiven: [program.go, server/main.go]", 1))
 	for _, name := range []string{"program.go", "server/main.go"} {
 		write(t, filepath.Join(root, "labs", "b01-thing", name), "package thing\n")
 	}
@@ -206,7 +215,8 @@ func TestRead_given(t *testing.T) {
 	}
 }
 
-// TestRead_readme holds what authors are told against what is read: the example is a lab.yaml, and the table has every key.
+// TestRead_readme holds what authors are told against what is read: the example is a lab.yaml, and
+// the table has every key.
 func TestRead_readme(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(filepath.Join("..", "..", "labs", "README.md"))
@@ -216,10 +226,12 @@ func TestRead_readme(t *testing.T) {
 	text := string(data)
 	_, example, _ := strings.Cut(text, "```yaml\n")
 	example, _, _ = strings.Cut(example, "```\n")
-	if _, err := course.Read(labAt(t, "b16-bounded-queue", example), "b16-bounded-queue"); err != nil {
+	if _, err := course.Read(labAt(t, "b16-bounded-queue", example),
+		"b16-bounded-queue"); err != nil {
 		t.Errorf("the example: %v", err)
 	}
-	for _, key := range append(keysOf(reflect.TypeFor[course.Lab](), ""), "given", "mutants/shows") {
+	for _, key := range append(keysOf(reflect.TypeFor[course.Lab](), ""), "given",
+		"mutants/shows") {
 		outer, inner, nested := strings.Cut(key, "/")
 		row := "| `" + outer + "` |"
 		if nested && outer != "forbid" {
@@ -269,7 +281,8 @@ func without(t *testing.T, text, key string) string {
 		if nested && !strings.HasPrefix(line, " ") {
 			inside = strings.HasPrefix(line, parent+":")
 		}
-		if inside && strings.HasPrefix(strings.TrimLeft(line, " -"), name+":") && strings.HasPrefix(line, " ") == nested {
+		if inside && strings.HasPrefix(strings.TrimLeft(line, " -"), name+":") &&
+			strings.HasPrefix(line, " ") == nested {
 			from = i
 		}
 	}

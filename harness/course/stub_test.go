@@ -49,7 +49,8 @@ func TestCourse_stubs(t *testing.T) {
 				t.Error(text)
 			}
 			if strays, err := l.Strays(); len(strays) > 0 || err != nil {
-				t.Errorf("%s: neither in files nor in given of lab.yaml: %q, %v", l.Slug, strays, err)
+				t.Errorf("%s: neither in files nor in given of lab.yaml: %q, %v", l.Slug, strays,
+					err)
 			}
 			recorded := len(l.Files)
 			files, err := filepath.Glob(filepath.Join(l.StubDir(), "*"))
@@ -91,7 +92,8 @@ func TestLab_Touched_severalFiles(t *testing.T) {
 	l.Files = append(l.Files, "inner/more.go")
 	write(t, filepath.Join(l.StubDir(), "inner", "more.go"), "package inner\n")
 	write(t, filepath.Join(l.Dir, "adder.go"), "package adder\n")
-	want := "labs/b01-adder/adder.go, labs/b01-adder/inner/more.go are no stubs: they differ from those in .stub"
+	want := "labs/b01-adder/adder.go, labs/b01-adder/inner/more.go are no stubs: they differ " +
+		"from those in .stub"
 	if got := l.NotTheStub(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -105,7 +107,8 @@ func TestLab_Touched_cannotBeRead(t *testing.T) {
 	if err := os.Mkdir(file, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if touched, err := l.Touched(l.Dir); err == nil || !strings.HasPrefix(err.Error(), "compare with the stub: ") {
+	if touched, err := l.Touched(l.Dir); err == nil ||
+		!strings.HasPrefix(err.Error(), "compare with the stub: ") {
 		t.Errorf("got %q, %v, want an error", touched, err)
 	}
 }
@@ -121,7 +124,8 @@ func TestLab_Stub_notRecorded(t *testing.T) {
 	if !errors.As(err, &none) || dir != "" {
 		t.Fatalf("got %q, %v, want a *course.NoStub", dir, err)
 	}
-	const want = "what the stub of b01-adder was is not known: labs/b01-adder/.stub/adder.go is not there"
+	const want = "what the stub of b01-adder was is not known: labs/b01-adder/.stub/adder.go is " +
+		"not there"
 	if err.Error() != want || l.NotTheStub() != want {
 		t.Errorf("got %q and %q, want %q", err, l.NotTheStub(), want)
 	}
@@ -149,7 +153,8 @@ func TestLab_RecordStub_withoutTheFile(t *testing.T) {
 // all of it, or some.
 func TestWriteMutant_whateverEndsTheLines(t *testing.T) {
 	t.Parallel()
-	for _, windows := range [][]string{nil, {"adder.go"}, {"mutants/off-by-one.patch"}, {"adder.go", "mutants/off-by-one.patch"}} {
+	for _, windows := range [][]string{nil, {"adder.go"}, {"mutants/off-by-one.patch"},
+		{"adder.go", "mutants/off-by-one.patch"}} {
 		l := example(t, "b01")
 		for _, name := range windows {
 			file := filepath.Join(l.SolutionDir, filepath.FromSlash(name))
@@ -160,7 +165,8 @@ func TestWriteMutant_whateverEndsTheLines(t *testing.T) {
 			t.Errorf("with %q: %v", windows, err)
 			continue
 		}
-		if got := slurp(t, filepath.Join(dir, "adder.go")); !strings.Contains(got, "return a + b + 1\n") || strings.Contains(got, "\r") {
+		if got := slurp(t, filepath.Join(dir, "adder.go")); !strings.Contains(got,
+			"return a + b + 1\n") || strings.Contains(got, "\r") {
 			t.Errorf("with %q: got\n%q", windows, got)
 		}
 	}

@@ -43,14 +43,18 @@ func (f *source) validate(l *Lab) {
 		{"mutants", len(l.Mutants) == 0, "a lab has at least one mutant"},
 	})
 	for i, file := range l.Files {
-		if path.Clean(file) != file || !filepath.IsLocal(file) || strings.HasSuffix(file, "_test.go") {
-			f.faultIn([]any{"files", i}, "a file to edit is a clean path below the lab's folder, and no _test.go file: %q is not", file)
+		if path.Clean(file) != file || !filepath.IsLocal(file) ||
+			strings.HasSuffix(file, "_test.go") {
+			f.faultIn([]any{"files", i},
+				"a file to edit is a clean path below the lab's folder, and no _test.go file: "+
+					"%q is not", file)
 		}
 	}
 	f.validateGiven(l)
 	for i, id := range l.After {
 		if !idForm.MatchString(id) {
-			f.faultIn([]any{"after", i}, "%q is no lab's id: it is a letter and two digits, such as B02", id)
+			f.faultIn([]any{"after", i},
+				"%q is no lab's id: it is a letter and two digits, such as B02", id)
 		}
 	}
 	for i, b := range l.Forbid {
@@ -68,11 +72,14 @@ func (f *source) validateIdentity(l *Lab) {
 	switch {
 	case f.faults.below("level") || f.faults.below("id"):
 	case !slices.Contains(Levels, l.Level):
-		f.faultIn([]any{"level"}, "%q is no level: it is beginner, intermediate or advanced", l.Level)
+		f.faultIn([]any{"level"}, "%q is no level: it is beginner, intermediate or advanced",
+			l.Level)
 	case !idForm.MatchString(l.ID) || l.ID[:1] != l.Level.letter():
-		f.faultIn([]any{"id"}, "the id of a lab at level %s is %s and two digits, not %q", l.Level, l.Level.letter(), l.ID)
+		f.faultIn([]any{"id"}, "the id of a lab at level %s is %s and two digits, not %q", l.Level,
+			l.Level.letter(), l.ID)
 	case !strings.HasPrefix(l.Slug, strings.ToLower(l.ID)+"-"):
-		f.faultIn([]any{"id"}, "the folder %s does not begin with the id, %s-", l.Slug, strings.ToLower(l.ID))
+		f.faultIn([]any{"id"}, "the folder %s does not begin with the id, %s-", l.Slug,
+			strings.ToLower(l.ID))
 	}
 }
 
@@ -80,8 +87,10 @@ func (f *source) validateGiven(l *Lab) {
 	for i, file := range l.Given {
 		at := []any{"given", i}
 		switch {
-		case path.Clean(file) != file || !filepath.IsLocal(file) || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):
-			f.faultIn(at, "a given file is a clean path of a .go file below the lab's folder, and no _test.go file: %q is not", file)
+		case path.Clean(file) != file || !filepath.IsLocal(file) ||
+			!strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):
+			f.faultIn(at, "a given file is a clean path of a .go file below the lab's folder, "+
+				"and no _test.go file: %q is not", file)
 		case slices.Contains(l.Files, file):
 			f.faultIn(at, "%q cannot be both given and a file to edit", file)
 		case !isFile(filepath.Join(l.Dir, filepath.FromSlash(file))):
@@ -103,7 +112,8 @@ func (f *source) validateChecks(l *Lab) {
 		seen[c.Test] = true
 		for _, n := range c.Needs {
 			if n != NeedRedis && n != NeedRealRedis && n != NeedPostgres {
-				f.faultIn(append(path, "needs"), "the check %s needs %q: known are redis, redis! and postgres", c.Test, n)
+				f.faultIn(append(path, "needs"),
+					"the check %s needs %q: known are redis, redis! and postgres", c.Test, n)
 			}
 		}
 	}
@@ -125,7 +135,8 @@ func (f *source) validateMutants(l *Lab) {
 		seen[m.Patch] = true
 		for _, test := range m.Fails {
 			if l.Check(test) == nil && !f.faults.below("checks") {
-				f.faultIn(append(path, "fails"), "the mutant %s fails %s, which is no check of this lab", m.Patch, test)
+				f.faultIn(append(path, "fails"),
+					"the mutant %s fails %s, which is no check of this lab", m.Patch, test)
 			}
 		}
 	}
@@ -143,7 +154,8 @@ func (f *source) validateBeliefs(l *Lab) {
 		}
 		if first.Explain != m.Explain {
 			f.faultIn([]any{"mutants", i, "explain"},
-				"the mutants %s and %s have one misconception and explain it differently", first.Patch, m.Patch)
+				"the mutants %s and %s have one misconception and explain it differently",
+				first.Patch, m.Patch)
 		}
 	}
 }

@@ -37,8 +37,9 @@ func (l *Lab) HasVariant(name string) error {
 	return nil
 }
 
-// Variant returns the folder with the lab's files as its author has written them: the stub, the reference or a mutant,
-// which is written below tmp. The error is a [*NoVariant], a [*NoStub], or that of [Lab.WriteMutant].
+// Variant returns the folder with the lab's files as its author has written them: the stub, the
+// reference or a mutant, which is written below tmp. The error is a [*NoVariant], a [*NoStub], or
+// that of [Lab.WriteMutant].
 func (l *Lab) Variant(name, tmp string) (dir string, err error) {
 	switch name {
 	case VariantReference:

@@ -1,7 +1,7 @@
-// Package diagnose goes from failures to the misconception behind them. The failing checks of a submission are its
-// signature; so are those of each mutant. Where a submission fails exactly the checks of one belief's mutants, and what
-// it fails by is what they fail by, that belief is a likely cause. Anything less would be a guess, and a wrong one
-// teaches something wrong.
+// Package diagnose goes from failures to the misconception behind them. The failing checks of a
+// submission are its signature; so are those of each mutant. Where a submission fails exactly the
+// checks of one belief's mutants, and what it fails by is what they fail by, that belief is a
+// likely cause. Anything less would be a guess, and a wrong one teaches something wrong.
 package diagnose
 
 import (
@@ -12,9 +12,9 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// Likely returns the misconception that the failures look like, or nil if they do not tell one apart from all others:
-// nothing fails, everything does (nothing is written yet), no mutant fails exactly these checks, or mutants of several
-// beliefs do.
+// Likely returns the misconception that the failures look like, or nil if they do not tell one
+// apart from all others: nothing fails, everything does (nothing is written yet), no mutant fails
+// exactly these checks, or mutants of several beliefs do.
 func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 	failing := map[string]run.Check{}
 	for _, c := range checks {
@@ -42,12 +42,13 @@ func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 	if found == nil {
 		return nil
 	}
-	return &run.Likely{Mutant: found.Name(), Misconception: found.Misconception, Explain: found.Explain}
+	return &run.Likely{Mutant: found.Name(), Misconception: found.Misconception,
+		Explain: found.Explain}
 }
 
-// matches reports whether these are the checks that a mutant fails, and whether they show what it shows. A mutant that
-// shows nothing of its own is known by what its checks find: a check that has ended otherwise, by a panic or a hang,
-// says something else.
+// matches reports whether these are the checks that a mutant fails, and whether they show what it
+// shows. A mutant that shows nothing of its own is known by what its checks find: a check that has
+// ended otherwise, by a panic or a hang, says something else.
 func matches(m *course.Mutant, failing map[string]run.Check) bool {
 	if len(m.Fails) != len(failing) {
 		return false
@@ -64,8 +65,8 @@ func matches(m *course.Mutant, failing map[string]run.Check) bool {
 	return shown || m.Shows == "" && found
 }
 
-// Said is what a failing check says first: what was done, wanted and got, or the message of a check that ended
-// otherwise. It is where a mutant's "shows" is looked for.
+// Said is what a failing check says first: what was done, wanted and got, or the message of a check
+// that ended otherwise. It is where a mutant's "shows" is looked for.
 func Said(c run.Check) string {
 	if len(c.Findings) == 0 {
 		return c.Message
@@ -79,13 +80,14 @@ func Shows(c run.Check, text string) bool {
 	return c.Verdict != run.Passed && strings.Contains(Said(c), text)
 }
 
-// Confusable reports whether two mutants could be taken for each other although they stand for different beliefs: they
-// fail the same checks, and lab.yaml does not say by what each is known.
+// Confusable reports whether two mutants could be taken for each other although they stand for
+// different beliefs: they fail the same checks, and lab.yaml does not say by what each is known.
 func Confusable(a, b *course.Mutant) bool {
 	if a.Misconception == b.Misconception || !sameTests(a.Fails, b.Fails) {
 		return false
 	}
-	return a.Shows == "" || b.Shows == "" || strings.Contains(a.Shows, b.Shows) || strings.Contains(b.Shows, a.Shows)
+	return a.Shows == "" || b.Shows == "" || strings.Contains(a.Shows, b.Shows) ||
+		strings.Contains(b.Shows, a.Shows)
 }
 
 func sameTests(a, b []string) bool {

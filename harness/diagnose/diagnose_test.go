@@ -10,8 +10,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// lab has the checks A to F and these mutants, each written as its signature, the letters of the checks that it fails,
-// and maybe, after colons, its belief and what it shows.
+// lab has the checks A to F and these mutants, each written as its signature, the letters of the
+// checks that it fails, and maybe, after colons, its belief and what it shows.
 func lab(mutants ...string) *course.Lab {
 	l := &course.Lab{}
 	for _, c := range "ABCDEF" {
@@ -21,7 +21,8 @@ func lab(mutants ...string) *course.Lab {
 		signature, rest, _ := strings.Cut(text, ":")
 		belief, shows, _ := strings.Cut(rest, ":")
 		l.Mutants = append(l.Mutants, course.Mutant{
-			Patch: text + ".patch", Misconception: "that " + belief, Explain: "because", Fails: tests(signature), Shows: shows,
+			Patch: text + ".patch", Misconception: "that " + belief, Explain: "because",
+			Fails: tests(signature), Shows: shows,
 		})
 		if belief == "" {
 			l.Mutants[len(l.Mutants)-1].Misconception = "that " + signature
@@ -91,7 +92,8 @@ func TestLikely(t *testing.T) {
 				return
 			}
 			want := *l.Mutant(tt.want)
-			if got == nil || *got != (run.Likely{Mutant: tt.want, Misconception: want.Misconception, Explain: "because"}) {
+			if got == nil || *got != (run.Likely{Mutant: tt.want, Misconception: want.Misconception,
+				Explain: "because"}) {
 				t.Errorf("got %+v, want that of %+v", got, want)
 			}
 		})
@@ -102,7 +104,8 @@ func TestLikely(t *testing.T) {
 func failed(test string, verdict run.Verdict, bare bool) run.Check {
 	c := run.Check{Test: test, Verdict: verdict, Message: "ended with " + test}
 	if !bare {
-		c.Findings = []run.Finding{{Did: "did " + test, Want: "want " + test, Got: "got " + test}, {Got: "later"}}
+		c.Findings = []run.Finding{{Did: "did " + test, Want: "want " + test, Got: "got " + test},
+			{Got: "later"}}
 	} else if verdict == run.Rejected {
 		c.Verdict = run.Passed
 	}

@@ -1,4 +1,5 @@
-// Package docker finds the Docker engine of a machine. It is for the two who start containers: backends and sandbox.
+// Package docker finds the Docker engine of a machine. It is for the two who start containers:
+// backends and sandbox.
 package docker
 
 import (
@@ -19,14 +20,17 @@ import (
 )
 
 const (
-	// dialLimit is how long a connection to an engine may take: there is one at once, or there is none.
+	// dialLimit is how long a connection to an engine may take: there is one at once, or there is
+	// none.
 	dialLimit = 600 * time.Millisecond
-	// answerLimit is how long an engine that is there may take to answer. On a busy machine that is long.
+	// answerLimit is how long an engine that is there may take to answer. On a busy machine that is
+	// long.
 	answerLimit = 5 * time.Second
 )
 
-// Hosts lists where an engine may be, as URLs such as unix:///var/run/docker.sock, the likeliest first. DOCKER_HOST stands
-// alone, if it is set: whoever sets it means it. getenv looks variables up, as os.Getenv does.
+// Hosts lists where an engine may be, as URLs such as unix:///var/run/docker.sock, the likeliest
+// first. DOCKER_HOST stands alone, if it is set: whoever sets it means it. getenv looks variables
+// up, as os.Getenv does.
 func Hosts(getenv func(string) string) []string {
 	if host := getenv("DOCKER_HOST"); host != "" {
 		return []string{host}
@@ -44,7 +48,8 @@ func Hosts(getenv func(string) string) []string {
 	var hosts []string
 	for _, path := range []string{
 		"/var/run/docker.sock", filepath.Join(getenv("XDG_RUNTIME_DIR"), "docker.sock"),
-		filepath.Join(home, ".docker/run/docker.sock"), filepath.Join(home, ".docker/desktop/docker.sock"),
+		filepath.Join(home, ".docker/run/docker.sock"),
+		filepath.Join(home, ".docker/desktop/docker.sock"),
 	} {
 		if _, err := os.Stat(path); err == nil && filepath.IsAbs(path) {
 			hosts = append(hosts, "unix://"+path)
@@ -69,8 +74,8 @@ func testcontainersHost(properties string) string {
 	return ""
 }
 
-// chosen is the engine of a context, by default the one that "docker context use" has chosen, as with Colima or Rancher
-// Desktop; "" is none in particular.
+// chosen is the engine of a context, by default the one that "docker context use" has chosen, as
+// with Colima or Rancher Desktop; "" is none in particular.
 func chosen(config, name string) string {
 	if name == "" {
 		var c struct{ CurrentContext string }
@@ -85,12 +90,14 @@ func chosen(config, name string) string {
 	var meta struct {
 		Endpoints struct{ Docker struct{ Host string } }
 	}
-	data, _ := os.ReadFile(filepath.Join(config, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"))
+	data, _ := os.ReadFile(filepath.Join(config, "contexts", "meta", hex.EncodeToString(sum[:]),
+		"meta.json"))
 	json.Unmarshal(data, &meta)
 	return meta.Endpoints.Docker.Host
 }
 
-// Connect connects to the engine at a host, if one answers there, and that at once. The error is an [*Error], or ctx's.
+// Connect connects to the engine at a host, if one answers there, and that at once. The error is an
+// [*Error], or ctx's.
 func Connect(ctx context.Context, host string) (*client.Client, error) {
 	return connectWithin(ctx, host, answerLimit)
 }

@@ -41,7 +41,8 @@ func explain(host string, err error, limit time.Duration) *Error {
 	case errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "permission denied"):
 		e.Err = errors.Join(fs.ErrPermission, err)
 		e.Text = "Docker at " + host + " refuses you: permission denied"
-		e.Remedy = "add yourself to the docker group (sudo usermod -aG docker \"$USER\") and log in again"
+		e.Remedy = "add yourself to the docker group (sudo usermod -aG docker \"$USER\") and " +
+			"log in again"
 		if runtime.GOOS != "linux" {
 			e.Remedy = "make sure that " + strings.TrimPrefix(host, "unix://") + " is yours"
 		}
@@ -67,7 +68,8 @@ func heart(err error) string {
 	return strings.Join(strings.Fields(err.Error()), " ")
 }
 
-// hung keeps for a while which engines did not answer, so that one command waits for each only once.
+// hung keeps for a while which engines did not answer, so that one command waits for each only
+// once.
 var hung sync.Map // host → hangs
 
 type hangs struct {

@@ -46,7 +46,10 @@ func TestConnect_says(t *testing.T) {
 		there      bool
 	}{
 		{
-			"none", func(t *testing.T) string { return "unix://" + filepath.Join(t.TempDir(), "none.sock") },
+			"none", func(t *testing.T) string {
+				return "unix://" +
+					filepath.Join(t.TempDir(), "none.sock")
+			},
 			"no Docker engine answers at HOST: no such file or directory", "start Docker", false,
 		},
 		{
@@ -54,11 +57,17 @@ func TestConnect_says(t *testing.T) {
 			"no Docker engine answers at HOST: connection refused", "start Docker", false,
 		},
 		{
-			"one that never answers", func(t *testing.T) string { return socket(t, func(net.Conn) {}) },
+			"one that never answers", func(t *testing.T) string {
+				return socket(t,
+					func(net.Conn) {})
+			},
 			"Docker at HOST does not answer within 0 s", "restart Docker", true,
 		},
 		{
-			"one that ends every connection", func(t *testing.T) string { return socket(t, func(c net.Conn) { c.Close() }) },
+			"one that ends every connection", func(t *testing.T) string {
+				return socket(t,
+					func(c net.Conn) { c.Close() })
+			},
 			"no Docker engine answers at HOST: ", "start Docker", false,
 		},
 	} {
@@ -70,7 +79,8 @@ func TestConnect_says(t *testing.T) {
 			if !ok {
 				t.Fatalf("got %v, want a *docker.Error", err)
 			}
-			if got := strings.ReplaceAll(why.Text, host, "HOST"); !strings.HasPrefix(got, tt.want) || strings.Contains(got, "\n") {
+			if got := strings.ReplaceAll(why.Text, host, "HOST"); !strings.HasPrefix(got,
+				tt.want) || strings.Contains(got, "\n") {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 			if !strings.HasPrefix(why.Hint(), tt.hint) || why.There() != tt.there {
@@ -90,7 +100,8 @@ func TestConnect_permission(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := docker.Connect(t.Context(), host)
-	if why, ok := errors.AsType[*docker.Error](err); !ok || !why.There() || !strings.Contains(why.Hint(), "docker group") {
+	if why, ok := errors.AsType[*docker.Error](err); !ok || !why.There() ||
+		!strings.Contains(why.Hint(), "docker group") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -103,7 +114,8 @@ func TestConnect_waitsOnce(t *testing.T) {
 	docker.ConnectWithin(t.Context(), host, 50*time.Millisecond)
 	before := connections.Load()
 	_, err := docker.ConnectWithin(t.Context(), host, time.Hour)
-	if why, ok := errors.AsType[*docker.Error](err); !ok || !why.Hangs() || connections.Load() != before {
+	if why, ok := errors.AsType[*docker.Error](err); !ok || !why.Hangs() ||
+		connections.Load() != before {
 		t.Errorf("got %v after %d more connections", err, connections.Load()-before)
 	}
 }

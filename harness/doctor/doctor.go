@@ -1,5 +1,5 @@
-// Package doctor looks at what labs needs on a machine: the toolchain, places to write and execute in, Redis and Postgres
-// from wherever they could come, and the sandboxes that graded runs need.
+// Package doctor looks at what labs needs on a machine: the toolchain, places to write and execute
+// in, Redis and Postgres from wherever they could come, and the sandboxes that graded runs need.
 package doctor
 
 import (
@@ -23,7 +23,8 @@ type Line struct {
 	Hint string `json:"hint,omitempty"`
 	// Needed says that nothing can be judged without it.
 	Needed bool `json:"needed"`
-	// Minor says that it is for whoever wants to know all: what nobody has asked for, or one probe of many.
+	// Minor says that it is for whoever wants to know all: what nobody has asked for, or one probe
+	// of many.
 	Minor bool `json:"minor"`
 
 	found string // what is ready by it, for the last line
@@ -35,7 +36,8 @@ type Exam struct {
 	Builder  *compile.Builder
 	Course   *course.Course
 	Backends backends.Options
-	// Look, if not nil, is called when a part takes longer than a moment, with what is being looked at.
+	// Look, if not nil, is called when a part takes longer than a moment, with what is being looked
+	// at.
 	Look func(what string)
 }
 
@@ -123,14 +125,16 @@ func (e *Exam) running(ctx context.Context) (all []Line) {
 	for _, kind := range []string{backends.Redis, backends.Postgres} {
 		if i, ok := up.Info[kind]; ok {
 			all = append(all, Line{
-				Part: kind + " up", OK: true, Detail: i.Version + ", " + i.Provider + ", " + i.Detail, found: i.Provider + " " + name(kind),
+				Part: kind + " up", OK: true, Detail: i.Version + ", " + i.Provider + ", " +
+					i.Detail, found: i.Provider + " " + name(kind),
 			})
 		}
 	}
 	return all
 }
 
-// backends tells of each provider. One that nobody has named, or that cannot be had where another can, is minor.
+// backends tells of each provider. One that nobody has named, or that cannot be had where another
+// can, is minor.
 func (e *Exam) backends(ctx context.Context) (all []Line) {
 	probed := backends.Probe(ctx, e.Backends)
 	has := map[string]bool{}

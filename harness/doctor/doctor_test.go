@@ -63,7 +63,8 @@ func TestSumUp(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tt.want, sumUp("ns", tt.found), cmpopts.IgnoreUnexported(Line{})); diff != "" {
+			if diff := cmp.Diff(tt.want, sumUp("ns", tt.found),
+				cmpopts.IgnoreUnexported(Line{})); diff != "" {
 				t.Errorf("the lines differ (-want +got):\n%s", diff)
 			}
 		})

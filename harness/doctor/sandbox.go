@@ -12,16 +12,18 @@ import (
 
 // needs says what a sandbox needs.
 var needs = map[string]string{
-	"ns":        "it needs Linux with user namespaces, or root; labs grade may have a container instead, labs check needs neither",
+	"ns": "it needs Linux with user namespaces, or root; labs grade may have a container " +
+		"instead, labs check needs neither",
 	"container": "it needs a Docker engine that sees the files of this machine; labs check does not",
 }
 
-// examine probes one sandbox: a line that sums up, and one for each probe. A container needs no mention where there is no
-// engine.
+// examine probes one sandbox: a line that sums up, and one for each probe. A container needs no
+// mention where there is no engine.
 func examine(ctx context.Context, name, secret string) []Line {
 	part := "sandbox " + name
 	box, err := sandbox.ForGrading(ctx, name, secret)
-	if why, ok := errors.AsType[*docker.Error](err); errors.Is(err, sandbox.ErrNoEngine) && (!ok || !why.There()) {
+	if why, ok := errors.AsType[*docker.Error](err); errors.Is(err, sandbox.ErrNoEngine) &&
+		(!ok || !why.There()) {
 		return nil
 	}
 	var found []sandbox.Finding
@@ -57,7 +59,8 @@ func sumUp(name string, found []sandbox.Finding) []Line {
 	broken := sandbox.Broken(found)
 	all := []Line{{
 		Part: part, OK: len(broken) == 0, found: name + " sandbox", lacks: "sandbox",
-		Detail: fmt.Sprintf("holds: %d of %d probes from inside were stopped", len(found)-len(broken), len(found)),
+		Detail: fmt.Sprintf("holds: %d of %d probes from inside were stopped",
+			len(found)-len(broken), len(found)),
 	}}
 	if len(broken) > 0 {
 		all[0].Detail = fmt.Sprintf("does not hold: a process inside can %s", broken[0].Probe)
@@ -68,7 +71,8 @@ func sumUp(name string, found []sandbox.Finding) []Line {
 		if !f.Holds {
 			verb = "CAN "
 		}
-		all = append(all, Line{Part: part, OK: f.Holds, Minor: true, Detail: verb + f.Probe + " (" + f.Detail + ")"})
+		all = append(all, Line{Part: part, OK: f.Holds, Minor: true,
+			Detail: verb + f.Probe + " (" + f.Detail + ")"})
 	}
 	return all
 }

@@ -12,23 +12,27 @@ import (
 	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
-// toolchain looks whether labs can be built: it builds something small of the course, and does not believe a version.
+// toolchain looks whether labs can be built: it builds something small of the course, and does not
+// believe a version.
 func (e *Exam) toolchain(ctx context.Context) []Line {
 	t, err := compile.FindToolchain(e.Course.Root)
 	if err != nil {
-		return []Line{broken("go", err), e.place("temporary folder", fault.TempFolder(), os.TempDir())}
+		return []Line{broken("go", err), e.place("temporary folder", fault.TempFolder(),
+			os.TempDir())}
 	}
 	path, _ := exec.LookPath("go")
 	start := time.Now()
 	built := e.Builder.Try(ctx)
 	goLine := Line{
-		Part: "go", OK: true, Needed: true, Detail: t.GOVERSION + " at " + path + ", which builds the course (" + seconds(time.Since(start)) + ")",
+		Part: "go", OK: true, Needed: true, Detail: t.GOVERSION + " at " + path +
+			", which builds the course (" + seconds(time.Since(start)) + ")",
 		found: t.GOVERSION,
 	}
 	if built != nil {
 		goLine = broken("go", built)
 	}
-	race := Line{Part: "race detector", OK: true, Detail: "with " + t.CC, found: "race detector", lacks: "race detector"}
+	race := Line{Part: "race detector", OK: true, Detail: "with " + t.CC, found: "race detector",
+		lacks: "race detector"}
 	if err := e.Builder.Race(); err != nil {
 		race.OK, race.Detail, race.Hint = false, err.Error(), fault.HintOf(err, "")
 	}
@@ -67,7 +71,8 @@ func room(dir string) error {
 	if err != nil || usage.Free > leastRoom {
 		return nil
 	}
-	return fault.New("make room on it; go clean -cache frees the build cache", "the disk is full: %d MB are free in %s", usage.Free>>20, dir)
+	return fault.New("make room on it; go clean -cache frees the build cache",
+		"the disk is full: %d MB are free in %s", usage.Free>>20, dir)
 }
 
 // runs is an error if nothing can be put into a folder, which is made, and executed there.

@@ -1,5 +1,5 @@
-// Package fault says what of a machine or a course stands in the way of a verdict, and what to do about it. Whatever is
-// told this way is nobody's answer that is wrong: it costs no points.
+// Package fault says what of a machine or a course stands in the way of a verdict, and what to do
+// about it. Whatever is told this way is nobody's answer that is wrong: it costs no points.
 package fault
 
 import (
@@ -51,7 +51,8 @@ func HintOf(err error, otherwise string) string {
 	return otherwise
 }
 
-// Message is an error and, in a line of its own, what to do about it: what a report says where there is no verdict.
+// Message is an error and, in a line of its own, what to do about it: what a report says where
+// there is no verdict.
 func Message(err error) string {
 	if strings.Contains(err.Error(), "\nhint: ") {
 		return err.Error()
@@ -59,12 +60,13 @@ func Message(err error) string {
 	return err.Error() + "\nhint: " + HintOf(err, Doctor)
 }
 
-// Of says what an error of a file or a program means for whoever has to do something about it. An error that it does not
-// know, one that has a hint already, and the end of a context come back as they are. doing is what failed, such as "keep
-// the progress".
+// Of says what an error of a file or a program means for whoever has to do something about it. An
+// error that it does not know, one that has a hint already, and the end of a context come back as
+// they are. doing is what failed, such as "keep the progress".
 func Of(doing string, err error) error {
 	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), HintOf(err, "") != "":
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		HintOf(err, "") != "":
 		return err
 	}
 	if remedy := remedyFor(err); remedy != "" {
@@ -94,10 +96,12 @@ func notYours(err error) string {
 		return "you (" + user() + ") may not do that: labs doctor shows where"
 	}
 	at := path.Path
-	for _, missing := os.Stat(at); missing != nil && filepath.Dir(at) != at; _, missing = os.Stat(at) {
+	for _, missing := os.Stat(at); missing != nil &&
+		filepath.Dir(at) != at; _, missing = os.Stat(at) {
 		at = filepath.Dir(at)
 	}
-	return fmt.Sprintf("%s is not yours (you are %s): sudo chown -R \"$USER\" %s, or work in a copy of the course", at, user(), at)
+	return fmt.Sprintf("%s is not yours (you are %s): sudo chown -R \"$USER\" %s, or work in a "+
+		"copy of the course", at, user(), at)
 }
 
 // NoGo says that there is no go command. path is where it was looked for, or "" for the PATH.
@@ -107,7 +111,8 @@ func NoGo(path string) *Fault {
 	}
 	return &Fault{
 		Text: "there is no go command " + path, Err: exec.ErrNotFound,
-		Remedy: "install Go (https://go.dev/dl), or put the folder that has it on the PATH; labs doctor shows what is found",
+		Remedy: "install Go (https://go.dev/dl), or put the folder that has it on the PATH; " +
+			"labs doctor shows what is found",
 	}
 }
 

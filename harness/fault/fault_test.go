@@ -42,7 +42,8 @@ func TestOf(t *testing.T) {
 			if !strings.HasPrefix(got.Error(), tt.want) || !errors.Is(got, tt.err) {
 				t.Errorf("got %v, want %s", got, tt.want)
 			}
-			if hint := fault.HintOf(got, ""); !strings.Contains(hint, tt.hint) || tt.hint == "" && hint != "" {
+			if hint := fault.HintOf(got, ""); !strings.Contains(hint, tt.hint) || tt.hint == "" &&
+				hint != "" {
 				t.Errorf("got the hint %q, want %q", hint, tt.hint)
 			}
 		})
@@ -92,7 +93,9 @@ func TestStart(t *testing.T) {
 	if err := fault.Start(file, denied); !errors.Is(err, fault.ErrNoExec) {
 		t.Errorf("an executable file: got %v, want %v", err, fault.ErrNoExec)
 	}
-	if err := fault.Start(filepath.Dir(file)+"/none", &fs.PathError{Op: "fork/exec", Path: file, Err: syscall.ENOENT}); errors.Is(err, fault.ErrNoExec) {
+	if err := fault.Start(filepath.Dir(file)+"/none",
+		&fs.PathError{Op: "fork/exec", Path: file, Err: syscall.ENOENT}); errors.Is(err,
+		fault.ErrNoExec) {
 		t.Errorf("no file: got %v", err)
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// TempFolder is an error if the folder for temporary files is not there, cannot be written, or forbids execution.
+// TempFolder is an error if the folder for temporary files is not there, cannot be written, or
+// forbids execution.
 func TempFolder() error {
 	dir := os.TempDir()
 	err := Runs(dir)
@@ -29,7 +30,8 @@ func TempFolder() error {
 // ErrNoExec is what a [Fault] wraps that says that a folder forbids execution.
 var ErrNoExec = errors.New("execution is forbidden")
 
-// Runs is an error if nothing can be written to a folder and executed there. It leaves nothing behind.
+// Runs is an error if nothing can be written to a folder and executed there. It leaves nothing
+// behind.
 func Runs(dir string) error {
 	f, err := os.CreateTemp(dir, "labs-runs-*")
 	if err != nil {
@@ -63,7 +65,9 @@ func Start(path string, err error) error {
 	info, stat := os.Stat(path)
 	if errors.Is(err, fs.ErrPermission) && stat == nil && info.Mode()&0o100 != 0 {
 		f := NoExec(filepath.Dir(path))
-		if rel, err := filepath.Rel(os.TempDir(), path); err == nil && strings.HasPrefix(rel, "labs-") { // made by labs itself
+		// made by labs itself
+		if rel, err := filepath.Rel(os.TempDir(), path); err == nil &&
+			strings.HasPrefix(rel, "labs-") {
 			f.Remedy = "set TMPDIR to a folder on another disk, such as one in your home"
 		}
 		return f

@@ -30,15 +30,17 @@ import (
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
-// storeAttack is a submission of testdata/attacks-on-stores, and what its attack.yaml says. It finds what it is after, the
-// victim's Redis and database, in a table of its own database; a real one would have to guess.
+// storeAttack is a submission of testdata/attacks-on-stores, and what its attack.yaml says. It
+// finds what it is after, the victim's Redis and database, in a table of its own database; a real
+// one would have to guess.
 type storeAttack struct {
 	Name    string `yaml:"-"`
 	Tries   string `yaml:"tries"`
 	Without string `yaml:"without"` // what it gets where it succeeds: shared, plain or superuser
 }
 
-// victim is another submission that is being judged: it has something in its Redis and its database.
+// victim is another submission that is being judged: it has something in its Redis and its
+// database.
 type victim struct {
 	redis, postgres string // URLs
 	rdb             *redis.Client
@@ -69,12 +71,14 @@ func (v *victim) target(t *testing.T, attacker grade.Lease) {
 	defer c.Close(t.Context())
 	host, port, err := net.SplitHostPort(v.rdb.Options().Addr)
 	must(t, err)
-	sql := fmt.Sprintf("CREATE TABLE victim AS SELECT '%s' AS host, '%s' AS port, '%s' AS database", host, port, v.db.Config().Database)
+	sql := fmt.Sprintf("CREATE TABLE victim AS SELECT '%s' AS host, '%s' AS port, '%s' AS database",
+		host, port, v.db.Config().Database)
 	_, err = c.Exec(t.Context(), sql)
 	must(t, err)
 }
 
-// watch looks every moment what has been done to the victim while the attack goes on, and once more at its end.
+// watch looks every moment what has been done to the victim while the attack goes on, and once more
+// at its end.
 func (v *victim) watch(attack func() run.Result) (r run.Result, harm string) {
 	ended := make(chan run.Result)
 	go func() { ended <- attack() }()
@@ -93,8 +97,9 @@ func (v *victim) watch(attack func() run.Result) (r run.Result, harm string) {
 	}
 }
 
-// harmed says what has been done to the victim, if anything. All of it has the time that the checks of labs give a call: a
-// slow answer is none of the harms that are looked for, since all submissions share the machine's cores.
+// harmed says what has been done to the victim, if anything. All of it has the time that the checks
+// of labs give a call: a slow answer is none of the harms that are looked for, since all
+// submissions share the machine's cores.
 func (v *victim) harmed() string {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -119,11 +124,14 @@ func (v *victim) harmed() string {
 // fixed are stores that give every check the same.
 type fixed grade.Lease
 
-func (f fixed) Acquire(context.Context, []string) (grade.Lease, error) { return grade.Lease(f), nil }
-func (f fixed) Info() map[string]run.Backend                           { return nil }
+func (f fixed) Acquire(context.Context, []string) (grade.Lease, error) {
+	return grade.Lease(f),
+		nil
+}
+func (f fixed) Info() map[string]run.Backend { return nil }
 
-// TestAttacks_Stores grades attacks on the data of another submission. None may reach it; and each does where both have
-// what they would have without backends of their own.
+// TestAttacks_Stores grades attacks on the data of another submission. None may reach it; and each
+// does where both have what they would have without backends of their own.
 func TestAttacks_Stores(t *testing.T) {
 	if raceEnabled {
 		t.Skip("make unit runs this without the race detector, like the other attacks")
@@ -147,7 +155,8 @@ func TestAttacks_Stores(t *testing.T) {
 	lease := func() grade.Lease {
 		l, err := set.Acquire(t.Context(), need)
 		must(t, err)
-		return grade.Lease{Redis: l.Redis, RedisReal: true, Postgres: l.Postgres, Release: l.Release}
+		return grade.Lease{Redis: l.Redis, RedisReal: true, Postgres: l.Postgres,
+			Release: l.Release}
 	}
 
 	c, err := attacked()
@@ -161,7 +170,8 @@ func TestAttacks_Stores(t *testing.T) {
 		t.Helper()
 		g := &grade.Grader{Builder: &compile.Builder{Course: c, Dir: bin}, Sandbox: new(sandbox.NS)}
 		g.Open = func(context.Context, []string) (grade.Stores, error) { return stores, nil }
-		return mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}}, grade.Options{Timeout: 20 * time.Second}, nil)[0]
+		return mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}},
+			grade.Options{Timeout: 20 * time.Second}, nil)[0]
 	}
 
 	own := lease()
@@ -185,15 +195,20 @@ func TestAttacks_Stores(t *testing.T) {
 			t.Logf("it %s", a.Tries)
 			dir := t.TempDir()
 			must(t, os.Chmod(dir, 0o755))
-			must(t, os.CopyFS(dir, os.DirFS(filepath.Join(filepath.Dir(file), "labs", "b02-notes"))))
+			must(t, os.CopyFS(dir, os.DirFS(filepath.Join(filepath.Dir(file), "labs",
+				"b02-notes"))))
 			attack := func(at grade.Lease, v *victim) (succeeds bool, how string) {
 				v.target(t, at)
 				r, harm := v.watch(func() run.Result { return judge(t, dir, fixed(at)) })
-				text := fmt.Sprintf("%s, and the other submission is hurt like this: %q; it says: %s", r.Verdict, harm, start(output(r)))
-				if r.Verdict == run.InfraError || r.Verdict == run.Rejected || r.Verdict == run.BuildFailed {
+				text := fmt.Sprintf(
+					"%s, and the other submission is hurt like this: %q; it says: %s", r.Verdict,
+					harm, start(output(r)))
+				if r.Verdict == run.InfraError || r.Verdict == run.Rejected ||
+					r.Verdict == run.BuildFailed {
 					t.Fatalf("it was not run: %s", text)
 				}
-				return r.Verdict == run.Passed || harm != "" || strings.Contains(output(r), "PWNED"), text
+				return r.Verdict == run.Passed || harm != "" ||
+					strings.Contains(output(r), "PWNED"), text
 			}
 
 			his, mine := lease(), lease()
@@ -218,7 +233,8 @@ func TestAttacks_Stores(t *testing.T) {
 				t.Fatalf("there is no way to be without %q", a.Without)
 			}
 			if yes, how := attack(mine, newVictim(t, his.Redis, his.Postgres)); !yes {
-				t.Errorf("it does not succeed with a %s backend either, so it proves nothing: %s", a.Without, how)
+				t.Errorf("it does not succeed with a %s backend either, so it proves nothing: %s",
+					a.Without, how)
 			}
 		})
 	}
@@ -232,7 +248,8 @@ func plainRedis(t *testing.T) (url string) {
 	addr := free.Addr().String()
 	free.Close()
 	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
+		"--appendonly", "no", "--dir", t.TempDir())
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	c := redis.NewClient(&redis.Options{Addr: addr})

@@ -39,14 +39,16 @@ type attack struct {
 	Name string `yaml:"-"`
 	Dir  string `yaml:"-"`
 
-	Tries     string      `yaml:"tries"`
-	StoppedBy string      `yaml:"stopped_by"` // account, begin, policy, intake, sandbox, limits or report
-	Verdict   run.Verdict `yaml:"verdict"`    // if it must be a certain one
-	Never     bool        `yaml:"never"`      // it does not succeed without that defence either
-	Maybe     bool        `yaml:"maybe"`      // whether it succeeds without that defence depends on the machine
-	Outlives  bool        `yaml:"outlives"`   // its success is a process that is left
-	Root      bool        `yaml:"root"`
-	Arch      string      `yaml:"arch"` // of the machine that it is written for
+	Tries string `yaml:"tries"`
+	// account, begin, policy, intake, sandbox, limits or report
+	StoppedBy string      `yaml:"stopped_by"`
+	Verdict   run.Verdict `yaml:"verdict"` // if it must be a certain one
+	Never     bool        `yaml:"never"`   // it does not succeed without that defence either
+	// whether it succeeds without that defence depends on the machine
+	Maybe    bool   `yaml:"maybe"`
+	Outlives bool   `yaml:"outlives"` // its success is a process that is left
+	Root     bool   `yaml:"root"`
+	Arch     string `yaml:"arch"` // of the machine that it is written for
 
 	GoMod string            `yaml:"go_mod"` // lines added to the course's go.mod
 	Links map[string]string `yaml:"links"`  // made when the submission is
@@ -88,7 +90,8 @@ func (a attack) submission(t *testing.T) string {
 	source := filepath.Join(dir, "labs", "b01-steps", "steps.go")
 	if a.Huge {
 		must(t, os.MkdirAll(filepath.Dir(source), 0o755))
-		must(t, os.WriteFile(source, append([]byte("package steps\n\nvar s = `"), bytes.Repeat([]byte("x"), 100<<20)...), 0o644))
+		must(t, os.WriteFile(source, append([]byte("package steps\n\nvar s = `"),
+			bytes.Repeat([]byte("x"), 100<<20)...), 0o644))
 	}
 	for name, to := range a.Links {
 		path := filepath.Join(dir, filepath.FromSlash(name))
@@ -149,7 +152,8 @@ func (a attack) judgeWith(t *testing.T, box sandbox.Sandbox, policed, late bool)
 	if box.Name() != "none" {
 		b.Sandbox = box
 	}
-	g := &grade.Grader{Builder: b, Sandbox: box, Open: func(context.Context, []string) (grade.Stores, error) {
+	g := &grade.Grader{Builder: b, Sandbox: box, Open: func(context.Context,
+		[]string) (grade.Stores, error) {
 		return nil, errors.New("no stores in this test")
 	}}
 	if !policed {
@@ -164,7 +168,8 @@ func (a attack) judgeWith(t *testing.T, box sandbox.Sandbox, policed, late bool)
 
 // succeeds reports whether a result is what the attack is after.
 func (a attack) succeeds(r run.Result) bool {
-	return r.Verdict == run.Passed || strings.Contains(output(r), "PWNED") || a.Outlives && daemons(a.Name) > 0
+	return r.Verdict == run.Passed || strings.Contains(output(r), "PWNED") || a.Outlives &&
+		daemons(a.Name) > 0
 }
 
 func output(r run.Result) string {
@@ -206,10 +211,12 @@ func (a attack) naive(t *testing.T) (passed bool, text string) {
 	if err := copyOver(dir, a.submission(t)); err != nil {
 		t.Fatal(err)
 	}
-	if tests, _ := filepath.Glob(filepath.Join(dir, "labs", "b01-steps", "*_test.go")); len(tests) == 0 {
+	if tests, _ := filepath.Glob(filepath.Join(dir, "labs", "b01-steps",
+		"*_test.go")); len(tests) == 0 {
 		checks, err := os.ReadFile("testdata/attacked/labs/b01-steps/steps_test.go")
 		must(t, err)
-		must(t, os.WriteFile(filepath.Join(dir, "labs", "b01-steps", "steps_test.go"), checks, 0o644))
+		must(t, os.WriteFile(filepath.Join(dir, "labs", "b01-steps", "steps_test.go"), checks,
+			0o644))
 	}
 	if a.GoMod != "" {
 		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
@@ -254,11 +261,13 @@ func underAttack(t *testing.T) sandbox.Sandbox {
 	return &tight{box}
 }
 
-// TestAttacks grades each attack. None may get a pass or what it is after, with the policy and without it; and where the
-// defence that stops it is switched off, it does get it: these tests bite.
+// TestAttacks grades each attack. None may get a pass or what it is after, with the policy and
+// without it; and where the defence that stops it is switched off, it does get it: these tests
+// bite.
 func TestAttacks(t *testing.T) {
 	if raceEnabled {
-		t.Skip("a process of the race detector takes a second to start, and there are hundreds: make unit runs this without")
+		t.Skip("a process of the race detector takes a second to start, and there are hundreds: " +
+			"make unit runs this without")
 	}
 	listen(t)
 	box := underAttack(t)
@@ -283,7 +292,8 @@ func TestAttacks(t *testing.T) {
 				t.Errorf("with all defences: got %s, want it rejected", r.Verdict)
 			}
 			if a.Verdict != "" && r.Verdict != a.Verdict {
-				t.Errorf("with all defences: got %s: %s; want %s", r.Verdict, start(output(r)), a.Verdict)
+				t.Errorf("with all defences: got %s: %s; want %s", r.Verdict, start(output(r)),
+					a.Verdict)
 			}
 			if n := len(output(r)); n > 3<<20 {
 				t.Errorf("%d bytes of output are kept", n)
@@ -360,7 +370,8 @@ func wantInert(t *testing.T, r run.Result) {
 	}
 	commands := regexp.MustCompile(`(?m)^\s*(::|##\[).*`)
 	for _, line := range commands.FindAllString(render(report.GitHub), -1) {
-		if !strings.HasPrefix(line, "::error ") && !strings.HasPrefix(line, "::warning ") || strings.HasPrefix(line, "::error ::INJECTED") {
+		if !strings.HasPrefix(line, "::error ") && !strings.HasPrefix(line, "::warning ") ||
+			strings.HasPrefix(line, "::error ::INJECTED") {
 			t.Errorf("github: the output has made a command: %q", line)
 		}
 	}
@@ -372,7 +383,8 @@ func wantInert(t *testing.T, r run.Result) {
 	}
 	var terminal bytes.Buffer
 	report.Terminal(&terminal, r, report.Style{Columns: 80, Verbose: true})
-	if text := terminal.String(); !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\x1b\x07\x08\r\u009b") {
+	if text := terminal.String(); !utf8.ValidString(text) ||
+		strings.ContainsAny(text, "\x00\x1b\x07\x08\r\u009b") {
 		t.Errorf("terminal: it has what is no text: %q", text)
 	}
 	if !json.Valid([]byte(render(report.JSON))) {

@@ -30,15 +30,19 @@ func TestGrade_race(t *testing.T) {
 			g, l := setup(t, script{}.actor())
 			l.Race = tt.demanded
 			var plain []run.RaceState
-			r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: tt.on}, func(e grade.Event) {
-				if e.Plain != nil {
-					plain = append(plain, e.Plain.Race.State)
-				}
-			})[0]
-			if r.Verdict != run.Passed || r.Race.State != tt.want || r.Complete() != tt.complete || r.NotYetRaced() == tt.complete {
-				t.Errorf("got %s, %+v, complete = %v; want %s, complete = %v", r.Verdict, r.Race, r.Complete(), tt.want, tt.complete)
+			r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: tt.on},
+				func(e grade.Event) {
+					if e.Plain != nil {
+						plain = append(plain, e.Plain.Race.State)
+					}
+				})[0]
+			if r.Verdict != run.Passed || r.Race.State != tt.want || r.Complete() != tt.complete ||
+				r.NotYetRaced() == tt.complete {
+				t.Errorf("got %s, %+v, complete = %v; want %s, complete = %v", r.Verdict, r.Race,
+					r.Complete(), tt.want, tt.complete)
 			}
-			if raced := tt.demanded && tt.on; raced != slices.Equal(plain, []run.RaceState{run.RaceNotBegun}) {
+			if raced := tt.demanded && tt.on; raced != slices.Equal(plain,
+				[]run.RaceState{run.RaceNotBegun}) {
 				t.Errorf("got %q before the race run", plain)
 			}
 		})
@@ -69,7 +73,8 @@ func TestGrade_strays(t *testing.T) {
 			if tt.steps != "" {
 				data = []byte(tt.steps)
 			}
-			for file, text := range map[string][]byte{"steps.go": data, "helper.go": []byte("package steps\n\nfunc helper() {}\n")} {
+			for file, text := range map[string][]byte{"steps.go": data,
+				"helper.go": []byte("package steps\n\nfunc helper() {}\n")} {
 				if err := os.WriteFile(filepath.Join(dir, file), text, 0o644); err != nil {
 					t.Fatal(err)
 				}

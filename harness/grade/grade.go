@@ -1,5 +1,5 @@
-// Package grade is the whole way from somebody's files to a verdict, in one call: build, backends, a process for each
-// check, points, diagnosis. Every command that judges anything goes this way.
+// Package grade is the whole way from somebody's files to a verdict, in one call: build, backends,
+// a process for each check, points, diagnosis. Every command that judges anything goes this way.
 package grade
 
 import (
@@ -35,8 +35,9 @@ type Job struct {
 
 // Stores hands out backends. It is what grade asks of package backends.
 type Stores interface {
-	// Acquire gives a check its own empty Redis and Postgres database, those of the two that it needs. An error that
-	// is an [*Unavailable] means that there is none to be had here; any other that the one there is has broken.
+	// Acquire gives a check its own empty Redis and Postgres database, those of the two that it
+	// needs. An error that is an [*Unavailable] means that there is none to be had here; any other
+	// that the one there is has broken.
 	Acquire(ctx context.Context, needs []string) (Lease, error)
 	// Info says what is used, by "redis" and "postgres".
 	Info() map[string]run.Backend
@@ -59,8 +60,9 @@ func (e *Unavailable) Error() string { return e.Reason + "; " + e.Remedy }
 type Grader struct {
 	Builder *compile.Builder
 	Sandbox sandbox.Sandbox
-	// Open starts the backends that these needs ask for. It is called at most once for each Grade, in parallel with
-	// the build, and not at all if nothing is needed. The Stores are not closed by the Grader.
+	// Open starts the backends that these needs ask for. It is called at most once for each Grade,
+	// in parallel with the build, and not at all if nothing is needed. The Stores are not closed by
+	// the Grader.
 	Open func(ctx context.Context, needs []string) (Stores, error)
 
 	unpoliced bool // leave the policy out: for tests of the defences behind it
@@ -68,14 +70,17 @@ type Grader struct {
 
 // Options are how to judge.
 type Options struct {
-	Race     bool          // also run race labs under the race detector
-	Seed     uint64        // 0: a random one
-	Timeout  time.Duration // for one check, 0: [DefaultTimeout]; under the race detector three times as much
-	Runs     int           // how often each check is run, in random order; 0 is 1
-	Parallel int           // check processes at once; 0: one for each core, or two if Runs is more than 1
+	Race bool   // also run race labs under the race detector
+	Seed uint64 // 0: a random one
+	// for one check, 0: [DefaultTimeout]; under the race detector three times as much
+	Timeout time.Duration
+	Runs    int // how often each check is run, in random order; 0 is 1
+	// check processes at once; 0: one for each core, or two if Runs is more than 1
+	Parallel int
 }
 
-// DefaultTimeout is a check's own deadline. Checks in virtual time take milliseconds; what takes this long hangs.
+// DefaultTimeout is a check's own deadline. Checks in virtual time take milliseconds; what takes
+// this long hangs.
 const DefaultTimeout = 15 * time.Second
 
 // raceFactor is how much longer a check may take under the race detector.
@@ -91,9 +96,10 @@ type Event struct {
 	Done  *run.Result // all is known of the job; the others may not be done
 }
 
-// Grade judges the jobs and returns their results in the same order. on, if not nil, is called with each event, one at
-// a time. The error is ctx's; everything else is in the results.
-func (g *Grader) Grade(ctx context.Context, jobs []Job, o Options, on func(Event)) ([]run.Result, error) {
+// Grade judges the jobs and returns their results in the same order. on, if not nil, is called with
+// each event, one at a time. The error is ctx's; everything else is in the results.
+func (g *Grader) Grade(ctx context.Context, jobs []Job, o Options, on func(Event)) ([]run.Result,
+	error) {
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64() >> 12 // 52 bits: exact in every reader of JSON
 	}
@@ -105,10 +111,12 @@ func (g *Grader) Grade(ctx context.Context, jobs []Job, o Options, on func(Event
 	if o.Parallel == 0 {
 		o.Parallel = runtime.NumCPU()
 		if o.Runs > 1 {
-			o.Parallel *= 2 // whoever repeats suspects a race: more processes than cores make them meet
+			// whoever repeats suspects a race: more processes than cores make them meet
+			o.Parallel *= 2
 		}
 	}
-	s := &session{g: g, jobs: jobs, o: o, slots: make(chan struct{}, o.Parallel), tallies: make([]*tally, len(jobs))}
+	s := &session{g: g, jobs: jobs, o: o, slots: make(chan struct{}, o.Parallel),
+		tallies: make([]*tally, len(jobs))}
 	if on != nil {
 		s.on = func(e Event) {
 			s.onMu.Lock()
@@ -121,7 +129,8 @@ func (g *Grader) Grade(ctx context.Context, jobs []Job, o Options, on func(Event
 	for i, j := range jobs {
 		s.tallies[i] = newTally(j, o)
 	}
-	// A process of its own, whose answer is wanted at the end: it need not be in the way of the build's first steps.
+	// A process of its own, whose answer is wanted at the end: it need not be in the way of the
+	// build's first steps.
 	time.AfterFunc(150*time.Millisecond, func() { compile.GoVersion() })
 	s.admit()
 	s.work(ctx)
@@ -331,7 +340,8 @@ func (s *session) runOne(ctx context.Context, t task, race bool) {
 }
 
 // process runs one check with backends of its own. What is broken on our side is tried once more.
-func (s *session) process(ctx context.Context, c course.Check, binary string, race bool) (out run.Outcome, ok bool) {
+func (s *session) process(ctx context.Context, c course.Check, binary string,
+	race bool) (out run.Outcome, ok bool) {
 	for try := 0; ; try++ {
 		out, err := s.processOnce(ctx, c, binary, race)
 		if err != nil {
@@ -343,7 +353,8 @@ func (s *session) process(ctx context.Context, c course.Check, binary string, ra
 	}
 }
 
-func (s *session) processOnce(ctx context.Context, c course.Check, binary string, race bool) (run.Outcome, error) {
+func (s *session) processOnce(ctx context.Context, c course.Check, binary string,
+	race bool) (run.Outcome, error) {
 	p := run.Process{Binary: binary, Test: c.Test, Race: race, Seed: s.o.Seed, Timeout: s.o.Timeout,
 		Sandbox: s.g.Sandbox, Memory: memoryFor(s.g.Sandbox, s.o.Parallel)}
 	if race {

@@ -40,7 +40,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// built has the plain and the race binary of the one lab in its place, so that the tests need not wait for each other.
+// built has the plain and the race binary of the one lab in its place, so that the tests need not
+// wait for each other.
 var built = sync.OnceValues(func() (*course.Course, error) {
 	c, err := course.Load(scratch)
 	if err != nil {
@@ -51,7 +52,8 @@ var built = sync.OnceValues(func() (*course.Course, error) {
 		return nil, err
 	}
 	b := &compile.Builder{Course: c, Dir: filepath.Join(scratch, "bin")}
-	for _, bin := range b.Build(context.Background(), []compile.Request{{Lab: l, Dir: l.Dir}, {Lab: l, Dir: l.Dir, Race: true}}) {
+	for _, bin := range b.Build(context.Background(),
+		[]compile.Request{{Lab: l, Dir: l.Dir}, {Lab: l, Dir: l.Dir, Race: true}}) {
 		if bin.Path == "" {
 			return nil, fmt.Errorf("the fixture does not build: %+v", bin)
 		}
@@ -59,8 +61,8 @@ var built = sync.OnceValues(func() (*course.Course, error) {
 	return c, nil
 })
 
-// setup gives a grader that runs checks in that sandbox, and the lab: its checks are TestOne, TestTwo and TestSeed, of 1, 2
-// and 4 points, and with the race detector.
+// setup gives a grader that runs checks in that sandbox, and the lab: its checks are TestOne,
+// TestTwo and TestSeed, of 1, 2 and 4 points, and with the race detector.
 func setup(t *testing.T, s sandbox.Sandbox) (*grade.Grader, *course.Lab) {
 	t.Helper()
 	c, err := built()
@@ -84,14 +86,15 @@ func setup(t *testing.T, s sandbox.Sandbox) (*grade.Grader, *course.Lab) {
 	return g, l
 }
 
-// script says how each check ends: by its name, and with "race " before it where it is another end there. What is not in
-// it passes.
+// script says how each check ends: by its name, and with "race " before it where it is another end
+// there. What is not in it passes.
 type script map[string]func(runtest.Pipe) sandbox.Exit
 
 func (s script) actor() runtest.Actor {
 	return func(_ context.Context, c sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
 		play := s[p.Check]
-		if race := s["race "+p.Check]; race != nil && strings.Contains(filepath.Base(c.Path), "-race") {
+		if race := s["race "+p.Check]; race != nil &&
+			strings.Contains(filepath.Base(c.Path), "-race") {
 			play = race
 		}
 		if play == nil {
@@ -101,7 +104,12 @@ func (s script) actor() runtest.Actor {
 	}
 }
 
-func passes(p runtest.Pipe) sandbox.Exit { p.Canary(); p.Own(account.Passed); return runtest.Honest }
+func passes(p runtest.Pipe) sandbox.Exit {
+	p.Canary()
+	p.Own(
+		account.Passed)
+	return runtest.Honest
+}
 func fails(p runtest.Pipe) sandbox.Exit {
 	p.Canary()
 	p.Found("less than that")
@@ -110,7 +118,8 @@ func fails(p runtest.Pipe) sandbox.Exit {
 }
 func hangs(runtest.Pipe) sandbox.Exit { return sandbox.Exit{Code: 2, TimedOut: true} }
 
-func mustGrade(t *testing.T, g *grade.Grader, jobs []grade.Job, o grade.Options, on func(grade.Event)) []run.Result {
+func mustGrade(t *testing.T, g *grade.Grader, jobs []grade.Job, o grade.Options,
+	on func(grade.Event)) []run.Result {
 	t.Helper()
 	results, err := g.Grade(t.Context(), jobs, o, on)
 	if err != nil {
@@ -155,7 +164,8 @@ func TestGrade_verdicts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			g, l := setup(t, tt.play.actor())
-			r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: tt.race}, nil)[0]
+			r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: tt.race},
+				nil)[0]
 			if got := verdicts(r); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
@@ -171,11 +181,13 @@ func TestGrade_result(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Schema != run.Schema || r.Lab != "B01" || r.Slug != "b01-steps" || r.Seed != 42 || r.SourceSHA256 != sha || r.Go == "" || r.DurationMS <= 0 || r.Backends == nil {
+	if r.Schema != run.Schema || r.Lab != "B01" || r.Slug != "b01-steps" || r.Seed != 42 ||
+		r.SourceSHA256 != sha || r.Go == "" || r.DurationMS <= 0 || r.Backends == nil {
 		t.Errorf("got %+v", r)
 	}
 	c := r.Checks[1]
-	if c.Test != "TestTwo" || c.MaxPoints != 2 || c.Points != 0 || c.Message != "less than that" || c.DurationMS != 3 || len(c.Findings) != 1 || c.Runs != nil {
+	if c.Test != "TestTwo" || c.MaxPoints != 2 || c.Points != 0 || c.Message != "less than that" ||
+		c.DurationMS != 3 || len(c.Findings) != 1 || c.Runs != nil {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -183,7 +195,8 @@ func TestGrade_result(t *testing.T) {
 func TestGrade_only(t *testing.T) {
 	t.Parallel()
 	g, l := setup(t, script{}.actor())
-	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir, Only: []string{"TestTwo"}}}, grade.Options{}, nil)[0]
+	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir, Only: []string{"TestTwo"}}},
+		grade.Options{}, nil)[0]
 	if len(r.Checks) != 1 || r.Checks[0].Test != "TestTwo" {
 		t.Errorf("got %+v, want TestTwo alone", r.Checks)
 	}
@@ -204,7 +217,8 @@ func TestGrade_infra(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var tries atomic.Int64
-			g, l := setup(t, runtest.Actor(func(_ context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+			g, l := setup(t, runtest.Actor(func(_ context.Context, _ sandbox.Command,
+				p runtest.Pipe) (sandbox.Exit, error) {
 				if p.Check == "TestTwo" && tries.Add(1) <= int64(tt.breaks) {
 					return sandbox.Exit{}, errors.New("no process left")
 				}
@@ -212,9 +226,12 @@ func TestGrade_infra(t *testing.T) {
 			}))
 			r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{}, nil)[0]
 			if got := verdicts(r); got != tt.want || tries.Load() != tt.tries {
-				t.Errorf("got %s after %d tries, want %s after %d", got, tries.Load(), tt.want, tt.tries)
+				t.Errorf("got %s after %d tries, want %s after %d", got, tries.Load(), tt.want,
+					tt.tries)
 			}
-			if r.Verdict == run.InfraError && (r.Message != "1 check could not be judged here" || r.Checks[1].Message != "no process left\nhint: labs doctor looks at what labs needs here") {
+			if r.Verdict == run.InfraError && (r.Message != "1 check could not be judged here" ||
+				r.Checks[1].Message != "no process left\nhint: labs doctor looks at what labs "+
+					"needs here") {
 				t.Errorf("got the messages %q and %q", r.Message, r.Checks[1].Message)
 			}
 		})
@@ -224,7 +241,8 @@ func TestGrade_infra(t *testing.T) {
 func TestGrade_runs(t *testing.T) {
 	t.Parallel()
 	var plain, race atomic.Int64
-	g, l := setup(t, runtest.Actor(func(_ context.Context, c sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+	g, l := setup(t, runtest.Actor(func(_ context.Context, c sandbox.Command,
+		p runtest.Pipe) (sandbox.Exit, error) {
 		n := &plain
 		if strings.Contains(filepath.Base(c.Path), "-race") {
 			n = &race
@@ -234,16 +252,20 @@ func TestGrade_runs(t *testing.T) {
 		}
 		return passes(p), nil
 	}))
-	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Runs: 8, Race: true}, nil)[0]
+	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Runs: 8, Race: true},
+		nil)[0]
 	if got, want := verdicts(r), "failed 5/7: passed failed passed"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	for i, want := range []run.Runs{{Plain: 8, PlainPassed: 8, Race: 8, RacePassed: 8}, {Plain: 8, PlainPassed: 6, Race: 8, RacePassed: 6}, {Plain: 8, PlainPassed: 8, Race: 8, RacePassed: 8}} {
+	for i, want := range []run.Runs{{Plain: 8, PlainPassed: 8, Race: 8, RacePassed: 8},
+		{Plain: 8, PlainPassed: 6, Race: 8, RacePassed: 6}, {Plain: 8, PlainPassed: 8, Race: 8, RacePassed: 8}} {
 		if got := r.Checks[i].Runs; got == nil || *got != want {
 			t.Errorf("%s: got %+v, want %+v", r.Checks[i].Test, got, want)
 		}
 	}
-	if got, want := r.Checks[1].Message, "passed 6 of 8 runs, so there is a race or another matter of chance; of the others the first: less than that"; got != want {
+	if got, want := r.Checks[1].Message,
+		"passed 6 of 8 runs, so there is a race or another matter of chance; of the others the "+
+			"first: less than that"; got != want {
 		t.Errorf("got the message %q, want %q", got, want)
 	}
 }
@@ -253,19 +275,23 @@ func TestGrade_seed(t *testing.T) {
 	t.Parallel()
 	g, l := setup(t, sandbox.None{})
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "steps.go"), []byte("package steps\n\nfunc Next(n int) int { return n }\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "steps.go"),
+		[]byte("package steps\n\nfunc Next(n int) int { return n }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}}, grade.Options{Seed: 4711}, nil)[0]
-	want := []string{"steps_test.go:12: got 1, want 2", "steps_test.go:18: got 2, want 3", "steps_test.go:25: the seed is 4711"}
+	want := []string{"steps_test.go:12: got 1, want 2", "steps_test.go:18: got 2, want 3",
+		"steps_test.go:25: the seed is 4711"}
 	for i, c := range r.Checks {
 		if c.Message != want[i] {
 			t.Errorf("%s: got %q, want %q", c.Test, c.Message, want[i])
 		}
 	}
 	again := mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}}, grade.Options{}, nil)[0]
-	if again.Seed == 0 || again.Seed >= 1<<52 || again.Checks[2].Message != fmt.Sprintf("steps_test.go:25: the seed is %d", again.Seed) {
-		t.Errorf("got the seed %d and %q, want a random one that every reader of JSON can hold", again.Seed, again.Checks[2].Message)
+	if again.Seed == 0 || again.Seed >= 1<<52 ||
+		again.Checks[2].Message != fmt.Sprintf("steps_test.go:25: the seed is %d", again.Seed) {
+		t.Errorf("got the seed %d and %q, want a random one that every reader of JSON can hold",
+			again.Seed, again.Checks[2].Message)
 	}
 }
 
@@ -285,21 +311,26 @@ func TestGrade_build(t *testing.T) {
 			g, l := setup(t, script{}.actor())
 			dir := t.TempDir()
 			if tt.text != "" {
-				if err := os.WriteFile(filepath.Join(dir, "steps.go"), []byte(tt.text), 0o644); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, "steps.go"), []byte(tt.text),
+					0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
 			// Another submission in the same call is judged all the same.
-			results := mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}, {Lab: l, Dir: l.Dir}}, grade.Options{Race: true}, nil)
+			results := mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}, {Lab: l, Dir: l.Dir}},
+				grade.Options{Race: true}, nil)
 			r := results[0]
-			if r.Verdict != tt.verdict || !strings.HasPrefix(r.Message, tt.message) || r.Points != 0 || r.MaxPoints != 7 || r.Checks == nil || len(r.Checks) != 0 {
+			if r.Verdict != tt.verdict || !strings.HasPrefix(r.Message, tt.message) ||
+				r.Points != 0 || r.MaxPoints != 7 || r.Checks == nil || len(r.Checks) != 0 {
 				t.Errorf("got %+v, want %s, %q", r, tt.verdict, tt.message)
 			}
-			if tt.name == "has another API" && !strings.HasSuffix(r.Message, "\nthe checks use the API that the stub declares: keep its names and signatures") {
+			if tt.name == "has another API" && !strings.HasSuffix(r.Message,
+				"\nthe checks use the API that the stub declares: keep its names and signatures") {
 				t.Errorf("got %q, want a hint that the API is the stub's", r.Message)
 			}
 			if results[1].Verdict != run.Passed {
-				t.Errorf("the other one: got %s, %s, want passed", results[1].Verdict, results[1].Message)
+				t.Errorf("the other one: got %s, %s, want passed", results[1].Verdict,
+					results[1].Message)
 			}
 		})
 	}
@@ -310,20 +341,22 @@ func TestGrade_events(t *testing.T) {
 	t.Parallel()
 	g, l := setup(t, script{"race TestTwo": fails}.actor())
 	var events []string
-	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: true, Parallel: 1}, func(e grade.Event) {
-		switch {
-		case e.Built:
-			events = append(events, "built")
-		case e.Check != nil && e.Race:
-			events = append(events, "race "+e.Check.Test+" "+string(e.Check.Verdict))
-		case e.Check != nil:
-			events = append(events, e.Check.Test+" "+string(e.Check.Verdict))
-		case e.Plain != nil:
-			events = append(events, "plain "+verdicts(*e.Plain))
-		}
-	})[0]
+	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: true, Parallel: 1},
+		func(e grade.Event) {
+			switch {
+			case e.Built:
+				events = append(events, "built")
+			case e.Check != nil && e.Race:
+				events = append(events, "race "+e.Check.Test+" "+string(e.Check.Verdict))
+			case e.Check != nil:
+				events = append(events, e.Check.Test+" "+string(e.Check.Verdict))
+			case e.Plain != nil:
+				events = append(events, "plain "+verdicts(*e.Plain))
+			}
+		})[0]
 	want := []string{
-		"built", "TestOne passed", "TestTwo passed", "TestSeed passed", "plain passed 7/7: passed passed passed",
+		"built", "TestOne passed", "TestTwo passed", "TestSeed passed",
+		"plain passed 7/7: passed passed passed",
 		"race TestOne passed", "race TestTwo failed", "race TestSeed passed",
 	}
 	if !slices.Equal(events, want) {
@@ -338,9 +371,11 @@ func TestGrade_events(t *testing.T) {
 func TestGrade_likely(t *testing.T) {
 	t.Parallel()
 	g, l := setup(t, script{"TestTwo": fails}.actor())
-	l.Mutants = []course.Mutant{{Patch: "stops.patch", Misconception: "It ends at one.", Explain: "It does not.", Fails: []string{"TestTwo"}}}
+	l.Mutants = []course.Mutant{{Patch: "stops.patch", Misconception: "It ends at one.",
+		Explain: "It does not.", Fails: []string{"TestTwo"}}}
 	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{}, nil)[0]
-	if want := (run.Likely{Mutant: "stops", Misconception: "It ends at one.", Explain: "It does not."}); r.Likely == nil || *r.Likely != want {
+	if want := (run.Likely{Mutant: "stops", Misconception: "It ends at one.",
+		Explain: "It does not."}); r.Likely == nil || *r.Likely != want {
 		t.Errorf("got %+v, want %+v", r.Likely, want)
 	}
 }
@@ -363,11 +398,12 @@ func (s *shelf) Acquire(_ context.Context, needs []string) (grade.Lease, error) 
 	}
 	s.lent++
 	s.used = append(s.used, strings.Join(needs, "+"))
-	return grade.Lease{Redis: "redis://127.0.0.1:1", RedisReal: true, Postgres: "postgres://127.0.0.1:2/x", Release: func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.lent--
-	}}, nil
+	return grade.Lease{Redis: "redis://127.0.0.1:1", RedisReal: true,
+		Postgres: "postgres://127.0.0.1:2/x", Release: func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.lent--
+		}}, nil
 }
 
 func (s *shelf) Info() map[string]run.Backend { return s.info }
@@ -376,7 +412,8 @@ func TestGrade_backends(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	requests := map[string]account.Request{}
-	actor := runtest.Actor(func(_ context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+	actor := runtest.Actor(func(_ context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit,
+		error) {
 		mu.Lock()
 		defer mu.Unlock()
 		requests[p.Check] = p.Request
@@ -384,7 +421,8 @@ func TestGrade_backends(t *testing.T) {
 	})
 	g, l := setup(t, actor)
 	l.Checks[1].Needs = []string{"redis!", "postgres"}
-	s := &shelf{info: map[string]run.Backend{"redis": {Provider: "local", Version: "7"}, "postgres": {Provider: "url", Version: "16"}, "other": {}}}
+	s := &shelf{info: map[string]run.Backend{"redis": {Provider: "local", Version: "7"},
+		"postgres": {Provider: "url", Version: "16"}, "other": {}}}
 	opened := 0
 	g.Open = func(_ context.Context, needs []string) (grade.Stores, error) {
 		opened++
@@ -393,20 +431,26 @@ func TestGrade_backends(t *testing.T) {
 		}
 		return s, nil
 	}
-	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}, {Lab: l, Dir: l.Dir}}, grade.Options{Race: true}, nil)[0]
+	r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}, {Lab: l, Dir: l.Dir}},
+		grade.Options{Race: true}, nil)[0]
 	if r.Verdict != run.Passed || opened != 1 || s.lent != 0 {
-		t.Errorf("got %s, opened %d times and %d left, want passed, once, none", r.Verdict, opened, s.lent)
+		t.Errorf("got %s, opened %d times and %d left, want passed, once, none", r.Verdict, opened,
+			s.lent)
 	}
-	if want := []string{"redis!+postgres", "redis!+postgres", "redis!+postgres", "redis!+postgres"}; !slices.Equal(s.used, want) {
+	if want := []string{"redis!+postgres", "redis!+postgres", "redis!+postgres",
+		"redis!+postgres"}; !slices.Equal(s.used, want) {
 		t.Errorf("lent %q, want %q", s.used, want)
 	}
-	if two := requests["TestTwo"]; two.Redis != "redis://127.0.0.1:1" || !two.RedisReal || two.Postgres != "postgres://127.0.0.1:2/x" {
+	if two := requests["TestTwo"]; two.Redis != "redis://127.0.0.1:1" || !two.RedisReal ||
+		two.Postgres != "postgres://127.0.0.1:2/x" {
 		t.Errorf("got %+v for the check that needs backends", two)
 	}
 	if one := requests["TestOne"]; one.Redis != "" || one.Postgres != "" {
 		t.Errorf("got %+v for the check that needs none", one)
 	}
-	if want := map[string]run.Backend{"redis": {Provider: "local", Version: "7"}, "postgres": {Provider: "url", Version: "16"}}; len(r.Backends) != 2 || r.Backends["redis"] != want["redis"] || r.Backends["postgres"] != want["postgres"] {
+	if want := map[string]run.Backend{"redis": {Provider: "local", Version: "7"},
+		"postgres": {Provider: "url", Version: "16"}}; len(r.Backends) != 2 ||
+		r.Backends["redis"] != want["redis"] || r.Backends["postgres"] != want["postgres"] {
 		t.Errorf("got the backends %+v, want %+v", r.Backends, want)
 	}
 }
@@ -428,8 +472,12 @@ func TestGrade_noBackends(t *testing.T) {
 			t.Parallel()
 			g, l := setup(t, script{}.actor())
 			l.Checks[1].Needs = []string{"postgres"}
-			g.Open = func(context.Context, []string) (grade.Stores, error) { return &shelf{err: tt.acquire}, tt.open }
-			r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: true}, nil)[0]
+			g.Open = func(context.Context, []string) (grade.Stores,
+				error) {
+				return &shelf{err: tt.acquire}, tt.open
+			}
+			r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: true},
+				nil)[0]
 			if got := verdicts(r); got != tt.want || r.Checks[1].Message != tt.message {
 				t.Errorf("got %s, %q, want %s, %q", got, r.Checks[1].Message, tt.want, tt.message)
 			}
@@ -442,7 +490,10 @@ func TestGrade_noBackends(t *testing.T) {
 		t.Parallel()
 		g, l := setup(t, script{"TestOne": fails}.actor())
 		l.Checks[1].Needs = []string{"postgres"}
-		g.Open = func(context.Context, []string) (grade.Stores, error) { return &shelf{err: unavailable}, nil }
+		g.Open = func(context.Context, []string) (grade.Stores,
+			error) {
+			return &shelf{err: unavailable}, nil
+		}
 		r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{}, nil)[0]
 		if got, want := verdicts(r), "failed 4/7: failed not_judged passed"; got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -454,13 +505,15 @@ func TestGrade_timeouts(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	got := map[time.Duration]bool{}
-	g, l := setup(t, runtest.Actor(func(_ context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+	g, l := setup(t, runtest.Actor(func(_ context.Context, _ sandbox.Command,
+		p runtest.Pipe) (sandbox.Exit, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		got[p.Request.Timeout] = true
 		return passes(p), nil
 	}))
-	mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: true, Timeout: 2 * time.Second}, nil)
+	mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}},
+		grade.Options{Race: true, Timeout: 2 * time.Second}, nil)
 	if len(got) != 2 || !got[2*time.Second] || !got[6*time.Second] {
 		t.Errorf("got the timeouts %v, want 2s, and three times that under the race detector", got)
 	}
@@ -473,7 +526,8 @@ func TestGrade_parallel(t *testing.T) {
 	var now, peak atomic.Int64
 	both := make(chan struct{})
 	var once sync.Once
-	g, l := setup(t, runtest.Actor(func(_ context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+	g, l := setup(t, runtest.Actor(func(_ context.Context, _ sandbox.Command,
+		p runtest.Pipe) (sandbox.Exit, error) {
 		n := now.Add(1)
 		defer now.Add(-1)
 		for old := peak.Load(); n > old && !peak.CompareAndSwap(old, n); old = peak.Load() {
@@ -493,7 +547,8 @@ func TestGrade_parallel(t *testing.T) {
 func TestGrade_endsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	g, l := setup(t, runtest.Actor(func(ctx context.Context, _ sandbox.Command, _ runtest.Pipe) (sandbox.Exit, error) {
+	g, l := setup(t, runtest.Actor(func(ctx context.Context, _ sandbox.Command,
+		_ runtest.Pipe) (sandbox.Exit, error) {
 		cancel()
 		<-ctx.Done()
 		return sandbox.Exit{}, ctx.Err()

@@ -12,8 +12,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
-// halts says when it is no use to go on with a job: each further check would only cost its deadline, or
-// the machine's memory, once more.
+// halts says when it is no use to go on with a job: each further check would only cost its
+// deadline, or the machine's memory, once more.
 type halts struct {
 	mu     sync.Mutex
 	hung   map[string]int // by the place where they hung
@@ -27,13 +27,13 @@ type halts struct {
 const (
 	maxSame = 2
 	maxFull = 2
-	// maxDeadlines is how many deadlines the checks of a job may cost that never end, wherever they do
-	// not: each slot has so many.
+	// maxDeadlines is how many deadlines the checks of a job may cost that never end, wherever they
+	// do not: each slot has so many.
 	maxDeadlines = 2
 )
 
-// begin makes the context of one check: it ends when the job is halted. done is to be called when the
-// check is over.
+// begin makes the context of one check: it ends when the job is halted. done is to be called when
+// the check is over.
 func (h *halts) begin(ctx context.Context) (of context.Context, done func()) {
 	of, cancel := context.WithCancel(ctx)
 	h.mu.Lock()
@@ -63,9 +63,11 @@ func (h *halts) note(o run.Outcome, parallel int) {
 	case h.why != "":
 		return
 	case h.hung[o.Location] >= maxSame && o.Location != "":
-		h.why = "two checks have hung at " + o.Location + ", and every other would take its whole time, too"
+		h.why = "two checks have hung at " + o.Location +
+			", and every other would take its whole time, too"
 	case h.hung[""] >= maxSame, h.hangs >= maxDeadlines*parallel:
-		h.why = fmt.Sprintf("%d checks have come to no end, and every other may take its whole time, too", h.hangs)
+		h.why = fmt.Sprintf("%d checks have come to no end, and every other may take its whole "+
+			"time, too", h.hangs)
 	case h.full >= maxFull:
 		h.why = "two checks have used all the memory that they may, and every other would, too"
 	default:
@@ -114,9 +116,9 @@ func (c *clock) total() time.Duration {
 	return c.sum
 }
 
-// memoryFor is how much memory, in bytes, the process of one check may use before it says itself that
-// it uses too much: a little less than what the sandbox would end it for, and on a learner's own machine
-// half of what the machine has, for all that run at once. 0 is without bound.
+// memoryFor is how much memory, in bytes, the process of one check may use before it says itself
+// that it uses too much: a little less than what the sandbox would end it for, and on a learner's
+// own machine half of what the machine has, for all that run at once. 0 is without bound.
 func memoryFor(box sandbox.Sandbox, parallel int) int64 {
 	if box.Name() != "none" {
 		return sandbox.DefaultLimits.Memory / 10 * 9

@@ -17,13 +17,15 @@ import (
 // hangsAt reports that its time was up at a line of the lab's.
 func hangsAt(line string) func(runtest.Pipe) sandbox.Exit {
 	return func(p runtest.Pipe) sandbox.Exit {
-		p.Report(account.Report{Test: p.Check, Hang: "goroutine 7 [runnable]:\nx.F()\n\t/c/labs/b01-steps/" + line + "\n"})
+		p.Report(account.Report{Test: p.Check,
+			Hang: "goroutine 7 [runnable]:\nx.F()\n\t/c/labs/b01-steps/" + line + "\n"})
 		return sandbox.Exit{Code: 2}
 	}
 }
 
 func fillsMemory(p runtest.Pipe) sandbox.Exit {
-	p.Report(account.Report{Test: p.Check, Memory: 3 << 30, Hang: "goroutine 7 [runnable]:\nx.F()\n\t/c/labs/b01-steps/steps.go:9\n"})
+	p.Report(account.Report{Test: p.Check, Memory: 3 << 30,
+		Hang: "goroutine 7 [runnable]:\nx.F()\n\t/c/labs/b01-steps/steps.go:9\n"})
 	return sandbox.Exit{Code: 2}
 }
 
@@ -31,7 +33,8 @@ func isKilled(runtest.Pipe) sandbox.Exit { return sandbox.Exit{Code: -1, Signal:
 
 func TestGrade_halts(t *testing.T) {
 	t.Parallel()
-	const same = "two checks have hung at steps.go:5, and every other would take its whole time, too"
+	const same = "two checks have hung at steps.go:5, and every other would take its whole " +
+		"time, too"
 	for _, tt := range []struct {
 		name     string
 		play     script
@@ -46,11 +49,13 @@ func TestGrade_halts(t *testing.T) {
 			"timed_out 4/7: timed_out timed_out passed", "", run.RaceNotBegun},
 		{"as many as cost two deadlines", script{"TestOne": hangsAt("steps.go:5"), "TestTwo": hangsAt("steps.go:6")}, 1,
 			"timed_out 0/7: timed_out timed_out not_judged",
-			"2 checks have come to no end, and every other may take its whole time, too", run.RaceNotBegun},
+			"2 checks have come to no end, and every other may take its whole time, too",
+			run.RaceNotBegun},
 		{"one", script{"TestOne": hangsAt("steps.go:5")}, 1, "timed_out 6/7: timed_out passed passed", "", run.RaceNotBegun},
 		{"two that fill the memory", script{"TestOne": fillsMemory, "TestTwo": isKilled}, 1,
 			"failed 0/7: failed failed not_judged",
-			"two checks have used all the memory that they may, and every other would, too", run.RaceNotBegun},
+			"two checks have used all the memory that they may, and every other would, too",
+			run.RaceNotBegun},
 		{"nothing has passed", script{"TestOne": fails, "TestTwo": fails, "TestSeed": fails}, 1,
 			"failed 0/7: failed failed failed", "steps_test.go", run.RaceNotBegun},
 		{"some have failed", script{"TestOne": fails}, 1, "failed 6/7: failed passed passed", "", run.RaceDone},
@@ -61,11 +66,13 @@ func TestGrade_halts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			g, l := setup(t, tt.play.actor())
-			r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{Race: true, Parallel: tt.parallel}, nil)[0]
+			r := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}},
+				grade.Options{Race: true, Parallel: tt.parallel}, nil)[0]
 			if got := verdicts(r); got != tt.verdicts {
 				t.Errorf("got %s, want %s", got, tt.verdicts)
 			}
-			if last := r.Checks[len(r.Checks)-1]; last.Verdict == run.NotJudged && last.Message != tt.why {
+			if last := r.Checks[len(r.Checks)-1]; last.Verdict == run.NotJudged &&
+				last.Message != tt.why {
 				t.Errorf("got %q, want %q", last.Message, tt.why)
 			}
 			if r.Race.State != tt.race {
@@ -115,7 +122,8 @@ func TestGrade_timesAreEachLabsOwn(t *testing.T) {
 	job := grade.Job{Lab: l, Dir: l.Dir}
 	rs := mustGrade(t, g, []grade.Job{job, job}, grade.Options{Parallel: 1}, nil)
 	for i, r := range rs {
-		if sum := r.Times.BuildMS + r.Times.ChecksMS + r.Times.RaceMS; r.DurationMS != sum || r.Times.RaceMS != 0 {
+		if sum := r.Times.BuildMS + r.Times.ChecksMS + r.Times.RaceMS; r.DurationMS != sum ||
+			r.Times.RaceMS != 0 {
 			t.Errorf("%d: got %v in all and the parts %+v", i, r.DurationMS, r.Times)
 		}
 	}
@@ -127,17 +135,20 @@ func TestGrade_timesAreEachLabsOwn(t *testing.T) {
 func TestGrade_memoryIsBounded(t *testing.T) {
 	t.Parallel()
 	var got account.Request
-	g, l := setup(t, runtest.Actor(func(_ context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+	g, l := setup(t, runtest.Actor(func(_ context.Context, _ sandbox.Command,
+		p runtest.Pipe) (sandbox.Exit, error) {
 		got = p.Request
 		return passes(p), nil
 	}))
 	job := []grade.Job{{Lab: l, Dir: l.Dir, Only: []string{"TestOne"}}}
-	if r := mustGrade(t, g, job, grade.Options{}, nil)[0]; r.Verdict != run.Passed || got.Memory < 256<<20 {
+	if r := mustGrade(t, g, job, grade.Options{}, nil)[0]; r.Verdict != run.Passed ||
+		got.Memory < 256<<20 {
 		t.Errorf("got %s with %d bytes, want a part of what the machine has", r.Verdict, got.Memory)
 	}
 	g, l = setup(t, script{"TestOne": fillsMemory}.actor())
 	c := mustGrade(t, g, []grade.Job{{Lab: l, Dir: l.Dir}}, grade.Options{}, nil)[0].Checks[0]
-	if !strings.HasPrefix(c.Message, "it had allocated 3.0 GiB of memory, and so it was stopped; it was then at steps.go:9") ||
+	if !strings.HasPrefix(c.Message,
+		"it had allocated 3.0 GiB of memory, and so it was stopped; it was then at steps.go:9") ||
 		c.Location != "steps.go:9" {
 		t.Errorf("got %q at %q", c.Message, c.Location)
 	}

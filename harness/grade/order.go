@@ -25,7 +25,10 @@ func order(checks []course.Check, first []string) []int {
 	for i := range all {
 		all[i] = i
 	}
-	slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(rank(checks[a]), rank(checks[b])) })
+	slices.SortStableFunc(all, func(a, b int) int {
+		return cmp.Compare(rank(checks[a]),
+			rank(checks[b]))
+	})
 	return all
 }
 

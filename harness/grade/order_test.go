@@ -49,7 +49,10 @@ func TestGrade_order(t *testing.T) {
 			t.Parallel()
 			rec := &recorder{}
 			g, l := setup(t, rec.actor())
-			g.Open = func(context.Context, []string) (grade.Stores, error) { return noStores{}, nil }
+			g.Open = func(context.Context, []string) (grade.Stores, error) {
+				return noStores{},
+					nil
+			}
 			if c := l.Check(tt.needs); c != nil {
 				c.Needs = []string{"redis"}
 			}

@@ -9,10 +9,12 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// raceBuild is the build of the binaries with the race detector, which goes on beside the plain run.
+// raceBuild is the build of the binaries with the race detector, which goes on beside the plain
+// run.
 type raceBuild struct {
-	possible chan error            // gives nil, or at once why there can be none on this machine
-	binaries chan []compile.Binary // gives them in the order of the jobs; nothing if there can be none
+	possible chan error // gives nil, or at once why there can be none on this machine
+	// gives them in the order of the jobs; nothing if there can be none
+	binaries chan []compile.Binary
 }
 
 // buildRace begins it.
@@ -68,8 +70,8 @@ func (s *session) follow(ctx context.Context, racing []int, built raceBuild, can
 	s.runAll(ctx, jobs, binaries, true)
 }
 
-// followed reports whether a job's plain run may be followed by a race run, in which case it is settled
-// there.
+// followed reports whether a job's plain run may be followed by a race run, in which case it is
+// settled there.
 func (s *session) followed(i int) bool {
 	return s.o.Race && s.jobs[i].Lab.Race && s.tallies[i].undecided()
 }
@@ -82,8 +84,8 @@ func (s *session) withoutRace(ctx context.Context, i int, err error) {
 	}
 }
 
-// noRace notes that a job cannot be run under the race detector. That never takes the place of what the plain run has
-// found; but where the code is not trusted, there is no pass without it.
+// noRace notes that a job cannot be run under the race detector. That never takes the place of what
+// the plain run has found; but where the code is not trusted, there is no pass without it.
 func (s *session) noRace(i int, err error) {
 	t := s.tallies[i]
 	if !t.undecided() {
@@ -112,7 +114,8 @@ func (s *session) race(i int) run.Race {
 	case !l.Race:
 		return run.Race{State: run.RaceNotNeeded}
 	case !s.o.Race:
-		return run.Race{State: run.RaceLeftOut, Reason: "it was left out", Remedy: "labs check " + strings.ToLower(l.ID) + " has it, too"}
+		return run.Race{State: run.RaceLeftOut, Reason: "it was left out",
+			Remedy: "labs check " + strings.ToLower(l.ID) + " has it, too"}
 	case no != nil:
 		return *no
 	case t.raced():

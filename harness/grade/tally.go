@@ -34,7 +34,8 @@ type tally struct {
 	build  time.Duration
 }
 
-// checkTally gathers the runs of one check. Of several runs the first that did not pass is the one that counts.
+// checkTally gathers the runs of one check. Of several runs the first that did not pass is the one
+// that counts.
 type checkTally struct {
 	check    course.Check
 	plain    series
@@ -63,7 +64,8 @@ func (t *tally) built(b compile.Binary) {
 	case b.Compile != nil:
 		t.verdict, t.message, t.output = run.BuildFailed, b.Compile.Error(), b.Compile.Raw
 		if len(b.Compile.Lines) > 0 && b.Compile.Lines[0].Check {
-			t.message += "\nthe checks use the API that the stub declares: keep its names and signatures"
+			t.message += "\nthe checks use the API that the stub declares: keep its names and " +
+				"signatures"
 		}
 	case b.Err != nil:
 		t.broken(b.Err)
@@ -113,16 +115,18 @@ func (t *tally) add(i int, o run.Outcome, race bool) *run.Check {
 	return &v
 }
 
-// better says whether a verdict says more about the files than another: a failure does, a breakdown of ours does not.
+// better says whether a verdict says more about the files than another: a failure does, a breakdown
+// of ours does not.
 func better(a, b run.Verdict) bool {
 	rank := func(v run.Verdict) int {
-		return slices.Index([]run.Verdict{run.NotJudged, run.InfraError, run.TimedOut, run.Failed}, v)
+		return slices.Index([]run.Verdict{run.NotJudged, run.InfraError, run.TimedOut,
+			run.Failed}, v)
 	}
 	return rank(a) > rank(b)
 }
 
-// raced reports whether every check has been run under the race detector as often as it is to be, or
-// as often as it was of any use.
+// raced reports whether every check has been run under the race detector as often as it is to be,
+// or as often as it was of any use.
 func (t *tally) raced() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -151,14 +155,17 @@ func (t *tally) clock(race bool) *clock {
 
 func (t *tally) times() run.Times {
 	return run.Times{
-		BuildMS: run.MS(t.build), ChecksMS: run.MS(t.clocks[0].total()), RaceMS: run.MS(t.clocks[1].total()),
+		BuildMS: run.MS(t.build), ChecksMS: run.MS(t.clocks[0].total()),
+		RaceMS: run.MS(t.clocks[1].total()),
 	}
 }
 
 func (t *tally) judge(c *checkTally) run.Check {
-	v := run.Check{Test: c.check.Test, Title: c.check.Title, MaxPoints: c.check.Points, DurationMS: c.duration, Verdict: run.Passed}
+	v := run.Check{Test: c.check.Test, Title: c.check.Title, MaxPoints: c.check.Points,
+		DurationMS: c.duration, Verdict: run.Passed}
 	if t.runs > 1 {
-		v.Runs = &run.Runs{Plain: c.plain.done, PlainPassed: c.plain.passed, Race: c.race.done, RacePassed: c.race.passed}
+		v.Runs = &run.Runs{Plain: c.plain.done, PlainPassed: c.plain.passed, Race: c.race.done,
+			RacePassed: c.race.passed}
 	}
 	s := c.plain
 	if s.worst == nil && c.race.worst != nil {
@@ -178,9 +185,12 @@ func (t *tally) judge(c *checkTally) run.Check {
 		return v
 	}
 	o := s.worst
-	v.Verdict, v.Message, v.Output, v.Location, v.Findings = o.Verdict, o.Message, o.Output, o.Location, o.Findings
+	v.Verdict, v.Message, v.Output, v.Location, v.Findings = o.Verdict, o.Message, o.Output,
+		o.Location, o.Findings
 	if t.runs > 1 && s.passed > 0 {
-		v.Message = fmt.Sprintf("passed %d of %d runs, so there is a race or another matter of chance; of the others the first: %s", s.passed, s.done, v.Message)
+		v.Message = fmt.Sprintf(
+			"passed %d of %d runs, so there is a race or another matter of chance; of the "+
+				"others the first: %s", s.passed, s.done, v.Message)
 	}
 	return v
 }
@@ -189,9 +199,11 @@ func (t *tally) result() run.Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := run.Result{
-		Schema: run.Schema, Lab: t.lab.ID, Slug: t.lab.Slug, Title: t.lab.Title, MaxPoints: t.lab.MaxPoints(),
-		SourceSHA256: t.sha, Verdict: t.verdict, Message: t.message, Output: t.output, Checks: []run.Check{},
-		Notes: t.notes, Times: t.times(),
+		Schema: run.Schema, Lab: t.lab.ID, Slug: t.lab.Slug, Title: t.lab.Title,
+		MaxPoints:    t.lab.MaxPoints(),
+		SourceSHA256: t.sha, Verdict: t.verdict, Message: t.message, Output: t.output,
+		Checks: []run.Check{},
+		Notes:  t.notes, Times: t.times(),
 	}
 	r.DurationMS = r.Times.BuildMS + r.Times.ChecksMS + r.Times.RaceMS
 	if t.verdict != "" {
@@ -211,7 +223,8 @@ func (t *tally) result() run.Result {
 		r.Verdict = run.TimedOut
 	case count[run.InfraError]+count[run.NotJudged] > 0:
 		r.Verdict = run.InfraError
-		r.Message = plural(count[run.InfraError]+count[run.NotJudged], "check") + " could not be judged here"
+		r.Message = plural(count[run.InfraError]+count[run.NotJudged], "check") +
+			" could not be judged here"
 	default:
 		r.Verdict = run.Passed
 	}

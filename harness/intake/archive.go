@@ -45,7 +45,8 @@ func (p *picker) tarball(name string, r io.Reader) error {
 		case err == nil && end:
 			return nil
 		case err == nil:
-			err = p.entry(n, h.Name, tarKind(h.Typeflag), func() (io.ReadCloser, error) { return io.NopCloser(t), nil })
+			err = p.entry(n, h.Name, tarKind(h.Typeflag),
+				func() (io.ReadCloser, error) { return io.NopCloser(t), nil })
 		case !errors.Is(err, errTooLarge):
 			err = reject("", "%s is not a tar archive, or is damaged: %v", name, err)
 		}
@@ -103,8 +104,9 @@ func (p *picker) zip(file *os.File) error {
 	return nil
 }
 
-// entry looks at the nth entry of an archive, counted from 0. kind is "" for a regular file. Some tools of Windows separate
-// folders by backslashes: they are read as what they are meant to be, before anything is held against the name.
+// entry looks at the nth entry of an archive, counted from 0. kind is "" for a regular file. Some
+// tools of Windows separate folders by backslashes: they are read as what they are meant to be,
+// before anything is held against the name.
 func (p *picker) entry(n int, name, kind string, open func() (io.ReadCloser, error)) error {
 	if strings.Contains(name, `\`) {
 		if name = strings.ReplaceAll(name, `\`, "/"); kind == "" && strings.HasSuffix(name, "/") {

@@ -13,7 +13,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 )
 
-// folder looks for the files by name: of what else lies in the folder nothing but names is looked at.
+// folder looks for the files by name: of what else lies in the folder nothing but names is looked
+// at.
 func (p *picker) folder(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -36,8 +37,8 @@ func (p *picker) folder(dir string) error {
 	return nil
 }
 
-// fromRoot reads a file if it is there. No part of its path may be a link, also none that is put there meanwhile: what
-// is opened must be the file that was looked at.
+// fromRoot reads a file if it is there. No part of its path may be a link, also none that is put
+// there meanwhile: what is opened must be the file that was looked at.
 func (p *picker) fromRoot(root *os.Root, l *course.Lab, file, name string) error {
 	at, looked := "", fs.FileInfo(nil)
 	for part := range strings.SplitSeq(name, "/") {

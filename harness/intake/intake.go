@@ -1,6 +1,6 @@
-// Package intake reads submissions that nobody trusts: a folder, a .zip, a .tar, a .tar.gz, or a tar on a stream. It
-// takes the files that lab.yaml names and nothing else, follows no link inside a submission, writes nowhere, and holds
-// little in memory however large the submission says it is.
+// Package intake reads submissions that nobody trusts: a folder, a .zip, a .tar, a .tar.gz, or a
+// tar on a stream. It takes the files that lab.yaml names and nothing else, follows no link inside
+// a submission, writes nowhere, and holds little in memory however large the submission says it is.
 package intake
 
 import (
@@ -69,11 +69,14 @@ func (s Submission) WriteTo(dir string) error {
 	return nil
 }
 
-// Read reads the submission at path, or a tar from stdin if path is "-". Only labs are looked for; the files of single,
-// which is the only one of them or nil, may also lie at the top. The result has the order of the labs; a lab of which
-// nothing is there is left out. An error that is a [*Rejection] is the submission's fault, any other is not.
-func Read(path string, stdin io.Reader, labs []*course.Lab, single *course.Lab) ([]Submission, error) {
-	p := &picker{labs: labs, single: single, got: map[string]map[string][]byte{}, seen: map[string]string{}}
+// Read reads the submission at path, or a tar from stdin if path is "-". Only labs are looked for;
+// the files of single, which is the only one of them or nil, may also lie at the top. The result
+// has the order of the labs; a lab of which nothing is there is left out. An error that is a
+// [*Rejection] is the submission's fault, any other is not.
+func Read(path string, stdin io.Reader, labs []*course.Lab, single *course.Lab) ([]Submission,
+	error) {
+	p := &picker{labs: labs, single: single, got: map[string]map[string][]byte{},
+		seen: map[string]string{}}
 	err := p.readAny(path, stdin)
 	if err != nil {
 		return nil, err
@@ -93,13 +96,15 @@ func (p *picker) readAny(path string, stdin io.Reader) error {
 	case st.IsDir():
 		return p.folder(path)
 	case !st.Mode().IsRegular():
-		return reject("", "%s is %s, neither a folder nor an archive", printable(filepath.Base(path)), kind(st.Mode()))
+		return reject("", "%s is %s, neither a folder nor an archive",
+			printable(filepath.Base(path)), kind(st.Mode()))
 	case strings.HasSuffix(lower, ".zip"):
 		return p.opened(path, p.zip)
 	case IsArchive(lower):
 		return p.opened(path, func(f *os.File) error { return p.tarball(filepath.Base(path), f) })
 	}
-	return reject("", "%s is neither a folder nor a .zip, .tar, .tar.gz or .tgz", printable(filepath.Base(path)))
+	return reject("", "%s is neither a folder nor a .zip, .tar, .tar.gz or .tgz",
+		printable(filepath.Base(path)))
 }
 
 // IsArchive reports whether a file of this name is read as an archive.
@@ -124,17 +129,20 @@ type picker struct {
 	labs   []*course.Lab
 	single *course.Lab
 
-	got     map[string]map[string][]byte // by slug and file
-	seen    map[string]string            // the names in the submission of what was taken, by slug/file
-	wrapper *string                      // the folder in an archive that everything taken lies in, "" for none
-	others  []string                     // names of files that are not taken
+	got map[string]map[string][]byte // by slug and file
+	// the names in the submission of what was taken, by slug/file
+	seen map[string]string
+	// the folder in an archive that everything taken lies in, "" for none
+	wrapper *string
+	others  []string // names of files that are not taken
 	files   int
 	total   int64
 }
 
-// wanted tells which lab's file a name in an archive stands for: labs/<slug>/<file> or for a single lab the file's own
-// name, either of them perhaps below one folder, as archives of repositories have it. A name that leads out of the
-// submission is an error, and so is one that is a lab's file for those alone who do not tell upper from lower case.
+// wanted tells which lab's file a name in an archive stands for: labs/<slug>/<file> or for a single
+// lab the file's own name, either of them perhaps below one folder, as archives of repositories
+// have it. A name that leads out of the submission is an error, and so is one that is a lab's file
+// for those alone who do not tell upper from lower case.
 func (p *picker) wanted(name string) (*course.Lab, string, error) {
 	if len(name) > maxNameBytes {
 		return nil, "", reject(name[:64]+"…", "the name is too long")
@@ -143,7 +151,8 @@ func (p *picker) wanted(name string) (*course.Lab, string, error) {
 		return nil, "", reject(name, "the name has a character that no file of a lab has")
 	}
 	parts := strings.Split(strings.TrimPrefix(name, "./"), "/")
-	if path.IsAbs(name) || slices.Contains(parts, "..") || len(parts[0]) == 2 && parts[0][1] == ':' {
+	if path.IsAbs(name) || slices.Contains(parts, "..") || len(parts[0]) == 2 &&
+		parts[0][1] == ':' {
 		return nil, "", reject(name, "the name leads out of the submission")
 	}
 	for skip := 0; skip <= 1 && skip < len(parts); skip++ {
@@ -160,7 +169,8 @@ func (p *picker) wanted(name string) (*course.Lab, string, error) {
 			p.wrapper = &wrapper
 		}
 		if *p.wrapper != wrapper {
-			return nil, "", reject(name, "it does not lie in the same folder as the submission's other files: %s",
+			return nil, "", reject(name,
+				"it does not lie in the same folder as the submission's other files: %s",
 				printable(path.Join(*p.wrapper, ".")))
 		}
 		return l, file, nil
@@ -227,9 +237,11 @@ func (p *picker) result() ([]Submission, error) {
 	if len(all) > 0 {
 		return all, nil
 	}
-	why := "there is no file of a lab in it; a submission has labs/<lab>/… as the course has, or the files of one lab, named with --lab"
+	why := "there is no file of a lab in it; a submission has labs/<lab>/… as the course has, " +
+		"or the files of one lab, named with --lab"
 	if p.single != nil {
-		why = fmt.Sprintf("there is no %s in it, neither at the top nor in labs/%s", strings.Join(p.single.Files, " or "), p.single.Slug)
+		why = fmt.Sprintf("there is no %s in it, neither at the top nor in labs/%s",
+			strings.Join(p.single.Files, " or "), p.single.Slug)
 	}
 	return nil, &Rejection{Reason: why, Nothing: true}
 }

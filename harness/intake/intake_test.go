@@ -47,8 +47,10 @@ func file(name string) entry { return entry{name: name, body: "text of " + name}
 func folder(name string) entry { return entry{name: name, mode: fs.ModeDir} }
 
 var flags = map[fs.FileMode]byte{
-	0: tar.TypeReg, fs.ModeDir: tar.TypeDir, fs.ModeSymlink: tar.TypeSymlink, fs.ModeNamedPipe: tar.TypeFifo,
-	fs.ModeDevice: tar.TypeBlock, fs.ModeDevice | fs.ModeCharDevice: tar.TypeChar, fs.ModeIrregular: tar.TypeLink,
+	0: tar.TypeReg, fs.ModeDir: tar.TypeDir, fs.ModeSymlink: tar.TypeSymlink,
+	fs.ModeNamedPipe: tar.TypeFifo,
+	fs.ModeDevice:    tar.TypeBlock, fs.ModeDevice | fs.ModeCharDevice: tar.TypeChar,
+	fs.ModeIrregular: tar.TypeLink,
 }
 
 func tarOf(t *testing.T, entries ...entry) []byte {
@@ -56,7 +58,8 @@ func tarOf(t *testing.T, entries ...entry) []byte {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for _, e := range entries {
-		h := &tar.Header{Name: e.name, Size: int64(len(e.body)), Typeflag: flags[e.mode], Linkname: e.link, Mode: 0o644}
+		h := &tar.Header{Name: e.name, Size: int64(len(e.body)), Typeflag: flags[e.mode],
+			Linkname: e.link, Mode: 0o644}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
@@ -117,8 +120,10 @@ func place(t *testing.T, name string, data []byte) string {
 	return path
 }
 
-// read returns what was taken as "slug/file: text", or the rejection as one line that begins with "rejected: ".
-func read(t *testing.T, path string, stdin io.Reader, labs []*course.Lab, single *course.Lab) []string {
+// read returns what was taken as "slug/file: text", or the rejection as one line that begins with
+// "rejected: ".
+func read(t *testing.T, path string, stdin io.Reader, labs []*course.Lab,
+	single *course.Lab) []string {
 	t.Helper()
 	if single != nil {
 		labs = []*course.Lab{single}
@@ -148,8 +153,10 @@ func equal(t *testing.T, got, want []string) {
 }
 
 const (
-	none       = "rejected: there is no file of a lab in it; a submission has labs/<lab>/… as the course has, or the files of one lab, named with --lab"
-	noneSingle = "rejected: there is no bucket.go in it, neither at the top nor in labs/b10-token-bucket"
+	none = "rejected: there is no file of a lab in it; a submission has labs/<lab>/… as " +
+		"the course has, or the files of one lab, named with --lab"
+	noneSingle = "rejected: there is no bucket.go in it, neither at the top nor in " +
+		"labs/b10-token-bucket"
 )
 
 func TestRead_archives(t *testing.T) {
@@ -163,14 +170,18 @@ func TestRead_archives(t *testing.T) {
 		want    []string
 	}{
 		{"as in the course", nil, []entry{file("labs/i02-orders/sql/schema.sql"), file("labs/i02-orders/orders.go"), file(inLabs)},
-			[]string{"b10-token-bucket/bucket.go: text of " + inLabs, "i02-orders/orders.go: text of labs/i02-orders/orders.go", "i02-orders/sql/schema.sql: text of labs/i02-orders/sql/schema.sql"}},
+			[]string{"b10-token-bucket/bucket.go: text of " + inLabs,
+				"i02-orders/orders.go: text of labs/i02-orders/orders.go",
+				"i02-orders/sql/schema.sql: text of labs/i02-orders/sql/schema.sql"}},
 		{"with folders and a dot in front", nil, []entry{folder("./"), folder("./labs/"), file("./" + inLabs)}, []string{"b10-token-bucket/bucket.go: text of ./" + inLabs}},
 		{"below one folder", nil, []entry{folder("me-main/"), file("me-main/README.md"), file("me-main/" + inLabs)}, []string{"b10-token-bucket/bucket.go: text of me-main/" + inLabs}},
 		{"below two folders", nil, []entry{file("a/b/" + inLabs)}, []string{none}},
 		{"in two folders", nil, []entry{file("a/" + inLabs), file("b/labs/i02-orders/orders.go")},
-			[]string{"rejected: b/labs/i02-orders/orders.go: it does not lie in the same folder as the submission's other files: a"}},
+			[]string{"rejected: b/labs/i02-orders/orders.go: it does not lie in the same folder " +
+				"as the submission's other files: a"}},
 		{"in a folder and at the top", nil, []entry{file(inLabs), file("b/labs/i02-orders/orders.go")},
-			[]string{"rejected: b/labs/i02-orders/orders.go: it does not lie in the same folder as the submission's other files: ."}},
+			[]string{"rejected: b/labs/i02-orders/orders.go: it does not lie in the same folder " +
+				"as the submission's other files: ."}},
 		{"a single lab's file", bucket, []entry{file("bucket.go")}, []string{"b10-token-bucket/bucket.go: text of bucket.go"}},
 		{"a single lab's file below a folder", bucket, []entry{file("b10/bucket.go"), file("b10/bucket_test.go")}, []string{"b10-token-bucket/bucket.go: text of b10/bucket.go"}},
 		{"a single lab as in the course", bucket, []entry{file(inLabs), file("labs/i02-orders/orders.go")}, []string{"b10-token-bucket/bucket.go: text of " + inLabs}},
@@ -178,14 +189,18 @@ func TestRead_archives(t *testing.T) {
 		{"nothing", nil, nil, []string{none}},
 		{"nothing of a single lab", bucket, []entry{file("labs/i02-orders/orders.go")}, []string{noneSingle}},
 		{"files that lab.yaml does not name", bucket,
-			[]entry{file("labs/b10-token-bucket/bucket_test.go"), file("labs/b10-token-bucket/lab.yaml"), file("go.mod"), file("harness/kit/account/account.go"), file(inLabs), file("labs/b10-token-bucket/sub/bucket.go")},
+			[]entry{file("labs/b10-token-bucket/bucket_test.go"),
+				file("labs/b10-token-bucket/lab.yaml"), file("go.mod"),
+				file("harness/kit/account/account.go"), file(inLabs),
+				file("labs/b10-token-bucket/sub/bucket.go")},
 			[]string{"b10-token-bucket/bucket.go: text of " + inLabs}},
 		{"an empty file", nil, []entry{{name: inLabs}}, []string{"b10-token-bucket/bucket.go: "}},
 
 		{"a way out", nil, []entry{file("../" + inLabs)}, []string{"rejected: ../" + inLabs + ": the name leads out of the submission"}},
 		{"a way out in the middle", nil, []entry{file("labs/../../x"), file(inLabs)}, []string{"rejected: labs/../../x: the name leads out of the submission"}},
 		{"a way out and back", nil, []entry{file("labs/b10-token-bucket/../b10-token-bucket/bucket.go")},
-			[]string{"rejected: labs/b10-token-bucket/../b10-token-bucket/bucket.go: the name leads out of the submission"}},
+			[]string{"rejected: labs/b10-token-bucket/../b10-token-bucket/bucket.go: the name " +
+				"leads out of the submission"}},
 		{"dots that lead nowhere", nil, []entry{file("labs/..bucket/x..y"), file("..."), file(inLabs)}, []string{"b10-token-bucket/bucket.go: text of " + inLabs}},
 		{"an absolute name", nil, []entry{file("/" + inLabs)}, []string{"rejected: /" + inLabs + ": the name leads out of the submission"}},
 		{"a drive's name", bucket, []entry{file("C:/bucket.go")}, []string{"rejected: C:/bucket.go: the name leads out of the submission"}},
@@ -228,7 +243,8 @@ func TestRead_archives(t *testing.T) {
 			equal(t, read(t, "-", bytes.NewReader(archive), labs, tt.single), tt.want)
 			equal(t, read(t, place(t, "a.tar", archive), nil, labs, tt.single), tt.want)
 			equal(t, read(t, place(t, "a.tgz", gzipped(t, archive)), nil, labs, tt.single), tt.want)
-			equal(t, read(t, place(t, "a.ZIP", zipOf(t, tt.entries...)), nil, labs, tt.single), tt.want)
+			equal(t, read(t, place(t, "a.ZIP", zipOf(t, tt.entries...)), nil, labs, tt.single),
+				tt.want)
 		})
 	}
 }
@@ -237,7 +253,8 @@ func TestRead_aTarsHardLink(t *testing.T) {
 	t.Parallel()
 	const name = "labs/b10-token-bucket/bucket.go"
 	archive := tarOf(t, file("x"), entry{name: name, mode: fs.ModeIrregular, link: "x"})
-	equal(t, read(t, "-", bytes.NewReader(archive), labs, nil), []string{"rejected: " + name + ": it is a link, not a regular file"})
+	equal(t, read(t, "-", bytes.NewReader(archive), labs, nil),
+		[]string{"rejected: " + name + ": it is a link, not a regular file"})
 }
 
 // TestRead_theLimits are those on what is read, of a lab that has many files.
@@ -267,9 +284,11 @@ func TestRead_theLimits(t *testing.T) {
 			for _, e := range tt.entries {
 				write(t, filepath.Join(dir, e.name), e.body)
 			}
-			for _, path := range []string{dir, place(t, "a.zip", zipOf(t, tt.entries...)), place(t, "a.tar", tarOf(t, tt.entries...))} {
+			for _, path := range []string{dir, place(t, "a.zip", zipOf(t, tt.entries...)),
+				place(t, "a.tar", tarOf(t, tt.entries...))} {
 				got := read(t, path, nil, []*course.Lab{many}, many)
-				if rejected := strings.HasPrefix(got[0], "rejected"); rejected != (tt.want != "") || rejected && got[0] != tt.want {
+				if rejected := strings.HasPrefix(got[0], "rejected"); rejected != (tt.want != "") ||
+					rejected && got[0] != tt.want {
 					t.Errorf("%s: got %.100q, want %q", filepath.Base(path), got[0], tt.want)
 				}
 			}
@@ -277,7 +296,8 @@ func TestRead_theLimits(t *testing.T) {
 	}
 }
 
-// TestRead_unicode is that composed and decomposed letters are two names: a lab's file is the one that lab.yaml spells.
+// TestRead_unicode is that composed and decomposed letters are two names: a lab's file is the one
+// that lab.yaml spells.
 func TestRead_unicode(t *testing.T) {
 	t.Parallel()
 	composed, decomposed := "gr\u00f6\u00dfe.go", "gro\u0308\u00dfe.go"
@@ -293,8 +313,10 @@ func TestRead_unicode(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			equal(t, read(t, place(t, "a.zip", zipOf(t, tt.entries...)), nil, []*course.Lab{l}, l), []string{tt.want})
-			equal(t, read(t, "-", bytes.NewReader(tarOf(t, tt.entries...)), []*course.Lab{l}, l), []string{tt.want})
+			equal(t, read(t, place(t, "a.zip", zipOf(t, tt.entries...)), nil, []*course.Lab{l}, l),
+				[]string{tt.want})
+			equal(t, read(t, "-", bytes.NewReader(tarOf(t, tt.entries...)), []*course.Lab{l}, l),
+				[]string{tt.want})
 		})
 	}
 }
@@ -302,7 +324,8 @@ func TestRead_unicode(t *testing.T) {
 // TestRead_cutOff is that no part of an archive passes for the whole, wherever it ends.
 func TestRead_cutOff(t *testing.T) {
 	t.Parallel()
-	entries := []entry{file("labs/b10-token-bucket/bucket.go"), {name: "x", body: strings.Repeat("0123456789", 100)}, file("labs/i02-orders/orders.go")}
+	entries := []entry{file("labs/b10-token-bucket/bucket.go"),
+		{name: "x", body: strings.Repeat("0123456789", 100)}, file("labs/i02-orders/orders.go")}
 	plain := tarOf(t, entries...)
 	for name, tt := range map[string]struct {
 		data []byte
@@ -320,7 +343,8 @@ func TestRead_cutOff(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got := read(t, path, nil, labs, nil); !strings.HasPrefix(got[0], "rejected: ") {
-					t.Fatalf("got %q of the first %d of %d bytes, want a rejection", got, n, len(tt.data))
+					t.Fatalf("got %q of the first %d of %d bytes, want a rejection", got, n,
+						len(tt.data))
 				}
 			}
 		})
@@ -337,7 +361,8 @@ func TestRead_damaged(t *testing.T) {
 	badSum[i+16]++ // the checksum in the directory
 	var unknown bytes.Buffer
 	w := zip.NewWriter(&unknown)
-	if _, err := w.CreateRaw(&zip.FileHeader{Name: name, Method: 14, UncompressedSize64: 5}); err != nil {
+	if _, err := w.CreateRaw(&zip.FileHeader{Name: name, Method: 14,
+		UncompressedSize64: 5}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -422,12 +447,15 @@ func TestRead_folders(t *testing.T) {
 	}
 }
 
-// TestSubmission_WriteTo is that of all that an archive has only the lab's files appear, below the folder that was named.
+// TestSubmission_WriteTo is that of all that an archive has only the lab's files appear, below the
+// folder that was named.
 func TestSubmission_WriteTo(t *testing.T) {
 	t.Parallel()
 	top := t.TempDir()
 	path := filepath.Join(top, "a.zip")
-	write(t, path, string(zipOf(t, file("labs/i02-orders/orders.go"), file("labs/i02-orders/sql/schema.sql"), file("labs/i02-orders/orders_test.go"), file("evil"), file("labs/x/y"))))
+	write(t, path, string(zipOf(t, file("labs/i02-orders/orders.go"),
+		file("labs/i02-orders/sql/schema.sql"), file("labs/i02-orders/orders_test.go"),
+		file("evil"), file("labs/x/y"))))
 	subs, err := intake.Read(path, nil, labs, nil)
 	if err != nil {
 		t.Fatal(err)

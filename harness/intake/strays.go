@@ -45,7 +45,8 @@ func (p *picker) strays(l *course.Lab) (names []string) {
 		home := strings.TrimSuffix(strings.TrimPrefix(name, "./"), file)
 		for _, other := range p.others {
 			rest, inside := strings.CutPrefix(other, home)
-			if inside && path.Dir(rest) == path.Dir(file) && !course.Ignored(path.Base(rest)) && l.Stray(rest) {
+			if inside && path.Dir(rest) == path.Dir(file) && !course.Ignored(path.Base(rest)) &&
+				l.Stray(rest) {
 				names = append(names, printable(rest))
 			}
 		}

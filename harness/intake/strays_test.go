@@ -17,7 +17,8 @@ func TestRead_notes(t *testing.T) {
 	t.Parallel()
 	many := []string{"labs/b10-token-bucket/bucket.go"}
 	for i := range 300 {
-		many = append(many, fmt.Sprintf("labs/b10-token-bucket/h%03d.go", i), fmt.Sprintf("docs/x%d.go", i))
+		many = append(many, fmt.Sprintf("labs/b10-token-bucket/h%03d.go", i),
+			fmt.Sprintf("docs/x%d.go", i))
 	}
 	for _, tt := range []struct {
 		name   string
@@ -27,12 +28,15 @@ func TestRead_notes(t *testing.T) {
 	}{
 		{"nothing besides", nil, []string{"labs/b10-token-bucket/bucket.go"}, []string{""}},
 		{"what is no code of the lab", nil, []string{
-			"labs/b10-token-bucket/bucket.go", "labs/b10-token-bucket/mine_test.go", "labs/b10-token-bucket/README.md", "labs/b10-token-bucket/.stub/bucket.go",
-			"labs/b10-token-bucket/_old.go", "labs/b10-token-bucket/old/bucket.go", "main.go", "labs/b11-other/other.go",
+			"labs/b10-token-bucket/bucket.go", "labs/b10-token-bucket/mine_test.go",
+			"labs/b10-token-bucket/README.md", "labs/b10-token-bucket/.stub/bucket.go",
+			"labs/b10-token-bucket/_old.go", "labs/b10-token-bucket/old/bucket.go", "main.go",
+			"labs/b11-other/other.go",
 		}, []string{""}},
 		{"a helper", nil, []string{"labs/b10-token-bucket/bucket.go", "labs/b10-token-bucket/helper.go"}, []string{"helper.go is not handed in: lab.yaml names bucket.go alone"}},
 		{"of two labs", nil, []string{"labs/b10-token-bucket/bucket.go", "labs/b10-token-bucket/a.go", "labs/i02-orders/orders.go", "labs/i02-orders/x.go", "labs/i02-orders/y.go"},
-			[]string{"a.go is not handed in: lab.yaml names bucket.go alone", "x.go and y.go are not handed in: lab.yaml names orders.go and sql/schema.sql alone"}},
+			[]string{"a.go is not handed in: lab.yaml names bucket.go alone",
+				"x.go and y.go are not handed in: lab.yaml names orders.go and sql/schema.sql alone"}},
 		{"of a single lab", bucket, []string{"bucket.go", "helper.go", "cmd/main.go"}, []string{"helper.go is not handed in: lab.yaml names bucket.go alone"}},
 		{"very many", nil, many, []string{"h000.go, h001.go, h002.go, h003.go, h004.go and 195 more are not handed in: lab.yaml names bucket.go alone"}},
 	} {
@@ -42,7 +46,8 @@ func TestRead_notes(t *testing.T) {
 			var entries, wrapped []entry
 			for _, name := range tt.files {
 				write(t, filepath.Join(dir, "folder", name), "text")
-				entries, wrapped = append(entries, file(name)), append(wrapped, file("repository-main/"+name))
+				entries, wrapped = append(entries, file(name)),
+					append(wrapped, file("repository-main/"+name))
 			}
 			write(t, filepath.Join(dir, "a.zip"), string(zipOf(t, entries...)))
 			write(t, filepath.Join(dir, "b.tar"), string(tarOf(t, wrapped...)))
@@ -60,7 +65,8 @@ func TestRead_notes(t *testing.T) {
 					got = append(got, s.Note)
 				}
 				if tt.name == "very many" { // a folder is listed in no order
-					if !strings.HasSuffix(got[0], " and 195 more are not handed in: lab.yaml names bucket.go alone") {
+					if !strings.HasSuffix(got[0],
+						" and 195 more are not handed in: lab.yaml names bucket.go alone") {
 						t.Errorf("%s: got %q", name, got)
 					}
 				} else if !slices.Equal(got, tt.want) {
@@ -74,12 +80,14 @@ func TestRead_notes(t *testing.T) {
 // TestRead_hostileNotes: the name of a file that is not taken is shown, too.
 func TestRead_hostileNotes(t *testing.T) {
 	t.Parallel()
-	path := place(t, "a.zip", zipOf(t, file("labs/b10-token-bucket/bucket.go"), file("labs/b10-token-bucket/\x1b[2J::error::x.go")))
+	path := place(t, "a.zip", zipOf(t, file("labs/b10-token-bucket/bucket.go"),
+		file("labs/b10-token-bucket/\x1b[2J::error::x.go")))
 	subs, err := intake.Read(path, nil, labs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := subs[0].Note, "?[2J::error::x.go is not handed in: lab.yaml names bucket.go alone"; got != want {
+	if got, want := subs[0].Note,
+		"?[2J::error::x.go is not handed in: lab.yaml names bucket.go alone"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -49,7 +49,8 @@ func TestRead_foldersWithLinks(t *testing.T) {
 			return os.Symlink(filepath.Join(outside, "bucket.go"), filepath.Join(dir, "bucket.go"))
 		}, "rejected: bucket.go: it is a link, not a regular file"},
 		{"a link inside the submission", func(dir, outside string) error {
-			return errors.Join(os.WriteFile(filepath.Join(dir, "x"), []byte("x"), 0o644), os.Symlink("x", filepath.Join(dir, "bucket.go")))
+			return errors.Join(os.WriteFile(filepath.Join(dir, "x"), []byte("x"), 0o644),
+				os.Symlink("x", filepath.Join(dir, "bucket.go")))
 		}, "rejected: bucket.go: it is a link, not a regular file"},
 		{"a link to nowhere", func(dir, outside string) error { return os.Symlink("nowhere", filepath.Join(dir, "bucket.go")) },
 			"rejected: bucket.go: it is a link, not a regular file"},
@@ -57,19 +58,24 @@ func TestRead_foldersWithLinks(t *testing.T) {
 			return os.Symlink(filepath.Join(outside, "labs"), filepath.Join(dir, "labs"))
 		}, "rejected: labs: it is a link, not a folder"},
 		{"a link in the place of the lab", func(dir, outside string) error {
-			return errors.Join(os.Mkdir(filepath.Join(dir, "labs"), 0o755), os.Symlink(filepath.Join(outside, "labs", "b10-token-bucket"), filepath.Join(dir, "labs", "b10-token-bucket")))
+			return errors.Join(os.Mkdir(filepath.Join(dir, "labs"), 0o755),
+				os.Symlink(filepath.Join(outside, "labs", "b10-token-bucket"),
+					filepath.Join(dir, "labs", "b10-token-bucket")))
 		}, "rejected: labs/b10-token-bucket: it is a link, not a folder"},
 		{"links beside it", func(dir, outside string) error {
-			return errors.Join(os.Symlink(outside, filepath.Join(dir, "x")), os.WriteFile(filepath.Join(dir, "bucket.go"), []byte("mine"), 0o644))
+			return errors.Join(os.Symlink(outside, filepath.Join(dir, "x")),
+				os.WriteFile(filepath.Join(dir, "bucket.go"), []byte("mine"), 0o644))
 		}, "b10-token-bucket/bucket.go: mine"},
 		{"another name of a file", func(dir, outside string) error {
-			return errors.Join(os.WriteFile(filepath.Join(dir, "x"), []byte("mine"), 0o644), os.Link(filepath.Join(dir, "x"), filepath.Join(dir, "bucket.go")))
+			return errors.Join(os.WriteFile(filepath.Join(dir, "x"), []byte("mine"), 0o644),
+				os.Link(filepath.Join(dir, "x"), filepath.Join(dir, "bucket.go")))
 		}, "b10-token-bucket/bucket.go: mine"},
 		{"a pipe", func(dir, outside string) error { return unix.Mkfifo(filepath.Join(dir, "bucket.go"), 0o644) },
 			"rejected: bucket.go: it is a pipe, not a regular file"},
 		{"a pipe in the place of labs", func(dir, outside string) error { return unix.Mkfifo(filepath.Join(dir, "labs"), 0o644) },
 			"rejected: labs: it is a pipe, not a folder"},
-		{"the submission itself is a link", func(dir, outside string) error { // whoever grades has named it
+		// whoever grades has named it
+		{"the submission itself is a link", func(dir, outside string) error {
 			return errors.Join(os.Remove(dir), os.Symlink(outside, dir))
 		}, "b10-token-bucket/bucket.go: secret in labs"},
 	} {
@@ -77,7 +83,8 @@ func TestRead_foldersWithLinks(t *testing.T) {
 			t.Parallel()
 			outside, dir := t.TempDir(), filepath.Join(t.TempDir(), "sub")
 			write(t, filepath.Join(outside, "bucket.go"), "secret")
-			write(t, filepath.Join(outside, "labs", "b10-token-bucket", "bucket.go"), "secret in labs")
+			write(t, filepath.Join(outside, "labs", "b10-token-bucket", "bucket.go"),
+				"secret in labs")
 			if err := errors.Join(os.Mkdir(dir, 0o755), tt.make(dir, outside)); err != nil {
 				t.Fatal(err)
 			}
@@ -93,18 +100,21 @@ func TestRead_aPipeByTheNameOfAnArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, func() {
-		equal(t, read(t, path, nil, labs, nil), []string{"rejected: a.zip is a pipe, neither a folder nor an archive"})
+		equal(t, read(t, path, nil, labs, nil),
+			[]string{"rejected: a.zip is a pipe, neither a folder nor an archive"})
 	})
 }
 
 func TestRead_aNameThatMovesTheCursor(t *testing.T) {
 	t.Parallel()
-	equal(t, read(t, place(t, "a\x1b[2J.rar", nil), nil, labs, nil), []string{"rejected: a?[2J.rar is neither a folder nor a .zip, .tar, .tar.gz or .tgz"})
-	equal(t, read(t, place(t, "a\x1b[2J.tar", nil), nil, labs, nil), []string{"rejected: a?[2J.tar is empty"})
+	equal(t, read(t, place(t, "a\x1b[2J.rar", nil), nil, labs, nil),
+		[]string{"rejected: a?[2J.rar is neither a folder nor a .zip, .tar, .tar.gz or .tgz"})
+	equal(t, read(t, place(t, "a\x1b[2J.tar", nil), nil, labs, nil),
+		[]string{"rejected: a?[2J.tar is empty"})
 }
 
-// TestRead_replacedMeanwhile swaps the file with links and pipes while it is read. What is told is one of the words that
-// stand here, and what is read is never the text of another file.
+// TestRead_replacedMeanwhile swaps the file with links and pipes while it is read. What is told is
+// one of the words that stand here, and what is read is never the text of another file.
 func TestRead_replacedMeanwhile(t *testing.T) {
 	t.Parallel()
 	outside, dir := t.TempDir(), t.TempDir()
@@ -179,7 +189,8 @@ func zipBomb(t *testing.T, w io.Writer, name string, said uint64) {
 	t.Helper()
 	piece := zeros(t, 1<<20)
 	z := zip.NewWriter(w)
-	f, err := z.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate, CompressedSize64: uint64(len(piece) * (bomb >> 20)), UncompressedSize64: said})
+	f, err := z.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate,
+		CompressedSize64: uint64(len(piece) * (bomb >> 20)), UncompressedSize64: said})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +208,8 @@ func zipBomb(t *testing.T, w io.Writer, name string, said uint64) {
 func tarBomb(t *testing.T, w io.Writer, name string) {
 	t.Helper()
 	z := gzip.NewWriter(w)
-	if err := tar.NewWriter(z).WriteHeader(&tar.Header{Name: name, Size: bomb, Mode: 0o644}); err != nil {
+	if err := tar.NewWriter(z).WriteHeader(&tar.Header{Name: name, Size: bomb,
+		Mode: 0o644}); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
@@ -236,8 +248,9 @@ func crowdedZip(t *testing.T, w io.Writer, size int) {
 	}
 }
 
-// TestRead_bombs reads what is made to be too large in a child process, and looks at how much memory that took. What the
-// system says is at least what this process had when it started the child.
+// TestRead_bombs reads what is made to be too large in a child process, and looks at how much
+// memory that took. What the system says is at least what this process had when it started the
+// child.
 func TestRead_bombs(t *testing.T) {
 	t.Parallel()
 	const inLabs = "labs/b10-token-bucket/bucket.go"

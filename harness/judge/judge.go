@@ -118,13 +118,17 @@ func holds(e *workspace.Entry, job grade.Job, checks string, race bool) bool {
 	if race && job.Lab.Race && !raced {
 		return false
 	}
-	return !slices.ContainsFunc(e.Result.Checks, func(c run.Check) bool { return lacked(job.Lab, c) })
+	return !slices.ContainsFunc(e.Result.Checks, func(c run.Check) bool {
+		return lacked(job.Lab,
+			c)
+	})
 }
 
 // lacked reports whether a check was not judged for want of something that may be there now.
 func lacked(l *course.Lab, c run.Check) bool {
 	of := l.Check(c.Test)
-	return c.Verdict == run.InfraError || c.Verdict == run.NotJudged && of != nil && len(of.Needs) > 0
+	return c.Verdict == run.InfraError || c.Verdict == run.NotJudged && of != nil &&
+		len(of.Needs) > 0
 }
 
 // grade judges the jobs that are left, and puts their results in the places of theirs.
@@ -162,7 +166,8 @@ func (j *Judge) grade(
 func (j *Judge) keep(
 	ctx context.Context, jobs []grade.Job, results []run.Result, checks []string,
 ) error {
-	judged := slices.ContainsFunc(results, func(r run.Result) bool { return r.Verdict != run.InfraError })
+	judged := slices.ContainsFunc(results,
+		func(r run.Result) bool { return r.Verdict != run.InfraError })
 	if !j.Remember || !judged { // what kept the labs from being judged has been said
 		return nil
 	}

@@ -47,7 +47,8 @@ func setup(t *testing.T) *bench {
 		Open: func(context.Context, []string) (grade.Stores, error) {
 			return nil, &grade.Unavailable{Reason: "no Redis here", Remedy: "labs doctor"}
 		},
-		Sandbox: runtest.Actor(func(_ context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+		Sandbox: runtest.Actor(func(_ context.Context, _ sandbox.Command,
+			p runtest.Pipe) (sandbox.Exit, error) {
 			b.ran.Add(1)
 			p.Canary()
 			if b.fails {
@@ -97,18 +98,19 @@ func (b *bench) judge(l *course.Lab) string {
 	b.t.Helper()
 	b.ran.Store(0)
 	text := ""
-	results, err := b.j.Judge(b.t.Context(), []grade.Job{{Lab: l, Dir: l.Dir}}, func(v judge.Verdict) {
-		if v.Plain {
-			return
-		}
-		text = v.Words()
-		if v.Remembered {
-			text += " from memory"
-		}
-		for _, note := range v.Notes {
-			text += "; " + note
-		}
-	})
+	results, err := b.j.Judge(b.t.Context(), []grade.Job{{Lab: l, Dir: l.Dir}},
+		func(v judge.Verdict) {
+			if v.Plain {
+				return
+			}
+			text = v.Words()
+			if v.Remembered {
+				text += " from memory"
+			}
+			for _, note := range v.Notes {
+				text += "; " + note
+			}
+		})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -209,8 +211,12 @@ func TestJudge_several(t *testing.T) {
 	b.fails = true
 	var shown, each []int
 	b.j.Each = func(job int, _ run.Check) { each = append(each, job) }
-	jobs := []grade.Job{{Lab: three, Dir: three.Dir}, {Lab: two, Dir: two.Dir}, {Lab: one, Dir: one.Dir}}
-	results, err := b.j.Judge(t.Context(), jobs, func(v judge.Verdict) { shown = append(shown, v.Job) })
+	jobs := []grade.Job{{Lab: three, Dir: three.Dir}, {Lab: two, Dir: two.Dir},
+		{Lab: one, Dir: one.Dir}}
+	results, err := b.j.Judge(t.Context(), jobs, func(v judge.Verdict) {
+		shown = append(shown,
+			v.Job)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,15 +239,18 @@ func TestJudge_notAttempted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	l := b.lab("i01")
-	results, err := b.j.Judge(t.Context(), []grade.Job{{Lab: l, Dir: l.Dir}}, func(judge.Verdict) {})
+	results, err := b.j.Judge(t.Context(), []grade.Job{{Lab: l, Dir: l.Dir}},
+		func(judge.Verdict) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := results[0]
-	if r.MaxPoints != 3 || r.Points != 0 || r.Lab != "I01" || r.Slug != l.Slug || r.Checks == nil || r.SourceSHA256 == "" || r.Race.State != run.RaceNotBegun {
+	if r.MaxPoints != 3 || r.Points != 0 || r.Lab != "I01" || r.Slug != l.Slug || r.Checks == nil ||
+		r.SourceSHA256 == "" || r.Race.State != run.RaceNotBegun {
 		t.Errorf("got %+v", r)
 	}
-	if p, err := b.j.Workspace.Progress(); err != nil || p.Last != "I01" || p.Entry("I01").Result != nil {
+	if p, err := b.j.Workspace.Progress(); err != nil || p.Last != "I01" ||
+		p.Entry("I01").Result != nil {
 		t.Errorf("got %+v, %v; want the lab as the last one, and no result", p, err)
 	}
 }
@@ -253,7 +262,8 @@ func TestJudge_ended(t *testing.T) {
 	b.solve(l, "mine")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := b.j.Judge(ctx, []grade.Job{{Lab: l, Dir: l.Dir}}, func(judge.Verdict) {}); !errors.Is(err, context.Canceled) {
+	if _, err := b.j.Judge(ctx, []grade.Job{{Lab: l, Dir: l.Dir}},
+		func(judge.Verdict) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

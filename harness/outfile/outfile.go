@@ -19,7 +19,10 @@ type Unwritable struct {
 	Path, Reason, Remedy string
 }
 
-func (e *Unwritable) Error() string { return fmt.Sprintf("%s cannot be written: %s", e.Path, e.Reason) }
+func (e *Unwritable) Error() string {
+	return fmt.Sprintf("%s cannot be written: %s", e.Path,
+		e.Reason)
+}
 
 // Hint says what to do.
 func (e *Unwritable) Hint() string { return e.Remedy }
@@ -80,7 +83,8 @@ func Write(path string, data []byte) error {
 	target := path
 	st, err := os.Lstat(path)
 	if err == nil && st.Mode()&fs.ModeSymlink != 0 {
-		if target, err = filepath.EvalSymlinks(path); err != nil { // such as /proc/self/fd/1, or to what is not there yet
+		// such as /proc/self/fd/1, or to what is not there yet
+		if target, err = filepath.EvalSymlinks(path); err != nil {
 			return direct(path, data)
 		}
 		st, err = os.Lstat(target)
@@ -103,7 +107,8 @@ func Write(path string, data []byte) error {
 // process has opened. What has been written to such a file before stays there.
 func special(path string) bool {
 	dir, err := filepath.Abs(filepath.Dir(path))
-	return err == nil && (dir == "/dev" || dir == "/dev/fd" || filepath.Base(dir) == "fd" && strings.HasPrefix(dir, "/proc/"))
+	return err == nil && (dir == "/dev" || dir == "/dev/fd" || filepath.Base(dir) == "fd" &&
+		strings.HasPrefix(dir, "/proc/"))
 }
 
 // direct writes to what is there.

@@ -75,7 +75,8 @@ func TestWrite_links(t *testing.T) {
 	for name, to := range map[string]string{"link": "real", "dangling": "later", "twice": "real"} {
 		write(t, filepath.Join(dir, name))
 		has(t, filepath.Join(dir, to), "new")
-		if st, err := os.Lstat(filepath.Join(dir, name)); err != nil || st.Mode()&os.ModeSymlink == 0 {
+		if st, err := os.Lstat(filepath.Join(dir, name)); err != nil ||
+			st.Mode()&os.ModeSymlink == 0 {
 			t.Errorf("%s is a link no more: %v, %v", name, st.Mode(), err)
 		}
 	}
@@ -90,7 +91,8 @@ func TestWrite_devices(t *testing.T) {
 	if st, err := os.Stat("/dev/null"); err != nil || st.Mode()&os.ModeCharDevice == 0 {
 		t.Errorf("/dev/null is a device no more: %v, %v", st.Mode(), err)
 	}
-	if err := outfile.Write("/dev/full", []byte("new")); runtime.GOOS == "linux" && !errors.Is(err, syscall.ENOSPC) {
+	if err := outfile.Write("/dev/full", []byte("new")); runtime.GOOS == "linux" &&
+		!errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v for a disk that is full", err)
 	}
 }
@@ -160,10 +162,12 @@ func TestKeep(t *testing.T) {
 	t.Parallel()
 	dir, cause := t.TempDir(), errors.New("the disk is full")
 	put(t, filepath.Join(dir, "file"), "")
-	for _, dirs := range [][]string{{filepath.Join(dir, "new")}, {filepath.Join(dir, "file"), filepath.Join(dir, "other")}} {
+	for _, dirs := range [][]string{{filepath.Join(dir, "new")},
+		{filepath.Join(dir, "file"), filepath.Join(dir, "other")}} {
 		err := outfile.Keep(cause, "results-*.json", []byte("[]"), dirs...)
 		kept, ok := errors.AsType[*outfile.Kept](err)
-		if !ok || !errors.Is(err, cause) || !strings.Contains(kept.Hint(), kept.Path) || filepath.Dir(kept.Path) != dirs[len(dirs)-1] {
+		if !ok || !errors.Is(err, cause) || !strings.Contains(kept.Hint(), kept.Path) ||
+			filepath.Dir(kept.Path) != dirs[len(dirs)-1] {
 			t.Fatalf("got %v, %+v", err, kept)
 		}
 		has(t, kept.Path, "[]")

@@ -12,11 +12,12 @@ import (
 // The name of a folder: labs-check_<machine>_<process>_<random>.
 const separator = "_"
 
-// TempDir makes a folder in parent, or in the system's folder for temporary files if that is "", which belongs to this
-// process. kind, a word without an underscore, tells people what it is for. The
-// error says what to do.
+// TempDir makes a folder in parent, or in the system's folder for temporary files if that is "",
+// which belongs to this process. kind, a word without an underscore, tells people what it is for.
+// The error says what to do.
 func TempDir(parent, kind string) (string, error) {
-	dir, err := os.MkdirTemp(parent, strings.Join([]string{"labs-" + kind, Machine(), Self().String(), "*"}, separator))
+	dir, err := os.MkdirTemp(parent, strings.Join([]string{"labs-" + kind, Machine(),
+		Self().String(), "*"}, separator))
 	if err == nil || parent != "" {
 		return dir, fault.Of("make a folder", err)
 	}
@@ -26,8 +27,8 @@ func TempDir(parent, kind string) (string, error) {
 	return "", fault.Of("make a temporary folder", err)
 }
 
-// Sweep removes the folders in parent that [TempDir] made for processes of this machine that have ended. What belongs to
-// another user stays.
+// Sweep removes the folders in parent that [TempDir] made for processes of this machine that have
+// ended. What belongs to another user stays.
 func Sweep(parent string) (removed []string, err error) {
 	if parent == "" {
 		parent = os.TempDir()

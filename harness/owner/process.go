@@ -1,5 +1,5 @@
-// Package owner says whose something is. It names a process for ever, so that what one has left behind, which could not
-// clean up since it was killed, is known as nobody's and can be removed.
+// Package owner says whose something is. It names a process for ever, so that what one has left
+// behind, which could not clean up since it was killed, is known as nobody's and can be removed.
 package owner
 
 import (
@@ -12,7 +12,8 @@ import (
 	"sync"
 )
 
-// Process names a process for ever: its id may be given to another one later, but not with the same start.
+// Process names a process for ever: its id may be given to another one later, but not with the same
+// start.
 type Process struct {
 	PID   int    `json:"pid"`
 	Start string `json:"start"` // opaque; of this boot of this machine
@@ -42,15 +43,15 @@ func Parse(s string) (Process, bool) {
 	return Process{pid, start}, ok && err == nil && pid > 0
 }
 
-// Orphan tells whether what is marked with a machine, as [Machine] names it, and a process, as [Process.String] does, is
-// nobody's any more: the process was one of this machine and has ended.
+// Orphan tells whether what is marked with a machine, as [Machine] names it, and a process, as
+// [Process.String] does, is nobody's any more: the process was one of this machine and has ended.
 func Orphan(machine, process string) bool {
 	p, ok := Parse(process)
 	return machine == Machine() && ok && !p.Alive()
 }
 
-// Machine names this machine and, on Linux, its process namespace, in which alone a process id means something. It fits
-// into the name of a file.
+// Machine names this machine and, on Linux, its process namespace, in which alone a process id
+// means something. It fits into the name of a file.
 var Machine = sync.OnceValue(func() string {
 	sum := sha256.Sum256([]byte(machine()))
 	return hex.EncodeToString(sum[:6])

@@ -21,7 +21,8 @@ func startOf(pid int) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	// "pid (name) state ppid …": the name may hold anything, even a parenthesis. The start is field 22, see proc(5).
+	// "pid (name) state ppid …": the name may hold anything, even a parenthesis. The start is field
+	// 22, see proc(5).
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
 		return "", false

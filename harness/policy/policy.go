@@ -1,9 +1,10 @@
-// Package policy says what a submission may contain. Its rules are static: they look at the parsed source before anything
-// is compiled. They keep out what could reach behind the checks (unsafe memory, other processes, the test framework, the
-// compiler's and linker's directives), and what a lab is about building oneself.
+// Package policy says what a submission may contain. Its rules are static: they look at the parsed
+// source before anything is compiled. They keep out what could reach behind the checks (unsafe
+// memory, other processes, the test framework, the compiler's and linker's directives), and what a
+// lab is about building oneself.
 //
-// The rules do not make code harmless; the sandbox does that. They take away the names by which code inside a test
-// process could talk the process's own account of the checks round.
+// The rules do not make code harmless; the sandbox does that. They take away the names by which
+// code inside a test process could talk the process's own account of the checks round.
 package policy
 
 import (
@@ -30,7 +31,8 @@ const (
 	RuleImport    Rule = "import"    // a package that is not on the list
 	RuleForbidden Rule = "forbidden" // what the lab is about building oneself
 	RuleName      Rule = "name"      // a name of an allowed package that is not allowed
-	RuleDirective Rule = "directive" // a comment that speaks to the compiler, the linker or the go command
+	// a comment that speaks to the compiler, the linker or the go command
+	RuleDirective Rule = "directive"
 	RuleCgo       Rule = "cgo"
 	RuleEncoding  Rule = "encoding" // bytes that could make the source look other than it is
 	RuleNesting   Rule = "nesting"  // source that these rules cannot read, though the compiler may
@@ -55,8 +57,8 @@ const (
 	maxWhat  = 100 // bytes
 )
 
-// Check looks at the files of a submission for a lab, by their names as in lab.yaml. A file that does not parse is no
-// violation: the compiler says it better, and it is never run.
+// Check looks at the files of a submission for a lab, by their names as in lab.yaml. A file that
+// does not parse is no violation: the compiler says it better, and it is never run.
 func Check(l *course.Lab, files map[string][]byte) []Violation {
 	var all []Violation
 	for _, name := range l.Files {
@@ -92,8 +94,8 @@ func (c *checker) add(line int, rule Rule, what, why string) {
 	c.found = append(c.found, Violation{File: c.name, Line: line, Rule: rule, What: what, Why: why})
 }
 
-// encoding looks for what a reader of the source would not see: NUL, what moves a terminal's cursor, and the Unicode
-// characters that reorder text (CVE-2021-42574).
+// encoding looks for what a reader of the source would not see: NUL, what moves a terminal's
+// cursor, and the Unicode characters that reorder text (CVE-2021-42574).
 func (c *checker) encoding(src []byte) {
 	line := 1
 	for _, r := range string(src) {
@@ -104,7 +106,8 @@ func (c *checker) encoding(src []byte) {
 			c.add(line, RuleEncoding, "a NUL byte", "source is text")
 			return
 		case r == '\b', r == '\x1b', r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
-			c.add(line, RuleEncoding, fmt.Sprintf("the character %U", r), "it makes the source look other than it is compiled")
+			c.add(line, RuleEncoding, fmt.Sprintf("the character %U", r),
+				"it makes the source look other than it is compiled")
 			return
 		}
 	}
@@ -166,7 +169,8 @@ func (c *checker) parsed(src []byte) {
 		switch n := n.(type) {
 		case *ast.Ident: // also where an interface only names the method: Go infers the pointer's type from that
 			if methods[n.Name] {
-				c.add(c.line(n), RuleName, n.Name, "it gives an address that can be turned into any pointer")
+				c.add(c.line(n), RuleName, n.Name,
+					"it gives an address that can be turned into any pointer")
 			}
 		case *ast.SelectorExpr:
 			c.selector(n)
@@ -185,8 +189,8 @@ func (c *checker) parsed(src []byte) {
 	})
 }
 
-// unreadable looks at why a file does not parse. The compiler refuses it too, unless it is only nested deeper than the
-// parser goes: the compiler goes as deep as it likes.
+// unreadable looks at why a file does not parse. The compiler refuses it too, unless it is only
+// nested deeper than the parser goes: the compiler goes as deep as it likes.
 func (c *checker) unreadable(err error) {
 	var list scanner.ErrorList
 	if !errors.As(err, &list) {
@@ -194,7 +198,8 @@ func (c *checker) unreadable(err error) {
 	}
 	for _, e := range list {
 		if strings.HasPrefix(e.Msg, "exceeded max") {
-			c.add(e.Pos.Line, RuleNesting, e.Msg, "code that is nested this deep cannot be looked at")
+			c.add(e.Pos.Line, RuleNesting, e.Msg,
+				"code that is nested this deep cannot be looked at")
 		}
 	}
 }
@@ -227,8 +232,9 @@ func (c *checker) importSpec(spec *ast.ImportSpec) {
 	}
 }
 
-// localName is the name by which a package is known if its import gives it none: the path's last part that is no version.
-// It is a guess only for packages outside the standard library, none of which is in [partly].
+// localName is the name by which a package is known if its import gives it none: the path's last
+// part that is no version. It is a guess only for packages outside the standard library, none of
+// which is in [partly].
 func localName(path string) string {
 	parts := strings.Split(path, "/")
 	last := parts[len(parts)-1]
@@ -254,8 +260,9 @@ func (c *checker) selector(sel *ast.SelectorExpr) {
 	}
 }
 
-// written looks at expressions that are assigned to, or whose address is taken: a variable of another package is the
-// checks' variable too, and who sets context.Canceled to nil decides what they see.
+// written looks at expressions that are assigned to, or whose address is taken: a variable of
+// another package is the checks' variable too, and who sets context.Canceled to nil decides what
+// they see.
 func (c *checker) written(to ...ast.Expr) {
 	for _, x := range to {
 		sel, ok := ast.Unparen(x).(*ast.SelectorExpr)
@@ -287,9 +294,10 @@ func (c *checker) imports(path string) bool {
 	return false
 }
 
-// shadowed reports whether a name is that of a variable. The parser's resolution of names is not believed where it takes
-// a scope for wider than it is: for type parameters, which it sees in the rest of a group of types, and for the variable
-// of a type switch, which it sees in the cases' types.
+// shadowed reports whether a name is that of a variable. The parser's resolution of names is not
+// believed where it takes a scope for wider than it is: for type parameters, which it sees in the
+// rest of a group of types, and for the variable of a type switch, which it sees in the cases'
+// types.
 func shadowed(x *ast.Ident) bool {
 	if x.Obj == nil || x.Obj.Kind != ast.Var {
 		return false

@@ -14,9 +14,11 @@ import (
 
 // lab allows some packages beyond the list and forbids one that is on it.
 var lab = &course.Lab{
-	Files:   []string{"x.go", "sub/y.go"},
-	Imports: []string{"os", "os/signal", "syscall", "reflect", "embed", "github.com/redis/go-redis/v9"},
-	Forbid:  []course.Forbid{{Import: "golang.org/x/time/rate", Why: "this lab builds it"}, {Import: "container", Why: "lists are the exercise"}},
+	Files: []string{"x.go", "sub/y.go"},
+	Imports: []string{"os", "os/signal", "syscall", "reflect", "embed",
+		"github.com/redis/go-redis/v9"},
+	Forbid: []course.Forbid{{Import: "golang.org/x/time/rate", Why: "this lab builds it"},
+		{Import: "container", Why: "lists are the exercise"}},
 }
 
 // check returns the violations as "line rule: what: why".
@@ -32,9 +34,11 @@ func check(l *course.Lab, src string) []string {
 }
 
 const (
-	whyImport  = "it is not among the packages that this lab allows"
-	whyOS      = "a lab does not end its process, look at its arguments or open descriptors by number"
-	whySyscall = "only the names of signals are allowed: everything else speaks to the kernel directly"
+	whyImport = "it is not among the packages that this lab allows"
+	whyOS     = "a lab does not end its process, look at its arguments or open descriptors by " +
+		"number"
+	whySyscall = "only the names of signals are allowed: everything else speaks to the kernel " +
+		"directly"
 	whyRuntime = "only names that cannot change how the process runs are allowed"
 	whyReflect = "it makes Go values of addresses"
 	whyAtomic  = "it works on unsafe pointers: use atomic.Pointer"
@@ -171,15 +175,18 @@ func TestCheck(t *testing.T) {
 		{"a mistake in the syntax, with a directive", "package x\n\n//go:linkname a b\nfunc {\n", []string{"3 directive: //go:linkname: it reaches into other packages behind their exported API"}},
 		{"nothing", "", nil},
 		{"nested deeper than the parser goes", "package x\n\nimport \"os\"\n\nvar _ = " + strings.Repeat("(", 100_001) + "1" + strings.Repeat(")", 100_001) + "\n\nfunc init() { os.Exit(0) }\n",
-			[]string{"5 nesting: exceeded max nesting depth: code that is nested this deep cannot be looked at"}},
+			[]string{"5 nesting: exceeded max nesting depth: code that is nested this deep " +
+				"cannot be looked at"}},
 		{"blocks nested deeper than the parser goes", "package x\n\nfunc f() {" + strings.Repeat("{", 1001) + strings.Repeat("}", 1001) + "}\n",
-			[]string{"3 nesting: exceeded max scope depth during object resolution: code that is nested this deep cannot be looked at"}},
+			[]string{"3 nesting: exceeded max scope depth during object resolution: code that " +
+				"is nested this deep cannot be looked at"}},
 		{"nested as deep as nobody writes it", "package x\n\nvar _ = " + strings.Repeat("(", 1000) + "1" + strings.Repeat(")", 1000) + "\n", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if got := check(lab, tt.src); !slices.Equal(got, tt.want) {
-				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(tt.want, "\n\t"))
+				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"),
+					strings.Join(tt.want, "\n\t"))
 			}
 		})
 	}
@@ -189,7 +196,8 @@ func TestCheck_files(t *testing.T) {
 	t.Parallel()
 	bad := []byte("package x\n\nimport \"unsafe\"\n")
 	var got []string
-	for _, v := range policy.Check(lab, map[string][]byte{"sub/y.go": bad, "x.go": bad, "z.go": bad}) {
+	for _, v := range policy.Check(lab, map[string][]byte{"sub/y.go": bad, "x.go": bad,
+		"z.go": bad}) {
 		got = append(got, v.String())
 	}
 	want := []string{
@@ -206,7 +214,9 @@ func TestCheck_files(t *testing.T) {
 
 func TestCheck_whatALabDoesNotAdd(t *testing.T) {
 	t.Parallel()
-	got := check(&course.Lab{Files: []string{"x.go"}}, "package x\n\nimport (\n\t\"os\"\n\t\"golang.org/x/time/rate\"\n)\n\nvar _, _ = os.Args, rate.Inf\n")
+	got := check(&course.Lab{Files: []string{"x.go"}},
+		"package x\n\nimport (\n\t\"os\"\n\t\"golang.org/x/time/rate\"\n)\n\nvar _, _ = "+
+			"os.Args, rate.Inf\n")
 	if want := []string{`4 import: import "os": ` + whyImport}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -223,8 +233,8 @@ func TestCheck_tellsNotEverything(t *testing.T) {
 	}
 }
 
-// TestCheck_everySolution is that the course does not refuse its own answers, nor the stubs and the wrong answers that it
-// knows: those are to fail by their checks.
+// TestCheck_everySolution is that the course does not refuse its own answers, nor the stubs and the
+// wrong answers that it knows: those are to fail by their checks.
 func TestCheck_everySolution(t *testing.T) {
 	t.Parallel()
 	root, err := course.Find(".")
@@ -253,7 +263,8 @@ func TestCheck_everySolution(t *testing.T) {
 			for i, dir := range dirs {
 				files := map[string][]byte{}
 				for _, name := range l.Files {
-					if files[name], err = os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+					if files[name], err = os.ReadFile(filepath.Join(dir,
+						filepath.FromSlash(name))); err != nil {
 						t.Fatal(err)
 					}
 				}

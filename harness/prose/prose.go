@@ -1,7 +1,7 @@
-// Package prose shows Markdown in a terminal: briefs, hints and model answers. Paragraphs and items of
-// lists are joined before they are wrapped, and hang; code is left as it is, so that it can be pasted.
-// All colours are those of package term, which can be read on light and on dark; text is the terminal's
-// own foreground.
+// Package prose shows Markdown in a terminal: briefs, hints and model answers. Paragraphs and items
+// of lists are joined before they are wrapped, and hang; code is left as it is, so that it can be
+// pasted. All colours are those of package term, which can be read on light and on dark; text is
+// the terminal's own foreground.
 package prose
 
 import (
@@ -34,7 +34,8 @@ const widest = 100
 func Render(markdown string, s Style) string {
 	src := []byte(markdown)
 	parser := goldmark.New(goldmark.WithExtensions(extension.Table)).Parser()
-	r := &renderer{src: src, s: s, p: term.NewPaint(s.Colour), columns: min(max(s.Columns, 20), widest)}
+	r := &renderer{src: src, s: s, p: term.NewPaint(s.Colour),
+		columns: min(max(s.Columns, 20), widest)}
 	r.blocks(parser.Parse(text.NewReader(src)), "")
 	return strings.TrimRight(r.out.String(), "\n") + "\n"
 }

@@ -14,8 +14,8 @@ const (
 	narrow = 10
 )
 
-// table writes a table in columns that are wrapped each for itself; where there is no room for that, each
-// row as a list of its cells.
+// table writes a table in columns that are wrapped each for itself; where there is no room for
+// that, each row as a list of its cells.
 func (r *renderer) table(t *east.Table, indent string) {
 	var rows [][]string
 	for n := t.FirstChild(); n != nil; n = n.NextSibling() {
@@ -46,8 +46,8 @@ func (r *renderer) cells(row ast.Node) (cells []string) {
 	return cells
 }
 
-// widths gives each column what it asks for, or what is left of the room to the widest of them; nil if
-// that is too little.
+// widths gives each column what it asks for, or what is left of the room to the widest of them; nil
+// if that is too little.
 func (r *renderer) widths(rows [][]string, room int) []int {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {

@@ -7,7 +7,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// beliefs diagnoses each mutant as a learner's files would be: who hands in the mutant must be told its belief.
+// beliefs diagnoses each mutant as a learner's files would be: who hands in the mutant must be told
+// its belief.
 func (s *subject) beliefs(p *Proof) {
 	for _, r := range s.rows {
 		if r.Kind != KindMutant || r.dir == "" || !r.caught() {
@@ -18,19 +19,23 @@ func (s *subject) beliefs(p *Proof) {
 		switch {
 		case likely != nil && likely.Misconception == r.mutant.Misconception:
 		case likely != nil:
-			s.problem("whoever hands in the mutant %s is told the belief of %s", r.Name, likely.Mutant)
+			s.problem("whoever hands in the mutant %s is told the belief of %s", r.Name,
+				likely.Mutant)
 		case len(r.mutant.Fails) == len(p.Checks):
-			p.note("mutant %s fails every check, as what is not begun does, so its belief is never named", r.Name)
+			p.note("mutant %s fails every check, as what is not begun does, so its belief is "+
+				"never named", r.Name)
 		case r.mutant.Shows != "" && !shown(checks, r.mutant.Shows):
 			s.problem("mutant %s does not show %q: %s", r.Name, r.mutant.Shows, firstSaid(checks))
 		case r.mutant.Shows == "" && without(checks) != nil:
 			s.problem("mutant %s makes a check end without a finding, "+
-				"so its belief is named only if shows has a piece of what that says: %s", r.Name, firstSaid([]run.Check{*without(checks)}))
+				"so its belief is named only if shows has a piece of what that says: %s", r.Name,
+				firstSaid([]run.Check{*without(checks)}))
 		}
 	}
 }
 
-// typical are the checks as they usually come out on a variant: a check that fails now and then has passed.
+// typical are the checks as they usually come out on a variant: a check that fails now and then has
+// passed.
 func (r *row) typical(tests []string) []run.Check {
 	var checks []run.Check
 	for _, test := range tests {
@@ -43,7 +48,8 @@ func (r *row) typical(tests []string) []run.Check {
 	return checks
 }
 
-// without is the first failing check that has found nothing: it panicked, hung, or was ended by the race detector.
+// without is the first failing check that has found nothing: it panicked, hung, or was ended by the
+// race detector.
 func without(checks []run.Check) *run.Check {
 	for i, c := range checks {
 		if c.Verdict != run.Passed && len(c.Findings) == 0 {

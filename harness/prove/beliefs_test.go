@@ -10,7 +10,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// finds gives each failing check of a result a finding that says text, or, if that is "panic", the message of one.
+// finds gives each failing check of a result a finding that says text, or, if that is "panic", the
+// message of one.
 func finds(r run.Result, text string) run.Result {
 	for i := range r.Checks {
 		if r.Checks[i].Verdict != run.Passed {
@@ -23,7 +24,8 @@ func finds(r run.Result, text string) run.Result {
 	return r
 }
 
-// TestProof_beliefs diagnoses the example's second mutant, which fails the second check as the first one now does.
+// TestProof_beliefs diagnoses the example's second mutant, which fails the second check as the
+// first one now does.
 func TestProof_beliefs(t *testing.T) {
 	t.Parallel()
 	const p, f = run.Passed, run.Failed
@@ -39,14 +41,18 @@ func TestProof_beliefs(t *testing.T) {
 			[]string{`mutant saturates does not show "the most": TestAddsLarge says added got nothing`},
 		},
 		{
-			"one shows what the other is known by", "one more", "the most", "got one more", "got one more",
+			"one shows what the other is known by", "one more", "the most", "got one more",
+			"got one more",
 			[]string{"whoever hands in the mutant saturates is told the belief of off-by-one"},
 		},
 		{
 			"one makes the check panic", "one more", "", "got one more", "panic",
 			[]string{
-				"the mutants off-by-one and saturates fail the same checks and claim different beliefs: ",
-				"mutant saturates makes a check end without a finding, so its belief is named only if shows has a piece of what that says: TestAddsLarge says panic at adder.go:9",
+				"the mutants off-by-one and saturates fail the same checks and claim different " +
+					"beliefs: ",
+				"mutant saturates makes a check end without a finding, so its belief is named " +
+					"only if shows has a piece of what that says: TestAddsLarge says panic at " +
+					"adder.go:9",
 			},
 		},
 		{"one shows its panic", "one more", "panic at", "got one more", "panic", nil},
@@ -58,11 +64,15 @@ func TestProof_beliefs(t *testing.T) {
 			l.Mutants[0].Shows, l.Mutants[1].Shows = tt.first, tt.second
 			s := newSubject(l, t.TempDir())
 			passes := plain(l, p, p)
-			for i, r := range []run.Result{plain(l, f, f), passes, passes, finds(plain(l, p, f), tt.said), finds(plain(l, p, f), tt.saidThen)} {
+			for i, r := range []run.Result{plain(l, f, f), passes, passes,
+				finds(plain(l, p, f), tt.said), finds(plain(l, p, f), tt.saidThen)} {
 				s.rows[i].add(r)
 			}
 			got := s.proof().Problems
-			got = slices.DeleteFunc(got, func(text string) bool { return strings.HasPrefix(text, "no mutant fails TestAddsSmall") })
+			got = slices.DeleteFunc(got, func(text string) bool {
+				return strings.HasPrefix(text,
+					"no mutant fails TestAddsSmall")
+			})
 			if !slices.EqualFunc(got, tt.problems, strings.HasPrefix) {
 				t.Errorf("got the problems\n\t%q\nwant\n\t%q", got, tt.problems)
 			}

@@ -15,9 +15,9 @@ import (
 	"github.com/backend-labs/backend-labs/harness/owner"
 )
 
-// Form holds labs against what can be seen without building or running anything: the files that must be there, the
-// texts, whether each mutant's patch applies, whether the beliefs can be told apart. The proofs have no matrix. The
-// error says that there is no folder for the mutants.
+// Form holds labs against what can be seen without building or running anything: the files that
+// must be there, the texts, whether each mutant's patch applies, whether the beliefs can be told
+// apart. The proofs have no matrix. The error says that there is no folder for the mutants.
 func Form(labs []*course.Lab) ([]Proof, error) {
 	tmp, err := owner.TempDir("", "prove")
 	if err != nil {
@@ -28,8 +28,9 @@ func Form(labs []*course.Lab) ([]Proof, error) {
 	for i, l := range labs {
 		s := newSubject(l, filepath.Join(tmp, l.Slug))
 		proofs[i] = Proof{
-			Lab: l.ID, Slug: l.Slug, Problems: append([]string{}, s.problems...), Notes: []string{}, Checks: []string{},
-			Holds: len(s.problems) == 0, Matrix: []Variant{},
+			Lab: l.ID, Slug: l.Slug, Problems: append([]string{}, s.problems...), Notes: []string{},
+			Checks: []string{},
+			Holds:  len(s.problems) == 0, Matrix: []Variant{},
 		}
 	}
 	return proofs, nil
@@ -48,7 +49,8 @@ func (s *subject) form() {
 func (s *subject) solved() bool {
 	l := s.lab
 	if st, err := os.Stat(l.SolutionDir); err != nil || !st.IsDir() {
-		s.problem("there is no folder solutions/%s: it holds the reference (%s), ANSWER.md, mutants/ and alternatives/; "+
+		s.problem("there is no folder solutions/%s: it holds the reference (%s), ANSWER.md, "+
+			"mutants/ and alternatives/; "+
 			"labs/README.md has more", l.Slug, strings.Join(l.Files, ", "))
 		return false
 	}
@@ -72,7 +74,8 @@ func (s *subject) folder() {
 	if _, err := s.lab.Stub(); err != nil {
 		s.problem("the stub is not recorded: labs stub %s --record does it", s.lab.Slug)
 	} else if text := s.lab.NotTheStub(); text != "" {
-		s.problem("%s; labs stub %s --record records a stub that was changed on purpose", text, s.lab.Slug)
+		s.problem("%s; labs stub %s --record records a stub that was changed on purpose", text,
+			s.lab.Slug)
 	}
 	strays, err := s.lab.Strays()
 	if err != nil {
@@ -108,7 +111,8 @@ func (s *subject) answer() {
 	if err != nil {
 		s.problem("there is no model answer: solutions/%s/ANSWER.md cannot be read", s.lab.Slug)
 	} else if n := len(strings.Fields(string(answer))); n < 200 || n > 600 {
-		s.problem("ANSWER.md has %s; 200 to 500 and a little for the follow-up questions is right", count(n, "word"))
+		s.problem("ANSWER.md has %s; 200 to 500 and a little for the follow-up questions is right",
+			count(n, "word"))
 	}
 }
 
@@ -119,21 +123,25 @@ func (s *subject) tests() {
 	for _, path := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 		if err != nil {
-			s.problem("a file of checks is no Go: %v", strings.TrimPrefix(err.Error(), s.lab.Dir+string(filepath.Separator)))
+			s.problem("a file of checks is no Go: %v",
+				strings.TrimPrefix(err.Error(), s.lab.Dir+string(filepath.Separator)))
 			return
 		}
 		for _, decl := range file.Decls {
-			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Test") {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil &&
+				strings.HasPrefix(fn.Name.Name, "Test") {
 				found[fn.Name.Name] = true
 				if s.lab.Check(fn.Name.Name) == nil {
-					s.problem("%s in %s is no check of lab.yaml: give it a title and points there", fn.Name.Name, filepath.Base(path))
+					s.problem("%s in %s is no check of lab.yaml: give it a title and points there",
+						fn.Name.Name, filepath.Base(path))
 				}
 			}
 		}
 	}
 	for _, c := range s.lab.Checks {
 		if !found[c.Test] {
-			s.problem("lab.yaml has the check %s, and no _test.go file of labs/%s has that test", c.Test, s.lab.Slug)
+			s.problem("lab.yaml has the check %s, and no _test.go file of labs/%s has that test",
+				c.Test, s.lab.Slug)
 		}
 	}
 }
@@ -143,20 +151,24 @@ func (s *subject) patches() {
 	patches, _ := filepath.Glob(filepath.Join(s.lab.SolutionDir, "mutants", "*"))
 	for _, path := range patches {
 		name := filepath.Base(path)
-		if !slices.ContainsFunc(s.lab.Mutants, func(m course.Mutant) bool { return m.Patch == name }) {
+		if !slices.ContainsFunc(s.lab.Mutants,
+			func(m course.Mutant) bool { return m.Patch == name }) {
 			s.problem("mutants/%s is not in lab.yaml", name)
 		}
 	}
 }
 
-// confusables looks for mutants of different beliefs that a learner's failures could not tell apart.
+// confusables looks for mutants of different beliefs that a learner's failures could not tell
+// apart.
 func (s *subject) confusables() {
 	for i := range s.lab.Mutants {
 		a := &s.lab.Mutants[i]
 		for j := range s.lab.Mutants[:i] {
 			if b := &s.lab.Mutants[j]; diagnose.Confusable(a, b) {
-				s.problem("the mutants %s and %s fail the same checks and claim different beliefs: add a check that tells "+
-					"them apart, say by shows what each is known by, or give them one belief", b.Name(), a.Name())
+				s.problem("the mutants %s and %s fail the same checks and claim different "+
+					"beliefs: add a check that tells "+
+					"them apart, say by shows what each is known by, or give them one belief",
+					b.Name(), a.Name())
 			}
 		}
 	}

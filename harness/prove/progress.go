@@ -11,10 +11,11 @@ import (
 
 // Progress is how far a proof is.
 type Progress struct {
-	Labs, LabsDone     int    // all, and those that are proved
-	What               string // what is being done, such as "the references of B10"; empty at the end
-	Compiling          bool   // no check of this step has begun
-	Checks, ChecksDone int    // runs of checks in this step, and those that are done
+	Labs, LabsDone int // all, and those that are proved
+	// what is being done, such as "the references of B10"; empty at the end
+	What               string
+	Compiling          bool // no check of this step has begun
+	Checks, ChecksDone int  // runs of checks in this step, and those that are done
 }
 
 // String is the progress as one line.
@@ -29,13 +30,15 @@ func (p Progress) String() string {
 	return text
 }
 
-// When a Meter speaks: whoever waits for less needs no word, and in a log one line every half minute is enough.
+// When a Meter speaks: whoever waits for less needs no word, and in a log one line every half
+// minute is enough.
 const (
 	firstWord = 2 * time.Second
 	interval  = 30 * time.Second
 )
 
-// Meter shows progress: on a terminal one line that changes, after two seconds; elsewhere a line every half minute.
+// Meter shows progress: on a terminal one line that changes, after two seconds; elsewhere a line
+// every half minute.
 type Meter struct {
 	out     io.Writer
 	columns int // of the terminal, 0 where there is none
@@ -47,8 +50,8 @@ type Meter struct {
 	now Progress
 }
 
-// NewMeter begins to show progress on out, a terminal with so many columns, or no terminal if there are 0. Close ends
-// it.
+// NewMeter begins to show progress on out, a terminal with so many columns, or no terminal if there
+// are 0. Close ends it.
 func NewMeter(out io.Writer, columns int) *Meter {
 	m := &Meter{out: out, columns: columns, started: time.Now(), done: make(chan struct{})}
 	m.stopped.Go(m.run)
@@ -98,7 +101,8 @@ func (m *Meter) show() {
 		return
 	}
 	took := time.Since(m.started).Truncate(time.Second)
-	line := fmt.Sprintf("· %v: %d of %s proved; %v", took, now.LabsDone, count(now.Labs, "lab"), now)
+	line := fmt.Sprintf("· %v: %d of %s proved; %v", took, now.LabsDone, count(now.Labs, "lab"),
+		now)
 	if m.columns == 0 {
 		fmt.Fprintln(m.out, line)
 		return

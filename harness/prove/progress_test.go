@@ -42,11 +42,13 @@ func TestMeter_pipe(t *testing.T) {
 		}
 		m.Set(Progress{Labs: 20, What: "the mutants of B10", Checks: 18, Compiling: true})
 		time.Sleep(2 * time.Second)
-		m.Set(Progress{Labs: 20, LabsDone: 6, What: "the references of B10", Checks: 18, ChecksDone: 1})
+		m.Set(Progress{Labs: 20, LabsDone: 6, What: "the references of B10", Checks: 18,
+			ChecksDone: 1})
 		time.Sleep(30 * time.Second)
 		m.Set(Progress{Labs: 20, LabsDone: 20})
 		time.Sleep(time.Minute)
-		const want = "· 30s: 0 of 20 labs proved; the mutants of B10: compiling\n· 1m0s: 6 of 20 labs proved; the references of B10: 1 of 18 checks\n"
+		const want = "· 30s: 0 of 20 labs proved; the mutants of B10: compiling\n· 1m0s: 6 of " +
+			"20 labs proved; the references of B10: 1 of 18 checks\n"
 		if got := out.String(); got != want {
 			t.Errorf("got\n%swant\n%s", got, want)
 		}
@@ -58,13 +60,15 @@ func TestMeter_terminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out page
 		m := NewMeter(&out, 40)
-		m.Set(Progress{Labs: 2, LabsDone: 1, What: "the references of B10", Checks: 18, ChecksDone: 7})
+		m.Set(Progress{Labs: 2, LabsDone: 1, What: "the references of B10", Checks: 18,
+			ChecksDone: 7})
 		time.Sleep(1900 * time.Millisecond)
 		if got := out.String(); got != "" {
 			t.Errorf("after 1.9 s: got %q, want nothing", got)
 		}
 		time.Sleep(200 * time.Millisecond)
-		if got, want := out.String(), "\r\x1b[K· 2s: 1 of 2 labs proved; the referenc…"; got != want {
+		if got, want := out.String(),
+			"\r\x1b[K· 2s: 1 of 2 labs proved; the referenc…"; got != want {
 			t.Errorf("after 2.1 s: got %q, want %q, which are 39 columns", got, want)
 		}
 		m.Close()

@@ -1,5 +1,6 @@
-// Package prove proves labs: the stub fails every check, the reference and the alternatives pass them all, every time,
-// and every mutant is caught by the checks that it names. A lab for which this does not hold is a broken lab.
+// Package prove proves labs: the stub fails every check, the reference and the alternatives pass
+// them all, every time, and every mutant is caught by the checks that it names. A lab for which
+// this does not hold is a broken lab.
 package prove
 
 import (
@@ -67,12 +68,13 @@ type Cell struct {
 
 // Options are how to prove.
 type Options struct {
-	// Runs is how often the reference, the alternatives, and the named checks of the mutants are run; from the second
-	// half on all cores are kept busy besides.
+	// Runs is how often the reference, the alternatives, and the named checks of the mutants are
+	// run; from the second half on all cores are kept busy besides.
 	Runs int
 	Seed uint64
-	// Named judges a mutant by the checks that it names alone. What must hold is then shown in a fraction of the time;
-	// what an author may want to know, which other checks the mutant fails besides, is not found out.
+	// Named judges a mutant by the checks that it names alone. What must hold is then shown in a
+	// fraction of the time; what an author may want to know, which other checks the mutant fails
+	// besides, is not found out.
 	Named bool
 }
 
@@ -82,12 +84,14 @@ type Prover struct {
 	Root   string // of the course
 }
 
-// chunk is how many labs are proved together: their builds share go commands, and their binaries the disk.
+// chunk is how many labs are proved together: their builds share go commands, and their binaries
+// the disk.
 const chunk = 6
 
-// Prove proves labs, and tells on how far it is. The error is ctx's, or says that no proof was possible; what does not
-// hold is in the proofs.
-func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options, on func(Progress)) ([]Proof, error) {
+// Prove proves labs, and tells on how far it is. The error is ctx's, or says that no proof was
+// possible; what does not hold is in the proofs.
+func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options,
+	on func(Progress)) ([]Proof, error) {
 	if on == nil {
 		on = func(Progress) {}
 	}
@@ -107,7 +111,8 @@ func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options, on fu
 }
 
 // group proves some labs together.
-func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, on func(Progress)) ([]Proof, error) {
+func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options,
+	on func(Progress)) ([]Proof, error) {
 	tmp, err := owner.TempDir("", "prove")
 	if err != nil {
 		return nil, fmt.Errorf("no folder for the mutants: %w", err)
@@ -173,8 +178,10 @@ type step struct {
 	busy bool // with all cores kept busy
 }
 
-// step grades some variants. A mutant that has been seen whole, or need not be, is run with its named checks only.
-func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named bool, on func(Progress)) error {
+// step grades some variants. A mutant that has been seen whole, or need not be, is run with its
+// named checks only.
+func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named bool,
+	on func(Progress)) error {
 	var jobs []grade.Job
 	var rows []*row
 	for _, s := range subjects {
@@ -225,12 +232,14 @@ func checks(jobs []grade.Job, o grade.Options) (n int) {
 	return n
 }
 
-// burn keeps all cores busy until the function that it returns is called. Where others do so already it adds nothing.
+// burn keeps all cores busy until the function that it returns is called. Where others do so
+// already it adds nothing.
 func burn() (stop func()) {
 	if load() > 2*float64(runtime.NumCPU()) {
 		return func() {}
 	}
-	// Threads besides those that run the proof: the cores are to be short, not the runner's own goroutines.
+	// Threads besides those that run the proof: the cores are to be short, not the runner's own
+	// goroutines.
 	before := runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(before + runtime.NumCPU())
 	var done atomic.Bool
@@ -249,7 +258,8 @@ func burn() (stop func()) {
 	}
 }
 
-// load is how many processes have been running or waiting for a core in the last minute, or 0 where that is not known.
+// load is how many processes have been running or waiting for a core in the last minute, or 0 where
+// that is not known.
 func load() float64 {
 	data, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -31,11 +31,13 @@ type tally struct {
 	failed                               run.Check // the first run that did not pass
 }
 
-// String says how many runs have passed; the word for runs under the race detector only where there were any.
+// String says how many runs have passed; the word for runs under the race detector only where there
+// were any.
 func (n *tally) String() string {
 	text := fmt.Sprintf("%d of %s", n.plainPassed, count(n.plain, "plain run"))
 	if n.race > 0 {
-		text += fmt.Sprintf(" and %d of %s under the race detector", n.racePassed, count(n.race, "run"))
+		text += fmt.Sprintf(" and %d of %s under the race detector", n.racePassed,
+			count(n.race, "run"))
 	}
 	return text
 }
@@ -62,7 +64,8 @@ func newSubject(l *course.Lab, tmp string) *subject {
 		s.problem("the alternatives cannot be read: %v", err)
 	}
 	if len(alternatives) == 0 {
-		s.problem("there is no alternative: a second correct solution, in solutions/%s/alternatives/NAME, "+
+		s.problem("there is no alternative: a second correct solution, in "+
+			"solutions/%s/alternatives/NAME, "+
 			"shows that the checks judge behaviour", l.Slug)
 	}
 	for _, dir := range alternatives {
@@ -83,7 +86,8 @@ func newSubject(l *course.Lab, tmp string) *subject {
 }
 
 func (s *subject) add(k Kind, name, dir string, m *course.Mutant) {
-	s.rows = append(s.rows, &row{Variant: Variant{Kind: k, Name: name, dir: dir, mutant: m}, tally: map[string]*tally{}})
+	s.rows = append(s.rows, &row{Variant: Variant{Kind: k, Name: name, dir: dir, mutant: m},
+		tally: map[string]*tally{}})
 }
 
 // caught reports whether each named check has failed every time so far.
@@ -125,7 +129,8 @@ func (r *row) add(res run.Result) {
 	}
 }
 
-// cell judges a count: a check always fails if it does so plain or under the race detector, whenever it is run.
+// cell judges a count: a check always fails if it does so plain or under the race detector,
+// whenever it is run.
 func (r *row) cell(test string) Cell {
 	c := Cell{Named: r.mutant != nil && slices.Contains(r.mutant.Fails, test)}
 	n := r.tally[test]
@@ -177,7 +182,8 @@ func (s *subject) rowProblems(r *row, p *Proof, caught map[string]bool) {
 	for i, test := range p.Checks {
 		c, n := r.Cells[i], r.tally[test]
 		switch {
-		case strings.HasPrefix(c.Message, string(run.InfraError)), strings.HasPrefix(c.Message, string(run.NotJudged)):
+		case strings.HasPrefix(c.Message, string(run.InfraError)),
+			strings.HasPrefix(c.Message, string(run.NotJudged)):
 			s.problem("%s %s: %s could not be judged: %s", r.Kind, r.Name, test, c.Message)
 		case r.Kind == Stub && !c.Always:
 			s.problem("the untouched stub passes %s", test)

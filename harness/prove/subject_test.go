@@ -39,10 +39,12 @@ func TestNewSubject(t *testing.T) {
 	for _, r := range s.rows {
 		rows = append(rows, string(r.Kind)+" "+r.Name)
 	}
-	if want := []string{"stub stub", "reference reference", "alternative loop", "mutant off-by-one", "mutant saturates"}; !slices.Equal(rows, want) {
+	if want := []string{"stub stub", "reference reference", "alternative loop", "mutant off-by-one",
+		"mutant saturates"}; !slices.Equal(rows, want) {
 		t.Errorf("got the rows %q, want %q", rows, want)
 	}
-	if got := read(t, filepath.Join(s.rows[3].dir, "adder.go")); !strings.Contains(got, "return a + b + 1\n") {
+	if got := read(t, filepath.Join(s.rows[3].dir, "adder.go")); !strings.Contains(got,
+		"return a + b + 1\n") {
 		t.Errorf("got the mutant\n%s", got)
 	}
 }
@@ -65,7 +67,8 @@ func TestNewSubject_problems(t *testing.T) {
 		{
 			"a stub that is solved",
 			func(t *testing.T, l *course.Lab) {
-				write(t, filepath.Join(l.Dir, "adder.go"), read(t, filepath.Join(l.SolutionDir, "adder.go")))
+				write(t, filepath.Join(l.Dir, "adder.go"),
+					read(t, filepath.Join(l.SolutionDir, "adder.go")))
 			},
 			[]string{"labs/b01-adder/adder.go is no stub: it differs from .stub/adder.go"},
 		},
@@ -76,7 +79,10 @@ func TestNewSubject_problems(t *testing.T) {
 		},
 		{
 			"a file that nobody names",
-			func(t *testing.T, l *course.Lab) { write(t, filepath.Join(l.Dir, "helper.go"), "package adder\n") },
+			func(t *testing.T, l *course.Lab) {
+				write(t, filepath.Join(l.Dir, "helper.go"),
+					"package adder\n")
+			},
 			[]string{"helper.go is neither in files nor in given of lab.yaml"},
 		},
 		{
@@ -96,7 +102,8 @@ func TestNewSubject_problems(t *testing.T) {
 		{
 			"no solution",
 			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, ".") },
-			[]string{"there is no folder solutions/b01-adder: it holds the reference (adder.go), ANSWER.md, mutants/ and alternatives/; labs/README.md"},
+			[]string{"there is no folder solutions/b01-adder: it holds the reference " +
+				"(adder.go), ANSWER.md, mutants/ and alternatives/; labs/README.md"},
 		},
 		{
 			"no reference",
@@ -105,18 +112,24 @@ func TestNewSubject_problems(t *testing.T) {
 		},
 		{
 			"an alternative without its file",
-			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "alternatives/loop/adder.go") },
+			func(t *testing.T, l *course.Lab) {
+				remove(t, l.SolutionDir,
+					"alternatives/loop/adder.go")
+			},
 			[]string{"the alternative loop has no adder.go, which lab.yaml names in files"},
 		},
 		{
 			"a check that lab.yaml does not name",
 			func(t *testing.T, l *course.Lab) { l.Checks = l.Checks[:1] },
-			[]string{"TestAddsLarge in adder_test.go is no check of lab.yaml: give it a title and points there"},
+			[]string{"TestAddsLarge in adder_test.go is no check of lab.yaml: give it a title " +
+				"and points there"},
 		},
 		{
 			"a check without its test",
 			func(t *testing.T, l *course.Lab) { l.Checks[1].Test = "TestNothing" },
-			[]string{"TestAddsLarge in adder_test.go is no check of lab.yaml", "lab.yaml has the check TestNothing, and no _test.go file of labs/b01-adder has that test"},
+			[]string{"TestAddsLarge in adder_test.go is no check of lab.yaml",
+				"lab.yaml has the check TestNothing, and no _test.go file of labs/b01-adder has " +
+					"that test"},
 		},
 		{
 			"checks that are no Go",
@@ -128,12 +141,14 @@ func TestNewSubject_problems(t *testing.T) {
 		{
 			"two beliefs with one signature",
 			func(t *testing.T, l *course.Lab) { l.Mutants[0].Fails = l.Mutants[1].Fails },
-			[]string{"the mutants off-by-one and saturates fail the same checks and claim different beliefs: "},
+			[]string{"the mutants off-by-one and saturates fail the same checks and claim " +
+				"different beliefs: "},
 		},
 		{
 			"two mutants of one belief",
 			func(t *testing.T, l *course.Lab) {
-				l.Mutants[0].Fails, l.Mutants[0].Misconception = l.Mutants[1].Fails, l.Mutants[1].Misconception
+				l.Mutants[0].Fails, l.Mutants[0].Misconception = l.Mutants[1].Fails,
+					l.Mutants[1].Misconception
 			},
 			nil,
 		},
@@ -154,13 +169,18 @@ func TestNewSubject_problems(t *testing.T) {
 		},
 		{
 			"a mutant without its patch",
-			func(t *testing.T, l *course.Lab) { remove(t, l.SolutionDir, "mutants/saturates.patch") },
-			[]string{"mutant saturates: there is no solutions/b01-adder/mutants/saturates.patch, which lab.yaml names"},
+			func(t *testing.T, l *course.Lab) {
+				remove(t, l.SolutionDir,
+					"mutants/saturates.patch")
+			},
+			[]string{"mutant saturates: there is no " +
+				"solutions/b01-adder/mutants/saturates.patch, which lab.yaml names"},
 		},
 		{
 			"a patch that is none",
 			func(t *testing.T, l *course.Lab) {
-				write(t, filepath.Join(l.SolutionDir, "mutants", "saturates.patch"), "--- a/adder.go\n+++ b/adder.go\n@@ -1,5 +1,5 @@\n x\n")
+				write(t, filepath.Join(l.SolutionDir, "mutants", "saturates.patch"),
+					"--- a/adder.go\n+++ b/adder.go\n@@ -1,5 +1,5 @@\n x\n")
 			},
 			[]string{"mutant saturates: saturates.patch is no patch: "},
 		},
@@ -169,7 +189,8 @@ func TestNewSubject_problems(t *testing.T) {
 			func(t *testing.T, l *course.Lab) {
 				write(t, filepath.Join(l.SolutionDir, "mutants", "saturates.patch"), "")
 			},
-			[]string{"mutant saturates: saturates.patch changes nothing: make it with diff -u a/adder.go b/adder.go"},
+			[]string{"mutant saturates: saturates.patch changes nothing: make it with diff -u " +
+				"a/adder.go b/adder.go"},
 		},
 		{
 			"a patch of another file",
@@ -177,7 +198,8 @@ func TestNewSubject_problems(t *testing.T) {
 				file := filepath.Join(l.SolutionDir, "mutants", "saturates.patch")
 				write(t, file, strings.ReplaceAll(read(t, file), "adder.go", "other.go"))
 			},
-			[]string{"mutant saturates: saturates.patch changes other.go, which is none of the files that lab.yaml names: adder.go"},
+			[]string{"mutant saturates: saturates.patch changes other.go, which is none of the " +
+				"files that lab.yaml names: adder.go"},
 		},
 		{
 			"a reference that has moved on",
@@ -185,7 +207,10 @@ func TestNewSubject_problems(t *testing.T) {
 				file := filepath.Join(l.SolutionDir, "adder.go")
 				write(t, file, strings.ReplaceAll(read(t, file), "a + b", "b + a"))
 			},
-			[]string{"mutant off-by-one: off-by-one.patch does not apply to the reference, which may have changed since: ", "mutant saturates: saturates.patch does not apply to the reference, which may have changed since: "},
+			[]string{"mutant off-by-one: off-by-one.patch does not apply to the reference, " +
+				"which may have changed since: ",
+				"mutant saturates: saturates.patch does not apply to the reference, which " +
+					"may have changed since: "},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -200,14 +225,15 @@ func TestNewSubject_problems(t *testing.T) {
 	}
 }
 
-// plain is the result of a run of each check, once and without the race detector: v says which passed, in the order of
-// the checks.
+// plain is the result of a run of each check, once and without the race detector: v says which
+// passed, in the order of the checks.
 func plain(l *course.Lab, v ...run.Verdict) run.Result {
 	r := run.Result{Verdict: run.Passed}
 	for i, c := range l.Checks {
 		check := run.Check{Test: c.Test, Verdict: v[i]}
 		if v[i] != run.Passed {
-			r.Verdict, check.Message, check.Findings = v[i], "it does not", []run.Finding{{Got: "less"}}
+			r.Verdict, check.Message, check.Findings = v[i], "it does not",
+				[]run.Finding{{Got: "less"}}
 		}
 		r.Checks = append(r.Checks, check)
 	}
@@ -221,7 +247,8 @@ func counted(l *course.Lab, runs ...run.Runs) run.Result {
 		n := runs[i]
 		check := run.Check{Test: c.Test, Verdict: run.Passed, Runs: &n}
 		if n.PlainPassed < n.Plain || n.RacePassed < n.Race {
-			check.Verdict, r.Verdict, check.Message, check.Findings = run.Failed, run.Failed, "it does not", []run.Finding{{Got: "less"}}
+			check.Verdict, r.Verdict, check.Message, check.Findings = run.Failed, run.Failed,
+				"it does not", []run.Finding{{Got: "less"}}
 		}
 		r.Checks = append(r.Checks, check)
 	}
@@ -229,7 +256,8 @@ func counted(l *course.Lab, runs ...run.Runs) run.Result {
 }
 
 // failsAll is the note on the example's first mutant.
-const failsAll = "mutant off-by-one fails every check, as what is not begun does, so its belief is never named"
+const failsAll = "mutant off-by-one fails every check, as what is not begun does, so its belief " +
+	"is never named"
 
 func TestProof(t *testing.T) {
 	t.Parallel()
@@ -246,15 +274,20 @@ func TestProof(t *testing.T) {
 		{"a stub that passes", 0, func(l *course.Lab) run.Result { return plain(l, f, p) }, []string{"the untouched stub passes TestAddsLarge"}, nil},
 		{
 			"a stub that does not compile", 0,
-			func(*course.Lab) run.Result { return run.Result{Verdict: run.BuildFailed, Message: "adder.go:3: no"} },
+			func(*course.Lab) run.Result {
+				return run.Result{Verdict: run.BuildFailed,
+					Message: "adder.go:3: no"}
+			},
 			[]string{"stub stub: build_failed: adder.go:3: no"}, nil,
 		},
 		{
 			"a reference that fails now and then", 1,
 			func(l *course.Lab) run.Result {
-				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 3, Race: 3, RacePassed: 2})
+				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 3, Race: 3,
+					RacePassed: 2})
 			},
-			[]string{"reference reference: TestAddsLarge passed 3 of 3 plain runs and 2 of 3 runs under the race detector: failed: it does not"}, nil,
+			[]string{"reference reference: TestAddsLarge passed 3 of 3 plain runs and 2 of 3 " +
+				"runs under the race detector: failed: it does not"}, nil,
 		},
 		{
 			"an alternative that fails", 2,
@@ -264,38 +297,45 @@ func TestProof(t *testing.T) {
 		{
 			"a reference that could not be judged", 1,
 			func(l *course.Lab) run.Result { return plain(l, p, run.NotJudged) },
-			[]string{"reference reference: TestAddsLarge could not be judged: not_judged: it does not"}, nil,
+			[]string{"reference reference: TestAddsLarge could not be judged: not_judged: it " +
+				"does not"}, nil,
 		},
 		{
 			"a mutant that a named check lets through", 3,
 			func(l *course.Lab) run.Result { return plain(l, p, f) },
-			[]string{"mutant off-by-one: TestAddsSmall passed 1 of 1 plain run on it", "no mutant fails TestAddsSmall every time: is the check needed?"}, nil,
+			[]string{"mutant off-by-one: TestAddsSmall passed 1 of 1 plain run on it",
+				"no mutant fails TestAddsSmall every time: is the check needed?"}, nil,
 		},
 		{
 			"a mutant that is caught now and then", 4,
 			func(l *course.Lab) run.Result {
-				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 1, Race: 3, RacePassed: 1})
+				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 1, Race: 3,
+					RacePassed: 1})
 			},
-			[]string{"mutant saturates: TestAddsLarge passed 1 of 3 plain runs and 1 of 3 runs under the race detector on it"}, nil,
+			[]string{"mutant saturates: TestAddsLarge passed 1 of 3 plain runs and 1 of 3 runs " +
+				"under the race detector on it"}, nil,
 		},
 		{
 			"a mutant that only the race detector catches", 4,
 			func(l *course.Lab) run.Result {
-				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 3, Race: 3, RacePassed: 0})
+				return counted(l, always, run.Runs{Plain: 3, PlainPassed: 3, Race: 3,
+					RacePassed: 0})
 			},
 			nil, nil,
 		},
 		{
 			"a mutant that fails more than it says", 4,
 			func(l *course.Lab) run.Result { return plain(l, f, f) },
-			nil, []string{"mutant saturates also fails TestAddsSmall; its belief is never named unless its fails has what always fails"},
+			nil, []string{"mutant saturates also fails TestAddsSmall; its belief is never named " +
+				"unless its fails has what always fails"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			l := example(t)
 			s := newSubject(l, t.TempDir())
-			right := []run.Result{plain(l, f, f), counted(l, always, always), counted(l, always, always), plain(l, f, f), plain(l, p, f)}
+			right := []run.Result{plain(l, f, f), counted(l, always, always),
+				counted(l, always, always), plain(l, f, f), plain(l, p, f)}
 			right[tt.row] = tt.result(l)
 			for i, r := range s.rows {
 				r.add(right[i])
@@ -303,7 +343,8 @@ func TestProof(t *testing.T) {
 			got := s.proof()
 			got.Notes = slices.DeleteFunc(got.Notes, func(n string) bool { return n == failsAll })
 			if !slices.Equal(got.Problems, tt.problems) || got.Holds != (len(tt.problems) == 0) {
-				t.Errorf("got the problems\n\t%q\nand holds = %v, want\n\t%q", got.Problems, got.Holds, tt.problems)
+				t.Errorf("got the problems\n\t%q\nand holds = %v, want\n\t%q", got.Problems,
+					got.Holds, tt.problems)
 			}
 			if !slices.Equal(got.Notes, tt.notes) {
 				t.Errorf("got the notes %q, want %q", got.Notes, tt.notes)
@@ -317,7 +358,8 @@ func TestText(t *testing.T) {
 	l := example(t)
 	s := newSubject(l, t.TempDir())
 	const p, f = run.Passed, run.Failed
-	for i, result := range []run.Result{plain(l, f, p), plain(l, p, p), plain(l, p, f), plain(l, f, f), plain(l, f, f)} {
+	for i, result := range []run.Result{plain(l, f, p), plain(l, p, p), plain(l, p, f),
+		plain(l, f, f), plain(l, f, f)} {
 		s.rows[i].add(result)
 	}
 	var out strings.Builder

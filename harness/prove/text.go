@@ -59,7 +59,8 @@ func oneLine(text string) string {
 	return string(r)
 }
 
-// Text writes proofs for people: for each lab the matrix of its variants and checks, and what does not hold.
+// Text writes proofs for people: for each lab the matrix of its variants and checks, and what does
+// not hold.
 func Text(w io.Writer, proofs []Proof, colour bool) {
 	p := term.NewPaint(colour)
 	for _, proof := range proofs {
@@ -69,7 +70,8 @@ func Text(w io.Writer, proofs []Proof, colour bool) {
 			fmt.Fprintf(w, "  %s %s\n", p.Faint("note:"), n)
 		}
 		for _, problem := range proof.Problems {
-			fmt.Fprintf(w, "  %s %s\n", p.Bad("does not hold:"), strings.ReplaceAll(problem, "\n", "\n    "))
+			fmt.Fprintf(w, "  %s %s\n", p.Bad("does not hold:"),
+				strings.ReplaceAll(problem, "\n", "\n    "))
 		}
 		if proof.Holds {
 			fmt.Fprintf(w, "  %s\n", p.Good("holds"))

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// vet runs go vet over the stubs, the solutions and the checks: once over all, and lab by lab only if that complains.
+// vet runs go vet over the stubs, the solutions and the checks: once over all, and lab by lab only
+// if that complains.
 func vet(ctx context.Context, root string, subjects []*subject) {
 	govet := func(subjects ...*subject) (string, error) {
 		args := []string{"vet"}

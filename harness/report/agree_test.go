@@ -15,7 +15,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// graded is a class as a graded batch hands it over: every lab with its maximum and all of its checks.
+// graded is a class as a graded batch hands it over: every lab with its maximum and all of its
+// checks.
 func graded() []run.Result {
 	all := results()
 	var list []run.Result
@@ -53,7 +54,8 @@ type row struct{ verdict, points, max, passed, checks, judge string }
 
 // want is it for a result, "" for points where there must be none.
 func want(r run.Result) row {
-	w := row{verdict: string(r.Verdict), max: fmt.Sprint(r.MaxPoints), checks: fmt.Sprint(len(r.Checks)), judge: "ns done 1f65ec7a"}
+	w := row{verdict: string(r.Verdict), max: fmt.Sprint(r.MaxPoints),
+		checks: fmt.Sprint(len(r.Checks)), judge: "ns done 1f65ec7a"}
 	if r.Verdict == run.InfraError {
 		return w
 	}
@@ -100,7 +102,8 @@ func rowsOfCSV(t *testing.T, data []byte, _ []run.Result) (rows []row) {
 	at := func(line []string, column string) string { return line[slices.Index(lines[0], column)] }
 	for _, l := range lines[1:] {
 		judge := at(l, "sandbox") + " " + at(l, "race") + " " + at(l, "commit")
-		rows = append(rows, row{at(l, "verdict"), at(l, "points"), at(l, "max_points"), at(l, "checks_passed"), at(l, "checks"), judge})
+		rows = append(rows, row{at(l, "verdict"), at(l, "points"), at(l, "max_points"),
+			at(l, "checks_passed"), at(l, "checks"), judge})
 	}
 	return rows
 }
@@ -128,7 +131,8 @@ func rowsOfJUnit(t *testing.T, data []byte, _ []run.Result) (rows []row) {
 	for _, s := range suites {
 		p := s.Properties
 		_, commit, _ := strings.Cut(strings.TrimSuffix(p["course"], " (modified)"), "@")
-		w := row{p["verdict"], p["points"], p["max_points"], "", fmt.Sprint(s.Totals.Tests), p["sandbox"] + " " + p["race"] + " " + commit}
+		w := row{p["verdict"], p["points"], p["max_points"], "", fmt.Sprint(s.Totals.Tests),
+			p["sandbox"] + " " + p["race"] + " " + commit}
 		if w.verdict != string(run.InfraError) {
 			w.passed = fmt.Sprint(s.Totals.Passed)
 		}
@@ -142,20 +146,24 @@ func rowsOfMarkdown(t *testing.T, data []byte, list []run.Result) (rows []row) {
 	for line := range strings.Lines(string(data)) {
 		cells := strings.Split(line, " | ")
 		i := len(rows)
-		if i >= len(list) || len(cells) != 4 || !strings.HasPrefix(cells[0], "| "+list[i].Submission+"/") {
+		if i >= len(list) || len(cells) != 4 || !strings.HasPrefix(cells[0],
+			"| "+list[i].Submission+"/") {
 			continue
 		}
 		if cells[1] != list[i].Verdict.Words() {
 			t.Errorf("markdown: got the verdict %q for %s", cells[1], list[i].Verdict)
 		}
-		w := row{verdict: string(list[i].Verdict), max: fmt.Sprint(list[i].MaxPoints), checks: fmt.Sprint(len(list[i].Checks)), judge: "ns done 1f65ec7a"}
+		w := row{verdict: string(list[i].Verdict), max: fmt.Sprint(list[i].MaxPoints),
+			checks: fmt.Sprint(len(list[i].Checks)), judge: "ns done 1f65ec7a"}
 		if cells[2] != "not judged" {
 			w.points, w.max, _ = strings.Cut(cells[2], " of ")
-			w.passed, w.checks, _ = strings.Cut(strings.TrimSuffix(strings.TrimSpace(cells[3]), " |"), " of ")
+			w.passed, w.checks, _ = strings.Cut(strings.TrimSuffix(strings.TrimSpace(cells[3]),
+				" |"), " of ")
 		}
 		rows = append(rows, w)
 	}
-	for _, said := range []string{"sandbox ns", "race done", "1f65ec7a (modified)", "redis local 7.2.4", "| **ann, in all** | | 11 of 20 | |", "| **8 submissions** |"} {
+	for _, said := range []string{"sandbox ns", "race done", "1f65ec7a (modified)",
+		"redis local 7.2.4", "| **ann, in all** | | 11 of 20 | |", "| **8 submissions** |"} {
 		if !strings.Contains(string(data), said) {
 			t.Errorf("markdown does not say %q", said)
 		}
@@ -163,7 +171,8 @@ func rowsOfMarkdown(t *testing.T, data []byte, list []run.Result) (rows []row) {
 	return rows
 }
 
-// TestFormats_agreeOnASubmission compares the totals: Gradescope's score and maximum, the CSV's and the text's.
+// TestFormats_agreeOnASubmission compares the totals: Gradescope's score and maximum, the CSV's and
+// the text's.
 func TestFormats_agreeOnASubmission(t *testing.T) {
 	t.Parallel()
 	for _, of := range report.BySubmission(graded()) {
@@ -187,12 +196,14 @@ func TestFormats_agreeOnASubmission(t *testing.T) {
 		lines, _ := csv.NewReader(&grades).ReadAll()
 		total := lines[1][slices.Index(lines[0], "submission_points")]
 		if unscored > 0 {
-			if got.score != nil || got.scores > 0 || total != "" || !strings.Contains(table.String(), "not judged") {
+			if got.score != nil || got.scores > 0 || total != "" ||
+				!strings.Contains(table.String(), "not judged") {
 				t.Errorf("%s: got the score %v, scores of %d tests, the total %q and\n%s\nwant none", of.Name, got.score, got.scores, total, &table)
 			}
 			continue
 		}
-		if got.score == nil || *got.score != float64(points) || got.sum != float64(points) || total != fmt.Sprint(points) {
+		if got.score == nil || *got.score != float64(points) || got.sum != float64(points) ||
+			total != fmt.Sprint(points) {
 			t.Errorf("%s: got %+v and the total %q, want %d", of.Name, got, total, points)
 		}
 		if sum := fmt.Sprintf("%d of %d", points, most); !strings.Contains(table.String(), sum) {
@@ -225,7 +236,8 @@ func readGradescope(t *testing.T, list []run.Result) (g gradescopeRead) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, said := range []string{"sandbox: ns", "race: done", "course: example.com/course@1f65ec7a"} {
+	for _, said := range []string{"sandbox: ns", "race: done",
+		"course: example.com/course@1f65ec7a"} {
 		if !strings.Contains(got.Output, said) {
 			t.Errorf("Gradescope's output does not say %q: %s", said, got.Output)
 		}

@@ -80,15 +80,21 @@ func TestJUnit_schema(t *testing.T) {
 		attrs    map[string]*regexp.Regexp
 		required []string
 	}{
-		"testsuites": {"", map[string]*regexp.Regexp{"name": text, "time": seconds, "tests": count, "failures": count, "errors": count, "skipped": count, "disabled": count}, nil},
-		"testsuite":  {"testsuites", map[string]*regexp.Regexp{"name": text, "time": seconds, "tests": count, "failures": count, "errors": count, "skipped": count, "id": count, "timestamp": text, "hostname": text}, []string{"name", "tests", "failures", "errors"}},
-		"testcase":   {"testsuite", map[string]*regexp.Regexp{"name": text, "classname": text, "time": seconds}, []string{"name", "classname"}},
+		"testsuites": {"", map[string]*regexp.Regexp{"name": text, "time": seconds, "tests": count,
+			"failures": count, "errors": count, "skipped": count, "disabled": count}, nil},
+		"testsuite": {"testsuites", map[string]*regexp.Regexp{"name": text, "time": seconds,
+			"tests": count, "failures": count, "errors": count, "skipped": count, "id": count,
+			"timestamp": text, "hostname": text},
+			[]string{"name", "tests", "failures", "errors"}},
+		"testcase": {"testsuite", map[string]*regexp.Regexp{"name": text, "classname": text,
+			"time": seconds}, []string{"name", "classname"}},
 		"failure":    {"testcase", map[string]*regexp.Regexp{"message": text, "type": text}, nil},
 		"error":      {"testcase", map[string]*regexp.Regexp{"message": text, "type": text}, nil},
 		"skipped":    {"testcase", map[string]*regexp.Regexp{"message": text, "type": text}, nil},
 		"system-out": {"testcase", nil, nil},
 		"properties": {"testsuite", nil, nil},
-		"property":   {"properties", map[string]*regexp.Regexp{"name": text, "value": text}, []string{"name", "value"}},
+		"property": {"properties", map[string]*regexp.Regexp{"name": text, "value": text},
+			[]string{"name", "value"}},
 	}
 	d := xml.NewDecoder(&out)
 	var path []string
@@ -117,7 +123,8 @@ func TestJUnit_schema(t *testing.T) {
 				}
 			}
 			for _, required := range k.required {
-				if !slices.ContainsFunc(e.Attr, func(a xml.Attr) bool { return a.Name.Local == required }) {
+				if !slices.ContainsFunc(e.Attr,
+					func(a xml.Attr) bool { return a.Name.Local == required }) {
 					t.Errorf("<%s> has no %s", name, required)
 				}
 			}
@@ -128,11 +135,13 @@ func TestJUnit_schema(t *testing.T) {
 	}
 }
 
-// TestGradescope_fields reads what is written with the fields and values that Gradescope documents, and no others.
-// Source: Gradescope Autograder Documentation, "Autograder Specifications", output format.
+// TestGradescope_fields reads what is written with the fields and values that Gradescope documents,
+// and no others. Source: Gradescope Autograder Documentation, "Autograder Specifications", output
+// format.
 func TestGradescope_fields(t *testing.T) {
 	t.Parallel()
-	list := slices.DeleteFunc(graded(), func(r run.Result) bool { return r.Verdict == run.InfraError })
+	list := slices.DeleteFunc(graded(),
+		func(r run.Result) bool { return r.Verdict == run.InfraError })
 	var out bytes.Buffer
 	if err := report.Gradescope(&out, list); err != nil {
 		t.Fatal(err)
@@ -189,10 +198,12 @@ func TestGradescope_fields(t *testing.T) {
 		oneOf("output_format of "+test.Name, test.OutputFormat, formats...)
 		oneOf("name_format of "+test.Name, test.NameFormat, formats...)
 		if test.Name == "" || test.Score < 0 || test.Score > test.MaxScore {
-			t.Errorf("a test has the name %q and %v of %v points", test.Name, test.Score, test.MaxScore)
+			t.Errorf("a test has the name %q and %v of %v points", test.Name, test.Score,
+				test.MaxScore)
 		}
 	}
 	if got.Score == nil || *got.Score != points || tests != points {
-		t.Errorf("the score is %v and that of the tests together %v, want %v", got.Score, tests, points)
+		t.Errorf("the score is %v and that of the tests together %v, want %v", got.Score, tests,
+			points)
 	}
 }

@@ -34,7 +34,8 @@ func CSV(w io.Writer, results []run.Result) error {
 }
 
 func csvRow(r run.Result, t Total) []string {
-	likely, got, passed, total := "", fmt.Sprint(r.Points), fmt.Sprint(count(r, run.Passed)), fmt.Sprint(t.Points)
+	likely, got, passed, total := "", fmt.Sprint(r.Points), fmt.Sprint(count(r, run.Passed)),
+		fmt.Sprint(t.Points)
 	if r.Likely != nil {
 		likely = r.Likely.Mutant
 	}
@@ -46,7 +47,8 @@ func csvRow(r run.Result, t Total) []string {
 	}
 	return []string{
 		inert(Plain(r.Submission)), r.Lab, r.Slug, string(r.Verdict), got, fmt.Sprint(r.MaxPoints),
-		passed, fmt.Sprint(len(r.Checks)), likely, fmt.Sprintf("%.1f", r.DurationMS), r.SourceSHA256,
+		passed, fmt.Sprint(len(r.Checks)), likely, fmt.Sprintf("%.1f", r.DurationMS),
+		r.SourceSHA256,
 		total, fmt.Sprint(t.MaxPoints), inert(why(r)), inert(Plain(strings.Join(r.Notes, "; "))),
 		r.Sandbox, inert(Plain(backend(r, "redis"))), inert(Plain(backend(r, "postgres"))),
 		string(r.Race.State), r.Course.Module, r.Course.Commit,

@@ -41,9 +41,11 @@ func explain(c run.Check) string {
 		b.WriteByte('\n')
 	}
 	for _, f := range c.Findings {
-		for _, row := range [...][2]string{{"did", f.Did}, {"want", f.Want}, {"got", f.Got}, {"why", f.Why}, {"when", f.When}} {
+		for _, row := range [...][2]string{{"did", f.Did}, {"want", f.Want}, {"got", f.Got},
+			{"why", f.Why}, {"when", f.When}} {
 			if row[1] != "" {
-				fmt.Fprintf(&b, "%-5s %s\n", row[0]+":", strings.ReplaceAll(plainLines(row[1]), "\n", "\n      "))
+				fmt.Fprintf(&b, "%-5s %s\n", row[0]+":",
+					strings.ReplaceAll(plainLines(row[1]), "\n", "\n      "))
 			}
 		}
 	}
@@ -56,10 +58,11 @@ func explain(c run.Check) string {
 	return b.String()
 }
 
-// messageSaysMore reports whether a check's message is not just its first finding in short: it is about a data race, the
-// time, or how often the check was run.
+// messageSaysMore reports whether a check's message is not just its first finding in short: it is
+// about a data race, the time, or how often the check was run.
 func messageSaysMore(c run.Check) bool {
-	return len(c.Findings) == 0 || c.Verdict == run.TimedOut || strings.HasPrefix(c.Message, "data race") || strings.HasPrefix(c.Message, "passed ")
+	return len(c.Findings) == 0 || c.Verdict == run.TimedOut ||
+		strings.HasPrefix(c.Message, "data race") || strings.HasPrefix(c.Message, "passed ")
 }
 
 // plainLines is Plain for text of several lines.

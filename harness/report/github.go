@@ -19,9 +19,9 @@ type annotation struct {
 	text  string
 }
 
-// GitHub writes workflow commands: an annotation at the file and line of each failure, each compile error and each
-// rejection, at most ten, those worth most points first. A summary for the step is Markdown's, see [Summary].
-// Source: GitHub Actions, "Workflow commands".
+// GitHub writes workflow commands: an annotation at the file and line of each failure, each compile
+// error and each rejection, at most ten, those worth most points first. A summary for the step is
+// Markdown's, see [Summary]. Source: GitHub Actions, "Workflow commands".
 func GitHub(w io.Writer, results []run.Result) error {
 	var all []annotation
 	for _, r := range results {
@@ -30,7 +30,8 @@ func GitHub(w io.Writer, results []run.Result) error {
 		for _, c := range r.Checks {
 			if c.Verdict != run.Passed {
 				title := name(r) + ": " + c.Title
-				all = append(all, annotation{c.MaxPoints, command(kind(c.Verdict), place(r, c.Location), title, explain(c))})
+				all = append(all, annotation{c.MaxPoints,
+					command(kind(c.Verdict), place(r, c.Location), title, explain(c))})
 			}
 		}
 	}
@@ -41,7 +42,8 @@ func GitHub(w io.Writer, results []run.Result) error {
 		}
 	}
 	if more := len(all) - maxAnnotations; more > 0 {
-		_, err := fmt.Fprintln(w, command("notice", "", "labs", fmt.Sprintf("%d more are in the summary", more)))
+		_, err := fmt.Fprintln(w, command("notice", "", "labs",
+			fmt.Sprintf("%d more are in the summary", more)))
 		return err
 	}
 	return nil
@@ -61,9 +63,9 @@ var goFile = regexp.MustCompile(`^[\w.-]+\.go$`)
 // located is a line of a compile error or a rejection that says where it is.
 var located = regexp.MustCompile(`^([\w.-]+\.go):(\d+)(?::\d+)?: (.+)$`)
 
-// whole are the annotations of a lab of which no check was run: one for each line that says where something is, with
-// what follows it, or one without a place. The first stands for all the lab's points, the others for none, so that one
-// lab's compile errors do not hide another's failure.
+// whole are the annotations of a lab of which no check was run: one for each line that says where
+// something is, with what follows it, or one without a place. The first stands for all the lab's
+// points, the others for none, so that one lab's compile errors do not hide another's failure.
 func whole(r run.Result) (all []annotation) {
 	if len(r.Checks) > 0 || r.Verdict == run.Passed {
 		return nil
@@ -72,7 +74,8 @@ func whole(r run.Result) (all []annotation) {
 	at, text, worth := "", "", r.MaxPoints
 	flush := func() {
 		if text != "" || at != "" {
-			all = append(all, annotation{worth, command(kind(r.Verdict), at, title, strings.TrimSpace(text))})
+			all = append(all, annotation{worth, command(kind(r.Verdict), at, title,
+				strings.TrimSpace(text))})
 			worth = 0
 		}
 	}
@@ -98,7 +101,8 @@ func place(r run.Result, location string) string {
 
 // command is one workflow command. Nothing in its text can end it or begin another.
 func command(kind, place, title, message string) string {
-	return fmt.Sprintf("::%s %stitle=%s::%s", kind, place, property(Plain(title)), data(cut(plainLines(message), 4000)))
+	return fmt.Sprintf("::%s %stitle=%s::%s", kind, place, property(Plain(title)),
+		data(cut(plainLines(message), 4000)))
 }
 
 // data is the text of a command. "##[" begins a command of the older kind, wherever it stands.
@@ -107,5 +111,6 @@ func data(s string) string {
 }
 
 func property(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C", "##[", "#\u200b#[").Replace(s)
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C", "##[",
+		"#\u200b#[").Replace(s)
 }

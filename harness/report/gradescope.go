@@ -40,7 +40,8 @@ type (
 // test. Gradescope wants one or the other, so it takes such a file for a failure of the
 // autograder, which the instructor sees and can run again; a 0 would be a grade.
 func Gradescope(w io.Writer, results []run.Result) error {
-	out := gradescopeResults{OutputFormat: "text", Visibility: "visible", StdoutVisibility: "hidden", Tests: []gradescopeTest{}}
+	out := gradescopeResults{OutputFormat: "text", Visibility: "visible",
+		StdoutVisibility: "hidden", Tests: []gradescopeTest{}}
 	total := TotalOf(results)
 	scored := total.Unscored == 0
 	if scored {
@@ -85,8 +86,9 @@ func gradescopeText(r run.Result) string {
 
 func gradescopeCheck(r run.Result, c run.Check) gradescopeTest {
 	t := gradescopeTest{
-		MaxScore: float64(c.MaxPoints), Status: "failed", Name: c.Title, NameFormat: "text", OutputFormat: "text",
-		Tags: []string{Plain(name(r))}, Visibility: "visible",
+		MaxScore: float64(c.MaxPoints), Status: "failed", Name: c.Title, NameFormat: "text",
+		OutputFormat: "text",
+		Tags:         []string{Plain(name(r))}, Visibility: "visible",
 	}
 	switch {
 	case c.Verdict == run.Passed:

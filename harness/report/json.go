@@ -11,9 +11,10 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// JSON writes results as one JSON array, indented. The fields are those of [run.Result]; what a check has printed is
-// shortened, see [Shorten]. Control characters are escaped, also those that JSON would let through, and what a CI runner
-// takes for a command: somebody may look at it in a terminal, or in a log.
+// JSON writes results as one JSON array, indented. The fields are those of [run.Result]; what a
+// check has printed is shortened, see [Shorten]. Control characters are escaped, also those that
+// JSON would let through, and what a CI runner takes for a command: somebody may look at it in a
+// terminal, or in a log.
 func JSON(w io.Writer, results []run.Result) error {
 	if results != nil {
 		results = slices.Clone(results)
@@ -39,8 +40,9 @@ func encode(w io.Writer, v any) error {
 	return err
 }
 
-// escapeC1 escapes what in JSON stands in strings only: DEL, the second set of control characters, and the beginning of a
-// command of a CI runner, which may stand anywhere in a line. What is read back is the same.
+// escapeC1 escapes what in JSON stands in strings only: DEL, the second set of control characters,
+// and the beginning of a command of a CI runner, which may stand anywhere in a line. What is read
+// back is the same.
 var escapeC1 = func() *strings.Replacer {
 	pairs := []string{"##[", `#\u0023[`}
 	for c := rune(0x7f); c < 0xa0; c++ {

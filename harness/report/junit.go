@@ -23,7 +23,8 @@ func JUnit(w io.Writer, results []run.Result) error {
 			suite.AddTestcase(testcase(r, c))
 		}
 		if len(r.Checks) == 0 { // it is not known of which lab the submission is
-			suite.AddTestcase(junit.Testcase{Name: "is a submission", Classname: Plain(name(r)), Error: unrunProblem(r)})
+			suite.AddTestcase(junit.Testcase{Name: "is a submission", Classname: Plain(name(r)),
+				Error: unrunProblem(r)})
 		}
 		all.AddSuite(suite)
 	}
@@ -45,8 +46,10 @@ func properties(suite *junit.Testsuite, r run.Result) {
 }
 
 func testcase(r run.Result, c run.Check) junit.Testcase {
-	tc := junit.Testcase{Name: Plain(c.Title), Classname: Plain(name(r)) + "." + c.Test, Time: seconds(c.DurationMS)}
-	problem := &junit.Result{Message: Plain(firstLine(c.Message)), Type: string(c.Verdict), Data: explain(c)}
+	tc := junit.Testcase{Name: Plain(c.Title), Classname: Plain(name(r)) + "." + c.Test,
+		Time: seconds(c.DurationMS)}
+	problem := &junit.Result{Message: Plain(firstLine(c.Message)), Type: string(c.Verdict),
+		Data: explain(c)}
 	switch {
 	case c.Verdict == run.Passed:
 		return tc
@@ -68,7 +71,8 @@ func testcase(r run.Result, c run.Check) junit.Testcase {
 
 // unrunProblem says why the checks of a lab were not run.
 func unrunProblem(r run.Result) *junit.Result {
-	return &junit.Result{Message: Plain(firstLine(r.Message)), Type: string(r.Verdict), Data: plainLines(r.Message)}
+	return &junit.Result{Message: Plain(firstLine(r.Message)), Type: string(r.Verdict),
+		Data: plainLines(r.Message)}
 }
 
 func seconds(ms float64) string { return fmt.Sprintf("%.3f", ms/1000) }

@@ -16,7 +16,8 @@ type Live struct {
 	shown map[string]bool // by test
 }
 
-// NewLive begins a result of the lab of that id and title. Nothing is written before the first call.
+// NewLive begins a result of the lab of that id and title. Nothing is written before the first
+// call.
 func NewLive(w io.Writer, id, title string, s Style) *Live {
 	v := &view{w: w, s: s, p: term.NewPaint(s.Colour)}
 	return &Live{v: v, of: run.Result{Lab: id, Title: title}, shown: map[string]bool{}}

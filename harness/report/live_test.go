@@ -30,13 +30,14 @@ func liveCases() map[string]struct {
 		told []int
 	}
 	return map[string]of{
-		"all told in order":       {failed, []int{0, 1, 2, 3}},
-		"some told":               {failed, []int{0, 1}},
-		"the failing one first":   {failed, []int{1, 0, 2}},
-		"nothing told":            {failed, nil},
-		"does not compile":        {broken, nil},
-		"told twice":              {failed, []int{1, 1, 0}},
-		"all passed, in disorder": {bucket(run.Passed, one, pass("TestTwo", "two", 1)), []int{1, 0}},
+		"all told in order":     {failed, []int{0, 1, 2, 3}},
+		"some told":             {failed, []int{0, 1}},
+		"the failing one first": {failed, []int{1, 0, 2}},
+		"nothing told":          {failed, nil},
+		"does not compile":      {broken, nil},
+		"told twice":            {failed, []int{1, 1, 0}},
+		"all passed, in disorder": {bucket(run.Passed, one, pass("TestTwo", "two", 1)),
+			[]int{1, 0}},
 	}
 }
 
@@ -86,7 +87,8 @@ func TestLive_atOnce(t *testing.T) {
 		t.Errorf("there is something before the first check: %q", out.String())
 	}
 	l.Check(fail("TestTwo", "two are counted", 2, "got 3", "bucket.go:7", refill))
-	for _, want := range []string{"B10 Token bucket\n", "✗ two are counted", "got   allowed", "at bucket.go:7, in TestTwo"} {
+	for _, want := range []string{"B10 Token bucket\n", "✗ two are counted", "got   allowed",
+		"at bucket.go:7, in TestTwo"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

@@ -12,8 +12,8 @@ import (
 // MaxSummary is how many bytes GitHub takes as the summary of a step.
 const MaxSummary = 1 << 20
 
-// Markdown writes a table of the labs and, below it, why each check did not pass. What a learner's code has said stands
-// in fences that it cannot close.
+// Markdown writes a table of the labs and, below it, why each check did not pass. What a learner's
+// code has said stands in fences that it cannot close.
 func Markdown(w io.Writer, results []run.Result) error {
 	var b bytes.Buffer
 	b.WriteString("| lab | verdict | points | checks |\n|---|---|---:|---:|\n")
@@ -62,7 +62,8 @@ func totals(b *bytes.Buffer, results []run.Result) {
 		}
 	}
 	if len(all) > 1 {
-		fmt.Fprintf(b, "| **%d submissions** | %s | %s | |\n", len(all), verdicts(results), TotalOf(results))
+		fmt.Fprintf(b, "| **%d submissions** | %s | %s | |\n", len(all), verdicts(results),
+			TotalOf(results))
 	}
 }
 
@@ -84,27 +85,33 @@ func details(b *bytes.Buffer, r run.Result) {
 		if c.Verdict == run.Passed {
 			continue
 		}
-		fmt.Fprintf(b, "\n**%s** (%d of %d points, %s)\n", cell(c.Title), c.Points, c.MaxPoints, c.Verdict.Words())
+		fmt.Fprintf(b, "\n**%s** (%d of %d points, %s)\n", cell(c.Title), c.Points, c.MaxPoints,
+			c.Verdict.Words())
 		fence(b, explain(c))
 	}
 	for _, line := range r.Beside() {
 		fmt.Fprintf(b, "\n%s\n", cell(line))
 	}
 	if r.Likely != nil {
-		fmt.Fprintf(b, "\nA likely cause is the belief: %s\n\n%s\n", r.Likely.Misconception, r.Likely.Explain)
+		fmt.Fprintf(b, "\nA likely cause is the belief: %s\n\n%s\n", r.Likely.Misconception,
+			r.Likely.Explain)
 	}
 }
 
-// fence writes a code block. A run of backticks in it as long as the fence could end it, so such runs are broken.
+// fence writes a code block. A run of backticks in it as long as the fence could end it, so such
+// runs are broken.
 func fence(b *bytes.Buffer, text string) {
 	text = strings.ReplaceAll(plainLines(text), "````", "```\u200b`")
 	fmt.Fprintf(b, "\n````text\n%s\n````\n", cut(strings.TrimRight(text, "\n"), 8000))
 }
 
-// cell makes text fit for a line of Markdown: nothing in it is a cell's end, markup, HTML, a link or a mention.
+// cell makes text fit for a line of Markdown: nothing in it is a cell's end, markup, HTML, a link
+// or a mention.
 func cell(s string) string { return markup.Replace(Plain(s)) }
 
-// markup escapes what Markdown, and GitHub's and GitLab's additions to it, would read as more than text.
-var markup = strings.NewReplacer("\\", `\\`, "|", `\|`, "\n", " ", "&", "&amp;", "<", "&lt;", "`", "'",
+// markup escapes what Markdown, and GitHub's and GitLab's additions to it, would read as more than
+// text.
+var markup = strings.NewReplacer("\\", `\\`, "|", `\|`, "\n", " ", "&", "&amp;", "<", "&lt;", "`",
+	"'",
 	"[", `\[`, "]", `\]`, "*", `\*`, "_", `\_`, "~", `\~`, "$", `\$`,
 	"@", "&#64;", "#", "&#35;", "!", "&#33;", "://", "&#58;//", "www.", "www&#46;")

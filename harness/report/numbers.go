@@ -20,7 +20,8 @@ func Scored(r run.Result) bool {
 
 // unrun reports whether none of a result's checks was run: what there is to say is its message.
 func unrun(r run.Result) bool {
-	return !slices.ContainsFunc(r.Checks, func(c run.Check) bool { return c.Verdict != run.NotJudged || c.Message != "" })
+	return !slices.ContainsFunc(r.Checks,
+		func(c run.Check) bool { return c.Verdict != run.NotJudged || c.Message != "" })
 }
 
 // bare is a result without checks that were not run, for what shows checks one by one.
@@ -64,7 +65,8 @@ func why(r run.Result) string {
 		return c.Verdict != run.Passed && c.Verdict != run.NotJudged && c.Verdict != run.InfraError
 	})
 	if first < 0 { // nothing failed: what was not judged is what there is to say
-		first = slices.IndexFunc(r.Checks, func(c run.Check) bool { return c.Verdict != run.Passed })
+		first = slices.IndexFunc(r.Checks,
+			func(c run.Check) bool { return c.Verdict != run.Passed })
 	}
 	if first < 0 {
 		return Plain(firstLine(r.Message))
@@ -137,7 +139,8 @@ func BySubmission(results []run.Result) (all []Whose) {
 // Total is what a submission, or a class, has got in all.
 type Total struct {
 	Points, MaxPoints int
-	Unscored          int // results that have no points: as long as there is one, Points say nothing
+	// results that have no points: as long as there is one, Points say nothing
+	Unscored int
 }
 
 // TotalOf adds up results.
@@ -177,7 +180,8 @@ func verdicts(results []run.Result) string {
 	n := map[string]int{}
 	var order []string
 	for _, v := range []run.Verdict{
-		run.Passed, run.Failed, run.TimedOut, run.BuildFailed, run.Rejected, run.NotAttempted, run.NotHandedIn, run.NotJudged, run.InfraError,
+		run.Passed, run.Failed, run.TimedOut, run.BuildFailed, run.Rejected, run.NotAttempted,
+		run.NotHandedIn, run.NotJudged, run.InfraError,
 	} {
 		for _, r := range results {
 			if r.Verdict == v {

@@ -43,7 +43,8 @@ func (v *view) prints(c run.Check) {
 	case len(lines) == 0:
 		return
 	case !v.s.Verbose:
-		v.printf("      %s\n", v.p.Faint("it printed "+term.Plural(len(lines), "line")+"; -v shows them"))
+		v.printf("      %s\n", v.p.Faint("it printed "+term.Plural(len(lines), "line")+
+			"; -v shows them"))
 		return
 	}
 	v.printf("      %s\n", v.p.Faint("it printed:"))
@@ -51,7 +52,8 @@ func (v *view) prints(c run.Check) {
 		left := len(lines) - headLines - tailLines
 		switch {
 		case left > 0 && i == headLines:
-			v.printf("      │ %s\n", v.p.Faint(fmt.Sprintf("… %s left out …", term.Plural(left, "line"))))
+			v.printf("      │ %s\n", v.p.Faint(fmt.Sprintf("… %s left out …",
+				term.Plural(left, "line"))))
 		case left > 0 && i > headLines && i < len(lines)-tailLines:
 		default:
 			v.block("      │ ", line)

@@ -16,6 +16,7 @@ func Shorten(output string) string {
 		return output
 	}
 	half := keptOutput/2 - 64 // room for the line between
-	head, tail := strings.ToValidUTF8(output[:half], ""), strings.ToValidUTF8(output[len(output)-half:], "")
+	head, tail := strings.ToValidUTF8(output[:half], ""),
+		strings.ToValidUTF8(output[len(output)-half:], "")
 	return fmt.Sprintf("%s\n… %d bytes left out …\n%s", head, len(output)-2*half, tail)
 }

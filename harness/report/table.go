@@ -27,7 +27,8 @@ func Table(w io.Writer, results []run.Result, columns int) {
 	for _, of := range all {
 		for _, r := range of.Results {
 			remark := strings.Join(append([]string{why(r)}, r.Notes...), "; ")
-			add(PlainLines(strings.TrimPrefix(remark, "; ")), Plain(r.Submission), r.Slug, r.Words(), points(r))
+			add(PlainLines(strings.TrimPrefix(remark, "; ")), Plain(r.Submission), r.Slug,
+				r.Words(), points(r))
 		}
 		if len(of.Results) > 1 {
 			add("", Plain(of.Name), "in all", "", TotalOf(of.Results).String())

@@ -11,7 +11,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// TestTable_width holds every line against the width; where there is room for it, WHY stands beside the row.
+// TestTable_width holds every line against the width; where there is room for it, WHY stands beside
+// the row.
 func TestTable_width(t *testing.T) {
 	t.Parallel()
 	for _, columns := range []int{80, 90, 120} {
@@ -59,7 +60,8 @@ func TestShorten(t *testing.T) {
 	}
 	long := "head" + strings.Repeat("ä", 1<<19) + "tail"
 	got := report.Shorten(long)
-	if len(got) > 64<<10 || !strings.HasPrefix(got, "headä") || !strings.HasSuffix(got, "ätail") || !strings.Contains(got, "bytes left out") {
+	if len(got) > 64<<10 || !strings.HasPrefix(got, "headä") || !strings.HasSuffix(got, "ätail") ||
+		!strings.Contains(got, "bytes left out") {
 		t.Errorf("got %d bytes, %.20q … %q", len(got), got, got[len(got)-20:])
 	}
 	list := []run.Result{{Checks: []run.Check{{Output: long, Verdict: run.Failed}}}}
@@ -74,8 +76,8 @@ func TestShorten(t *testing.T) {
 	}
 }
 
-// TestFormats_commands looks for what a runner of GitHub Actions would take as a command, in a submission's name and in
-// what its code has printed.
+// TestFormats_commands looks for what a runner of GitHub Actions would take as a command, in a
+// submission's name and in what its code has printed.
 func TestFormats_commands(t *testing.T) {
 	t.Parallel()
 	evil := "##[error]evil ::x"
@@ -84,7 +86,8 @@ func TestFormats_commands(t *testing.T) {
 	r.Submission, r.Checks[0].Output, r.Notes, r.Slug = evil, lines, []string{lines}, "b10"
 	var table bytes.Buffer
 	report.Table(&table, []run.Result{r}, 80)
-	out := map[string]string{"terminal": terminal(r, report.Style{Columns: 80, Verbose: true}), "table": table.String()}
+	out := map[string]string{"terminal": terminal(r, report.Style{Columns: 80, Verbose: true}),
+		"table": table.String()}
 	for name, format := range report.Formats {
 		var b bytes.Buffer
 		if err := format(&b, []run.Result{r}); err != nil {
@@ -95,7 +98,8 @@ func TestFormats_commands(t *testing.T) {
 	for name, text := range out {
 		for line := range strings.Lines(text) {
 			ours := name == "github" && strings.HasPrefix(line, "::error ")
-			if strings.Contains(line, "##[") || strings.HasPrefix(strings.TrimSpace(line), "::") && !ours {
+			if strings.Contains(line, "##[") || strings.HasPrefix(strings.TrimSpace(line), "::") &&
+				!ours {
 				t.Errorf("%s: a runner would take %q for a command", name, line)
 			}
 		}

@@ -1,4 +1,5 @@
-// Package report shows results: for a terminal and as JSON. Each renderer is a function of the result alone.
+// Package report shows results: for a terminal and as JSON. Each renderer is a function of the
+// result alone.
 package report
 
 import (
@@ -137,7 +138,8 @@ func (v *view) checks(all []run.Check) {
 	}
 }
 
-var marks = map[run.Verdict]string{run.Passed: "✓", run.Failed: "✗", run.TimedOut: "✗", run.NotJudged: "–", run.InfraError: "!"}
+var marks = map[run.Verdict]string{run.Passed: "✓", run.Failed: "✗", run.TimedOut: "✗",
+	run.NotJudged: "–", run.InfraError: "!"}
 
 func (v *view) check(c run.Check) {
 	paint := v.p.Bad
@@ -203,7 +205,8 @@ func (v *view) failure(c run.Check) {
 }
 
 func (v *view) finding(f run.Finding) {
-	for _, row := range [...][2]string{{"did", f.Did}, {"want", f.Want}, {"got", f.Got}, {"why", f.Why}, {"when", f.When}} {
+	for _, row := range [...][2]string{{"did", f.Did}, {"want", f.Want}, {"got", f.Got},
+		{"why", f.Why}, {"when", f.When}} {
 		if row[1] == "" {
 			continue
 		}
@@ -217,7 +220,8 @@ func (v *view) likely(l *run.Likely) {
 	if l == nil {
 		return
 	}
-	belief := ansi.Wrap(v.p.Warn("A likely cause is the belief:")+" "+l.Misconception, max(20, v.s.Columns-2), "")
+	belief := ansi.Wrap(v.p.Warn("A likely cause is the belief:")+" "+l.Misconception,
+		max(20, v.s.Columns-2), "")
 	v.printf("\n  %s\n", strings.ReplaceAll(belief, "\n", "\n  "))
 	v.block("  ", l.Explain)
 }
@@ -245,12 +249,14 @@ func (v *view) summary(r run.Result) string {
 		}
 	}
 	took := fmt.Sprintf("%.2f s", r.DurationMS/1000)
-	counts := fmt.Sprintf("%d of %s, %d of %s, %s", r.Points, term.Plural(r.MaxPoints, "point"), passed,
+	counts := fmt.Sprintf("%d of %s, %d of %s, %s", r.Points, term.Plural(r.MaxPoints, "point"),
+		passed,
 		term.Plural(len(r.Checks), "check"), took)
 	switch r.Verdict {
 	case run.Passed:
 		if r.NotYetRaced() {
-			return v.p.Warn(r.Words()) + fmt.Sprintf(": %d of %s", r.Points, term.Plural(r.MaxPoints, "point"))
+			return v.p.Warn(r.Words()) + fmt.Sprintf(": %d of %s", r.Points,
+				term.Plural(r.MaxPoints, "point"))
 		}
 		return v.p.Good(r.Words()) + ": " + counts
 	case run.NotAttempted, run.NotHandedIn:
@@ -276,16 +282,18 @@ func firstLine(s string) string {
 	return line
 }
 
-// Plain takes out of what somebody's code has printed, or of a name, what could repaint the screen or make the text look
-// other than it is: escape sequences, control characters but tabs, those that reorder text, and what is no character at
-// all, which no XML document may have. What a CI runner would take for a command is parted by a space without width: ##[
-// anywhere, and :: where a line begins.
+// Plain takes out of what somebody's code has printed, or of a name, what could repaint the screen
+// or make the text look other than it is: escape sequences, control characters but tabs, those that
+// reorder text, and what is no character at all, which no XML document may have. What a CI runner
+// would take for a command is parted by a space without width: ##[ anywhere, and :: where a line
+// begins.
 func Plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
 			return r
-		case r < ' ', r >= 0x7f && r < 0xa0, r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r&0xfffe == 0xfffe:
+		case r < ' ', r >= 0x7f && r < 0xa0, r >= '\u202a' && r <= '\u202e', r >= '\u2066' &&
+			r <= '\u2069', r&0xfffe == 0xfffe:
 			return -1
 		}
 		return r

@@ -21,11 +21,12 @@ type caged struct{ runtest.Actor }
 
 func (caged) Name() string { return "caged" }
 
-// TestProcess_account holds every way in which a report may be incomplete or inconsistent against the rule that a check
-// passes only by a full account.
+// TestProcess_account holds every way in which a report may be incomplete or inconsistent against
+// the rule that a check passes only by a full account.
 func TestProcess_account(t *testing.T) {
 	t.Parallel()
-	const incomplete = "the check's report did not arrive once and whole, and with nothing else, so it does not count"
+	const incomplete = "the check's report did not arrive once and whole, and with nothing " +
+		"else, so it does not count"
 	const ended = "the process ended with exit code"
 	honest := runtest.Honest
 	for _, tt := range []struct {
@@ -93,11 +94,13 @@ func TestProcess_account(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			o := mustRunActor(t, func(_ context.Context, c sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+			o := mustRunActor(t, func(_ context.Context, c sandbox.Command,
+				p runtest.Pipe) (sandbox.Exit, error) {
 				tt.play(p)
 				return tt.exit, nil
 			})
-			if o.Verdict != tt.verdict || !strings.HasPrefix(o.Message, tt.message) || o.Verdict == run.Passed && o.Message != "" {
+			if o.Verdict != tt.verdict || !strings.HasPrefix(o.Message, tt.message) ||
+				o.Verdict == run.Passed && o.Message != "" {
 				t.Errorf("got %s, %q, want %s, %q…", o.Verdict, o.Message, tt.verdict, tt.message)
 			}
 		})
@@ -116,7 +119,8 @@ func TestProcess_duration(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			o := mustRunActor(t, func(_ context.Context, c sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+			o := mustRunActor(t, func(_ context.Context, c sandbox.Command,
+				p runtest.Pipe) (sandbox.Exit, error) {
 				tt.play(p)
 				return runtest.Honest, nil
 			})
@@ -133,12 +137,14 @@ func TestProcess_request(t *testing.T) {
 	process := run.Process{
 		Binary: "/bin/none", Test: "TestX", Seed: 7, Timeout: time.Minute,
 		Redis: "127.0.0.1:1", RedisReal: true, Postgres: "postgres://x",
-		Sandbox: runtest.Actor(func(_ context.Context, c sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+		Sandbox: runtest.Actor(func(_ context.Context, c sandbox.Command,
+			p runtest.Pipe) (sandbox.Exit, error) {
 			requests = append(requests, p.Request)
 			if c.Path != "/bin/none" || c.Timeout <= time.Minute || c.Dir == "" {
 				t.Errorf("got the command %+v", c)
 			}
-			for _, want := range []string{"GORACE=atexit_sleep_ms=0", "HOME=" + c.Dir, "TMPDIR=" + c.Dir} {
+			for _, want := range []string{"GORACE=atexit_sleep_ms=0", "HOME=" + c.Dir,
+				"TMPDIR=" + c.Dir} {
 				if !strings.Contains(strings.Join(c.Env, "\n"), want) {
 					t.Errorf("got the environment %q, want %s in it", c.Env, want)
 				}
@@ -152,16 +158,21 @@ func TestProcess_request(t *testing.T) {
 		}
 	}
 	a, b := requests[0], requests[1]
-	if a.Nonce == b.Nonce || a.Canary == b.Canary || len(a.Nonce) < 20 || !strings.HasPrefix(a.Canary, "Test") {
-		t.Errorf("got the nonces %s and %s and the canaries %s and %s, want long ones, new each time", a.Nonce, b.Nonce, a.Canary, b.Canary)
+	if a.Nonce == b.Nonce || a.Canary == b.Canary || len(a.Nonce) < 20 ||
+		!strings.HasPrefix(a.Canary, "Test") {
+		t.Errorf("got the nonces %s and %s and the canaries %s and %s, want long ones, new each "+
+			"time", a.Nonce, b.Nonce, a.Canary, b.Canary)
 	}
-	want := account.Request{Check: "TestX", Canary: a.Canary, Nonce: a.Nonce, ReportFD: a.ReportFD, Seed: 7, Timeout: time.Minute, Redis: "127.0.0.1:1", RedisReal: true, Postgres: "postgres://x"}
+	want := account.Request{Check: "TestX", Canary: a.Canary, Nonce: a.Nonce, ReportFD: a.ReportFD,
+		Seed: 7, Timeout: time.Minute, Redis: "127.0.0.1:1", RedisReal: true,
+		Postgres: "postgres://x"}
 	if !reflect.DeepEqual(a, want) {
 		t.Errorf("got %+v, want %+v", a, want)
 	}
 }
 
-// TestProcess_bridges is about sandboxes without network: the process gets addresses on its own loopback interface.
+// TestProcess_bridges is about sandboxes without network: the process gets addresses on its own
+// loopback interface.
 func TestProcess_bridges(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -175,7 +186,8 @@ func TestProcess_bridges(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			play := func(_ context.Context, c sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+			play := func(_ context.Context, c sandbox.Command, p runtest.Pipe) (sandbox.Exit,
+				error) {
 				var got, bridges []string
 				for _, address := range []string{p.Redis, p.Postgres} {
 					if address != "" {
@@ -195,7 +207,8 @@ func TestProcess_bridges(t *testing.T) {
 				}
 				return sandbox.Exit{Code: 1}, nil
 			}
-			p := run.Process{Binary: "/bin/none", Test: "TestX", Seed: 1, Timeout: time.Minute, Sandbox: caged{play}, Redis: tt.redis, Postgres: tt.postgres}
+			p := run.Process{Binary: "/bin/none", Test: "TestX", Seed: 1, Timeout: time.Minute,
+				Sandbox: caged{play}, Redis: tt.redis, Postgres: tt.postgres}
 			if o := mustRun(t, p); o.Verdict == run.InfraError {
 				t.Error(o.Message)
 			}
@@ -203,7 +216,8 @@ func TestProcess_bridges(t *testing.T) {
 	}
 	t.Run("an address that is none", func(t *testing.T) {
 		t.Parallel()
-		p := run.Process{Binary: "/bin/none", Test: "TestX", Seed: 1, Timeout: time.Minute, Sandbox: caged{}, Redis: "somewhere"}
+		p := run.Process{Binary: "/bin/none", Test: "TestX", Seed: 1, Timeout: time.Minute,
+			Sandbox: caged{}, Redis: "somewhere"}
 		o := mustRun(t, p)
 		if want := "the address of a backend is not a URL with a port"; o.Verdict != run.InfraError || o.Message != want {
 			t.Errorf("got %s, %q, want %s, %q", o.Verdict, o.Message, run.InfraError, want)
@@ -213,7 +227,8 @@ func TestProcess_bridges(t *testing.T) {
 
 func TestProcess_brokenSandbox(t *testing.T) {
 	t.Parallel()
-	o := mustRunActor(t, func(context.Context, sandbox.Command, runtest.Pipe) (sandbox.Exit, error) {
+	o := mustRunActor(t, func(context.Context, sandbox.Command, runtest.Pipe) (sandbox.Exit,
+		error) {
 		return sandbox.Exit{}, errors.New("no namespaces here")
 	})
 	if o.Verdict != run.InfraError || o.Message != "no namespaces here" {
@@ -232,5 +247,6 @@ func mustRun(t *testing.T, p run.Process) run.Outcome {
 
 func mustRunActor(t *testing.T, play runtest.Actor) run.Outcome {
 	t.Helper()
-	return mustRun(t, run.Process{Binary: "/bin/none", Test: "TestX", Seed: 1, Timeout: time.Minute, Sandbox: play})
+	return mustRun(t, run.Process{Binary: "/bin/none", Test: "TestX", Seed: 1, Timeout: time.Minute,
+		Sandbox: play})
 }

@@ -4,7 +4,8 @@ import (
 	"strings"
 )
 
-// explainBreakdown is for a process that the Go runtime has ended: by a panic, or by what it calls a fatal error.
+// explainBreakdown is for a process that the Go runtime has ended: by a panic, or by what it calls
+// a fatal error.
 func explainBreakdown(output string) (message, location string) {
 	panicked, fatal := panicText(output), ""
 	if m := fatalLine.FindStringSubmatch(output); m != nil {
@@ -20,7 +21,8 @@ func explainBreakdown(output string) (message, location string) {
 	}
 	switch {
 	case strings.Contains(panicked, "or runtime.Goexit"): // testing's own words
-		return "runtime.Goexit was called" + at + ": it ends the goroutine of whoever made the call", location
+		return "runtime.Goexit was called" + at +
+			": it ends the goroutine of whoever made the call", location
 	case panicked != "":
 		return "panic" + at + ": " + explainPanic(panicked), location
 	}
@@ -30,7 +32,8 @@ func explainBreakdown(output string) (message, location string) {
 func explainPanic(text string) string {
 	switch {
 	case strings.Contains(text, "nil pointer dereference"):
-		return "a nil pointer was used (a pointer, interface or function that was never set, or a result used without looking at its error)"
+		return "a nil pointer was used (a pointer, interface or function that was never set, or " +
+			"a result used without looking at its error)"
 	case strings.Contains(text, "assignment to entry in nil map"):
 		return "an entry was written to a map that was never made"
 	case strings.Contains(text, "send on closed channel"):
@@ -44,7 +47,8 @@ func explainPanic(text string) string {
 func explainFatal(text, at string) string {
 	switch {
 	case strings.Contains(text, "concurrent map"):
-		return text + at + ": a map is used by several goroutines at once without a lock, and Go ends the whole process for that"
+		return text + at + ": a map is used by several goroutines at once without a lock, and " +
+			"Go ends the whole process for that"
 	case strings.Contains(text, "stack overflow"), strings.Contains(text, "stack exceeds"):
 		return "the stack overflowed" + at + ": a function calls itself without end"
 	case strings.Contains(text, "all goroutines are asleep"):

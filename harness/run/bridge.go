@@ -10,8 +10,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
-// inSandbox gives the address under which a process without network finds a backend, and the bridge that leads there.
-// A backend on the loopback interface keeps its address; any other is given one.
+// inSandbox gives the address under which a process without network finds a backend, and the bridge
+// that leads there. A backend on the loopback interface keeps its address; any other is given one.
 func inSandbox(address string, port int) (inside string, b sandbox.Bridge, err error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Port() == "" {

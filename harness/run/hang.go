@@ -27,7 +27,8 @@ func explainHang(r account.Report, output string, after time.Duration) (message,
 	}
 	if r.Goroutines > 0 {
 		return fmt.Sprintf("%s; there were about %d000 goroutines by then, most of them at %s: "+
-			"does each call start one that nothing ends?", message, (r.Goroutines+500)/1000, location), location
+			"does each call start one that nothing ends?", message, (r.Goroutines+500)/1000,
+			location), location
 	}
 	if jam, jammed := stacks.FindJam(all); jammed {
 		return message + "; " + jam.Got(), location
@@ -48,8 +49,9 @@ func explainHang(r account.Report, output string, after time.Duration) (message,
 // leftOut is in an output of which a part is missing.
 const leftOut = " bytes of output left out]"
 
-// guilty chooses the goroutine that a hang is told by: one that runs in the lab's code, since others
-// may well be waiting for it; else the first one that waits there, and last one that is in a check.
+// guilty chooses the goroutine that a hang is told by: one that runs in the lab's code, since
+// others may well be waiting for it; else the first one that waits there, and last one that is in a
+// check.
 func guilty(all []stacks.Goroutine) (g stacks.Goroutine, ok bool) {
 	best := 0
 	for _, one := range all {
@@ -75,7 +77,8 @@ func guilty(all []stacks.Goroutine) (g stacks.Goroutine, ok bool) {
 
 // explainMemory is for a process that was about to take more memory than it may.
 func explainMemory(r account.Report) (message, location string) {
-	message = fmt.Sprintf("it had allocated %.1f GiB of memory, and so it was stopped", float64(r.Memory)/(1<<30))
+	message = fmt.Sprintf("it had allocated %.1f GiB of memory, and so it was stopped",
+		float64(r.Memory)/(1<<30))
 	g, ok := guilty(stacks.Parse(r.Hang))
 	if !ok {
 		return message, ""

@@ -9,13 +9,15 @@ import (
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
-// expectedExit is the exit code of an honest process: the canary has failed, so package testing says 1.
+// expectedExit is the exit code of an honest process: the canary has failed, so package testing
+// says 1.
 const expectedExit = 1
 
-const incomplete = "the check's report did not arrive once and whole, and with nothing else, so it does not count: something in this process writes where it should not"
+const incomplete = "the check's report did not arrive once and whole, and with nothing else, so " +
+	"it does not count: something in this process writes where it should not"
 
-// judge demands the full account: the check's verdict exactly once, the canary failed exactly once, nothing else on the
-// pipe, and the expected exit. Whatever is missing is a failure.
+// judge demands the full account: the check's verdict exactly once, the canary failed exactly once,
+// nothing else on the pipe, and the expected exit. Whatever is missing is a failure.
 func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outcome {
 	o := Outcome{Verdict: Failed, Findings: l.findings, Output: output}
 	own, birds := l.verdicts[p.Test], l.verdicts[canary]
@@ -43,7 +45,8 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 	case len(own) > 1 || len(birds) != 1 || len(l.verdicts) != 2 || l.strange > 0:
 		o.Message = incomplete
 	case birds[0].Verdict != account.Failed:
-		o.Message = "a check that must fail did not: something has changed how tests are judged, so no result counts"
+		o.Message = "a check that must fail did not: something has changed how tests are " +
+			"judged, so no result counts"
 	case own[0].Verdict == account.Skipped:
 		o.Message = "the check was skipped, and what was not tried has not passed"
 	case own[0].Verdict == account.Passed && exit.Code == expectedExit && exit.Signal == "":
@@ -63,12 +66,13 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 	return o
 }
 
-// clean removes what is not of the learner: the canary's lines, testing's last word, and what the race detector's runtime
-// says in a sandbox without /proc.
+// clean removes what is not of the learner: the canary's lines, testing's last word, and what the
+// race detector's runtime says in a sandbox without /proc.
 func clean(output, canary string) string {
 	var b strings.Builder
 	for line := range strings.Lines(output) {
-		if strings.Contains(line, canary) || strings.TrimRight(line, "\n") == "FAIL" || noProc.MatchString(line) {
+		if strings.Contains(line, canary) || strings.TrimRight(line, "\n") == "FAIL" ||
+			noProc.MatchString(line) {
 			continue
 		}
 		b.WriteString(line)
@@ -105,9 +109,10 @@ func Say(f Finding) string {
 	return strings.Join(parts, ": ")
 }
 
-// explainEnd is for a process that ended without the check's verdict, or not as one ends that has passed. begun says
-// that it came as far as the first test.
-func explainEnd(p Process, output string, exit sandbox.Exit, begun bool) (message, location string) {
+// explainEnd is for a process that ended without the check's verdict, or not as one ends that has
+// passed. begun says that it came as far as the first test.
+func explainEnd(p Process, output string, exit sandbox.Exit, begun bool) (message,
+	location string) {
 	if race := explainRace(output); race != "" {
 		return race, firstLearnerLine(output)
 	}
@@ -116,15 +121,21 @@ func explainEnd(p Process, output string, exit sandbox.Exit, begun bool) (messag
 	}
 	switch {
 	case exit.Signal == "killed":
-		return "the process was killed from outside, most likely because the machine ran out of memory", ""
+		return "the process was killed from outside, most likely because the machine ran out of " +
+			"memory", ""
 	case exit.Signal != "":
 		return "the process was ended by the signal " + exit.Signal, ""
 	case exit.Code == 2 && strings.Contains(output, "account: "):
-		return "the check did not begin: " + strings.TrimSpace(between(output, "account: ", "\n")), ""
+		return "the check did not begin: " + strings.TrimSpace(between(output, "account: ",
+			"\n")), ""
 	case !begun:
-		return fmt.Sprintf("the process ended with exit code %d before any check began: look for os.Exit or log.Fatal in an init function or in the value of a package-level variable", exit.Code) + lastWords(output), ""
+		return fmt.Sprintf("the process ended with exit code %d before any check began: look "+
+			"for os.Exit or log.Fatal in an init function or in the value of a package-level "+
+			"variable", exit.Code) + lastWords(output), ""
 	}
-	return fmt.Sprintf("the process ended with exit code %d before the check was done: look for os.Exit or log.Fatal; a server must not end because of one call", exit.Code) + lastWords(output), ""
+	return fmt.Sprintf("the process ended with exit code %d before the check was done: look for "+
+		"os.Exit or log.Fatal; a server must not end because of one call",
+		exit.Code) + lastWords(output), ""
 }
 
 // lastWords is what log.Fatal and its like print before the end.

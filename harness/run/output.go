@@ -47,7 +47,8 @@ func firstLine(s string) string {
 	return line
 }
 
-// logOf is what the check itself said by t.Error and the like: package testing prints that below the check's last line.
+// logOf is what the check itself said by t.Error and the like: package testing prints that below
+// the check's last line.
 func logOf(test, output string) string {
 	if at := strings.LastIndex(output, "--- FAIL: "+test+" "); at >= 0 {
 		output = output[at:]

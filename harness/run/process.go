@@ -36,8 +36,8 @@ type Process struct {
 // MaxOutput is how much of a check's output is kept.
 const MaxOutput = 1 << 20
 
-// lateness is how long after its time a process may take to say what it was doing, and stackGrace how long its runtime may
-// take to print that where it has said nothing.
+// lateness is how long after its time a process may take to say what it was doing, and stackGrace
+// how long its runtime may take to print that where it has said nothing.
 const (
 	lateness   = 5 * time.Second
 	stackGrace = 2 * time.Second
@@ -56,12 +56,12 @@ type Outcome struct {
 	OutOfMemory bool
 }
 
-// environment is what a check's process gets besides its folder. GORACE: without it a race binary sleeps for a second
-// at its end.
+// environment is what a check's process gets besides its folder. GORACE: without it a race binary
+// sleeps for a second at its end.
 var environment = []string{"GORACE=atexit_sleep_ms=0", "GOTRACEBACK=all"}
 
-// Run runs the check and judges the account of it. It returns an error only if ctx ended; a process that could not be
-// started is an InfraError.
+// Run runs the check and judges the account of it. It returns an error only if ctx ended; a process
+// that could not be started is an InfraError.
 func (p Process) Run(ctx context.Context) (Outcome, error) {
 	dir, err := owner.TempDir("", "check")
 	if err != nil {
@@ -83,8 +83,10 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 		return infra("%v", err), nil
 	}
 	request, err := json.Marshal(account.Request{
-		Check: p.Test, Canary: canary, Nonce: nonce, ReportFD: sandbox.PrepareReport(w), Seed: p.Seed,
-		Timeout: p.Timeout, Memory: p.Memory, Redis: p.Redis, RedisReal: p.RedisReal, Postgres: p.Postgres,
+		Check: p.Test, Canary: canary, Nonce: nonce, ReportFD: sandbox.PrepareReport(w),
+		Seed:    p.Seed,
+		Timeout: p.Timeout, Memory: p.Memory, Redis: p.Redis, RedisReal: p.RedisReal,
+		Postgres: p.Postgres,
 	})
 	if err != nil {
 		return Outcome{}, err
@@ -108,7 +110,8 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return infra("%s", fault.Message(err)), nil
 	}
-	// Everything that could write to the pipe is dead, unless it has escaped the process group: do not wait for that.
+	// Everything that could write to the pipe is dead, unless it has escaped the process group: do
+	// not wait for that.
 	r.SetReadDeadline(time.Now().Add(time.Second))
 	l := <-ledger
 	o := judge(p, l, exit, canary, clean(out.String(), canary))

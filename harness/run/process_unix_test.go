@@ -37,7 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// fixture has the binaries of the labs in testdata, by lab and, for the one with the race detector, by "race".
+// fixture has the binaries of the labs in testdata, by lab and, for the one with the race detector,
+// by "race".
 var fixture = sync.OnceValues(func() (map[string]string, error) {
 	if err := coursetest.Write(scratch, "testdata"); err != nil {
 		return nil, err
@@ -48,7 +49,8 @@ var fixture = sync.OnceValues(func() (map[string]string, error) {
 	}
 	b := &compile.Builder{Course: c, Dir: filepath.Join(scratch, "bin")}
 	var reqs []compile.Request
-	for _, slug := range []string{"b01-rogue", "b02-exits-in-init", "b03-loops-in-init", "b04-sets-flags-in-init", "b05-eats-the-request", "b06-bubbles"} {
+	for _, slug := range []string{"b01-rogue", "b02-exits-in-init", "b03-loops-in-init",
+		"b04-sets-flags-in-init", "b05-eats-the-request", "b06-bubbles"} {
 		l, err := coursetest.Lab(scratch, slug)
 		if err != nil {
 			return nil, err
@@ -85,16 +87,21 @@ func binary(t *testing.T, name string) string {
 // process is one check of a fixture, with nobody in a hurry.
 func process(t *testing.T, binaryName, test string) run.Process {
 	t.Helper()
-	return run.Process{Binary: binary(t, binaryName), Test: test, Seed: 1, Timeout: 30 * time.Second, Sandbox: sandbox.None{}}
+	return run.Process{Binary: binary(t, binaryName), Test: test, Seed: 1,
+		Timeout: 30 * time.Second, Sandbox: sandbox.None{}}
 }
 
-// TestProcess holds the outcome of everything that a learner's code may do against what the learner should read. In
-// the messages and locations, {x} stands for the file and line that is marked with x.
+// TestProcess holds the outcome of everything that a learner's code may do against what the learner
+// should read. In the messages and locations, {x} stands for the file and line that is marked with
+// x.
 func TestProcess(t *testing.T) {
 	t.Parallel()
-	const fatal = "the process ended with exit code %d before the check was done: look for os.Exit or log.Fatal; a server must not end because of one call"
-	const init = "the process ended with exit code 0 before any check began: look for os.Exit or log.Fatal in an init function or in the value of a package-level variable"
-	const incomplete = "the check's report did not arrive once and whole, and with nothing else, so it does not count: something in this process writes where it should not"
+	const fatal = "the process ended with exit code %d before the check was done: look for " +
+		"os.Exit or log.Fatal; a server must not end because of one call"
+	const init = "the process ended with exit code 0 before any check began: look for os.Exit " +
+		"or log.Fatal in an init function or in the value of a package-level variable"
+	const incomplete = "the check's report did not arrive once and whole, and with nothing " +
+		"else, so it does not count: something in this process writes where it should not"
 	for _, tt := range []struct {
 		binary, test string // binary: b01-rogue if empty
 		verdict      run.Verdict
@@ -146,7 +153,8 @@ func TestProcess(t *testing.T) {
 		{test: "TestTerminate", message: "the process was ended by the signal terminated"},
 		{binary: "b02-exits-in-init", test: "TestNothing", message: init},
 		{binary: "b04-sets-flags-in-init", test: "TestNothing", message: init + "; the last line that it printed: PASS"},
-		{binary: "b05-eats-the-request", test: "TestNothing", verdict: run.Passed}, // it comes too late
+		// it comes too late
+		{binary: "b05-eats-the-request", test: "TestNothing", verdict: run.Passed},
 
 		{test: "TestForged", message: "{forged}: fails all the same", location: "{forged}"},
 		{test: "TestGarbageOnThePipe", message: incomplete},
@@ -185,7 +193,8 @@ func TestProcess_hangs(t *testing.T) {
 		{"b01-rogue", "TestUnwrapItself", at + "{itself}, in errors.Is or errors.As: does an Unwrap return its own error, " +
 			"or an Is or As never return?", "itself"},
 		{"b01-rogue", "TestLockTwice", "a goroutine waits for a mutex at {lock twice}, and no other goroutine is in a call that could unlock it: " +
-			"the same call has locked it before, or an earlier one has returned without unlocking it", "lock twice"},
+			"the same call has locked it before, or an earlier one has returned without " +
+			"unlocking it", "lock twice"},
 		{"b01-rogue", "TestManyGoroutines", "there were about many goroutines by then, most of them at {one of many}: does each call start one that nothing ends?", "one of many"},
 		{"b03-loops-in-init", "TestNothing", at + "{loop in init}" + loop, "loop in init"},
 	} {
@@ -195,8 +204,10 @@ func TestProcess_hangs(t *testing.T) {
 			p.Timeout = timeout
 			start := time.Now()
 			o := mustRun(t, p)
-			o.Message = regexp.MustCompile(`about \d+ goroutines`).ReplaceAllString(o.Message, "about many goroutines")
-			compare(t, tt.binary, o, run.Outcome{Verdict: run.TimedOut, Message: stopped + tt.message, Location: "{" + tt.mark + "}"})
+			o.Message = regexp.MustCompile(`about \d+ goroutines`).ReplaceAllString(o.Message,
+				"about many goroutines")
+			compare(t, tt.binary, o, run.Outcome{Verdict: run.TimedOut,
+				Message: stopped + tt.message, Location: "{" + tt.mark + "}"})
 			if took := time.Since(start); took > 10*time.Second {
 				t.Errorf("took %v, want little more than %v", took, timeout)
 			}
@@ -209,9 +220,11 @@ func TestProcess_memoryIsBounded(t *testing.T) {
 	p := process(t, "b01-rogue", "TestFillMemory")
 	p.Memory = 256 << 20
 	o := mustRun(t, p)
-	form := regexp.MustCompile(`^it had allocated \d\.\d GiB of memory, and so it was stopped; it was then at rogue\.go:\d+$`)
+	form := regexp.MustCompile(
+		`^it had allocated \d\.\d GiB of memory, and so it was stopped; it was then at rogue\.go:\d+$`)
 	if o.Verdict != run.Failed || !o.OutOfMemory || !form.MatchString(o.Message) {
-		t.Errorf("got %s, %v, %q, want failed, for its memory, %s", o.Verdict, o.OutOfMemory, o.Message, form)
+		t.Errorf("got %s, %v, %q, want failed, for its memory, %s", o.Verdict, o.OutOfMemory,
+			o.Message, form)
 	}
 }
 
@@ -220,12 +233,14 @@ func TestProcess_endlessOutputIsCappedAndDrained(t *testing.T) {
 	p := process(t, "b01-rogue", "TestPrintWithoutEnd")
 	p.Timeout = time.Second
 	o := mustRun(t, p)
-	want := "not done after 1s, so it was stopped; by then it had printed more than is kept, which takes time, too; it was then at {print}, running: a loop that does not end?"
+	want := "not done after 1s, so it was stopped; by then it had printed more than is kept, " +
+		"which takes time, too; it was then at {print}, running: a loop that does not end?"
 	if want = places(t, "b01-rogue", want); o.Verdict != run.TimedOut || o.Message != want {
 		t.Errorf("got %s, %q, want %q", o.Verdict, o.Message, want)
 	}
 	if len(o.Output) > run.MaxOutput || len(o.Output) < run.MaxOutput/2 {
-		t.Errorf("got %d bytes of output, want at most %d, and not much less", len(o.Output), run.MaxOutput)
+		t.Errorf("got %d bytes of output, want at most %d, and not much less", len(o.Output),
+			run.MaxOutput)
 	}
 	if !strings.Contains(o.Output, " bytes of output left out]\n") {
 		t.Error("the output does not say that something is left out")
@@ -235,8 +250,10 @@ func TestProcess_endlessOutputIsCappedAndDrained(t *testing.T) {
 func TestProcess_outputOfAPassIsCapped(t *testing.T) {
 	t.Parallel()
 	o := mustRun(t, process(t, "b01-rogue", "TestPrintMuch"))
-	if o.Verdict != run.Passed || len(o.Output) > run.MaxOutput || !strings.HasSuffix(strings.TrimSpace(o.Output), "the last line") {
-		t.Errorf("got %s and %d bytes of output that end with %q", o.Verdict, len(o.Output), o.Output[max(0, len(o.Output)-20):])
+	if o.Verdict != run.Passed || len(o.Output) > run.MaxOutput ||
+		!strings.HasSuffix(strings.TrimSpace(o.Output), "the last line") {
+		t.Errorf("got %s and %d bytes of output that end with %q", o.Verdict, len(o.Output),
+			o.Output[max(0, len(o.Output)-20):])
 	}
 }
 
@@ -253,8 +270,10 @@ func TestProcess_race(t *testing.T) {
 			p := process(t, "race", tt.test)
 			p.Race = true
 			o := mustRun(t, p)
-			a, b := regexp.QuoteMeta(places(t, "b01-rogue", tt.a)), regexp.QuoteMeta(places(t, "b01-rogue", tt.b))
-			form := regexp.MustCompile(`^data race: a (read|write) at (` + a + `|` + b + `) and a (read|write) at (` + a + `|` + b + `)` + regexp.QuoteMeta(unordered) + `$`)
+			a, b := regexp.QuoteMeta(places(t, "b01-rogue", tt.a)),
+				regexp.QuoteMeta(places(t, "b01-rogue", tt.b))
+			form := regexp.MustCompile(`^data race: a (read|write) at (` + a + `|` + b +
+				`) and a (read|write) at (` + a + `|` + b + `)` + regexp.QuoteMeta(unordered) + `$`)
 			m := form.FindStringSubmatch(o.Message)
 			if o.Verdict != run.Failed || m == nil || m[2] == m[4] {
 				t.Errorf("got %s, %q, want %s, %s", o.Verdict, o.Message, run.Failed, form)
@@ -271,7 +290,8 @@ func TestProcess_findings(t *testing.T) {
 	t.Run("whole", func(t *testing.T) {
 		t.Parallel()
 		o := mustRun(t, process(t, "b01-rogue", "TestExpectation"))
-		want := run.Finding{Did: "did a thing", Want: "a result", Got: "another", Why: "it matters", Where: places(t, "b01-rogue", "{expectation}")}
+		want := run.Finding{Did: "did a thing", Want: "a result", Got: "another", Why: "it matters",
+			Where: places(t, "b01-rogue", "{expectation}")}
 		if len(o.Findings) != 1 || o.Findings[0].When == "" {
 			t.Fatalf("got %+v, want one with its moment", o.Findings)
 		}
@@ -290,9 +310,11 @@ func TestProcess_findings(t *testing.T) {
 		t.Parallel()
 		o := mustRun(t, process(t, "b01-rogue", "TestLongExpectation"))
 		if o.Verdict != run.Failed || len(o.Findings) != 1 {
-			t.Fatalf("got %s, %.200q and %d findings, want failed and 1", o.Verdict, o.Message, len(o.Findings))
+			t.Fatalf("got %s, %.200q and %d findings, want failed and 1", o.Verdict, o.Message,
+				len(o.Findings))
 		}
-		if got := o.Findings[0].Got; len(got) > 10_000 || !strings.HasSuffix(got, "… (2000000 bytes in all)") {
+		if got := o.Findings[0].Got; len(got) > 10_000 ||
+			!strings.HasSuffix(got, "… (2000000 bytes in all)") {
 			t.Errorf("got %d bytes that end with %q", len(got), got[max(0, len(got)-40):])
 		}
 	})
@@ -330,14 +352,16 @@ func TestProcess_ends(t *testing.T) {
 		t.Parallel()
 		p := process(t, "b01-rogue", "TestNothing")
 		p.Binary += ".none"
-		if o := mustRun(t, p); o.Verdict != run.InfraError || !strings.Contains(o.Message, "no such file") {
+		if o := mustRun(t, p); o.Verdict != run.InfraError ||
+			!strings.Contains(o.Message, "no such file") {
 			t.Errorf("got %s, %q", o.Verdict, o.Message)
 		}
 	})
 	t.Run("where there is no such check", func(t *testing.T) {
 		t.Parallel()
 		o := mustRun(t, process(t, "b01-rogue", "TestOther"))
-		compare(t, "b01-rogue", o, run.Outcome{Verdict: run.Failed, Message: `the check did not begin: this binary has no check "TestOther"`})
+		compare(t, "b01-rogue", o, run.Outcome{Verdict: run.Failed,
+			Message: `the check did not begin: this binary has no check "TestOther"`})
 	})
 }
 

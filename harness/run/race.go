@@ -15,11 +15,13 @@ func explainRace(output string) string {
 	now, before, _ := strings.Cut(report, "Previous ")
 	before, _, _ = strings.Cut(before, "\n\n")
 	now, _, _ = strings.Cut(now, "\n\n")
-	return fmt.Sprintf("data race: %s at %s and %s at %s, with nothing that puts one before the other (a lock, a channel, an atomic)",
+	return fmt.Sprintf("data race: %s at %s and %s at %s, with nothing that puts one before the "+
+		"other (a lock, a channel, an atomic)",
 		access(now), placeOf(now), access(before), placeOf(before))
 }
 
-// placeOf is where one side of a race is: in the learner's code, else in a check that uses what that code handed out.
+// placeOf is where one side of a race is: in the learner's code, else in a check that uses what
+// that code handed out.
 func placeOf(report string) string {
 	if at := firstLearnerLine(report); at != "" {
 		return at

@@ -13,8 +13,8 @@ import (
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) }
 
-// receivedListeners makes listeners of the descriptors in a control message. They belong to the sandbox's network, but
-// are served from outside of it.
+// receivedListeners makes listeners of the descriptors in a control message. They belong to the
+// sandbox's network, but are served from outside of it.
 func receivedListeners(oob []byte) ([]net.Listener, error) {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
@@ -40,8 +40,10 @@ func receivedListeners(oob []byte) ([]net.Listener, error) {
 	return all, nil
 }
 
-// serveBridge connects whoever connects inside with what is dialled outside, until the listener is closed.
-func serveBridge(ctx context.Context, l net.Listener, dial func(context.Context) (net.Conn, error)) {
+// serveBridge connects whoever connects inside with what is dialled outside, until the listener is
+// closed.
+func serveBridge(ctx context.Context, l net.Listener,
+	dial func(context.Context) (net.Conn, error)) {
 	for {
 		in, err := l.Accept()
 		if err != nil {

@@ -42,7 +42,8 @@ func TestCapped(t *testing.T) {
 			for rest := all; rest != ""; {
 				piece := rest[:min(tt.pieces, len(rest))]
 				if wrote, err := c.Write([]byte(piece)); wrote != len(piece) || err != nil {
-					t.Fatalf("got %d, %v, want %d, nil: the process must never block or break on its output", wrote, err, len(piece))
+					t.Fatalf("got %d, %v, want %d, nil: the process must never block or break "+
+						"on its output", wrote, err, len(piece))
 				}
 				rest = rest[len(piece):]
 			}

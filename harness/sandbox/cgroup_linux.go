@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroupParent is where groups are made: one folder in the unified hierarchy (cgroup v2), or one in each of the
-// hierarchies of memory and pids (v1).
+// cgroupParent is where groups are made: one folder in the unified hierarchy (cgroup v2), or one in
+// each of the hierarchies of memory and pids (v1).
 type cgroupParent struct {
 	v2           string
 	memory, pids string
@@ -30,8 +30,8 @@ type cgroup struct {
 
 var cgroupSeq atomic.Uint64
 
-// findCgroup looks for hierarchies in which this process may make groups, by making one. It returns nil where there are
-// none; then the limits of the user and of the data segment must do.
+// findCgroup looks for hierarchies in which this process may make groups, by making one. It returns
+// nil where there are none; then the limits of the user and of the data segment must do.
 func findCgroup() *cgroupParent {
 	p := &cgroupParent{}
 	if own := ownCgroup("0::"); own != "" {
@@ -78,7 +78,8 @@ func ownCgroup(marker string) string {
 	return ""
 }
 
-// make makes a group with the limits. It returns nil, nil where there is no hierarchy to make it in.
+// make makes a group with the limits. It returns nil, nil where there is no hierarchy to make it
+// in.
 func (p *cgroupParent) make(l Limits) (*cgroup, error) {
 	switch {
 	case p == nil:

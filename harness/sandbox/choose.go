@@ -24,19 +24,22 @@ func (e *Unsafe) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("the sandbox %s is not to be had here: %v", e.Sandbox, e.Err)
 	}
-	return fmt.Sprintf("the sandbox %s does not hold: a process inside could %s (%s)", e.Sandbox, e.Broken[0].Probe, e.Broken[0].Detail)
+	return fmt.Sprintf("the sandbox %s does not hold: a process inside could %s (%s)", e.Sandbox,
+		e.Broken[0].Probe, e.Broken[0].Detail)
 }
 
 func (e *Unsafe) Unwrap() error { return e.Err }
 
 // Hint says what to do.
 func (e *Unsafe) Hint() string {
-	return "labs doctor shows what holds; grading needs Linux with user namespaces, or root, or a Docker engine"
+	return "labs doctor shows what holds; grading needs Linux with user namespaces, or root, or " +
+		"a Docker engine"
 }
 
-// ForGrading returns the sandbox of that name, for submissions that nobody trusts; auto is ns where it holds, else
-// container where an engine answers. It has been probed; secret is a file in the root of the course, such as its go.mod,
-// that nothing inside may read. The sandbox "none" is given only to who asks for it by name.
+// ForGrading returns the sandbox of that name, for submissions that nobody trusts; auto is ns where
+// it holds, else container where an engine answers. It has been probed; secret is a file in the
+// root of the course, such as its go.mod, that nothing inside may read. The sandbox "none" is given
+// only to who asks for it by name.
 func ForGrading(ctx context.Context, name, secret string) (Sandbox, error) {
 	if err := fault.TempFolder(); err != nil { // where what is graded is built
 		return nil, err
@@ -45,7 +48,10 @@ func ForGrading(ctx context.Context, name, secret string) (Sandbox, error) {
 	case "none":
 		return None{}, nil
 	case "container":
-		return proven(ctx, name, secret, func() (Sandbox, error) { return newContainer(ctx, filepath.Dir(secret)) })
+		return proven(ctx, name, secret, func() (Sandbox,
+			error) {
+			return newContainer(ctx, filepath.Dir(secret))
+		})
 	}
 	ns, err := proven(ctx, "ns", secret, newNS)
 	if err == nil || name == "ns" || ctx.Err() != nil {
@@ -59,7 +65,8 @@ func ForGrading(ctx context.Context, name, secret string) (Sandbox, error) {
 }
 
 // proven makes a sandbox and returns it if it holds.
-func proven(ctx context.Context, name, secret string, open func() (Sandbox, error)) (Sandbox, error) {
+func proven(ctx context.Context, name, secret string, open func() (Sandbox, error)) (Sandbox,
+	error) {
 	s, err := open()
 	if err != nil {
 		return nil, &Unsafe{Sandbox: name, Err: err}
@@ -87,7 +94,8 @@ func newContainer(ctx context.Context, root string) (Sandbox, error) {
 	b.Helper = filepath.Join(root, ".labs", "bin", "labs-linux-"+e.arch)
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s", "-o", b.Helper, "./cmd/labs")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+e.arch, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly")
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+e.arch, "CGO_ENABLED=0", "GOWORK=off",
+		"GOFLAGS=-mod=readonly")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build labs for linux/%s: %w: %s", e.arch, err, bytes.TrimSpace(out))
 	}

@@ -22,24 +22,26 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Container isolates a process in a Docker container, for machines that have no namespaces of their own but an engine.
-// The engine must see the files of this machine under their paths, as Docker Desktop and an engine on Linux do.
+// Container isolates a process in a Docker container, for machines that have no namespaces of their
+// own but an engine. The engine must see the files of this machine under their paths, as Docker
+// Desktop and an engine on Linux do.
 //
-// The first process of the container is this very program ([Init]). It is root there with the few capabilities that it
-// takes to go into a folder, to become nobody and to kill; the command is its child, has another user and none of them,
-// and can neither signal nor trace it. The command sees that folder as its root: its executable and libraries, what
-// [Command] binds, three devices and a /tmp in memory that nothing is executed from; no /proc, no network but loopback.
-// The container ends with the connection to it, and the engine removes it then, so that a command that is killed
+// The first process of the container is this very program ([Init]). It is root there with the few
+// capabilities that it takes to go into a folder, to become nobody and to kill; the command is its
+// child, has another user and none of them, and can neither signal nor trace it. The command sees
+// that folder as its root: its executable and libraries, what [Command] binds, three devices and a
+// /tmp in memory that nothing is executed from; no /proc, no network but loopback. The container
+// ends with the connection to it, and the engine removes it then, so that a command that is killed
 // leaves none behind.
 //
-// All CPUs of the engine may be used. Exit.Wall and Command.Timeout count from the start of the command inside: what
-// starting a container takes is nobody's fault.
+// All CPUs of the engine may be used. Exit.Wall and Command.Timeout count from the start of the
+// command inside: what starting a container takes is nobody's fault.
 //
-// Two things it cannot do. The toolchain is not run in it (see [NoBuild]). And a binary with the race detector needs
-// cgo, which on macOS and Windows does not compile for Linux.
+// Two things it cannot do. The toolchain is not run in it (see [NoBuild]). And a binary with the
+// race detector needs cgo, which on macOS and Windows does not compile for Linux.
 type Container struct {
-	// Helper is the program as a Linux executable for the engine's processor. "" is the running executable, which will
-	// do on Linux.
+	// Helper is the program as a Linux executable for the engine's processor. "" is the running
+	// executable, which will do on Linux.
 	Helper string
 
 	mu     sync.Mutex
@@ -49,9 +51,10 @@ type Container struct {
 // ErrNoEngine says that no Docker engine answers.
 var ErrNoEngine = errors.New("no Docker engine answers")
 
-// NoBuild is the error of Run for the toolchain, which a container of another system than this machine's cannot run,
-// and whose cache it can only see as it is or change for everybody. What is compiled is not run by compiling it, as long
-// as neither cgo nor directives are allowed, so the caller builds outside, for this system, within a time.
+// NoBuild is the error of Run for the toolchain, which a container of another system than this
+// machine's cannot run, and whose cache it can only see as it is or change for everybody. What is
+// compiled is not run by compiling it, as long as neither cgo nor directives are allowed, so the
+// caller builds outside, for this system, within a time.
 type NoBuild struct{ GOOS, GOARCH string }
 
 func (e *NoBuild) Error() string {
@@ -62,33 +65,38 @@ func (e *NoBuild) Error() string {
 func (*Container) Name() string { return "container" }
 
 const (
-	// containerInit is the argument by which the program is told to be the first process of a container.
+	// containerInit is the argument by which the program is told to be the first process of a
+	// container.
 	containerInit = "labs-container-init"
-	// helperPath is where that program lies in the container, and box the folder that the command has as its root.
+	// helperPath is where that program lies in the container, and box the folder that the command
+	// has as its root.
 	helperPath = "/init"
 	box        = "/box"
 	// initThreads is what the first process adds to the limit on processes and threads.
 	initThreads = 24
 	// firstExtra is the first descriptor after standard error.
 	firstExtra = 3
-	// startPatience is how long the engine may take from the creation of a container to the start of the command, and
-	// endPatience how long anything may take that is over at once.
+	// startPatience is how long the engine may take from the creation of a container to the start
+	// of the command, and endPatience how long anything may take that is over at once.
 	startPatience = time.Minute
 	endPatience   = 15 * time.Second
 )
 
-// order is what the first process is told to run: one value in JSON on the first stream. A stream for the command's
-// output and one for its report follow, in this order.
+// order is what the first process is told to run: one value in JSON on the first stream. A stream
+// for the command's output and one for its report follow, in this order.
 type order struct {
-	Args, Env      []string
-	Dir            string
-	Stdin          []byte
-	Listen         []string // the addresses of the bridges: for each connection comes a stream that begins with the index
-	ReportFD       uint64   // what the command takes its report's descriptor to be: on Windows a handle's number
+	Args, Env []string
+	Dir       string
+	Stdin     []byte
+	// the addresses of the bridges: for each connection comes a stream that begins with the index
+	Listen []string
+	// what the command takes its report's descriptor to be: on Windows a handle's number
+	ReportFD       uint64
 	Timeout, Grace time.Duration
 }
 
-// news is what the first process answers: that the command has been started, then how it ended; or what went wrong.
+// news is what the first process answers: that the command has been started, then how it ended; or
+// what went wrong.
 type news struct {
 	Err  string `json:",omitempty"`
 	Exit *Exit  `json:",omitempty"`
@@ -124,7 +132,8 @@ func (b *Container) Run(ctx context.Context, c Command) (Exit, error) {
 		return Exit{}, fmt.Errorf("attach to a container: %w", err)
 	}
 	defer attached.Close()
-	if _, err := e.cli.ContainerStart(starting, created.ID, client.ContainerStartOptions{}); err != nil {
+	if _, err := e.cli.ContainerStart(starting, created.ID,
+		client.ContainerStartOptions{}); err != nil {
 		return Exit{}, fmt.Errorf("start a container: %w", err)
 	}
 	s, err := newSession(attached.HijackedResponse)
@@ -150,7 +159,8 @@ func (b *Container) options(c Command) (client.ContainerCreateOptions, error) {
 	binds = append(binds, libraries(helper)...)
 	for _, l := range append(libraries(path), c.Binds...) {
 		if l.Scratch {
-			return client.ContainerCreateOptions{}, errors.New("a container has no writable copy of a folder")
+			return client.ContainerCreateOptions{},
+				errors.New("a container has no writable copy of a folder")
 		}
 		l.Target = box + l.Target
 		binds = append(binds, l)
@@ -161,7 +171,8 @@ func (b *Container) options(c Command) (client.ContainerCreateOptions, error) {
 		LogConfig: container.LogConfig{Type: "none"}, SecurityOpt: []string{"no-new-privileges"},
 		CapDrop: []string{"ALL"}, CapAdd: []string{"SYS_CHROOT", "SETUID", "SETGID", "KILL"},
 		Tmpfs: map[string]string{
-			box + "/tmp": fmt.Sprintf("rw,nosuid,nodev,noexec,mode=1777,size=%d,nr_inodes=65536", limits.Scratch),
+			box + "/tmp": fmt.Sprintf("rw,nosuid,nodev,noexec,mode=1777,size=%d,nr_inodes=65536",
+				limits.Scratch),
 		},
 		Resources: container.Resources{
 			Memory: limits.Memory, MemorySwap: limits.Memory, PidsLimit: &processes,
@@ -188,9 +199,11 @@ func (b *Container) options(c Command) (client.ContainerCreateOptions, error) {
 	return client.ContainerCreateOptions{
 		HostConfig: host,
 		Config: &container.Config{
-			Image: containerImage, Hostname: "lab", User: "0:0", Entrypoint: []string{helperPath, containerInit},
-			OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
-			Labels: map[string]string{containerLabel: "true"},
+			Image: containerImage, Hostname: "lab", User: "0:0",
+			Entrypoint: []string{helperPath, containerInit},
+			OpenStdin:  true, StdinOnce: true, AttachStdin: true, AttachStdout: true,
+			AttachStderr: true,
+			Labels:       map[string]string{containerLabel: "true"},
 		},
 	}, nil
 }
@@ -255,7 +268,8 @@ func (s *session) run(ctx context.Context, c Command) (Exit, error) {
 		}
 		streams[i] = stream
 	}
-	o := order{Args: c.Args, Env: c.Env, Dir: "/tmp", Stdin: c.Stdin, ReportFD: firstExtra, Timeout: c.Timeout, Grace: c.Grace}
+	o := order{Args: c.Args, Env: c.Env, Dir: "/tmp", Stdin: c.Stdin, ReportFD: firstExtra,
+		Timeout: c.Timeout, Grace: c.Grace}
 	if c.Report != nil {
 		o.ReportFD = PrepareReport(c.Report)
 	}
@@ -302,8 +316,8 @@ func (s *session) run(ctx context.Context, c Command) (Exit, error) {
 	return exit, ctx.Err()
 }
 
-// await returns how the command ended. limit is what it may take once it has been started; the first process keeps the
-// time, and is not waited for if it does not.
+// await returns how the command ended. limit is what it may take once it has been started; the
+// first process keeps the time, and is not waited for if it does not.
 func (s *session) await(ctx context.Context, in *json.Decoder, limit time.Duration) (Exit, error) {
 	type answer struct {
 		news
@@ -406,7 +420,8 @@ func (e *engine) remove(id string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for {
-		_, err := e.cli.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		_, err := e.cli.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true,
+			RemoveVolumes: true})
 		if err == nil || errdefs.IsNotFound(err) {
 			return nil
 		}

@@ -17,10 +17,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nobody is the user of the command in a container. The first process is root there, so they cannot meet.
+// nobody is the user of the command in a container. The first process is root there, so they cannot
+// meet.
 const nobody = 65534
 
-// initContainer becomes the first process of a container, if this process was started to be one; else it does nothing.
+// initContainer becomes the first process of a container, if this process was started to be one;
+// else it does nothing.
 func initContainer() {
 	if len(os.Args) != 2 || os.Args[1] != containerInit || os.Getpid() != 1 {
 		return
@@ -32,10 +34,12 @@ func initContainer() {
 	os.Exit(0)
 }
 
-// supervise runs one command as standard input tells, in a root without anything, and tells on standard output how it
-// ended. Its end is the end of the container, and the end of the connection is its end.
+// supervise runs one command as standard input tells, in a root without anything, and tells on
+// standard output how it ended. Its end is the end of the container, and the end of the connection
+// is its end.
 func supervise() error {
-	// Where memory runs out the kernel shall take the command, which inherits the score, and not this process.
+	// Where memory runs out the kernel shall take the command, which inherits the score, and not
+	// this process.
 	score, err := os.OpenFile("/proc/self/oom_score_adj", os.O_WRONLY, 0)
 	if err == nil {
 		score.WriteString("1000")
@@ -97,7 +101,8 @@ type child struct {
 	timedOut       atomic.Bool
 }
 
-// prepare listens for the bridges, goes into the box for good, and gives up every system call that no check needs.
+// prepare listens for the bridges, goes into the box for good, and gives up every system call that
+// no check needs.
 func prepare(mux *yamux.Session, o order) (*child, error) {
 	for i, address := range o.Listen {
 		l, err := net.Listen("tcp", address)
@@ -140,8 +145,9 @@ func prepare(mux *yamux.Session, o order) (*child, error) {
 	c.cmd = exec.Cmd{
 		Path: inside, Args: append([]string{inside}, o.Args...), Env: o.Env, Dir: o.Dir,
 		Stdin: theirIn, Stdout: theirOut, Stderr: theirOut,
-		ExtraFiles:  append(make([]*os.File, o.ReportFD-firstExtra), theirReport),
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: nobody, Gid: nobody}},
+		ExtraFiles: append(make([]*os.File, o.ReportFD-firstExtra), theirReport),
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true,
+			Credential: &syscall.Credential{Uid: nobody, Gid: nobody}},
 	}
 	if c.cmd.Env == nil {
 		c.cmd.Env = []string{}
@@ -149,7 +155,8 @@ func prepare(mux *yamux.Session, o order) (*child, error) {
 	return c, nil
 }
 
-// start starts the command and the clock. score is this process's own for the kernel, if it could be opened.
+// start starts the command and the clock. score is this process's own for the kernel, if it could
+// be opened.
 func (c *child) start(score *os.File) error {
 	c.begin = time.Now()
 	err := c.cmd.Start()
@@ -225,7 +232,8 @@ type memoryEvents struct{ file *os.File }
 
 // openMemoryEvents looks where the two versions of cgroups have it.
 func openMemoryEvents() memoryEvents {
-	for _, path := range []string{"/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"} {
+	for _, path := range []string{"/sys/fs/cgroup/memory.events",
+		"/sys/fs/cgroup/memory/memory.oom_control"} {
 		if f, err := os.Open(path); err == nil {
 			return memoryEvents{f}
 		}

@@ -28,7 +28,8 @@ func containerBox(t *testing.T) *sandbox.Container {
 	t.Helper()
 	box := &sandbox.Container{Helper: probeBinary(t)}
 	_, err := box.Run(t.Context(), sandbox.Command{KeepUser: true})
-	if errors.Is(err, sandbox.ErrNoEngine) && !strings.Contains(os.Getenv("LABS_TEST_REQUIRE"), "container") {
+	if errors.Is(err, sandbox.ErrNoEngine) && !strings.Contains(os.Getenv("LABS_TEST_REQUIRE"),
+		"container") {
 		t.Skip(err)
 	}
 	if noBuild := new(sandbox.NoBuild); !errors.As(err, &noBuild) || noBuild.GOOS != "linux" {
@@ -153,7 +154,8 @@ func TestContainer_Run(t *testing.T) {
 }
 
 func TestContainer_MemoryIsBounded(t *testing.T) {
-	got, exit := inContainer(t, "fill memory", func(c *sandbox.Command) { c.Limits.Memory = 200 << 20 })
+	got, exit := inContainer(t, "fill memory",
+		func(c *sandbox.Command) { c.Limits.Memory = 200 << 20 })
 	if strings.Contains(got, "achieved") || exit.Code == 0 || !exit.OutOfMemory {
 		t.Errorf("got %q, %+v; want it to be ended for its memory", got[:min(len(got), 200)], exit)
 	}
@@ -162,9 +164,11 @@ func TestContainer_MemoryIsBounded(t *testing.T) {
 func TestContainer_TimeIsBounded(t *testing.T) {
 	for probe, stacks := range map[string]bool{"loop": true, "deaf": false} {
 		t.Run(probe, func(t *testing.T) {
-			got, exit := inContainer(t, probe, func(c *sandbox.Command) { c.Timeout = 300 * time.Millisecond })
+			got, exit := inContainer(t, probe,
+				func(c *sandbox.Command) { c.Timeout = 300 * time.Millisecond })
 			if !exit.TimedOut || strings.Contains(got, "goroutine 1") != stacks {
-				t.Errorf("got %+v and %q; want a timeout, and the stacks: %v", exit, got[:min(len(got), 300)], stacks)
+				t.Errorf("got %+v and %q; want a timeout, and the stacks: %v", exit,
+					got[:min(len(got), 300)], stacks)
 			}
 			if exit.Wall < 300*time.Millisecond || exit.Wall > 5*time.Second {
 				t.Errorf("got a wall time of %v", exit.Wall)
@@ -206,7 +210,8 @@ func TestForGrading_noEngine(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "docker.sock"))
 	box, err := sandbox.ForGrading(t.Context(), "container", "go.mod")
 	unsafe := new(sandbox.Unsafe)
-	if box != nil || !errors.Is(err, sandbox.ErrNoEngine) || !errors.As(err, &unsafe) || unsafe.Sandbox != "container" {
+	if box != nil || !errors.Is(err, sandbox.ErrNoEngine) || !errors.As(err, &unsafe) ||
+		unsafe.Sandbox != "container" {
 		t.Errorf("got %v, %v, want that no engine answers, and no other sandbox", box, err)
 	}
 }
@@ -263,7 +268,8 @@ func TestContainer_NothingOutlivesIt(t *testing.T) {
 		}
 		cmd.Process.Kill()
 		cmd.Wait()
-		for end := time.Now().Add(20 * time.Second); left() != 0; time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(20 * time.Second); left() != 0; time.Sleep(
+			50 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal("the container is still there")
 			}
@@ -349,7 +355,8 @@ func init() {
 		exe, _ := os.Executable()
 		box := &sandbox.Container{}
 		_, err := box.Run(context.Background(), sandbox.Command{
-			Path: exe, Env: []string{"PROBE=say and sleep"}, Output: os.Stdout, MaxOutput: 1 << 10, Timeout: time.Hour,
+			Path: exe, Env: []string{"PROBE=say and sleep"}, Output: os.Stdout, MaxOutput: 1 << 10,
+			Timeout: time.Hour,
 		})
 		return fmt.Sprint(err)
 	}

@@ -84,7 +84,10 @@ func (e noEngine) Error() string {
 }
 
 // Hint says what to do.
-func (e noEngine) Hint() string { return fault.HintOf(e.err, "start Docker, with containers of Linux") }
+func (e noEngine) Hint() string {
+	return fault.HintOf(e.err,
+		"start Docker, with containers of Linux")
+}
 
 func (e noEngine) Unwrap() []error { return []error{ErrNoEngine, e.err} }
 
@@ -109,7 +112,8 @@ func (e *engine) haveImage(ctx context.Context) error {
 	}
 	var files bytes.Buffer
 	w := tar.NewWriter(&files)
-	dirs := []tar.Header{{Name: "box/", Mode: 0o755}, {Name: "box/dev/", Mode: 0o755}, {Name: "box/tmp/", Mode: 0o1777}}
+	dirs := []tar.Header{{Name: "box/", Mode: 0o755}, {Name: "box/dev/", Mode: 0o755},
+		{Name: "box/tmp/", Mode: 0o1777}}
 	for _, dir := range dirs {
 		dir.Typeflag = tar.TypeDir
 		if err := w.WriteHeader(&dir); err != nil {
@@ -134,8 +138,8 @@ func (e *engine) haveImage(ctx context.Context) error {
 	return nil
 }
 
-// sweep removes the containers of commands that were killed before they could start them. Those that were started have
-// ended with their command, and the engine has removed them.
+// sweep removes the containers of commands that were killed before they could start them. Those
+// that were started have ended with their command, and the engine has removed them.
 func (e *engine) sweep(ctx context.Context) {
 	idle := client.Filters{}.Add("label", containerLabel).Add("status", "created", "exited", "dead")
 	list, err := e.cli.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: idle})
@@ -144,7 +148,8 @@ func (e *engine) sweep(ctx context.Context) {
 	}
 	for _, c := range list.Items {
 		if time.Since(time.Unix(c.Created, 0)) > abandonedAfter {
-			e.cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+			e.cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true,
+				RemoveVolumes: true})
 		}
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// HelperName is the program that is the first process of a sandbox, if it lies beside this one and is of the same source.
+// HelperName is the program that is the first process of a sandbox, if it lies beside this one and
+// is of the same source.
 const HelperName = "labs-sandbox"
 
 // StampArgument makes the helper print its [Stamp].
@@ -17,7 +18,8 @@ const StampArgument = "--stamp"
 //go:embed *.go
 var source embed.FS
 
-// Stamp is a hash of this package's source, the same in two programs that speak the same way about a sandbox.
+// Stamp is a hash of this package's source, the same in two programs that speak the same way about
+// a sandbox.
 var Stamp = sync.OnceValue(func() string {
 	h := sha256.New()
 	fs.WalkDir(source, ".", func(path string, d fs.DirEntry, err error) error {

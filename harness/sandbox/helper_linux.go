@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 )
 
-// findHelper is the path of the helper that lies beside this program, or "" if there is none that fits.
+// findHelper is the path of the helper that lies beside this program, or "" if there is none that
+// fits.
 func findHelper() string {
 	exe, err := os.Executable()
 	if err != nil {
@@ -21,7 +22,8 @@ func helperBeside(exe string) string {
 	if _, err := os.Stat(path); err != nil {
 		return ""
 	}
-	if stamp, err := exec.Command(path, StampArgument).Output(); err != nil || string(bytes.TrimSpace(stamp)) != Stamp() {
+	if stamp, err := exec.Command(path, StampArgument).Output(); err != nil ||
+		string(bytes.TrimSpace(stamp)) != Stamp() {
 		return ""
 	}
 	return path

@@ -19,7 +19,8 @@ func TestHelper(t *testing.T) {
 	if got := sandbox.HelperBeside(labs); got != "" {
 		t.Errorf("got %s, want none: there is none", got)
 	}
-	build := exec.Command("go", "build", "-o", helper, "github.com/backend-labs/backend-labs/cmd/labs-sandbox")
+	build := exec.Command("go", "build", "-o", helper,
+		"github.com/backend-labs/backend-labs/cmd/labs-sandbox")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -30,7 +31,8 @@ func TestHelper(t *testing.T) {
 	var out bytes.Buffer
 	box := &sandbox.NS{Helper: helper}
 	exit, err := box.Run(t.Context(), sandbox.Command{
-		Path: probeBinary(t), Env: []string{"PROBE=hello"}, Output: &out, MaxOutput: 1 << 10, Timeout: 20 * time.Second, Grace: time.Second,
+		Path: probeBinary(t), Env: []string{"PROBE=hello"}, Output: &out, MaxOutput: 1 << 10,
+		Timeout: 20 * time.Second, Grace: time.Second,
 	})
 	if err != nil || exit.Code != 0 || out.String() != "pid 1 in /tmp" {
 		t.Errorf("got %q, %+v, %v; want pid 1 in /tmp", out.String(), exit, err)

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Init becomes a sandboxed command, if this process was started to be one; else it does nothing. Every program that uses
-// [NS] or [Container] calls it first thing in main.
+// Init becomes a sandboxed command, if this process was started to be one; else it does nothing.
+// Every program that uses [NS] or [Container] calls it first thing in main.
 func Init() {
 	initProbe()
 	initContainer()
@@ -81,7 +81,8 @@ func loopback(addresses []string) error {
 		if err != nil {
 			return fmt.Errorf("bridge: %w", err)
 		}
-		if err := unix.Sendmsg(statusFD, []byte{1}, unix.UnixRights(int(f.Fd())), nil, 0); err != nil {
+		if err := unix.Sendmsg(statusFD, []byte{1}, unix.UnixRights(int(f.Fd())), nil,
+			0); err != nil {
 			return fmt.Errorf("bridge: %w", err)
 		}
 		f.Close()
@@ -90,7 +91,8 @@ func loopback(addresses []string) error {
 	return nil
 }
 
-// limit sets the resource limits. Never RLIMIT_AS: the Go runtime reserves address space that it does not use.
+// limit sets the resource limits. Never RLIMIT_AS: the Go runtime reserves address space that it
+// does not use.
 func limit(st setup) error {
 	limits := []struct {
 		what  int
@@ -118,10 +120,12 @@ func limit(st setup) error {
 	return nil
 }
 
-// dropPrivileges gives up every capability, now and for whatever is executed later, and changes to the user.
+// dropPrivileges gives up every capability, now and for whatever is executed later, and changes to
+// the user.
 func dropPrivileges(uid int) error {
 	for c := 0; c <= unix.CAP_LAST_CAP; c++ {
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0); err != nil && err != unix.EINVAL {
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0); err != nil &&
+			err != unix.EINVAL {
 			return fmt.Errorf("drop capability %d: %w", c, err)
 		}
 	}

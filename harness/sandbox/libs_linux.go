@@ -7,8 +7,8 @@ import (
 	"runtime"
 )
 
-// libraries gives the binds of the loader and the shared libraries that an executable needs: none for most Go programs,
-// libc for those with the race detector.
+// libraries gives the binds of the loader and the shared libraries that an executable needs: none
+// for most Go programs, libc for those with the race detector.
 func libraries(path string) []Bind {
 	found := map[string]bool{}
 	var binds []Bind
@@ -56,6 +56,8 @@ func libraries(path string) []Bind {
 }
 
 func libraryDirs() []string {
-	triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
-	return []string{"/lib/" + triplet, "/usr/lib/" + triplet, "/lib64", "/usr/lib64", "/lib", "/usr/lib"}
+	triplet := map[string]string{"amd64": "x86_64-linux-gnu",
+		"arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
+	return []string{"/lib/" + triplet, "/usr/lib/" + triplet, "/lib64", "/usr/lib64", "/lib",
+		"/usr/lib"}
 }

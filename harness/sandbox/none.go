@@ -11,15 +11,16 @@ import (
 	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
-// None bounds wall time and output and kills the whole process group at the end. It keeps nothing from the process
-// that the user of this machine may do: it is for the learner's own code on the learner's own machine.
+// None bounds wall time and output and kills the whole process group at the end. It keeps nothing
+// from the process that the user of this machine may do: it is for the learner's own code on the
+// learner's own machine.
 type None struct{}
 
 // Name is "none".
 func (None) Name() string { return "none" }
 
-// drainDelay is how long the output may take to end once the process has: whatever holds the pipe then was started by
-// it and is killed.
+// drainDelay is how long the output may take to end once the process has: whatever holds the pipe
+// then was started by it and is killed.
 const drainDelay = 250 * time.Millisecond
 
 // Run starts the command in a process group of its own.
@@ -48,7 +49,8 @@ func (None) Run(ctx context.Context, c Command) (Exit, error) {
 	err = cmd.Wait()
 	killGroup(cmd) // what it may have left behind
 	close(done)
-	exit := Exit{Code: cmd.ProcessState.ExitCode(), Signal: signalOf(cmd.ProcessState), TimedOut: <-watched, Wall: time.Since(start)}
+	exit := Exit{Code: cmd.ProcessState.ExitCode(), Signal: signalOf(cmd.ProcessState),
+		TimedOut: <-watched, Wall: time.Since(start)}
 	var failed *exec.ExitError
 	if err != nil && !errors.As(err, &failed) && !errors.Is(err, exec.ErrWaitDelay) {
 		return exit, fmt.Errorf("run %s: %w", c.Path, err)

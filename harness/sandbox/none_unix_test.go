@@ -20,7 +20,8 @@ func shell(t *testing.T, script string) (c sandbox.Command, out *bytes.Buffer) {
 	t.Helper()
 	out = new(bytes.Buffer)
 	return sandbox.Command{
-		Path: "/bin/sh", Args: []string{"-c", script}, Dir: t.TempDir(), Env: []string{"PATH=/usr/bin:/bin"},
+		Path: "/bin/sh", Args: []string{"-c", script}, Dir: t.TempDir(),
+		Env:    []string{"PATH=/usr/bin:/bin"},
 		Output: out, MaxOutput: 1 << 16, Timeout: time.Minute, Grace: time.Second,
 	}, out
 }
@@ -89,7 +90,8 @@ func TestNone_reportsOverAPipe(t *testing.T) {
 	}
 }
 
-// TestNone_nothingOutlivesIt leaves a process behind that holds a pipe: it is at its end once that process is dead.
+// TestNone_nothingOutlivesIt leaves a process behind that holds a pipe: it is at its end once that
+// process is dead.
 func TestNone_nothingOutlivesIt(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
@@ -103,8 +105,10 @@ func TestNone_nothingOutlivesIt(t *testing.T) {
 	if _, err := (sandbox.None{}).Run(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); took > 30*time.Second || !strings.HasPrefix(out.String(), "started") {
-		t.Errorf("took %v with the output %q: a process in the background must not hold up the end", took, out)
+	if took := time.Since(begin); took > 30*time.Second ||
+		!strings.HasPrefix(out.String(), "started") {
+		t.Errorf("took %v with the output %q: a process in the background must not hold up the end",
+			took, out)
 	}
 	r.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if _, err := r.Read(make([]byte, 1)); err != io.EOF {
@@ -126,7 +130,8 @@ func TestNone_endsWithItsContext(t *testing.T) {
 		r.Read(make([]byte, 1)) // it has begun
 		cancel()
 	}()
-	if exit, err := (sandbox.None{}).Run(ctx, c); !errors.Is(err, context.Canceled) || exit.TimedOut {
+	if exit, err := (sandbox.None{}).Run(ctx, c); !errors.Is(err, context.Canceled) ||
+		exit.TimedOut {
 		t.Errorf("got %+v, %v, want %v", exit, err, context.Canceled)
 	}
 }
@@ -135,7 +140,8 @@ func TestNone_cannotStart(t *testing.T) {
 	t.Parallel()
 	c, _ := shell(t, "")
 	c.Path = "/no/such/program"
-	if _, err := (sandbox.None{}).Run(t.Context(), c); err == nil || !strings.Contains(err.Error(), "start /no/such/program") {
+	if _, err := (sandbox.None{}).Run(t.Context(), c); err == nil ||
+		!strings.Contains(err.Error(), "start /no/such/program") {
 		t.Errorf("got %v, want an error that names the program", err)
 	}
 }

@@ -20,12 +20,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NS isolates a process with Linux namespaces, resource limits, seccomp and, where the kernel has it, Landlock. It works
-// as root and as an ordinary user.
+// NS isolates a process with Linux namespaces, resource limits, seccomp and, where the kernel has
+// it, Landlock. It works as root and as an ordinary user.
 //
-// The process is the first one of a pid namespace of its own, so that nothing that it starts can outlive it. It sees a
-// read-only root on tmpfs with its executable and what [Command] binds, no /proc, and a network namespace with nothing
-// but loopback, in which the bridges answer. It has no capabilities and cannot get any.
+// The process is the first one of a pid namespace of its own, so that nothing that it starts can
+// outlive it. It sees a read-only root on tmpfs with its executable and what [Command] binds, no
+// /proc, and a network namespace with nothing but loopback, in which the bridges answer. It has no
+// capabilities and cannot get any.
 type NS struct {
 	// Helper is the program that calls [Init] as the first process; "" is this one.
 	Helper string
@@ -38,8 +39,9 @@ type NS struct {
 // initName is what the first stage inside the namespaces is called, as its arguments' first word.
 const initName = "labs-sandbox-init"
 
-// firstUID is the first of the user ids under which root runs sandboxed processes: each runs under one of its own, so
-// that the kernel's limits for a user are the process's own. Nobody has these ids.
+// firstUID is the first of the user ids under which root runs sandboxed processes: each runs under
+// one of its own, so that the kernel's limits for a user are the process's own. Nobody has these
+// ids.
 const firstUID, uids = 1_879_048_192, 1 << 20
 
 // lastUID counts them from a random one, since other processes take some, too.
@@ -74,7 +76,8 @@ func (n *NS) Run(ctx context.Context, c Command) (Exit, error) {
 	st := setup{
 		Path: c.Path, Dir: "/tmp", Args: append([]string{inside}, c.Args...), Env: c.Env,
 		Binds:  append(libraries(c.Path), c.Binds...),
-		Limits: c.Limits.orDefault(), CPU: uint64((c.Timeout+c.Grace)/time.Second)*uint64(runtime.NumCPU()) + 1,
+		Limits: c.Limits.orDefault(),
+		CPU:    uint64((c.Timeout+c.Grace)/time.Second)*uint64(runtime.NumCPU()) + 1,
 	}
 	for _, b := range c.Bridges {
 		st.Listen = append(st.Listen, b.Inside)
@@ -104,7 +107,8 @@ func (n *NS) Run(ctx context.Context, c Command) (Exit, error) {
 	return n.start(ctx, c, st, attr, group)
 }
 
-func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysProcAttr, group *cgroup) (Exit, error) {
+func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysProcAttr,
+	group *cgroup) (Exit, error) {
 	text, err := json.Marshal(st)
 	if err != nil {
 		return Exit{}, err
@@ -115,7 +119,8 @@ func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysPr
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return Exit{}, errors.Join(fmt.Errorf("start a sandbox: %w", err), setupR.Close(), setupW.Close())
+		return Exit{}, errors.Join(fmt.Errorf("start a sandbox: %w", err), setupR.Close(),
+			setupW.Close())
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "status"), os.NewFile(uintptr(pair[1]), "status")
 	defer ours.Close()
@@ -171,7 +176,8 @@ func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysPr
 	go func() { watched <- watchdog(ctx, cmd, c, done) }()
 	err = cmd.Wait()
 	close(done)
-	exit := Exit{Code: cmd.ProcessState.ExitCode(), Signal: signalOf(cmd.ProcessState), TimedOut: <-watched, Wall: time.Since(begin), OutOfMemory: group.outOfMemory()}
+	exit := Exit{Code: cmd.ProcessState.ExitCode(), Signal: signalOf(cmd.ProcessState),
+		TimedOut: <-watched, Wall: time.Since(begin), OutOfMemory: group.outOfMemory()}
 	var failed *exec.ExitError
 	if err != nil && !errors.As(err, &failed) && !errors.Is(err, exec.ErrWaitDelay) {
 		return exit, fmt.Errorf("run %s: %w", c.Path, err)
@@ -185,8 +191,8 @@ func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysPr
 // setupPatience is how long the first stage may take. It takes milliseconds.
 const setupPatience = 20 * time.Second
 
-// awaitReady takes the listeners from the first stage and serves them, until the stage closes its end, which it does by
-// becoming the command. What it says before that is why it could not.
+// awaitReady takes the listeners from the first stage and serves them, until the stage closes its
+// end, which it does by becoming the command. What it says before that is why it could not.
 func awaitReady(ctx context.Context, status *os.File, bridges []Bridge) (stop func(), err error) {
 	conn, err := net.FileConn(status)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
-// probes are what a sandboxed process tries: this test binary, started with the name of one in PROBE. Each prints what it
-// achieved, or "refused".
+// probes are what a sandboxed process tries: this test binary, started with the name of one in
+// PROBE. Each prints what it achieved, or "refused".
 var probes = map[string]func() string{
 	"hello": func() string {
 		wd, _ := os.Getwd()
@@ -165,7 +165,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// probeBinary is this package's test binary without the race detector, whose runtime needs /proc and much memory.
+// probeBinary is this package's test binary without the race detector, whose runtime needs /proc
+// and much memory.
 func probeBinary(t *testing.T) string {
 	t.Helper()
 	path, err := buildProbes()
@@ -188,7 +189,8 @@ var buildProbes = sync.OnceValues(func() (string, error) {
 func probe(t *testing.T, name string, change func(*sandbox.Command)) (string, sandbox.Exit) {
 	t.Helper()
 	var out bytes.Buffer
-	c := sandbox.Command{Path: probeBinary(t), Env: []string{"PROBE=" + name}, Output: &out, MaxOutput: 1 << 20, Timeout: 20 * time.Second, Grace: time.Second}
+	c := sandbox.Command{Path: probeBinary(t), Env: []string{"PROBE=" + name}, Output: &out,
+		MaxOutput: 1 << 20, Timeout: 20 * time.Second, Grace: time.Second}
 	if change != nil {
 		change(&c)
 	}
@@ -228,7 +230,8 @@ func TestNS_Holds(t *testing.T) {
 	}
 }
 
-// What is bound is seen at its place, whatever the place is called and in whatever order the binds come.
+// What is bound is seen at its place, whatever the place is called and in whatever order the binds
+// come.
 func TestNS_Binds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a,b:c")
 	if err := os.MkdirAll(filepath.Join(dir, "main"), 0o755); err != nil {
@@ -245,15 +248,18 @@ func TestNS_Binds(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(empty, "go.mod"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, target := range []string{"/check/main", "/.labs/main", "/tmp/main", "/home/u/main", "/init/main", "/box/main", dir + "/main"} {
+	for _, target := range []string{"/check/main", "/.labs/main", "/tmp/main", "/home/u/main",
+		"/init/main", "/box/main", dir + "/main"} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
 			bound := func(scratch bool) func(*sandbox.Command) {
 				return func(c *sandbox.Command) {
 					c.Env = append(c.Env, "BOUND="+target+"/go.mod")
-					c.Binds = []sandbox.Bind{{Source: file, Target: target + "/go.mod"}, {Source: empty, Target: target}}
+					c.Binds = []sandbox.Bind{{Source: file, Target: target + "/go.mod"},
+						{Source: empty, Target: target}}
 					if scratch {
-						c.Binds = []sandbox.Bind{{Source: filepath.Dir(file), Target: target, Scratch: true}}
+						c.Binds = []sandbox.Bind{{Source: filepath.Dir(file), Target: target,
+							Scratch: true}}
 						c.KeepUser = true
 					}
 				}
@@ -329,9 +335,10 @@ func bridged(t *testing.T) func(*sandbox.Command) {
 		}
 	}()
 	return func(c *sandbox.Command) {
-		c.Bridges = []sandbox.Bridge{{Inside: "127.0.0.1:6379", Dial: func(ctx context.Context) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
-		}}}
+		c.Bridges = []sandbox.Bridge{{Inside: "127.0.0.1:6379",
+			Dial: func(ctx context.Context) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
+			}}}
 	}
 }
 

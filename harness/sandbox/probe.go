@@ -20,8 +20,9 @@ type Finding struct {
 // probeName is the first argument by which a process is told to probe the sandbox that it is in.
 const probeName = "labs-sandbox-probe"
 
-// Probe runs probes inside a sandbox and returns what they found. secret is a file that nothing inside may read, such
-// as the course's go.mod. thorough adds those that take a second: they fork and allocate until they are stopped.
+// Probe runs probes inside a sandbox and returns what they found. secret is a file that nothing
+// inside may read, such as the course's go.mod. thorough adds those that take a second: they fork
+// and allocate until they are stopped.
 func Probe(ctx context.Context, s Sandbox, secret string, thorough bool) ([]Finding, error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -31,8 +32,9 @@ func Probe(ctx context.Context, s Sandbox, secret string, thorough bool) ([]Find
 	run := func(name string, limits Limits) (string, Exit, error) {
 		var out bytes.Buffer
 		exit, err := s.Run(ctx, Command{
-			Path: exe, Args: []string{probeName, name, secret}, Dir: os.TempDir(), Output: &out, MaxOutput: 1 << 16,
-			Timeout: 20 * time.Second, Grace: time.Second, Limits: limits,
+			Path: exe, Args: []string{probeName, name, secret}, Dir: os.TempDir(), Output: &out,
+			MaxOutput: 1 << 16,
+			Timeout:   20 * time.Second, Grace: time.Second, Limits: limits,
 		})
 		return out.String(), exit, err
 	}
@@ -53,7 +55,8 @@ func Probe(ctx context.Context, s Sandbox, secret string, thorough bool) ([]Find
 	}
 	var started int
 	fmt.Sscan(text, &started)
-	found = append(found, Finding{"start 10,000 processes", exit.Code == 0 && started < 100, fmt.Sprintf("%d were started", started)})
+	found = append(found, Finding{"start 10,000 processes", exit.Code == 0 && started < 100,
+		fmt.Sprintf("%d were started", started)})
 	text, exit, err = run("allocate", Limits{Memory: 256 << 20})
 	if err != nil {
 		return nil, err
@@ -62,7 +65,8 @@ func Probe(ctx context.Context, s Sandbox, secret string, thorough bool) ([]Find
 	if text == "done" {
 		detail = "10 GiB were allocated"
 	}
-	return append(found, Finding{"allocate 10 GiB", text != "done" && (exit.Code != 0 || exit.Signal != ""), detail}), nil
+	return append(found, Finding{"allocate 10 GiB", text != "done" &&
+		(exit.Code != 0 || exit.Signal != ""), detail}), nil
 }
 
 // Broken are the findings that do not hold.
@@ -105,7 +109,8 @@ func forkMany(n int) (started int) {
 		}
 	}()
 	for range n {
-		p, err := os.StartProcess(os.Args[0], []string{os.Args[0], probeName, "sleep"}, &os.ProcAttr{})
+		p, err := os.StartProcess(os.Args[0], []string{os.Args[0], probeName, "sleep"},
+			&os.ProcAttr{})
 		if err != nil {
 			return started
 		}

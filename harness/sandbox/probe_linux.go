@@ -11,7 +11,8 @@ func systemProbes(prevented func(string, error) Finding) []Finding {
 		return err
 	}
 	return []Finding{
-		prevented("open a socket that knows no namespace (vsock)", socket(unix.AF_VSOCK, unix.SOCK_STREAM)),
+		prevented("open a socket that knows no namespace (vsock)",
+			socket(unix.AF_VSOCK, unix.SOCK_STREAM)),
 		prevented("make a user namespace", unix.Unshare(unix.CLONE_NEWUSER)),
 		prevented("mount a file system", unix.Mount("tmpfs", "/tmp", "tmpfs", 0, "")),
 		prevented("take a capability", takeCapability()),

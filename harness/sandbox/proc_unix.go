@@ -27,7 +27,8 @@ func isolate(cmd *exec.Cmd) {
 
 func killGroup(cmd *exec.Cmd) { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
-// askForStacks makes the Go runtime print every goroutine's stack and exit; it works in an endless loop, too.
+// askForStacks makes the Go runtime print every goroutine's stack and exit; it works in an endless
+// loop, too.
 func askForStacks(cmd *exec.Cmd) { syscall.Kill(cmd.Process.Pid, syscall.SIGQUIT) }
 
 func signalOf(st *os.ProcessState) string {

@@ -6,9 +6,11 @@ import (
 	"syscall"
 )
 
-// PrepareReport makes the pipe inheritable and returns the handle under which the process will know it.
+// PrepareReport makes the pipe inheritable and returns the handle under which the process will know
+// it.
 func PrepareReport(report *os.File) uint64 {
-	syscall.SetHandleInformation(syscall.Handle(report.Fd()), syscall.HANDLE_FLAG_INHERIT, syscall.HANDLE_FLAG_INHERIT)
+	syscall.SetHandleInformation(syscall.Handle(report.Fd()), syscall.HANDLE_FLAG_INHERIT,
+		syscall.HANDLE_FLAG_INHERIT)
 	return uint64(report.Fd())
 }
 

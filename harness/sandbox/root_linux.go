@@ -10,11 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stage is where the new root is put together; it exists everywhere, and only this mount namespace sees the change.
+// stage is where the new root is put together; it exists everywhere, and only this mount namespace
+// sees the change.
 const stage = "/tmp"
 
-// buildRoot makes a root on tmpfs that has the executable, the binds, /dev/null and its like, and a /tmp to write to, and
-// moves into it.
+// buildRoot makes a root on tmpfs that has the executable, the binds, /dev/null and its like, and a
+// /tmp to write to, and moves into it.
 func buildRoot(st setup) error {
 	mount := func(source, target, kind string, flags uintptr, data string) error {
 		if err := unix.Mount(source, target, kind, flags, data); err != nil {
@@ -41,14 +42,16 @@ func buildRoot(st setup) error {
 		}
 		sources[i] = fd
 	}
-	if err := mount("tmpfs", stage, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755,size=1m,nr_inodes=4096"); err != nil {
+	if err := mount("tmpfs", stage, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV,
+		"mode=0755,size=1m,nr_inodes=4096"); err != nil {
 		return err
 	}
 	scratch := fmt.Sprintf("mode=1777,size=%d,nr_inodes=65536", st.Limits.Scratch)
 	if err := os.MkdirAll(stage+"/tmp", 0o755); err != nil {
 		return err
 	}
-	if err := mount("tmpfs", stage+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, scratch); err != nil {
+	if err := mount("tmpfs", stage+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV,
+		scratch); err != nil {
 		return err
 	}
 	for i, b := range binds {
@@ -69,14 +72,16 @@ func buildRoot(st setup) error {
 	if err := os.Remove("/.old"); err != nil {
 		return err
 	}
-	if err := mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
+	if err := mount("", "/", "",
+		unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
 		return err
 	}
 	return os.Chdir(st.Dir)
 }
 
 // bind makes one source visible at its target below the stage.
-func bind(b Bind, source int, scratch string, mount func(string, string, string, uintptr, string) error) error {
+func bind(b Bind, source int, scratch string, mount func(string, string, string, uintptr,
+	string) error) error {
 	target := filepath.Join(stage, b.Target)
 	var info unix.Stat_t
 	if err := unix.Fstat(source, &info); err != nil {
@@ -115,12 +120,14 @@ func readOnly(target string, mount func(string, string, string, uintptr, string)
 		return fmt.Errorf("statfs %s: %w", target, err)
 	}
 	keep := uintptr(fs.Flags) & (unix.MS_NODEV | unix.MS_NOSUID | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME | unix.MS_RELATIME)
-	return mount("", target, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|keep, "")
+	return mount("", target, "",
+		unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|keep, "")
 }
 
-// overlay shows a folder at target with a writable tmpfs laid over it. The folder is named by a descriptor: its own name
-// may have a comma or a colon, which part the options of the mount.
-func overlay(from, target, scratch string, mount func(string, string, string, uintptr, string) error) error {
+// overlay shows a folder at target with a writable tmpfs laid over it. The folder is named by a
+// descriptor: its own name may have a comma or a colon, which part the options of the mount.
+func overlay(from, target, scratch string, mount func(string, string, string, uintptr,
+	string) error) error {
 	layer, err := os.MkdirTemp(stage, ".layer-")
 	if err != nil {
 		return err

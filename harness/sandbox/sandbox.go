@@ -19,36 +19,38 @@ type Command struct {
 	Dir   string   // the working directory
 	Stdin []byte
 
-	// Output receives standard output and standard error. If they are longer than MaxOutput, it gets their beginning
-	// and, when the process has ended, their end, so many bytes in all; what is between is read and dropped, so that
-	// the process never blocks on it.
+	// Output receives standard output and standard error. If they are longer than MaxOutput, it
+	// gets their beginning and, when the process has ended, their end, so many bytes in all; what
+	// is between is read and dropped, so that the process never blocks on it.
 	Output    io.Writer
 	MaxOutput int64
 
-	// Report, if not nil, is the write end of a pipe that the process inherits under the descriptor (on Windows: the
-	// handle) that PrepareReport returned. Run closes it.
+	// Report, if not nil, is the write end of a pipe that the process inherits under the descriptor
+	// (on Windows: the handle) that PrepareReport returned. Run closes it.
 	Report *os.File
 
-	// Timeout is the wall time after which the process is asked for its stacks and then killed. Grace is how long the
-	// printing of the stacks may take.
+	// Timeout is the wall time after which the process is asked for its stacks and then killed.
+	// Grace is how long the printing of the stacks may take.
 	Timeout time.Duration
 	Grace   time.Duration
 
 	// What follows is for a sandbox that isolates; None takes no notice of it.
 
-	// Binds are the files and folders of this machine that the process sees besides the executable's own file.
+	// Binds are the files and folders of this machine that the process sees besides the
+	// executable's own file.
 	Binds []Bind
-	// Bridges are the addresses that answer inside, each a TCP address on the sandbox's own loopback interface, and what
-	// is dialled for them outside.
+	// Bridges are the addresses that answer inside, each a TCP address on the sandbox's own
+	// loopback interface, and what is dialled for them outside.
 	Bridges []Bridge
 	Limits  Limits
-	// KeepUser leaves the process the user id of whoever starts it, without any capability. It is for the trusted
-	// toolchain, which owns its cache; what it compiles is not trusted, and not run.
+	// KeepUser leaves the process the user id of whoever starts it, without any capability. It is
+	// for the trusted toolchain, which owns its cache; what it compiles is not trusted, and not
+	// run.
 	KeepUser bool
 }
 
-// inside is where the command's executable lies in a sandbox. What is bound keeps its path, so no course may live below a
-// folder of this name.
+// inside is where the command's executable lies in a sandbox. What is bound keeps its path, so no
+// course may live below a folder of this name.
 const inside = "/.labs-command"
 
 // Bind makes a file or folder visible inside.
@@ -59,13 +61,15 @@ type Bind struct {
 	Scratch bool
 }
 
-// Bridge is a way out of a sandbox without network: whoever connects to Inside talks to what Dial gives.
+// Bridge is a way out of a sandbox without network: whoever connects to Inside talks to what Dial
+// gives.
 type Bridge struct {
 	Inside string // host:port, the host a loopback address
 	Dial   func(ctx context.Context) (net.Conn, error)
 }
 
-// Limits bound what a process and all its children may use together. Zero means the default of [DefaultLimits].
+// Limits bound what a process and all its children may use together. Zero means the default of
+// [DefaultLimits].
 type Limits struct {
 	Memory    int64 // bytes
 	Processes int   // and threads
@@ -75,13 +79,15 @@ type Limits struct {
 }
 
 // DefaultLimits are those of a check.
-var DefaultLimits = Limits{Memory: 1 << 30, Processes: 512, FileSize: 64 << 20, Scratch: 128 << 20, Files: 4096}
+var DefaultLimits = Limits{Memory: 1 << 30, Processes: 512, FileSize: 64 << 20, Scratch: 128 << 20,
+	Files: 4096}
 
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits
 	return Limits{
-		Memory: cmp.Or(l.Memory, d.Memory), Processes: cmp.Or(l.Processes, d.Processes), FileSize: cmp.Or(l.FileSize, d.FileSize),
-		Scratch: cmp.Or(l.Scratch, d.Scratch), Files: cmp.Or(l.Files, d.Files),
+		Memory: cmp.Or(l.Memory, d.Memory), Processes: cmp.Or(l.Processes, d.Processes),
+		FileSize: cmp.Or(l.FileSize, d.FileSize),
+		Scratch:  cmp.Or(l.Scratch, d.Scratch), Files: cmp.Or(l.Files, d.Files),
 	}
 }
 
@@ -95,17 +101,18 @@ type Exit struct {
 	Wall        time.Duration
 }
 
-// Sandbox runs processes. An error of Run means that the process could not be run at all, which is never the fault of
-// what is run; it wraps ctx's error where ctx ended.
+// Sandbox runs processes. An error of Run means that the process could not be run at all, which is
+// never the fault of what is run; it wraps ctx's error where ctx ended.
 type Sandbox interface {
 	// Name is none, ns or container.
 	Name() string
-	// Run starts the command, waits for its end, and returns when nothing of what it started is left.
+	// Run starts the command, waits for its end, and returns when nothing of what it started is
+	// left.
 	Run(ctx context.Context, c Command) (Exit, error)
 }
 
-// capped passes on the beginning of what is written to it and, when it is flushed, the end: n bytes in all. The end is
-// where a panic or the stacks stand.
+// capped passes on the beginning of what is written to it and, when it is flushed, the end: n bytes
+// in all. The end is where a panic or the stacks stand.
 type capped struct {
 	w       io.Writer
 	n       int64

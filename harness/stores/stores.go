@@ -1,5 +1,5 @@
-// Package stores lets checks have the stores of package backends: it is what package grade asks for, made of what that
-// package provides.
+// Package stores lets checks have the stores of package backends: it is what package grade asks
+// for, made of what that package provides.
 package stores
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// Stores are the backends of one command, started when they are first needed and kept until it ends: a run that is
-// cancelled does not take them along.
+// Stores are the backends of one command, started when they are first needed and kept until it
+// ends: a run that is cancelled does not take them along.
 type Stores struct {
 	options backends.Options
 	ctx     context.Context // ends with Close
@@ -44,7 +44,8 @@ func New(o backends.Options) *Stores {
 func (s *Stores) Open(ctx context.Context, needs []string) (grade.Stores, error) {
 	redis, postgres := needOf(needs)
 	var waits []*opening
-	for kind, need := range map[string]backends.Need{backends.Redis: redis, backends.Postgres: postgres} {
+	for kind, need := range map[string]backends.Need{backends.Redis: redis,
+		backends.Postgres: postgres} {
 		if need != (backends.Need{}) {
 			waits = append(waits, s.start(kind, need))
 		}
@@ -102,7 +103,8 @@ func (s *Stores) Acquire(ctx context.Context, needs []string) (grade.Lease, erro
 			f()
 		}
 	}
-	for kind, need := range map[string]backends.Need{backends.Redis: redis, backends.Postgres: postgres} {
+	for kind, need := range map[string]backends.Need{backends.Redis: redis,
+		backends.Postgres: postgres} {
 		if need == (backends.Need{}) {
 			continue
 		}
@@ -133,10 +135,11 @@ func (o *opening) acquire(ctx context.Context, need backends.Need) (*backends.Le
 	return o.set.Acquire(ctx, need)
 }
 
-// notHere are the kinds of errors that say that a machine does not have a backend; the others say that something that it
-// has is broken.
+// notHere are the kinds of errors that say that a machine does not have a backend; the others say
+// that something that it has is broken.
 var notHere = []backends.Kind{
-	backends.NotInstalled, backends.NoEngine, backends.NoDownload, backends.NotReal, backends.NotToBeHad,
+	backends.NotInstalled, backends.NoEngine, backends.NoDownload, backends.NotReal,
+	backends.NotToBeHad,
 }
 
 // unavailable tells what is not to be had here from what is broken.
@@ -166,7 +169,8 @@ func (s *Stores) Info() map[string]run.Backend {
 			continue
 		}
 		for kind, i := range o.set.Info() {
-			all[kind] = run.Backend{Provider: i.Provider, Version: i.Version, Detail: i.Detail, PassedOver: i.PassedOver}
+			all[kind] = run.Backend{Provider: i.Provider, Version: i.Version, Detail: i.Detail,
+				PassedOver: i.PassedOver}
 		}
 	}
 	return all

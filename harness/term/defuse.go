@@ -6,15 +6,16 @@ import (
 	"regexp"
 )
 
-// What a runner of GitHub Actions takes as a command: "::" at the start of a line, after white space too, and "##["
-// wherever it stands. Source: actions/runner, ActionCommand.cs.
+// What a runner of GitHub Actions takes as a command: "::" at the start of a line, after white
+// space too, and "##[" wherever it stands. Source: actions/runner, ActionCommand.cs.
 var (
 	commandV1 = []byte("##[")
 	commandV2 = regexp.MustCompile(`(?m)(^|\r)([\pZ\s\v\x{85}]*)::`)
 )
 
-// Defuse gives a writer that takes the meaning from whatever a runner of GitHub Actions would take as a command, by a
-// character that nobody sees. What is our own command is written to what [Raw] gives.
+// Defuse gives a writer that takes the meaning from whatever a runner of GitHub Actions would take
+// as a command, by a character that nobody sees. What is our own command is written to what [Raw]
+// gives.
 func Defuse(w io.Writer) io.Writer { return &defuser{w: w} }
 
 // Raw gives the writer below one of [Defuse]'s, and any other as it is.

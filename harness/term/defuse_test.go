@@ -8,7 +8,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/term"
 )
 
-// isCommand is how a runner of GitHub Actions looks at a line. Source: actions/runner, ActionCommand.cs.
+// isCommand is how a runner of GitHub Actions looks at a line. Source: actions/runner,
+// ActionCommand.cs.
 func isCommand(line string) bool {
 	return strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[")
 }
@@ -32,7 +33,8 @@ func TestDefuse(t *testing.T) {
 				t.Errorf("%q: got %d, %v", p, n, err)
 			}
 		}
-		for _, line := range strings.FieldsFunc(b.String(), func(r rune) bool { return r == '\n' || r == '\r' }) {
+		for _, line := range strings.FieldsFunc(b.String(),
+			func(r rune) bool { return r == '\n' || r == '\r' }) {
 			if isCommand(line) {
 				t.Errorf("%q: the line %q is a command", pieces, line)
 			}
@@ -46,7 +48,8 @@ func TestDefuse(t *testing.T) {
 // TestDefuse_leaves is that what is no command stays as it is, byte for byte.
 func TestDefuse_leaves(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "a::b\n", "std::vector\n", "# [a] ## b\n", "{\"a\": \"b\"}\n", "\xff\xfe ü\n"} {
+	for _, text := range []string{"", "a::b\n", "std::vector\n", "# [a] ## b\n", "{\"a\": \"b\"}\n",
+		"\xff\xfe ü\n"} {
 		var b bytes.Buffer
 		term.Defuse(&b).Write([]byte(text))
 		if b.String() != text {

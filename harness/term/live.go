@@ -9,8 +9,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Live is a line on the error stream that says what goes on, and how long it has taken so far. It is
-// painted over, and gone when it is over. Where nobody is looking it is not there at all.
+// Live is a line on the error stream that says what goes on, and how long it has taken so far. It
+// is painted over, and gone when it is over. Where nobody is looking it is not there at all.
 //
 // Whoever writes to the same terminal meanwhile does so in Above.
 type Live struct {

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// pager is the command of the environment: LABS_PAGER before PAGER, where an empty one switches it off,
-// else less, if there is one, which ends by itself where the text fits (-F), shows colours (-R) and
-// leaves what was read on the screen (-X).
+// pager is the command of the environment: LABS_PAGER before PAGER, where an empty one switches it
+// off, else less, if there is one, which ends by itself where the text fits (-F), shows colours
+// (-R) and leaves what was read on the screen (-X).
 func pager(lookup func(string) (string, bool)) string {
 	for _, name := range []string{"LABS_PAGER", "PAGER"} {
 		if value, set := lookup(name); set {

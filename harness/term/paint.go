@@ -10,8 +10,8 @@ type Paint struct {
 // Paint returns the colours of these streams.
 func (s *Streams) Paint() Paint { return NewPaint(s.Colour) }
 
-// The colours, of the 256 of xterm: each has a contrast of at least 4 to 1 against white and against
-// black (WCAG 2.2, relative luminance), which none of the first 16 is sure to have on both.
+// The colours, of the 256 of xterm: each has a contrast of at least 4 to 1 against white and
+// against black (WCAG 2.2, relative luminance), which none of the first 16 is sure to have on both.
 const (
 	green = 28  // #008700
 	red   = 160 // #d70000

@@ -1,10 +1,11 @@
-// Package term is the one way to a terminal: all input and output of a command goes through a [Streams], which knows
-// width, colour, and whether anybody is looking.
+// Package term is the one way to a terminal: all input and output of a command goes through a
+// [Streams], which knows width, colour, and whether anybody is looking.
 //
-// The rules of the output. Results go to Out, progress and diagnostics to Err. On a pipe there is no colour and no
-// line that is later overwritten. NO_COLOR, --no-color and TERM=dumb turn colour off; width is that of the terminal, 80
-// on a pipe. Colours are such as can be read on a light background and on a dark one, so that the terminal need not be
-// asked which it has; text is in its own foreground. What is longer than the screen goes through a pager.
+// The rules of the output. Results go to Out, progress and diagnostics to Err. On a pipe there is
+// no colour and no line that is later overwritten. NO_COLOR, --no-color and TERM=dumb turn colour
+// off; width is that of the terminal, 80 on a pipe. Colours are such as can be read on a light
+// background and on a dark one, so that the terminal need not be asked which it has; text is in its
+// own foreground. What is longer than the screen goes through a pager.
 package term
 
 import (
@@ -37,7 +38,8 @@ type Streams struct {
 func System() *Streams {
 	out := xterm.IsTerminal(int(os.Stdout.Fd()))
 	s := &Streams{
-		In: os.Stdin, Out: colorable.NewColorable(os.Stdout), Err: colorable.NewColorable(os.Stderr),
+		In: os.Stdin, Out: colorable.NewColorable(os.Stdout),
+		Err:         colorable.NewColorable(os.Stderr),
 		Interactive: out && xterm.IsTerminal(int(os.Stdin.Fd())),
 		ErrTerminal: xterm.IsTerminal(int(os.Stderr.Fd())),
 		Colour:      out && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",

@@ -12,9 +12,11 @@ func TestNewPaint(t *testing.T) {
 	on, off := term.NewPaint(true), term.NewPaint(false)
 	for name, style := range map[string][2]func(...any) string{
 		"good": {on.Good, off.Good}, "bad": {on.Bad, off.Bad}, "warn": {on.Warn, off.Warn},
-		"strong": {on.Strong, off.Strong}, "faint": {on.Faint, off.Faint}, "accent": {on.Accent, off.Accent},
+		"strong": {on.Strong, off.Strong}, "faint": {on.Faint, off.Faint},
+		"accent": {on.Accent, off.Accent},
 	} {
-		if got := style[0]("text"); !strings.HasPrefix(got, "\x1b[") || !strings.Contains(got, "text") {
+		if got := style[0]("text"); !strings.HasPrefix(got, "\x1b[") ||
+			!strings.Contains(got, "text") {
 			t.Errorf("%s: got %q, want it coloured", name, got)
 		}
 		if got := style[1]("text"); got != "text" {
@@ -40,10 +42,12 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
-// TestSystem runs where go test does: on a pipe, or in a terminal whose colours are as somebody wants them.
+// TestSystem runs where go test does: on a pipe, or in a terminal whose colours are as somebody
+// wants them.
 func TestSystem(t *testing.T) {
 	t.Setenv("NO_COLOR", "1")
-	if s := term.System(); s.Colour || s.Columns < 20 || s.In == nil || s.Out == nil || s.Err == nil {
+	if s := term.System(); s.Colour || s.Columns < 20 || s.In == nil || s.Out == nil ||
+		s.Err == nil {
 		t.Errorf("got %+v, want no colour under NO_COLOR", s)
 	}
 }

@@ -44,7 +44,8 @@ var sequences = map[string]rune{
 	"\x1b[H": Home, "\x1bOH": Home, "\x1b[1~": Home, "\x1b[F": End, "\x1bOF": End, "\x1b[4~": End,
 }
 
-// ReadKeys gives the keys that a terminal in raw mode sends. The channel is closed when there are no more.
+// ReadKeys gives the keys that a terminal in raw mode sends. The channel is closed when there are
+// no more.
 func ReadKeys(r io.Reader) <-chan rune {
 	keys := make(chan rune)
 	go func() {
@@ -63,8 +64,8 @@ func ReadKeys(r io.Reader) <-chan rune {
 	return keys
 }
 
-// parseKeys reads what came at once: a terminal sends the sequence of a key in one piece. An unknown sequence is no
-// key.
+// parseKeys reads what came at once: a terminal sends the sequence of a key in one piece. An
+// unknown sequence is no key.
 func parseKeys(in []byte) []rune {
 	var keys []rune
 	for len(in) > 0 {
@@ -85,8 +86,8 @@ func parseKeys(in []byte) []rune {
 	return keys
 }
 
-// sequenceLength is the number of bytes of the escape sequence that in begins with: ESC [ parameters final, ESC O
-// final, ESC with a character, or ESC alone.
+// sequenceLength is the number of bytes of the escape sequence that in begins with: ESC [
+// parameters final, ESC O final, ESC with a character, or ESC alone.
 func sequenceLength(in []byte) int {
 	if len(in) < 2 {
 		return len(in)

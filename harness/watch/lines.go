@@ -10,7 +10,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/term"
 )
 
-// Lines is the [View] where there is no terminal: one verdict after the other, and nothing is painted over.
+// Lines is the [View] where there is no terminal: one verdict after the other, and nothing is
+// painted over.
 type Lines struct {
 	Out    io.Writer // verdicts
 	Err    io.Writer // what goes on, with the time
@@ -42,7 +43,8 @@ func (v *Lines) note(text string) {
 
 func (v *Lines) result(s Scene) {
 	p := term.NewPaint(v.Colour)
-	if v.phase == Racing && v.shown.Verdict == s.Result.Verdict && !foundRace(*s.Result) && !s.Result.NotYetRaced() {
+	if v.phase == Racing && v.shown.Verdict == s.Result.Verdict && !foundRace(*s.Result) &&
+		!s.Result.NotYetRaced() {
 		if passed(s) {
 			v.note("passed under the race detector, too")
 		} else {
@@ -52,7 +54,8 @@ func (v *Lines) result(s Scene) {
 		if v.shown != nil {
 			fmt.Fprintln(v.Out)
 		}
-		report.Terminal(v.Out, *s.Result, report.Style{Colour: v.Colour, Columns: 80, Failing: true})
+		report.Terminal(v.Out, *s.Result, report.Style{Colour: v.Colour, Columns: 80,
+			Failing: true})
 	}
 	v.shown = s.Result
 	switch {
@@ -64,7 +67,8 @@ func (v *Lines) result(s Scene) {
 	}
 	next := "next: "
 	if passed(s) && !s.NoAnswer {
-		fmt.Fprintln(v.Out, p.Faint(next+"labs solution "+s.Lab.Slug+" shows the reference and the model answer"))
+		fmt.Fprintln(v.Out, p.Faint(next+"labs solution "+s.Lab.Slug+
+			" shows the reference and the model answer"))
 		next = "      "
 	}
 	if passed(s) && s.Next != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// listen hears of writes to folders from the operating system. Where that is not to be had, as when all of its watches
-// are taken, it hears nothing.
+// listen hears of writes to folders from the operating system. Where that is not to be had, as when
+// all of its watches are taken, it hears nothing.
 func listen(dirs []string, match func(string) bool) events {
 	n, err := fsnotify.NewWatcher()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// text is a result as package report shows it, by lines. The first is the lab; behind the last empty one stand the sum and
-// what is to be said beside it.
+// text is a result as package report shows it, by lines. The first is the lab; behind the last
+// empty one stand the sum and what is to be said beside it.
 func text(r run.Result, style report.Style) (lines []string, sum int) {
 	var b strings.Builder
 	report.Terminal(&b, r, style)
@@ -46,13 +46,18 @@ func details(r run.Result, c []run.Check, style report.Style) []string {
 }
 
 // severity orders the verdicts of checks by what is to be seen first.
-var severity = map[run.Verdict]int{run.Failed: 0, run.TimedOut: 1, run.InfraError: 2, run.NotJudged: 3, run.Passed: 4}
+var severity = map[run.Verdict]int{run.Failed: 0, run.TimedOut: 1, run.InfraError: 2,
+	run.NotJudged: 3, run.Passed: 4}
 
-// result shows the first failure in full and the other checks in a line each, or summed up where there is no room.
+// result shows the first failure in full and the other checks in a line each, or summed up where
+// there is no room.
 func (f *frame) result(s Scene, room int) []string {
 	r := *s.Result
 	checks := slices.Clone(r.Checks)
-	slices.SortStableFunc(checks, func(a, b run.Check) int { return severity[a.Verdict] - severity[b.Verdict] })
+	slices.SortStableFunc(checks, func(a,
+		b run.Check) int {
+		return severity[a.Verdict] - severity[b.Verdict]
+	})
 	if r.Verdict == run.BuildFailed || r.Verdict == run.Rejected || len(checks) == 0 {
 		return f.cut(details(r, nil, f.style), room)
 	}
@@ -71,7 +76,8 @@ func (f *frame) result(s Scene, room int) []string {
 		return f.cut(lines, room)
 	}
 	if len(lines)+1+len(rest) > room && len(passing) > 1 {
-		rest = append(f.checks(failing), "  "+f.p.Good("✓")+" "+f.p.Faint(fmt.Sprintf("%d others hold", len(passing))))
+		rest = append(f.checks(failing), "  "+f.p.Good("✓")+" "+
+			f.p.Faint(fmt.Sprintf("%d others hold", len(passing))))
 	}
 	if left := max(2, room-len(lines)-1); len(rest) > left {
 		sum := fmt.Sprintf("%d more fail", len(failing)-left+1)
@@ -85,7 +91,8 @@ func (f *frame) result(s Scene, room int) []string {
 
 // heading is the line with a check's title, in several lines if it is long.
 func (f *frame) heading(line string) []string {
-	return strings.Split(strings.ReplaceAll(ansi.Wrap(line, f.style.Columns, ""), "\n", "\n    "), "\n")
+	return strings.Split(strings.ReplaceAll(ansi.Wrap(line, f.style.Columns, ""), "\n", "\n    "),
+		"\n")
 }
 
 // cut leaves out the end of what does not fit.
@@ -107,7 +114,8 @@ func (f *frame) checks(checks []run.Check) []string {
 		case run.NotJudged, run.InfraError:
 			mark, note = f.p.Warn("–"), " not judged"
 		}
-		lines[i] = fmt.Sprintf("  %s %s%s", mark, ansi.Truncate(c.Title, f.columns-4-len(note), "…"), f.p.Faint(note))
+		lines[i] = fmt.Sprintf("  %s %s%s", mark, ansi.Truncate(c.Title, f.columns-4-len(note),
+			"…"), f.p.Faint(note))
 	}
 	return lines
 }
@@ -123,7 +131,8 @@ func (f *frame) announce(l *course.Lab, room int) []string {
 
 // passed celebrates, says what has been shown, and what may come now.
 func (f *frame) passed(s Scene, room int) []string {
-	lines := []string{"  " + f.p.Good(f.p.Strong("Done. This is what your code does, and what was checked:"))}
+	lines := []string{"  " + f.p.Good(f.p.Strong(
+		"Done. This is what your code does, and what was checked:"))}
 	titles := f.checks(s.Result.Checks)
 	then := append([]string{""}, f.wrap("  ", "Now you can answer: "+s.Lab.Question)...)
 	then = append(then, "")
@@ -131,13 +140,15 @@ func (f *frame) passed(s Scene, room int) []string {
 		then = append(then, "  "+f.p.Accent("s")+"  the reference solution and the model answer")
 	}
 	if s.Next != nil {
-		then = append(then, fmt.Sprintf("  %s  the next lab: %s %s %s", f.p.Accent("n"), s.Next.ID, s.Next.Title, f.p.Faint(fmt.Sprintf("(%s, %d min)", s.Next.Level, s.Next.Minutes))))
+		then = append(then, fmt.Sprintf("  %s  the next lab: %s %s %s", f.p.Accent("n"), s.Next.ID,
+			s.Next.Title, f.p.Faint(fmt.Sprintf("(%s, %d min)", s.Next.Level, s.Next.Minutes))))
 	} else {
 		then = append(then, "  Every other lab is passed, too.")
 	}
 	if left := room - len(lines) - len(then); len(titles) > max(1, left) {
 		left = max(1, left)
-		titles = append(slices.Clone(titles[:left-1]), "    "+f.p.Faint(fmt.Sprintf("and %d more", len(titles)-left+1)))
+		titles = append(slices.Clone(titles[:left-1]),
+			"    "+f.p.Faint(fmt.Sprintf("and %d more", len(titles)-left+1)))
 	}
 	return append(append(lines, titles...), then...)
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// View shows a [Scene]. Draw is called whenever something has changed, and while a check takes long.
+// View shows a [Scene]. Draw is called whenever something has changed, and while a check takes
+// long.
 type View interface{ Draw(Scene) }
 
 // Phase is what a [Session] is doing.
@@ -17,7 +18,8 @@ type Phase int
 const (
 	Idle     Phase = iota // the result is that of the files as they are
 	Checking              // the result, if there is one, is that of an earlier content
-	Racing                // the result is that of the plain run; the run under the race detector is not over
+	// the result is that of the plain run; the run under the race detector is not over
+	Racing
 )
 
 // Scene is all that there is to show.
@@ -57,7 +59,8 @@ type Page struct {
 // picks reports whether there is something to pick.
 func (p *Page) picks() bool { return p.Labs != nil }
 
-// move goes lines down, or up if that is negative: with a page to pick from, to the next lab that way.
+// move goes lines down, or up if that is negative: with a page to pick from, to the next lab that
+// way.
 func (p *Page) move(lines int) {
 	if !p.picks() {
 		p.top = max(0, min(p.top+lines, len(p.Lines)-1))

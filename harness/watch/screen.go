@@ -16,8 +16,8 @@ import (
 
 // Screen is the [View] of a terminal: it shows what fits, the first failure before everything else.
 //
-// It paints over what is there, line by line and in one write, so that nothing flickers, and uses no second screen:
-// what was last seen stays when the session ends.
+// It paints over what is there, line by line and in one write, so that nothing flickers, and uses
+// no second screen: what was last seen stays when the session ends.
 type Screen struct {
 	Out    io.Writer
 	Size   func() (columns, rows int)
@@ -101,8 +101,8 @@ func (f *frame) lines(s Scene) []string {
 	return lines
 }
 
-// fit cuts a line that is too wide. Tabs become spaces: they would leave what was there before, and take more room than
-// is counted for them.
+// fit cuts a line that is too wide. Tabs become spaces: they would leave what was there before, and
+// take more room than is counted for them.
 func fit(line string, columns int) string {
 	line = strings.ReplaceAll(line, "\t", "    ")
 	more := "…"
@@ -174,9 +174,11 @@ func passed(s Scene) bool {
 
 // keys are those that are of use now, as many as fit.
 func (f *frame) keys(passed bool) string {
-	keys := []string{"h hint", "b brief", "v in full", "n next", "p previous", "l list", "r again", "? help", "q quit"}
+	keys := []string{"h hint", "b brief", "v in full", "n next", "p previous", "l list", "r again",
+		"? help", "q quit"}
 	if passed {
-		keys = []string{"s answer", "n next", "p previous", "l list", "b brief", "r again", "? help", "q quit"}
+		keys = []string{"s answer", "n next", "p previous", "l list", "b brief", "r again",
+			"? help", "q quit"}
 	}
 	for len(keys) > 3 && ansi.StringWidth(strings.Join(keys, "  ")) > f.columns {
 		keys = append(keys[:len(keys)-3], keys[len(keys)-2:]...)
@@ -219,8 +221,10 @@ func (f *frame) page(p *Page, lines []string, before int) []string {
 
 // body is the result, as much as there is room for.
 func (f *frame) body(s Scene, room int) []string {
-	if s.Phase == Checking && f.slow(s) && slices.ContainsFunc(s.SoFar, func(c run.Check) bool { return c.Verdict != run.Passed }) {
-		return f.result(Scene{Lab: s.Lab, Result: &run.Result{Lab: s.Lab.ID, Title: s.Lab.Title, Verdict: run.Failed, Checks: s.SoFar}}, room)
+	if s.Phase == Checking && f.slow(s) && slices.ContainsFunc(s.SoFar,
+		func(c run.Check) bool { return c.Verdict != run.Passed }) {
+		return f.result(Scene{Lab: s.Lab, Result: &run.Result{Lab: s.Lab.ID, Title: s.Lab.Title,
+			Verdict: run.Failed, Checks: s.SoFar}}, room)
 	}
 	switch {
 	case s.Err != nil && s.Phase == Idle:
@@ -230,7 +234,8 @@ func (f *frame) body(s Scene, room int) []string {
 	case s.Phase == Checking:
 		return f.old(f.result(s, room-1))
 	case s.Result.Verdict == run.NotAttempted:
-		return append(f.wrap("  ", "Nothing is written yet: b shows the brief.\n "), f.announce(s.Lab, room-2)...)
+		return append(f.wrap("  ", "Nothing is written yet: b shows the brief.\n "),
+			f.announce(s.Lab, room-2)...)
 	case passed(s):
 		return f.passed(s, room)
 	}
@@ -249,7 +254,8 @@ func (f *frame) old(lines []string) []string {
 func (f *frame) wrap(indent, text string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
-		for part := range strings.SplitSeq(ansi.Wrap(report.Plain(line), f.style.Columns-len(indent), ""), "\n") {
+		for part := range strings.SplitSeq(ansi.Wrap(report.Plain(line),
+			f.style.Columns-len(indent), ""), "\n") {
 			lines = append(lines, strings.TrimRight(indent+part, " "))
 		}
 	}

@@ -12,12 +12,12 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// Session is one sitting of a learner: a lab at a time is watched and judged, and keys are answered. Fields that say so
-// may be nil.
+// Session is one sitting of a learner: a lab at a time is watched and judged, and keys are
+// answered. Fields that say so may be nil.
 type Session struct {
-	// Judge judges a lab and calls show with each verdict as it becomes known; the last one counts. again asks for it
-	// although nothing has changed. It returns ctx's error when ctx ends, as it does when a save makes it needless.
-	// There is one call at a time.
+	// Judge judges a lab and calls show with each verdict as it becomes known; the last one counts.
+	// again asks for it although nothing has changed. It returns ctx's error when ctx ends, as it
+	// does when a save makes it needless. There is one call at a time.
 	Judge func(ctx context.Context, l *course.Lab, again bool, show func(Verdict)) error
 
 	// Watch starts to watch a lab's files, which are now in this state.
@@ -54,16 +54,18 @@ type Source interface {
 // Verdict is a result as it becomes known.
 type Verdict struct {
 	run.Result
-	State      string // of the files that were judged, as the Source would say it; "" if that is not known
-	Plain      bool   // the run under the race detector follows
-	Remembered bool   // from memory
-	Partial    bool   // it has the checks that have ended so far, and nothing else counts
+	// of the files that were judged, as the Source would say it; "" if that is not known
+	State      string
+	Plain      bool // the run under the race detector follows
+	Remembered bool // from memory
+	Partial    bool // it has the checks that have ended so far, and nothing else counts
 }
 
 // tick is how often the time that a check takes is shown.
 const tick = 100 * time.Millisecond
 
-// Run watches, beginning with a lab, until the user or ctx ends it. An error is one of the beginning.
+// Run watches, beginning with a lab, until the user or ctx ends it. An error is one of the
+// beginning.
 func (s *Session) Run(ctx context.Context, first *course.Lab) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -112,8 +114,8 @@ type loop struct {
 	source   Source
 	verdicts chan Verdict
 
-	// At most one attempt is under way. One that has been cancelled says nothing any more; when it has ended, the next
-	// one begins if stale is set.
+	// At most one attempt is under way. One that has been cancelled says nothing any more; when it
+	// has ended, the next one begins if stale is set.
 	attempt *attempt
 	stale   bool
 	again   bool   // the next attempt judges although nothing has changed
@@ -202,7 +204,8 @@ func (l *loop) check() {
 	}()
 }
 
-// panicked carries a panic to the goroutine that puts the terminal in order before it goes on with it.
+// panicked carries a panic to the goroutine that puts the terminal in order before it goes on with
+// it.
 type panicked struct {
 	value any
 	stack []byte

@@ -24,7 +24,8 @@ type rig struct {
 	cancel  context.CancelFunc
 	ended   chan error
 
-	build, plain, race, keep time.Duration // how long the judge takes; race 0: the lab has no run under it
+	// how long the judge takes; race 0: the lab has no run under it
+	build, plain, race, keep time.Duration
 	slowEnd                  time.Duration // how long it takes to end when it is cancelled
 	deaf                     bool          // or it goes on to the end
 	fails                    error
@@ -47,7 +48,8 @@ type call struct {
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, file: &memory{text: "0"}, keys: make(chan rune), ended: make(chan error, 1),
 		build: 200 * time.Millisecond, plain: 50 * time.Millisecond}
-	labs := []*course.Lab{{ID: "B01", Slug: "b01-one", Title: "One"}, {ID: "B02", Slug: "b02-two", Title: "Two"}, {ID: "B03", Slug: "b03-three", Title: "Three"}}
+	labs := []*course.Lab{{ID: "B01", Slug: "b01-one", Title: "One"},
+		{ID: "B02", Slug: "b02-two", Title: "Two"}, {ID: "B03", Slug: "b03-three", Title: "Three"}}
 	at := func(l *course.Lab, d int) *course.Lab {
 		for i := range labs {
 			if labs[i] == l && i+d >= 0 && i+d < len(labs) {
@@ -64,9 +66,13 @@ func newRig(t *testing.T) *rig {
 		Pages: map[rune]func(context.Context, Scene) (*Page, error){
 			KeyHelp: Help,
 			KeyList: func(context.Context, Scene) (*Page, error) {
-				return &Page{Lines: []string{"beginner", "one", "two", "three"}, Labs: append([]*course.Lab{nil}, labs...)}, nil
+				return &Page{Lines: []string{"beginner", "one", "two", "three"},
+					Labs: append([]*course.Lab{nil}, labs...)}, nil
 			},
-			KeySolution: func(context.Context, Scene) (*Page, error) { return nil, errors.New("not passed yet") },
+			KeySolution: func(context.Context, Scene) (*Page, error) {
+				return nil,
+					errors.New("not passed yet")
+			},
 		},
 	}
 	return r
@@ -112,7 +118,8 @@ func (r *rig) press(keys ...rune) Scene {
 }
 
 // judge reads the file as a build does, some time after it has begun, and reports what it has read.
-func (r *rig) judge(ctx context.Context, l *course.Lab, again bool, show func(Verdict)) (err error) {
+func (r *rig) judge(ctx context.Context, l *course.Lab, again bool,
+	show func(Verdict)) (err error) {
 	r.mu.Lock()
 	if r.judging++; r.judging > 1 {
 		r.overlaps++
@@ -144,11 +151,13 @@ func (r *rig) judge(ctx context.Context, l *course.Lab, again bool, show func(Ve
 	if !pause(build / 2) {
 		return ctx.Err()
 	}
-	show(Verdict{Partial: true, Result: run.Result{Checks: []run.Check{{Test: "TestOne", Verdict: run.Failed}}}})
+	show(Verdict{Partial: true,
+		Result: run.Result{Checks: []run.Check{{Test: "TestOne", Verdict: run.Failed}}}})
 	if !pause(plain) {
 		return ctx.Err()
 	}
-	v := Verdict{State: stateOf(text), Result: run.Result{Lab: l.ID, SourceSHA256: text, Verdict: run.Failed}}
+	v := Verdict{State: stateOf(text), Result: run.Result{Lab: l.ID, SourceSHA256: text,
+		Verdict: run.Failed}}
 	if text == "good" {
 		v.Result.Verdict, v.Result.Race.State = run.Passed, run.RaceDone
 	}
@@ -193,7 +202,8 @@ func TestSession_JudgesAtOnceAndAfterEachSave(t *testing.T) {
 			r.file.write(text)
 			time.Sleep(usual.quiet + r.build + r.plain) // no longer than needed
 			if s := r.now(); s.Phase != Idle || s.Result.SourceSHA256 != text {
-				t.Errorf("after the save of %s: phase %v, result of %s", text, s.Phase, s.Result.SourceSHA256)
+				t.Errorf("after the save of %s: phase %v, result of %s", text, s.Phase,
+					s.Result.SourceSHA256)
 			}
 			time.Sleep(time.Minute)
 		}
@@ -205,7 +215,8 @@ func TestSession_JudgesAtOnceAndAfterEachSave(t *testing.T) {
 }
 
 func TestSession_ASaveDuringARunEndsItAndIsJudged(t *testing.T) {
-	for _, at := range []time.Duration{1, 90, 110, 200, 240, 260, 400, 900} { // in the build, the plain run, the race run
+	// in the build, the plain run, the race run
+	for _, at := range []time.Duration{1, 90, 110, 200, 240, 260, 400, 900} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
 			r.race, r.slowEnd = time.Second, 30*time.Millisecond
@@ -216,11 +227,13 @@ func TestSession_ASaveDuringARunEndsItAndIsJudged(t *testing.T) {
 			time.Sleep(usual.quiet)
 			// The build may already have read the new content: then that run is the one.
 			if s := r.now(); s.Phase != Checking && s.Result.SourceSHA256 != "1" {
-				t.Errorf("saved at %d ms: the result of %s is shown as the current one", at, s.Result.SourceSHA256)
+				t.Errorf("saved at %d ms: the result of %s is shown as the current one", at,
+					s.Result.SourceSHA256)
 			}
 			time.Sleep(time.Minute)
 			if s := r.now(); s.Phase != Idle || s.Result.SourceSHA256 != "1" {
-				t.Errorf("saved at %d ms: phase %v, result of %s", at, s.Phase, s.Result.SourceSHA256)
+				t.Errorf("saved at %d ms: phase %v, result of %s", at, s.Phase,
+					s.Result.SourceSHA256)
 			}
 			if _, finals := r.count(); finals != 1 {
 				t.Errorf("saved at %d ms: %d full verdicts, want 1", at, finals)
@@ -299,8 +312,8 @@ func TestSession_TheAnswerToAKeyWaitsForTheVerdictToBeWrittenDown(t *testing.T) 
 	})
 }
 
-// Whatever happens when: each content that lasts is judged once, at the end the newest is, and no old result is ever
-// shown as that of the files for longer than it takes to notice a save.
+// Whatever happens when: each content that lasts is judged once, at the end the newest is, and no
+// old result is ever shown as that of the files for longer than it takes to notice a save.
 func TestSession_NeverASaveTwiceAndNeverOneLost(t *testing.T) {
 	for seed := range uint64(400) {
 		synctest.Test(t, func(t *testing.T) { storm(t, seed) })
@@ -324,18 +337,22 @@ func storm(t *testing.T, seed uint64) {
 	r.keep, r.slowEnd = upTo(50*time.Millisecond)+1, upTo(100*time.Millisecond)+1
 	r.begin()
 
-	// noticed is how long a save may take to be noticed: a poll, and the quiet after the last of a row of writes.
+	// noticed is how long a save may take to be noticed: a poll, and the quiet after the last of a
+	// row of writes.
 	noticed := usual.poll + usual.most + usual.quiet
 	lately := time.Now()
 	current := "0"
 	check := func() {
 		s := r.now()
-		if s.Phase != Checking && s.Result != nil && s.Result.SourceSHA256 != current && time.Since(lately) > noticed {
-			t.Errorf("%v after the save of %q the result of %q is shown as the current one", time.Since(lately), current, s.Result.SourceSHA256)
+		if s.Phase != Checking && s.Result != nil && s.Result.SourceSHA256 != current &&
+			time.Since(lately) > noticed {
+			t.Errorf("%v after the save of %q the result of %q is shown as the current one",
+				time.Since(lately), current, s.Result.SourceSHA256)
 		}
 	}
 	for i := range 1 + rnd.IntN(12) {
-		time.Sleep([]time.Duration{upTo(50 * time.Millisecond), upTo(500 * time.Millisecond), upTo(3 * time.Second)}[rnd.IntN(3)])
+		time.Sleep([]time.Duration{upTo(50 * time.Millisecond), upTo(500 * time.Millisecond),
+			upTo(3 * time.Second)}[rnd.IntN(3)])
 		check()
 		if rnd.IntN(4) == 0 { // half a save
 			r.file.write("")
@@ -353,7 +370,8 @@ func storm(t *testing.T, seed uint64) {
 	time.Sleep(10 * time.Second)
 	check()
 	if s := r.now(); s.Phase != Idle || s.Result == nil || s.Result.SourceSHA256 != current {
-		t.Errorf("at the end the file is %q, and phase %v with %+v is shown", current, s.Phase, s.Result)
+		t.Errorf("at the end the file is %q, and phase %v with %+v is shown", current, s.Phase,
+			s.Result)
 	}
 	r.end()
 	for i, v := range r.finals {
@@ -397,8 +415,10 @@ func TestSession_Keys(t *testing.T) {
 				want string
 			}{{'n', "B02"}, {'n', "B03"}, {'p', "B02"}, {'p', "B01"}, {'p', "B01"}} {
 				r.press(step.key)
-				if s := settled(r); s.Lab.ID != step.want || s.Phase != Idle || s.Result == nil || s.Result.Lab != step.want {
-					t.Errorf("after %c: lab %s with %+v, want %s", step.key, s.Lab.ID, s.Result, step.want)
+				if s := settled(r); s.Lab.ID != step.want || s.Phase != Idle || s.Result == nil ||
+					s.Result.Lab != step.want {
+					t.Errorf("after %c: lab %s with %+v, want %s", step.key, s.Lab.ID, s.Result,
+						step.want)
 				}
 			}
 			if s := r.now(); s.Notice == "" {
@@ -534,12 +554,16 @@ func TestSession_AnErrorIsShownAndTheNextSaveTriesAgain(t *testing.T) {
 func TestSession_APanicComesThroughTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.session.Judge = func(context.Context, *course.Lab, bool, func(Verdict)) error { panic("of the judge") }
+		r.session.Judge = func(context.Context, *course.Lab, bool,
+			func(Verdict)) error {
+			panic("of the judge")
+		}
 		restored := false
 		func() {
 			defer func() {
 				p, _ := recover().(error)
-				if p == nil || !strings.Contains(p.Error(), "of the judge") || !strings.Contains(p.Error(), "session_test.go") {
+				if p == nil || !strings.Contains(p.Error(), "of the judge") ||
+					!strings.Contains(p.Error(), "session_test.go") {
 					t.Errorf("recovered %v", p)
 				}
 			}()
@@ -559,16 +583,19 @@ func TestSession_ShowsWhatIsKnownSoFar(t *testing.T) {
 		r.begin()
 		time.Sleep(r.build + r.plain/2)
 		if s := r.now(); s.Phase != Checking || len(s.SoFar) != 1 {
-			t.Errorf("in the middle of the run: phase %v, %d checks so far; want one", s.Phase, len(s.SoFar))
+			t.Errorf("in the middle of the run: phase %v, %d checks so far; want one", s.Phase,
+				len(s.SoFar))
 		}
 		r.file.write("1")
 		time.Sleep(usual.quiet + r.build/2)
 		if s := r.now(); s.Phase != Checking || len(s.SoFar) != 0 {
-			t.Errorf("after a save: phase %v, %d checks so far; want none, they are of an earlier content", s.Phase, len(s.SoFar))
+			t.Errorf("after a save: phase %v, %d checks so far; want none, they are of an "+
+				"earlier content", s.Phase, len(s.SoFar))
 		}
 		time.Sleep(time.Minute)
 		if s := r.now(); s.Phase != Idle || len(s.SoFar) != 0 {
-			t.Errorf("at the end: phase %v, %d checks so far; want the result alone", s.Phase, len(s.SoFar))
+			t.Errorf("at the end: phase %v, %d checks so far; want the result alone", s.Phase,
+				len(s.SoFar))
 		}
 		r.end()
 	})

@@ -37,9 +37,14 @@ func settings(t *testing.T, tty *os.File) unix.Termios {
 
 func TestTerminal_IsRestored(t *testing.T) {
 	for name, use := range map[string]func(term *Terminal){
-		"after its use":         func(*Terminal) {},
-		"after two returns":     func(term *Terminal) { term.raw(); term.raw() },
-		"also by a late signal": func(term *Terminal) { term.Close(); term.raw(); term.stop = func() {} },
+		"after its use":     func(*Terminal) {},
+		"after two returns": func(term *Terminal) { term.raw(); term.raw() },
+		"also by a late signal": func(
+			term *Terminal) {
+			term.Close()
+			term.raw()
+			term.stop = func() {}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, tty := pty(t)

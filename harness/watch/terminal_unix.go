@@ -33,7 +33,8 @@ func (t *Terminal) heed() (stop func()) {
 	}
 }
 
-// Suspend stops the process, as Ctrl-Z does where keys are not read raw, and returns when it goes on.
+// Suspend stops the process, as Ctrl-Z does where keys are not read raw, and returns when it goes
+// on.
 func (t *Terminal) Suspend() {
 	t.out.WriteString("\r\n" + showCursor)
 	t.restore()

@@ -1,5 +1,6 @@
-// Package watch checks a lab again whenever it is saved. A [Watcher] notices saves, a [Session] judges what is newest
-// and answers keys, and a [View] shows where it stands: [Screen] on a terminal, [Lines] where there is none.
+// Package watch checks a lab again whenever it is saved. A [Watcher] notices saves, a [Session]
+// judges what is newest and answers keys, and a [View] shows where it stands: [Screen] on a
+// terminal, [Lines] where there is none.
 package watch
 
 import (
@@ -9,16 +10,18 @@ import (
 
 // Files are what a [Watcher] looks at.
 type Files struct {
-	Dirs  []string               // the folders; never the files, since a save by renaming replaces these
+	// the folders; never the files, since a save by renaming replaces these
+	Dirs  []string
 	Match func(name string) bool // which files in them count, by their base name; nil: all
 
-	// State identifies the content of the files: two equal states are judged alike. What is not settled looks like a
-	// save that is only half done, such as a file that is missing or empty: it is waited for a while.
+	// State identifies the content of the files: two equal states are judged alike. What is not
+	// settled looks like a save that is only half done, such as a file that is missing or empty: it
+	// is waited for a while.
 	State func() (state string, settled bool)
 }
 
-// Watcher tells when files have another content than before. It hears of writes from the operating system, and looks
-// for itself besides, since such events do not arrive on every file system.
+// Watcher tells when files have another content than before. It hears of writes from the operating
+// system, and looks for itself besides, since such events do not arrive on every file system.
 type Watcher struct {
 	files Files
 	t     timing
@@ -38,21 +41,25 @@ type timing struct {
 	coarse   time.Duration // a file system may not tell two writes apart that are closer than this
 }
 
-// usual: editors that write a copy and rename it need some milliseconds for it, so 100 of quiet are ample, and are not
-// felt. Two seconds is how coarse times are on FAT.
-var usual = timing{quiet: 100 * time.Millisecond, most: time.Second, poll: 300 * time.Millisecond, patience: time.Second, coarse: 2500 * time.Millisecond}
+// usual: editors that write a copy and rename it need some milliseconds for it, so 100 of quiet are
+// ample, and are not felt. Two seconds is how coarse times are on FAT.
+var usual = timing{quiet: 100 * time.Millisecond, most: time.Second, poll: 300 * time.Millisecond,
+	patience: time.Second, coarse: 2500 * time.Millisecond}
 
 // New starts to watch. The state is that of the files now; what differs from it is a change.
 func New(f Files) (w *Watcher, state string) {
-	return start(f, usual, listen(f.Dirs, f.Match), func() stamp { return stampOf(f.Dirs, f.Match) })
+	return start(f, usual, listen(f.Dirs, f.Match),
+		func() stamp { return stampOf(f.Dirs, f.Match) })
 }
 
-// Changes gives the newest content's state each time that it is another one than that given before, or seen. Of
-// several changes that nobody has taken only the last is given, and none if it was undone.
+// Changes gives the newest content's state each time that it is another one than that given before,
+// or seen. Of several changes that nobody has taken only the last is given, and none if it was
+// undone.
 func (w *Watcher) Changes() <-chan string { return w.changes }
 
-// Seen says that somebody has found the files in this state: what differs from it is a change. Whoever reads the files
-// may be faster than the watcher, and the content may be the old one again when the watcher looks.
+// Seen says that somebody has found the files in this state: what differs from it is a change.
+// Whoever reads the files may be faster than the watcher, and the content may be the old one again
+// when the watcher looks.
 func (w *Watcher) Seen(state string) {
 	select {
 	case w.seen <- state:
@@ -75,7 +82,8 @@ type events struct {
 
 func start(f Files, t timing, e events, look func() stamp) (w *Watcher, state string) {
 	ctx, stop := context.WithCancel(context.Background())
-	w = &Watcher{files: f, t: t, changes: make(chan string), seen: make(chan string), stop: stop, done: make(chan struct{})}
+	w = &Watcher{files: f, t: t, changes: make(chan string), seen: make(chan string), stop: stop,
+		done: make(chan struct{})}
 	o := &observer{Watcher: w, events: e, look: look, quiet: time.NewTimer(time.Hour)}
 	o.quiet.Stop()
 	o.stamp = look()
@@ -139,8 +147,8 @@ func (o *observer) stir() {
 	o.quiet.Reset(min(o.t.quiet, o.t.most-time.Since(o.stirring)))
 }
 
-// poll looks whether something has been written without an event. It costs no more than asking for the files' times,
-// unless these are so young that another write could have got the same.
+// poll looks whether something has been written without an event. It costs no more than asking for
+// the files' times, unless these are so young that another write could have got the same.
 func (o *observer) poll() {
 	if !o.stirring.IsZero() {
 		return

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// A save is made in one of the ways of the editors; what comes of it is one change, whatever happened in between.
+// A save is made in one of the ways of the editors; what comes of it is one change, whatever
+// happened in between.
 func TestWatcher_EveryWayToSaveIsOneChange(t *testing.T) {
 	saves := map[string]func(t *testing.T, file, text string){
 		"write in place": func(t *testing.T, file, text string) { write(t, file, text) },
@@ -58,7 +59,8 @@ func TestWatcher_EveryWayToSaveIsOneChange(t *testing.T) {
 			time.Sleep(150 * time.Millisecond)
 			write(t, file, text)
 		},
-		"write a file that is none of the lab's, then write": func(t *testing.T, file, text string) {
+		"write a file that is none of the lab's, then write": func(t *testing.T, file,
+			text string) {
 			write(t, filepath.Join(filepath.Dir(file), ".bucket.go.swp"), "x")
 			time.Sleep(150 * time.Millisecond)
 			write(t, file, text)
@@ -66,7 +68,8 @@ func TestWatcher_EveryWayToSaveIsOneChange(t *testing.T) {
 	}
 	for name, save := range saves {
 		twice := func(t *testing.T, w *Watcher, file string) {
-			for _, text := range []string{"first", "second"} { // the second time shows that nothing is left of the first
+			// the second time shows that nothing is left of the first
+			for _, text := range []string{"first", "second"} {
 				save(t, file, text)
 				if got := <-w.Changes(); got != text {
 					t.Fatalf("got the change %q, want %q and nothing before it", got, text)
@@ -78,7 +81,8 @@ func TestWatcher_EveryWayToSaveIsOneChange(t *testing.T) {
 			dir, file := folder(t)
 			f, patient := content(dir, file), usual
 			patient.patience = time.Minute // this runs in real time, on a machine that may be busy
-			w, _ := start(f, patient, listen(f.Dirs, f.Match), func() stamp { return stampOf(f.Dirs, f.Match) })
+			w, _ := start(f, patient, listen(f.Dirs, f.Match),
+				func() stamp { return stampOf(f.Dirs, f.Match) })
 			defer w.Close()
 			twice(t, w, file)
 		})
@@ -101,7 +105,8 @@ func TestWatcher_EventsAlone(t *testing.T) {
 	f := content(dir, file)
 	never := usual
 	never.poll = time.Hour
-	w, _ := start(f, never, listen(f.Dirs, f.Match), func() stamp { return stampOf(f.Dirs, f.Match) })
+	w, _ := start(f, never, listen(f.Dirs, f.Match),
+		func() stamp { return stampOf(f.Dirs, f.Match) })
 	defer w.Close()
 	for i := range 4 {
 		if i == 1 {
@@ -127,7 +132,8 @@ func TestWatcher_AMissingFileIsAChangeOnceItStaysAway(t *testing.T) {
 		must(t, os.Remove(file))
 		began := time.Now()
 		if got := <-w.Changes(); got != "missing" || time.Since(began) < usual.patience {
-			t.Errorf("got the change %q after %v, want missing after more than %v", got, time.Since(began), usual.patience)
+			t.Errorf("got the change %q after %v, want missing after more than %v", got,
+				time.Since(began), usual.patience)
 		}
 		write(t, file, "begin") // the same as in the beginning
 		if got := <-w.Changes(); got != "begin" {
@@ -208,8 +214,10 @@ func TestWatcher_WaitsForTheLastOfSeveralWrites(t *testing.T) {
 			time.Sleep(90 * time.Millisecond)
 		}
 		wrote := m.stamp().newest
-		if got, _ := within(w, time.Minute); got != stateOf("3") || time.Since(wrote) != usual.quiet {
-			t.Errorf("got the change %q %v after the last write, want 3 after %v", got, time.Since(wrote), usual.quiet)
+		if got, _ := within(w, time.Minute); got != stateOf("3") ||
+			time.Since(wrote) != usual.quiet {
+			t.Errorf("got the change %q %v after the last write, want 3 after %v", got,
+				time.Since(wrote), usual.quiet)
 		}
 		if got, changed := within(w, time.Minute); changed {
 			t.Errorf("got another change, %q", got)

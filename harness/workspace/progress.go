@@ -1,5 +1,6 @@
 // Package workspace keeps what belongs to one learner, progress, hints taken and backups, and tells
-// where the learner stands with each lab. All of it lies in the folder .labs at the root of the course.
+// where the learner stands with each lab. All of it lies in the folder .labs at the root of the
+// course.
 package workspace
 
 import (
@@ -97,7 +98,8 @@ func shortened(r run.Result) *run.Result {
 	r.Checks = slices.Clone(r.Checks)
 	for i, c := range r.Checks {
 		if over := len(c.Output) - maxOutput; over > 0 {
-			r.Checks[i].Output = strings.ToValidUTF8(c.Output[:maxOutput], "") + fmt.Sprintf("\n[%d bytes of output not kept]\n", over)
+			r.Checks[i].Output = strings.ToValidUTF8(c.Output[:maxOutput],
+				"") + fmt.Sprintf("\n[%d bytes of output not kept]\n", over)
 		}
 	}
 	return &r
@@ -116,10 +118,14 @@ func (w *Workspace) Progress() (*Progress, error) {
 	}
 	p := &Progress{}
 	if err := json.Unmarshal(data, p); err != nil {
-		return nil, fmt.Errorf("read progress: %s is not readable: %w\nhint: move it away to start afresh, or restore it from a backup", w.file(), err)
+		return nil, fmt.Errorf(
+			"read progress: %s is not readable: %w\nhint: move it away to start afresh, or "+
+				"restore it from a backup", w.file(), err)
 	}
 	if p.Schema > schema {
-		return nil, fmt.Errorf("read progress: %s was written by a newer version of labs (schema %d, this one knows %d)", w.file(), p.Schema, schema)
+		return nil, fmt.Errorf(
+			"read progress: %s was written by a newer version of labs (schema %d, this one "+
+				"knows %d)", w.file(), p.Schema, schema)
 	}
 	if p.Labs == nil {
 		p.Labs = map[string]*Entry{}

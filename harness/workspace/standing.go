@@ -142,7 +142,8 @@ func PassedOver(c *course.Course, standings map[string]Standing, from, to *cours
 		if l == to {
 			break
 		}
-		if lacking := Lacking(l, standings); l != from && !standings[l.ID].Done() && len(lacking) > 0 {
+		if lacking := Lacking(l, standings); l != from && !standings[l.ID].Done() &&
+			len(lacking) > 0 {
 			said = append(said, l.ID+" comes after "+strings.Join(lacking, " and "))
 		}
 	}

@@ -18,7 +18,8 @@ import (
 func TestProgress_Standing(t *testing.T) {
 	t.Parallel()
 	result := func(v run.Verdict, race run.RaceState, source, checks string) *workspace.Entry {
-		return &workspace.Entry{Result: &run.Result{Verdict: v, Race: run.Race{State: race}, SourceSHA256: source}, Checks: checks}
+		return &workspace.Entry{Result: &run.Result{Verdict: v, Race: run.Race{State: race},
+			SourceSHA256: source}, Checks: checks}
 	}
 	passed := func(e *workspace.Entry) *workspace.Entry {
 		e.PassedSource, e.PassedChecks = "source", "checks"
@@ -76,7 +77,8 @@ func TestProgress_Standing(t *testing.T) {
 			if once := tt.entry != nil && tt.entry.PassedSource != ""; got.Done() != once {
 				t.Errorf("%q: got done = %v, want %v", got, got.Done(), once)
 			}
-			if under := got == workspace.Begun || got == workspace.NotRaced; got.UnderWay() != under {
+			if under := got == workspace.Begun ||
+				got == workspace.NotRaced; got.UnderWay() != under {
 				t.Errorf("%q: got under way = %v, want %v", got, got.UnderWay(), under)
 			}
 		})
@@ -115,7 +117,8 @@ func TestStandings_whatCannotBeRead(t *testing.T) {
 			w, l := workspace.Open(c), c.Labs[0]
 			tt.breaks(t, l)
 			got, err := w.Standings(&compile.Builder{Course: c, Dir: t.TempDir()})
-			if err != nil || got["B01"] != tt.want || got["I01"] != workspace.Untouched || got["A01"] != workspace.Untouched {
+			if err != nil || got["B01"] != tt.want || got["I01"] != workspace.Untouched ||
+				got["A01"] != workspace.Untouched {
 				t.Errorf("got %q, %v, want %q for B01 and the others untouched", got, err, tt.want)
 			}
 		})
@@ -131,7 +134,8 @@ func TestStandings_ofWhatIsKept(t *testing.T) {
 	}
 	c := coursetest.New(t, example)
 	w, b := workspace.Open(c), &compile.Builder{Course: c, Dir: t.TempDir()}
-	for id, race := range map[string]run.RaceState{"B01": run.RaceNotNeeded, "I01": run.RaceLeftOut} {
+	for id, race := range map[string]run.RaceState{"B01": run.RaceNotNeeded,
+		"I01": run.RaceLeftOut} {
 		l, err := c.Named(id)
 		if err != nil {
 			t.Fatal(err)
@@ -145,13 +149,15 @@ func TestStandings_ofWhatIsKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := run.Result{Lab: id, Verdict: run.Passed, Race: run.Race{State: race}, SourceSHA256: source}
+		r := run.Result{Lab: id, Verdict: run.Passed, Race: run.Race{State: race},
+			SourceSHA256: source}
 		mustUpdate(t, w, func(p *workspace.Progress) { p.Judge(r, checks, "", time.Now()) })
 	}
 	want := func(b01, i01 workspace.Standing) {
 		t.Helper()
 		got, err := w.Standings(b)
-		if err != nil || got["B01"] != b01 || got["I01"] != i01 || got["A01"] != workspace.Untouched {
+		if err != nil || got["B01"] != b01 || got["I01"] != i01 ||
+			got["A01"] != workspace.Untouched {
 			t.Errorf("got %q, %v, want %q and %q", got, err, b01, i01)
 		}
 	}

@@ -18,7 +18,8 @@ const stub, mine = "package thing // the stub\n", "package thing // mine\n"
 func withLab(t *testing.T) (*workspace.Workspace, *course.Lab) {
 	t.Helper()
 	root := t.TempDir()
-	l := &course.Lab{ID: "B01", Slug: "b01-thing", Files: []string{"thing.go", "inner/more.go"}, Dir: filepath.Join(root, "labs", "b01-thing")}
+	l := &course.Lab{ID: "B01", Slug: "b01-thing", Files: []string{"thing.go", "inner/more.go"},
+		Dir: filepath.Join(root, "labs", "b01-thing")}
 	for _, file := range l.Files {
 		write(t, filepath.Join(l.Dir, file), stub)
 		write(t, filepath.Join(l.StubDir(), file), stub)
@@ -44,7 +45,8 @@ func TestReset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := filepath.Join(w.Dir, "backups", "b01-thing", "2026-03-01T12-30-00.000"); backup != want {
+	if want := filepath.Join(w.Dir, "backups", "b01-thing",
+		"2026-03-01T12-30-00.000"); backup != want {
 		t.Errorf("got the backup %s, want %s", backup, want)
 	}
 	for _, file := range l.Files {
@@ -76,7 +78,8 @@ func TestReset_ofWhatIsGone(t *testing.T) {
 		t.Error("got untouched without a file")
 	}
 	backup, err := w.Reset(l, time.Now())
-	if err != nil || read(t, filepath.Join(l.Dir, "thing.go")) != stub || read(t, filepath.Join(backup, "inner", "more.go")) != stub {
+	if err != nil || read(t, filepath.Join(l.Dir, "thing.go")) != stub ||
+		read(t, filepath.Join(backup, "inner", "more.go")) != stub {
 		t.Errorf("got %v, want the stub back, and a backup of the other file", err)
 	}
 	for _, file := range l.Files {
@@ -84,8 +87,10 @@ func TestReset_ofWhatIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if backup, err := w.Reset(l, time.Now().Add(time.Minute)); err != nil || backup != "" || !w.Untouched(l) {
-		t.Errorf("with nothing there: got the backup %q, %v, want the stub back, and none", backup, err)
+	if backup, err := w.Reset(l, time.Now().Add(time.Minute)); err != nil || backup != "" ||
+		!w.Untouched(l) {
+		t.Errorf("with nothing there: got the backup %q, %v, want the stub back, and none", backup,
+			err)
 	}
 }
 
@@ -95,7 +100,8 @@ func TestReset_keepsTheFilesIfThereCanBeNoBackup(t *testing.T) {
 	write(t, filepath.Join(l.Dir, "thing.go"), mine)
 	write(t, filepath.Join(w.Dir, "backups"), "a file where the folder should be\n")
 	_, err := w.Reset(l, time.Now())
-	if err == nil || !strings.HasPrefix(err.Error(), "nothing was reset, because the backup failed: ") {
+	if err == nil || !strings.HasPrefix(err.Error(),
+		"nothing was reset, because the backup failed: ") {
 		t.Errorf("got %v", err)
 	}
 	if got := read(t, filepath.Join(l.Dir, "thing.go")); got != mine {
@@ -108,7 +114,8 @@ func TestReset_keepsTheFilesIfThereCanBeNoBackup(t *testing.T) {
 func TestReset_withoutAStub(t *testing.T) {
 	t.Parallel()
 	w, l := withLab(t)
-	write(t, filepath.Join(w.Dir, "pristine", l.Slug, "thing.go"), "package thing // kept by an older version\n")
+	write(t, filepath.Join(w.Dir, "pristine", l.Slug, "thing.go"),
+		"package thing // kept by an older version\n")
 	if err := os.RemoveAll(l.StubDir()); err != nil {
 		t.Fatal(err)
 	}

@@ -101,14 +101,18 @@ func TestProgress_isKept(t *testing.T) {
 		t.Errorf("reading has made %s", w.Dir)
 	}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	result := run.Result{Schema: 1, Lab: "B01", Verdict: run.Passed, Race: run.Race{State: run.RaceDone}, Points: 3, SourceSHA256: "source", Checks: []run.Check{{Test: "TestOne", Verdict: run.Passed}}, Backends: map[string]run.Backend{}}
+	result := run.Result{Schema: 1, Lab: "B01", Verdict: run.Passed,
+		Race: run.Race{State: run.RaceDone}, Points: 3, SourceSHA256: "source",
+		Checks:   []run.Check{{Test: "TestOne", Verdict: run.Passed}},
+		Backends: map[string]run.Backend{}}
 	mustUpdate(t, w, func(p *workspace.Progress) {
 		p.Judge(result, "checks", "", at)
 		p.Entry("B02").Hints = 2
 		p.Entry("B02").GaveUp = true
 	})
 	want := &workspace.Progress{Schema: 1, Last: "B01", Labs: map[string]*workspace.Entry{
-		"B01": {Result: &result, Checks: "checks", PassedAt: at, PassedSource: "source", PassedChecks: "checks", Touched: at},
+		"B01": {Result: &result, Checks: "checks", PassedAt: at, PassedSource: "source",
+			PassedChecks: "checks", Touched: at},
 		"B02": {Hints: 2, GaveUp: true},
 	}}
 	if diff := cmp.Diff(want, mustRead(t, w)); diff != "" {
@@ -206,7 +210,9 @@ func TestProgress_unreadable(t *testing.T) {
 			if _, err := w.Progress(); err == nil || err.Error() != want {
 				t.Errorf("reading: got %v, want %s", err, want)
 			}
-			if err := w.Update(t.Context(), func(*workspace.Progress) { t.Error("changed all the same") }); err == nil || err.Error() != want {
+			if err := w.Update(t.Context(),
+				func(*workspace.Progress) { t.Error("changed all the same") }); err == nil ||
+				err.Error() != want {
 				t.Errorf("writing: got %v, want %s", err, want)
 			}
 			if got := read(t, file); got != tt.content {
@@ -219,10 +225,12 @@ func TestProgress_unreadable(t *testing.T) {
 func TestProgress_older(t *testing.T) {
 	t.Parallel()
 	w := empty(t)
-	write(t, filepath.Join(w.Dir, "progress.json"), `{"schema": 1, "labs": {"B01": null, "B02": {"hints": 1, "later": true}}, "later": 1}`)
+	write(t, filepath.Join(w.Dir, "progress.json"),
+		`{"schema": 1, "labs": {"B01": null, "B02": {"hints": 1, "later": true}}, "later": 1}`)
 	p := mustRead(t, w)
 	now := workspace.Now{Source: "s", Checks: "c", Known: true, Stub: true}
-	if p.Standing("B01", now) != workspace.Untouched || p.Standing("B02", now) != workspace.Begun || p.Entry("B01") == nil {
+	if p.Standing("B01", now) != workspace.Untouched || p.Standing("B02", now) != workspace.Begun ||
+		p.Entry("B01") == nil {
 		t.Errorf("got %+v", p)
 	}
 }
@@ -234,8 +242,10 @@ func TestUpdate_locked(t *testing.T) {
 	mustUpdate(t, w, func(*workspace.Progress) {
 		// While it is being written, another command gives up when it is told to.
 		cancel()
-		err := workspace.Open(w.Course).Update(ctx, func(*workspace.Progress) { t.Error("two are writing at once") })
-		if err == nil || !strings.Contains(err.Error(), "another labs command holds "+filepath.Join(w.Dir, "progress.lock")) {
+		err := workspace.Open(w.Course).Update(ctx,
+			func(*workspace.Progress) { t.Error("two are writing at once") })
+		if err == nil || !strings.Contains(err.Error(),
+			"another labs command holds "+filepath.Join(w.Dir, "progress.lock")) {
 			t.Errorf("got %v, want an error that names the lock", err)
 		}
 	})
@@ -245,10 +255,13 @@ func TestProgress_Judge(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	p := &workspace.Progress{Labs: map[string]*workspace.Entry{}}
-	p.Judge(run.Result{Lab: "B01", Verdict: run.Passed, Race: run.Race{State: run.RaceDone}, SourceSHA256: "good"}, "checks", "", at)
-	p.Judge(run.Result{Lab: "B01", Verdict: run.Failed, SourceSHA256: "bad"}, "checks", "", at.Add(time.Hour))
+	p.Judge(run.Result{Lab: "B01", Verdict: run.Passed, Race: run.Race{State: run.RaceDone},
+		SourceSHA256: "good"}, "checks", "", at)
+	p.Judge(run.Result{Lab: "B01", Verdict: run.Failed, SourceSHA256: "bad"}, "checks", "",
+		at.Add(time.Hour))
 	e := p.Labs["B01"]
-	if e.Result.Verdict != run.Failed || !e.PassedAt.Equal(at) || e.PassedSource != "good" || !e.Touched.Equal(at.Add(time.Hour)) {
+	if e.Result.Verdict != run.Failed || !e.PassedAt.Equal(at) || e.PassedSource != "good" ||
+		!e.Touched.Equal(at.Add(time.Hour)) {
 		t.Errorf("after a pass and a failure: got %+v, want the failure, and the pass still known", e)
 	}
 	p.Judge(run.Result{Lab: "B01", Verdict: run.InfraError}, "checks", "", at.Add(2*time.Hour))
@@ -264,10 +277,12 @@ func TestProgress_Judge(t *testing.T) {
 func TestProgress_Judge_keepsLittleOutput(t *testing.T) {
 	t.Parallel()
 	p := &workspace.Progress{Labs: map[string]*workspace.Entry{}}
-	r := run.Result{Lab: "B01", Checks: []run.Check{{Output: strings.Repeat("ü", 1<<19)}, {Output: "short"}}}
+	r := run.Result{Lab: "B01", Checks: []run.Check{{Output: strings.Repeat("ü", 1<<19)},
+		{Output: "short"}}}
 	p.Judge(r, "checks", "", time.Now())
 	kept := p.Labs["B01"].Result.Checks
-	if got := kept[0].Output; len(got) > 9000 || !strings.HasSuffix(got, "üü\n[1040384 bytes of output not kept]\n") {
+	if got := kept[0].Output; len(got) > 9000 || !strings.HasSuffix(got,
+		"üü\n[1040384 bytes of output not kept]\n") {
 		t.Errorf("got %d bytes that end with %q", len(got), got[max(0, len(got)-60):])
 	}
 	if kept[1].Output != "short" || len(r.Checks[0].Output) != 1<<20 {
@@ -281,10 +296,12 @@ func TestProgress_file(t *testing.T) {
 	w := empty(t)
 	mustUpdate(t, w, func(p *workspace.Progress) { p.Entry("B01").Hints = 1; p.Last = "B01" })
 	var got any
-	if err := json.Unmarshal([]byte(read(t, filepath.Join(w.Dir, "progress.json"))), &got); err != nil {
+	if err := json.Unmarshal([]byte(read(t, filepath.Join(w.Dir, "progress.json"))),
+		&got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"schema": 1.0, "last": "B01", "labs": map[string]any{"B01": map[string]any{"hints": 1.0}}}
+	want := map[string]any{"schema": 1.0, "last": "B01",
+		"labs": map[string]any{"B01": map[string]any{"hints": 1.0}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the file differs (-want +got):\n%s", diff)
 	}

@@ -17,12 +17,14 @@ import (
 // tenASecond is the limit of most checks: a unit drips in every 100 ms.
 var tenASecond = limiter.Limit{Rate: 10, Per: time.Second, Burst: 10}
 
-const sharedWhy = "the limit protects what all instances share; what they decide side by side without seeing each other adds up behind them"
+const sharedWhy = "the limit protects what all instances share; what they decide side by side " +
+	"without seeing each other adds up behind them"
 
 func TestInstancesShareOneLimit(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 4)
-		r.RTT(5 * time.Millisecond) // whoever reads first and writes later has let the others read, too
+		// whoever reads first and writes later has let the others read, too
+		r.RTT(5 * time.Millisecond)
 		checkStorm(t, r, 50)
 	})
 }
@@ -31,13 +33,14 @@ func TestInstancesShareOneLimitOnARealServer(t *testing.T) {
 	checkStorm(t, vredis.Real(t, 4), 250)
 }
 
-// checkStorm lets each instance make calls at one moment. At 100 units an hour nothing drips in meanwhile, unless the
-// machine is very busy.
+// checkStorm lets each instance make calls at one moment. At 100 units an hour nothing drips in
+// meanwhile, unless the machine is very busy.
 func checkStorm(t *testing.T, r *vredis.Redis, calls int) {
 	t.Helper()
 	const burst = 100
 	// A busy machine may be slow, so the budget is one that nothing exceeds.
-	xs := instances(r, limiter.Limit{Rate: 100, Per: time.Hour, Burst: burst}, limiter.FailClosed, 30*time.Second)
+	xs := instances(r, limiter.Limit{Rate: 100, Per: time.Hour, Burst: burst}, limiter.FailClosed,
+		30*time.Second)
 	var (
 		wg       sync.WaitGroup
 		mu       sync.Mutex
@@ -65,31 +68,38 @@ func checkStorm(t *testing.T, r *vredis.Redis, calls int) {
 	close(gate)
 	wg.Wait()
 	dripped := int(time.Since(start) / (time.Hour / 100))
-	did := fmt.Sprintf("let %d instances make %d calls each for one client at one moment, with a burst of %d", len(xs), calls, burst)
-	expect.NoError(t, failed, expect.Message{Did: did, Want: "decisions, and no error: Redis is well"})
+	did := fmt.Sprintf("let %d instances make %d calls each for one client at one moment, with "+
+		"a burst of %d", len(xs), calls, burst)
+	expect.NoError(t, failed, expect.Message{Did: did,
+		Want: "decisions, and no error: Redis is well"})
 	expect.That(t, within(admitted, burst-1, burst+dripped), expect.Message{
-		Did:  did,
-		Want: fmt.Sprintf("%d allowed by all of them together (%d is accepted, for rounding)", burst, burst-1),
-		Got:  fmt.Sprintf("%d allowed", admitted),
-		Why:  sharedWhy,
+		Did: did,
+		Want: fmt.Sprintf("%d allowed by all of them together (%d is accepted, for rounding)",
+			burst, burst-1),
+		Got: fmt.Sprintf("%d allowed", admitted),
+		Why: sharedWhy,
 	})
 }
 
 func TestLoadMayBeUneven(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 4)
-		xs := instances(r, limiter.Limit{Rate: 100, Per: time.Hour, Burst: 100}, limiter.FailClosed, 0)
+		xs := instances(r, limiter.Limit{Rate: 100, Per: time.Hour, Burst: 100},
+			limiter.FailClosed, 0)
 
 		first := allowed(t, xs[0], "alice", 70)
 		expect.That(t, first == 70, expect.Message{
 			Did:  "let one of four instances make 70 calls for a client with a burst of 100",
 			Want: "70 allowed: the limit is the client's, whichever instance it happens to meet",
 			Got:  fmt.Sprintf("%d allowed", first),
-			Why:  "a balancer doesn't split a client's requests evenly: keep-alive and sticky sessions send most of them to one instance, and a fixed share refuses there what the limit permits",
+			Why: "a balancer doesn't split a client's requests evenly: keep-alive and sticky " +
+				"sessions send most of them to one instance, and a fixed share refuses there " +
+				"what the limit permits",
 		})
 		rest := allowed(t, xs[1], "alice", 70)
 		expect.That(t, within(rest, 29, 30), expect.Message{
-			Did:  "after 70 calls on one instance, let a second one make 70 more, with a burst of 100",
+			Did: "after 70 calls on one instance, let a second one make 70 more, with a burst " +
+				"of 100",
 			Want: "30 allowed: what the first has left (29 is accepted, for rounding)",
 			Got:  fmt.Sprintf("%d allowed", rest),
 			Why:  sharedWhy,
@@ -97,7 +107,9 @@ func TestLoadMayBeUneven(t *testing.T) {
 		for i, x := range xs[2:] {
 			got := allowed(t, x, "alice", 10)
 			expect.That(t, got <= 100-first-rest, expect.Message{
-				Did:  fmt.Sprintf("asked instance %d for 10 more when two others had allowed %d of 100", i+3, first+rest),
+				Did: fmt.Sprintf(
+					"asked instance %d for 10 more when two others had allowed %d of 100", i+3,
+					first+rest),
 				Want: fmt.Sprintf("at most %d allowed", 100-first-rest),
 				Got:  fmt.Sprintf("%d allowed", got),
 				Why:  sharedWhy,
@@ -131,17 +143,20 @@ func TestRefillIsContinuous(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 		total += allowed(t, x, "alice", 5)
 		expect.That(t, within(total, 10, 11), expect.Message{
-			Did:  "emptied a bucket of 10 units that gains 10 a second, and asked again 101 ms later",
+			Did: "emptied a bucket of 10 units that gains 10 a second, and asked again 101 ms " +
+				"later",
 			Want: "11 allowed by then: one unit has dripped in (10 is accepted, for rounding)",
 			Got:  fmt.Sprintf("%d allowed", total),
 		})
 		time.Sleep(500 * time.Millisecond)
 		total += allowed(t, x, "alice", 10)
 		expect.That(t, within(total, 15, 16), expect.Message{
-			Did:  "emptied a bucket of 10 units that gains 10 a second, and asked again at +101 ms and at +601 ms",
+			Did: "emptied a bucket of 10 units that gains 10 a second, and asked again at +101 " +
+				"ms and at +601 ms",
 			Want: "16 allowed by then: 10 and one for every 100 ms (15 is accepted, for rounding)",
 			Got:  fmt.Sprintf("%d allowed", total),
-			Why:  "a counter that starts anew every second lets a client have nothing for a second, and two seconds' worth around the change; a bucket refills all the time",
+			Why: "a counter that starts anew every second lets a client have nothing for a " +
+				"second, and two seconds' worth around the change; a bucket refills all the time",
 		})
 	})
 }
@@ -149,24 +164,30 @@ func TestRefillIsContinuous(t *testing.T) {
 func TestIdleTimeEarnsWhatDripsIn(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 1)
-		x := instances(r, limiter.Limit{Rate: 1, Per: time.Second, Burst: 60}, limiter.FailClosed, 0)[0]
+		x := instances(r, limiter.Limit{Rate: 1, Per: time.Second, Burst: 60}, limiter.FailClosed,
+			0)[0]
 		total := drain(t, x, "alice", 60)
 
 		time.Sleep(30*time.Second + 500*time.Millisecond)
 		total += allowed(t, x, "alice", 100)
 		expect.That(t, within(total, 89, 90), expect.Message{
-			Did:  "emptied a bucket of 60 units that gains 1 a second, left it alone for 30.5 s, then made 100 calls at one instant",
-			Want: "90 allowed in all: the first 60, and the 30 that have dripped in (89 is accepted, for rounding)",
-			Got:  fmt.Sprintf("%d allowed in all", total),
-			Why:  "a bucket fills while nobody asks, so what is known of a client must live until it is full; forgotten earlier, a short pause buys a full bucket",
+			Did: "emptied a bucket of 60 units that gains 1 a second, left it alone for 30.5 " +
+				"s, then made 100 calls at one instant",
+			Want: "90 allowed in all: the first 60, and the 30 that have dripped in (89 is " +
+				"accepted, for rounding)",
+			Got: fmt.Sprintf("%d allowed in all", total),
+			Why: "a bucket fills while nobody asks, so what is known of a client must live " +
+				"until it is full; forgotten earlier, a short pause buys a full bucket",
 		})
 		time.Sleep(time.Hour)
 		got := allowed(t, x, "alice", 100)
 		expect.That(t, within(got, 59, 60), expect.Message{
-			Did:  "left the bucket of 60 units alone for an hour, then made 100 calls at one instant",
+			Did: "left the bucket of 60 units alone for an hour, then made 100 calls at one " +
+				"instant",
 			Want: "60 allowed: a full bucket (59 is accepted, for rounding)",
 			Got:  fmt.Sprintf("%d allowed", got),
-			Why:  "if silence earned credit without end, the quietest client could bring the system down",
+			Why: "if silence earned credit without end, the quietest client could bring the " +
+				"system down",
 		})
 	})
 }
@@ -178,10 +199,12 @@ func TestLongRunRate(t *testing.T) {
 		got := 0
 		every(50*time.Millisecond, 10*time.Second, func(int) { got += allowed(t, x, "alice", 1) })
 		expect.That(t, got >= 108 && got <= 111, expect.Message{
-			Did:  "asked for one unit every 50 ms, for 10 s, with 10 units a second and a burst of 10",
+			Did: "asked for one unit every 50 ms, for 10 s, with 10 units a second and a burst " +
+				"of 10",
 			Want: "108 to 111 allowed: the burst, and then half a unit for each call",
 			Got:  fmt.Sprintf("%d allowed", got),
-			Why:  "the rate is what capacity is planned by; it may not depend on how often a client asks",
+			Why: "the rate is what capacity is planned by; it may not depend on how often a " +
+				"client asks",
 		})
 	})
 }
@@ -192,13 +215,15 @@ func TestRetryAfterIsLongEnough(t *testing.T) {
 			Did:  told + " after exactly that",
 			Want: "allowed",
 			Got:  "denied",
-			Why:  "the time ends up in the Retry-After header: a client that comes back when it was told to, and is refused again, stops believing it",
+			Why: "the time ends up in the Retry-After header: a client that comes back when it " +
+				"was told to, and is refused again, stops believing it",
 		})
 	})
 }
 
 func TestRetryAfterIsNoLongerThanItMustBe(t *testing.T) {
-	afterRetryAfter(t, -10*time.Millisecond, func(t *testing.T, told string, again limiter.Decision) {
+	afterRetryAfter(t, -10*time.Millisecond, func(t *testing.T, told string,
+		again limiter.Decision) {
 		expect.That(t, !again.Allowed, expect.Message{
 			Did:  told + " 10 ms before that",
 			Want: "denied: what was missing has not dripped in yet",
@@ -208,8 +233,10 @@ func TestRetryAfterIsNoLongerThanItMustBe(t *testing.T) {
 	})
 }
 
-// afterRetryAfter is denied a call, waits for as long as it is told to, plus extra, and makes the call again.
-func afterRetryAfter(t *testing.T, extra time.Duration, judge func(t *testing.T, told string, again limiter.Decision)) {
+// afterRetryAfter is denied a call, waits for as long as it is told to, plus extra, and makes the
+// call again.
+func afterRetryAfter(t *testing.T, extra time.Duration,
+	judge func(t *testing.T, told string, again limiter.Decision)) {
 	t.Helper()
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 1)
@@ -228,12 +255,14 @@ func afterRetryAfter(t *testing.T, extra time.Duration, judge func(t *testing.T,
 			denied := ask(t, x, key, n)
 			did := fmt.Sprintf("asked for %s of an empty bucket that gains 10 a second", units(n))
 			expect.That(t, !denied.Allowed && denied.RetryAfter <= time.Second, expect.Message{
-				Did:  did,
-				Want: fmt.Sprintf("denied, with a RetryAfter of no more than %v", time.Duration(n)*100*time.Millisecond),
-				Got:  fmt.Sprintf("allowed: %t, RetryAfter: %v", denied.Allowed, denied.RetryAfter),
+				Did: did,
+				Want: fmt.Sprintf("denied, with a RetryAfter of no more than %v",
+					time.Duration(n)*100*time.Millisecond),
+				Got: fmt.Sprintf("allowed: %t, RetryAfter: %v", denied.Allowed, denied.RetryAfter),
 			})
 			time.Sleep(denied.RetryAfter + extra)
-			judge(t, fmt.Sprintf("%s, was told to retry after %v, and asked again", did, denied.RetryAfter), ask(t, x, key, n))
+			judge(t, fmt.Sprintf("%s, was told to retry after %v, and asked again", did,
+				denied.RetryAfter), ask(t, x, key, n))
 		}
 	})
 }
@@ -269,7 +298,8 @@ func TestInstanceClocksDoNotMatter(t *testing.T) {
 		const off = 45 * time.Second
 		r := vredis.Start(t, 3)
 		with := func(i int, off time.Duration) *limiter.Limiter {
-			return limiter.New(r.Clients[i], tenASecond, limiter.FailClosed, 0, func() time.Time { return time.Now().Add(off) })
+			return limiter.New(r.Clients[i], tenASecond, limiter.FailClosed, 0,
+				func() time.Time { return time.Now().Add(off) })
 		}
 		ahead, behind, right := with(0, off), with(1, -off), with(2, 0)
 
@@ -287,7 +317,8 @@ func TestInstanceClocksDoNotMatter(t *testing.T) {
 			{full, ahead, "45 s ahead", 30},
 			{0, behind, "45 s behind", 30},
 		}
-		total, did := 0, "with 10 units a second and a burst of 10, made calls for one client on two instances: "
+		total, did := 0, "with 10 units a second and a burst of 10, made calls for one client "+
+			"on two instances: "
 		for i, s := range steps {
 			time.Sleep(s.wait)
 			got := allowed(t, s.x, "alice", 20)
@@ -305,7 +336,8 @@ func TestInstanceClocksDoNotMatter(t *testing.T) {
 				Did:  did,
 				Want: fmt.Sprintf("%d allowed so far, as with correct clocks", s.want),
 				Got:  fmt.Sprintf("%d allowed", total),
-				Why:  "no two servers agree on the time; one that is ahead fills every bucket before it is due, one that is behind starves the clients it meets",
+				Why: "no two servers agree on the time; one that is ahead fills every bucket " +
+					"before it is due, one that is behind starves the clients it meets",
 			})
 		}
 
@@ -319,7 +351,8 @@ func TestInstanceClocksDoNotMatter(t *testing.T) {
 			correct += allowed(t, right, "carol", 1)
 		})
 		expect.That(t, within(skewed, correct-1, correct+1), expect.Message{
-			Did:  "asked every 50 ms for 10 s, once on instances whose clocks are 45 s ahead and 45 s behind, once on one with a correct clock",
+			Did: "asked every 50 ms for 10 s, once on instances whose clocks are 45 s ahead " +
+				"and 45 s behind, once on one with a correct clock",
 			Want: fmt.Sprintf("the same number allowed: %d, give or take 1", correct),
 			Got:  fmt.Sprintf("%d allowed", skewed),
 			Why:  "what a client gets must not depend on which instance it meets",
@@ -327,7 +360,8 @@ func TestInstanceClocksDoNotMatter(t *testing.T) {
 	})
 }
 
-const immortalWhy = "a key that never expires stays when the client is long gone: memory fills up with clients of last year, and a counter without a reset blocks its client for ever"
+const immortalWhy = "a key that never expires stays when the client is long gone: memory fills " +
+	"up with clients of last year, and a counter without a reset blocks its client for ever"
 
 func TestEveryKeyExpires(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
@@ -347,10 +381,13 @@ func TestEveryKeyExpires(t *testing.T) {
 		time.Sleep(2 * per)
 		left := len(r.TTLs(t))
 		expect.That(t, left == 0, expect.Message{
-			Did:  fmt.Sprintf("made one call for each of %d clients, with 5 units per %v and a burst of 5, and waited %v", clients, per, 2*per),
-			Want: "no key left: all the buckets have long been full, and a full one need not be remembered",
-			Got:  fmt.Sprintf("%d keys", left),
-			Why:  "a limiter that remembers everybody it ever met needs more memory every day",
+			Did: fmt.Sprintf(
+				"made one call for each of %d clients, with 5 units per %v and a burst of 5, "+
+					"and waited %v", clients, per, 2*per),
+			Want: "no key left: all the buckets have long been full, and a full one need not be " +
+				"remembered",
+			Got: fmt.Sprintf("%d keys", left),
+			Why: "a limiter that remembers everybody it ever met needs more memory every day",
 		})
 	})
 }
@@ -361,7 +398,9 @@ func TestACrashLeavesNoImmortalKey(t *testing.T) {
 		xs := instances(r, tenASecond, limiter.FailClosed, 0)
 		for _, x := range xs {
 			if d := ask(t, x, "alice", 1); !d.Allowed {
-				expect.Fatal(t, expect.Message{Did: "made the first calls of a client, with a burst of 10", Want: "allowed", Got: "denied"})
+				expect.Fatal(t,
+					expect.Message{Did: "made the first calls of a client, with a burst of 10",
+						Want: "allowed", Got: "denied"})
 			}
 		}
 		for _, client := range []string{"a client that is known already", "a new client"} {
@@ -373,7 +412,9 @@ func TestACrashLeavesNoImmortalKey(t *testing.T) {
 				r.Links[0].CutAfter(k)
 				xs[0].AllowN(t.Context(), key, 1) // whatever it decides
 				synctest.Wait()
-				immortals(t, r, fmt.Sprintf("let an instance die when command %d of a decision for %s had reached Redis", k, client))
+				immortals(t, r,
+					fmt.Sprintf(
+						"let an instance die when command %d of a decision for %s had reached Redis", k, client))
 				r.Heal()
 			}
 		}
@@ -396,7 +437,8 @@ func immortals(t *testing.T, r *vredis.Redis, did string) {
 func TestADecisionIsOneRoundTrip(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 2)
-		xs := instances(r, limiter.Limit{Rate: 5, Per: time.Hour, Burst: 5}, limiter.FailClosed, time.Second)
+		xs := instances(r, limiter.Limit{Rate: 5, Per: time.Hour, Burst: 5}, limiter.FailClosed,
+			time.Second)
 		for i, x := range xs {
 			r.Forget()
 			r.RTT(0)
@@ -414,11 +456,13 @@ func TestADecisionIsOneRoundTrip(t *testing.T) {
 				start := time.Now()
 				ask(t, x, "alice", 1)
 				took := time.Since(start)
-				expect.That(t, r.Trips() == 1 && took >= 10*time.Millisecond && took <= 11*time.Millisecond, expect.Message{
+				expect.That(t, r.Trips() == 1 && took >= 10*time.Millisecond &&
+					took <= 11*time.Millisecond, expect.Message{
 					Did:  fmt.Sprintf("made call %d on %s, with Redis 10 ms away", call+2, name),
 					Want: "exactly 1 round trip, so 10 to 11 ms",
 					Got:  fmt.Sprintf("%d round trips in %v: %s", r.Trips(), took, listed(r)),
-					Why:  "every round trip is added to the latency of every request, and between two of them other instances decide by what is no longer true",
+					Why: "every round trip is added to the latency of every request, and " +
+						"between two of them other instances decide by what is no longer true",
 				})
 			}
 		}
@@ -437,19 +481,23 @@ var outages = []struct {
 	}},
 }
 
-// duringOutages makes two calls under policy p during each outage: one that finds a connection, one that needs a new
-// one. judge gets what each call has returned and how long it took.
-func duringOutages(t *testing.T, p limiter.Policy, budget time.Duration, judge func(t *testing.T, did string, d limiter.Decision, err error, took time.Duration)) {
+// duringOutages makes two calls under policy p during each outage: one that finds a connection, one
+// that needs a new one. judge gets what each call has returned and how long it took.
+func duringOutages(t *testing.T, p limiter.Policy, budget time.Duration,
+	judge func(t *testing.T, did string, d limiter.Decision, err error, took time.Duration)) {
 	t.Helper()
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 1)
 		for _, o := range outages {
 			x := instances(r, tenASecond, p, budget)[0]
 			d := ask(t, x, "alice", 1)
-			expect.That(t, d.Allowed, expect.Message{Did: "made a call while Redis is well, with a burst of 10", Want: "allowed", Got: "denied"})
+			expect.That(t, d.Allowed,
+				expect.Message{Did: "made a call while Redis is well, with a burst of 10",
+					Want: "allowed", Got: "denied"})
 			o.begin(r)
 			for _, which := range []string{"first", "second"} {
-				did := fmt.Sprintf("made a call under %s with a budget of %s, the %s one while %s", policyName(p), budgetName(budget), which, o.name)
+				did := fmt.Sprintf("made a call under %s with a budget of %s, the %s one while %s",
+					policyName(p), budgetName(budget), which, o.name)
 				start := time.Now()
 				d, err := x.AllowN(t.Context(), "alice", 1)
 				judge(t, did, d, err, time.Since(start))
@@ -466,38 +514,44 @@ func TestADecisionComesWithinTheBudget(t *testing.T) {
 		if budget == 0 {
 			most = 50 * time.Millisecond
 		}
-		duringOutages(t, limiter.FailOpen, budget, func(t *testing.T, did string, _ limiter.Decision, _ error, took time.Duration) {
-			expect.That(t, took <= most+10*time.Millisecond, expect.Message{
-				Did:  did,
-				Want: fmt.Sprintf("a decision within %v (10 ms more are accepted)", most),
-				Got:  fmt.Sprintf("a decision after %v", took.Round(time.Millisecond)),
-				Why:  "every request waits for the limiter first: without a bound its outage is the outage of all that it protects",
+		duringOutages(t, limiter.FailOpen, budget,
+			func(t *testing.T, did string, _ limiter.Decision, _ error, took time.Duration) {
+				expect.That(t, took <= most+10*time.Millisecond, expect.Message{
+					Did:  did,
+					Want: fmt.Sprintf("a decision within %v (10 ms more are accepted)", most),
+					Got:  fmt.Sprintf("a decision after %v", took.Round(time.Millisecond)),
+					Why: "every request waits for the limiter first: without a bound its outage is " +
+						"the outage of all that it protects",
+				})
 			})
-		})
 	}
 }
 
 func TestThePolicyDecidesDuringAnOutage(t *testing.T) {
 	verdict := map[bool]string{true: "allowed", false: "denied"}
 	for _, p := range []limiter.Policy{limiter.FailOpen, limiter.FailClosed} {
-		duringOutages(t, p, 0, func(t *testing.T, did string, d limiter.Decision, _ error, _ time.Duration) {
+		duringOutages(t, p, 0, func(t *testing.T, did string, d limiter.Decision, _ error,
+			_ time.Duration) {
 			expect.That(t, d.Allowed == (p == limiter.FailOpen), expect.Message{
 				Did:  did,
 				Want: verdict[p == limiter.FailOpen],
 				Got:  verdict[d.Allowed],
-				Why:  "what becomes of requests while the limiter is down has been decided in advance, with the business: it must not be an accident of the code",
+				Why: "what becomes of requests while the limiter is down has been decided in " +
+					"advance, with the business: it must not be an accident of the code",
 			})
 		})
 	}
 }
 
 func TestAnOutageIsReported(t *testing.T) {
-	duringOutages(t, limiter.FailOpen, 0, func(t *testing.T, did string, _ limiter.Decision, err error, _ time.Duration) {
+	duringOutages(t, limiter.FailOpen, 0, func(t *testing.T, did string, _ limiter.Decision,
+		err error, _ time.Duration) {
 		expect.That(t, err != nil, expect.Message{
 			Did:  did,
 			Want: "the decision, and an error that says what is wrong with Redis",
 			Got:  "the error is nil",
-			Why:  "a limiter that has stopped limiting looks like one on a quiet day, unless somebody counts these errors",
+			Why: "a limiter that has stopped limiting looks like one on a quiet day, unless " +
+				"somebody counts these errors",
 		})
 	})
 }
@@ -506,7 +560,8 @@ func TestLimitingResumesWhenRedisIsBack(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 1)
 		for i, o := range outages {
-			x := instances(r, limiter.Limit{Rate: 10, Per: time.Hour, Burst: 10}, limiter.FailOpen, 0)[0]
+			x := instances(r, limiter.Limit{Rate: 10, Per: time.Hour, Burst: 10}, limiter.FailOpen,
+				0)[0]
 			key := fmt.Sprint("client-", i)
 			before := allowed(t, x, key, 4)
 			expect.That(t, before == 4, expect.Message{
@@ -520,21 +575,26 @@ func TestLimitingResumesWhenRedisIsBack(t *testing.T) {
 			}
 			r.Heal()
 			time.Sleep(1001 * time.Millisecond)
-			did := fmt.Sprintf("with a burst of 10 and under FailOpen, made 4 calls; 5 more while %s; and 20 calls when it had been well again for a second", o.name)
+			did := fmt.Sprintf(
+				"with a burst of 10 and under FailOpen, made 4 calls; 5 more while %s; and 20 "+
+					"calls when it had been well again for a second", o.name)
 			after := 0
 			for range 20 {
 				d, err := x.AllowN(t.Context(), key, 1)
-				expect.NoError(t, err, expect.Message{Did: did, Want: "decisions by Redis again, and no error",
-					Why: "nobody restarts every instance after a short outage"})
+				expect.NoError(t, err, expect.Message{Did: did,
+					Want: "decisions by Redis again, and no error",
+					Why:  "nobody restarts every instance after a short outage"})
 				if d.Allowed {
 					after++
 				}
 			}
 			expect.That(t, within(after, 5, 6), expect.Message{
-				Did:  did,
-				Want: "6 of the 20 allowed: what the bucket held when the outage began (5 is accepted, for rounding)",
-				Got:  fmt.Sprintf("%d allowed", after),
-				Why:  "a policy is for the time of the outage: if it stays in force, the limit is gone (or the service) until somebody notices",
+				Did: did,
+				Want: "6 of the 20 allowed: what the bucket held when the outage began (5 is " +
+					"accepted, for rounding)",
+				Got: fmt.Sprintf("%d allowed", after),
+				Why: "a policy is for the time of the outage: if it stays in force, the limit " +
+					"is gone (or the service) until somebody notices",
 			})
 		}
 	})
@@ -548,30 +608,38 @@ func TestASlowAnswerCounts(t *testing.T) {
 			{200 * time.Millisecond, 150 * time.Millisecond},
 		} {
 			r.RTT(0)
-			x := instances(r, limiter.Limit{Rate: 2, Per: time.Hour, Burst: 2}, limiter.FailOpen, c.budget)[0]
+			x := instances(r, limiter.Limit{Rate: 2, Per: time.Hour, Burst: 2}, limiter.FailOpen,
+				c.budget)[0]
 			key := fmt.Sprint("client-", c.rtt)
 			ask(t, x, key, 1) // from here on Redis knows whatever it has to
 			r.RTT(c.rtt)
-			did := fmt.Sprintf("made two calls for the last unit of a client, under FailOpen, while Redis takes %v to answer and the budget is %s", c.rtt, budgetName(c.budget))
+			did := fmt.Sprintf(
+				"made two calls for the last unit of a client, under FailOpen, while Redis "+
+					"takes %v to answer and the budget is %s", c.rtt, budgetName(c.budget))
 			var ds [2]limiter.Decision
 			var errs [2]error
 			for i := range ds {
 				ds[i], errs[i] = x.AllowN(t.Context(), key, 1)
 			}
-			expect.That(t, ds[0].Allowed && !ds[1].Allowed && errs[0] == nil && errs[1] == nil, expect.Message{
-				Did:  did,
-				Want: "the first allowed, the second denied, no error: the answers come in time",
-				Got:  fmt.Sprintf("allowed: %t and %t, errors: %v and %v", ds[0].Allowed, ds[1].Allowed, errs[0], errs[1]),
-				Why:  "a limiter that gives up on a Redis that is merely slow stops limiting when the load is highest",
-			})
+			expect.That(t, ds[0].Allowed && !ds[1].Allowed && errs[0] == nil && errs[1] == nil,
+				expect.Message{
+					Did:  did,
+					Want: "the first allowed, the second denied, no error: the answers come in time",
+					Got: fmt.Sprintf("allowed: %t and %t, errors: %v and %v", ds[0].Allowed,
+						ds[1].Allowed, errs[0], errs[1]),
+					Why: "a limiter that gives up on a Redis that is merely slow stops limiting " +
+						"when the load is highest",
+				})
 		}
 	})
 }
 
 func TestTheScriptIsFoundAgain(t *testing.T) {
 	r := vredis.Real(t, 2)
-	xs := instances(r, limiter.Limit{Rate: 10, Per: time.Hour, Burst: 10}, limiter.FailClosed, 30*time.Second)
-	did := "made 12 calls on two instances in turn, with a burst of 10, and emptied the server's script cache (SCRIPT FLUSH) before each"
+	xs := instances(r, limiter.Limit{Rate: 10, Per: time.Hour, Burst: 10}, limiter.FailClosed,
+		30*time.Second)
+	did := "made 12 calls on two instances in turn, with a burst of 10, and emptied the " +
+		"server's script cache (SCRIPT FLUSH) before each"
 	got := 0
 	for i := range 12 {
 		if err := r.Admin.ScriptFlush(t.Context()).Err(); err != nil {
@@ -579,7 +647,8 @@ func TestTheScriptIsFoundAgain(t *testing.T) {
 		}
 		d, err := xs[i%2].AllowN(t.Context(), "alice", 1)
 		expect.NoError(t, err, expect.Message{Did: did, Want: "decisions, and no error",
-			Why: "the script cache does not survive a restart or a failover of Redis: a limiter that expects to find its script there fails from that moment on"})
+			Why: "the script cache does not survive a restart or a failover of Redis: a limiter " +
+				"that expects to find its script there fails from that moment on"})
 		if d.Allowed {
 			got++
 		}
@@ -597,10 +666,13 @@ func TestKeysOfOneDecisionShareASlot(t *testing.T) {
 		for client, ks := range keys {
 			for _, k := range ks {
 				expect.That(t, vredis.Slot(k) == vredis.Slot(ks[0]), expect.Message{
-					Did:  "made a call for " + client + " and looked at the keys that its commands name",
+					Did: "made a call for " + client +
+						" and looked at the keys that its commands name",
 					Want: "all in the same hash slot: the keys of one script share a hash tag",
-					Got:  fmt.Sprintf("%q is in slot %d, %q is in slot %d", ks[0], vredis.Slot(ks[0]), k, vredis.Slot(k)),
-					Why:  "in a Redis Cluster each slot lives on one node, and a script whose keys are in two slots is refused with CROSSSLOT",
+					Got: fmt.Sprintf("%q is in slot %d, %q is in slot %d", ks[0],
+						vredis.Slot(ks[0]), k, vredis.Slot(k)),
+					Why: "in a Redis Cluster each slot lives on one node, and a script whose " +
+						"keys are in two slots is refused with CROSSSLOT",
 				})
 			}
 		}
@@ -618,10 +690,13 @@ func TestScriptsAreGivenTheirKeys(t *testing.T) {
 		}
 		for k := range r.TTLs(t) {
 			expect.That(t, named[k], expect.Message{
-				Did:  "made a call for each of 20 clients and looked at the keys that are in Redis afterwards",
-				Want: "only keys that the commands named: a script is given every key that it touches",
-				Got:  fmt.Sprintf("there is a key %q that no command named", k),
-				Why:  "a Redis Cluster sends a script to the node that has the keys it was given; a key that the script makes up may live elsewhere",
+				Did: "made a call for each of 20 clients and looked at the keys that are in " +
+					"Redis afterwards",
+				Want: "only keys that the commands named: a script is given every key that it " +
+					"touches",
+				Got: fmt.Sprintf("there is a key %q that no command named", k),
+				Why: "a Redis Cluster sends a script to the node that has the keys it was " +
+					"given; a key that the script makes up may live elsewhere",
 			})
 		}
 	})
@@ -638,12 +713,14 @@ func TestClientsSpreadOverTheSlots(t *testing.T) {
 			Did:  "made a call for each of 20 clients and worked out the hash slots of their keys",
 			Want: "about 20 slots: each client has its own",
 			Got:  fmt.Sprintf("%d in all", len(slots)),
-			Why:  "what shares a hash tag lives on one node: a tag that all clients share puts the whole load on it, however many nodes the cluster has",
+			Why: "what shares a hash tag lives on one node: a tag that all clients share puts " +
+				"the whole load on it, however many nodes the cluster has",
 		})
 	})
 }
 
-// clientKeys makes a call for each of 20 clients and gives the keys that were named in Redis commands for each.
+// clientKeys makes a call for each of 20 clients and gives the keys that were named in Redis
+// commands for each.
 func clientKeys(t *testing.T) (*vredis.Redis, map[string][]string) {
 	t.Helper()
 	r := vredis.Start(t, 1)
@@ -668,14 +745,16 @@ func clientKeys(t *testing.T) (*vredis.Redis, map[string][]string) {
 func TestDeniedCallsCostNothing(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 1)
-		x := instances(r, limiter.Limit{Rate: 1, Per: time.Second, Burst: 1}, limiter.FailClosed, 0)[0]
+		x := instances(r, limiter.Limit{Rate: 1, Per: time.Second, Burst: 1}, limiter.FailClosed,
+			0)[0]
 		got := 0
 		every(50*time.Millisecond, time.Minute, func(int) { got += allowed(t, x, "alice", 1) })
 		expect.That(t, within(got, 58, 62), expect.Message{
 			Did:  "hammered a limit of 1 unit a second 20 times a second, for a minute",
 			Want: "60 allowed, give or take 2: a denied call changes nothing",
 			Got:  fmt.Sprintf("%d allowed", got),
-			Why:  "if refusals are charged, or each call starts the window anew, a client that retries eagerly locks itself out for as long as it keeps trying",
+			Why: "if refusals are charged, or each call starts the window anew, a client that " +
+				"retries eagerly locks itself out for as long as it keeps trying",
 		})
 	})
 }
@@ -690,7 +769,8 @@ func TestUnitsAreTakenAllOrNothing(t *testing.T) {
 				Did:  fmt.Sprintf("asked for %d units, under FailOpen", n),
 				Want: "an error, and not allowed: fewer than 1 is a caller's mistake",
 				Got:  fmt.Sprintf("allowed: %t, error: %v", d.Allowed, err),
-				Why:  "a negative number must not fill the bucket, and a mistake is no reason to open it",
+				Why: "a negative number must not fill the bucket, and a mistake is no reason " +
+					"to open it",
 			})
 		}
 		for _, n := range []int{6, 1000} {
@@ -718,16 +798,19 @@ func TestUnitsAreTakenAllOrNothing(t *testing.T) {
 		})
 		got := allowed(t, x, "alice", 5)
 		expect.That(t, within(got, 1, 2), expect.Message{
-			Did:  "with 2 units left, was denied 3, then made 5 calls for one",
-			Want: "2 allowed: the denied call left them where they were (1 is accepted, for rounding)",
-			Got:  fmt.Sprintf("%d allowed", got),
-			Why:  "if a big request drains the bucket on its way to a refusal, it starves the small ones and, retrying, itself",
+			Did: "with 2 units left, was denied 3, then made 5 calls for one",
+			Want: "2 allowed: the denied call left them where they were (1 is accepted, for " +
+				"rounding)",
+			Got: fmt.Sprintf("%d allowed", got),
+			Why: "if a big request drains the bucket on its way to a refusal, it starves the " +
+				"small ones and, retrying, itself",
 		})
 	})
 }
 
 // instances makes one limiter for each client of r, with correct clocks.
-func instances(r *vredis.Redis, l limiter.Limit, p limiter.Policy, budget time.Duration) []*limiter.Limiter {
+func instances(r *vredis.Redis, l limiter.Limit, p limiter.Policy,
+	budget time.Duration) []*limiter.Limiter {
 	var xs []*limiter.Limiter
 	for _, c := range r.Clients {
 		xs = append(xs, limiter.New(c, l, p, budget, time.Now))
@@ -763,9 +846,11 @@ func drain(t *testing.T, x *limiter.Limiter, key string, burst int) int {
 	t.Helper()
 	got := allowed(t, x, key, burst+5)
 	expect.That(t, within(got, burst-1, burst), expect.Message{
-		Did:  fmt.Sprintf("made %d calls at one instant for a new client, with a burst of %d", burst+5, burst),
-		Want: fmt.Sprintf("%d allowed: a bucket starts full (%d is accepted, for rounding)", burst, burst-1),
-		Got:  fmt.Sprintf("%d allowed", got),
+		Did: fmt.Sprintf("made %d calls at one instant for a new client, with a burst of %d",
+			burst+5, burst),
+		Want: fmt.Sprintf("%d allowed: a bucket starts full (%d is accepted, for rounding)", burst,
+			burst-1),
+		Got: fmt.Sprintf("%d allowed", got),
 	})
 	return got
 }

@@ -22,13 +22,18 @@ func TestClientAndServerTalk(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		s := start(t, strings.ToUpper)
 		for _, req := range []string{"hello", "and again", ""} {
-			did := fmt.Sprintf("called Do with the request %q and a Serve whose handle is strings.ToUpper", req)
-			got := within(t, did, func() (string, error) { return clientserver.Do(t.Context(), s.Dial, req) })
-			expect.That(t, got.err == nil && got.resp == strings.ToUpper(req) && got.took < soon, expect.Message{
-				Did:  did,
-				Want: fmt.Sprintf("%q, at once", strings.ToUpper(req)),
-				Got:  got.String(),
+			did := fmt.Sprintf(
+				"called Do with the request %q and a Serve whose handle is strings.ToUpper", req)
+			got := within(t, did, func() (string, error) {
+				return clientserver.Do(t.Context(),
+					s.Dial, req)
 			})
+			expect.That(t, got.err == nil && got.resp == strings.ToUpper(req) && got.took < soon,
+				expect.Message{
+					Did:  did,
+					Want: fmt.Sprintf("%q, at once", strings.ToUpper(req)),
+					Got:  got.String(),
+				})
 		}
 	})
 }
@@ -51,8 +56,10 @@ func TestServerSpeaksOnlyWhenAsked(t *testing.T) {
 			expect.That(t, got == step.want && !closed, expect.Message{
 				Did:  step.did,
 				Want: want + ", over a connection that stays open",
-				Got:  fmt.Sprintf("%q, and the connection is %s", got, map[bool]string{true: "closed", false: "open"}[closed]),
-				Why:  "the client begins and the server answers; a client takes whatever comes first for the answer to what it asked",
+				Got: fmt.Sprintf("%q, and the connection is %s", got,
+					map[bool]string{true: "closed", false: "open"}[closed]),
+				Why: "the client begins and the server answers; a client takes whatever comes " +
+					"first for the answer to what it asked",
 			})
 		}
 	})
@@ -61,7 +68,8 @@ func TestServerSpeaksOnlyWhenAsked(t *testing.T) {
 func TestSilentClientDelaysNobody(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		s := start(t, strings.ToUpper)
-		const why = "clients are strangers to each other: one that thinks, or hangs, or has no network is no reason for the others to wait"
+		const why = "clients are strangers to each other: one that thinks, or hangs, or has no " +
+			"network is no reason for the others to wait"
 		served := func(what string) {
 			resp, took := s.client(t).ask("hello")
 			expect.That(t, resp == "HELLO\n" && took < soon, expect.Message{
@@ -114,10 +122,13 @@ func TestLinesAreCutWhereTheyEnd(t *testing.T) {
 			for i, want := range c.want {
 				got := client.line()
 				expect.That(t, got == "<"+want+">\n", expect.Message{
-					Did:  "sent " + c.did + ", to a server whose handle puts each request in angle brackets",
+					Did: "sent " + c.did +
+						", to a server whose handle puts each request in angle brackets",
 					Want: fmt.Sprintf("%q as answer number %d", short("<"+want+">")+"\n", i+1),
 					Got:  fmt.Sprintf("%q", short(got)),
-					Why:  "a network carries bytes and not messages: what was written at once arrives in pieces, and what was written apart together. Both sides must cut the stream at the same places",
+					Why: "a network carries bytes and not messages: what was written at once " +
+						"arrives in pieces, and what was written apart together. Both sides " +
+						"must cut the stream at the same places",
 				})
 			}
 			s.stop()
@@ -135,22 +146,28 @@ func TestTooLongLineEndsItsConnectionOnly(t *testing.T) {
 			s := start(t, log.handle)
 			before, bad := s.client(t), s.client(t)
 			first, _ := bad.ask("first")
-			expect.That(t, first == "<first>\n", expect.Message{Did: "asked \"first\"", Want: "<first>", Got: first})
+			expect.That(t, first == "<first>\n", expect.Message{Did: "asked \"first\"",
+				Want: "<first>", Got: first})
 			bad.send(0, long.text)
 			got, closed := bad.rest(time.Second)
-			expect.That(t, got == "" && closed && log.String() == `called with "first"`, expect.Message{
-				Did:  "asked \"first\", got the answer, and sent " + long.what + " over the same connection",
-				Want: "no answer and no call of handle: the connection is closed",
-				Got:  fmt.Sprintf("the answer %q, closed: %v; handle was %s", short(got), closed, log),
-				Why:  "whoever collects a line for as long as it goes on lets a stranger decide how much memory the server needs",
-			})
+			expect.That(t, got == "" && closed && log.String() == `called with "first"`,
+				expect.Message{
+					Did: "asked \"first\", got the answer, and sent " + long.what +
+						" over the same connection",
+					Want: "no answer and no call of handle: the connection is closed",
+					Got: fmt.Sprintf("the answer %q, closed: %v; handle was %s", short(got), closed,
+						log),
+					Why: "whoever collects a line for as long as it goes on lets a stranger decide " +
+						"how much memory the server needs",
+				})
 			for _, other := range []struct {
 				whose string
 				c     *client
 			}{{"one that was there before", before}, {"a new one", s.client(t)}} {
 				resp, _ := other.c.ask("hello")
 				expect.That(t, resp == "<hello>\n", expect.Message{
-					Did:  "asked \"hello\" over another connection, " + other.whose + ", after a line that was too long",
+					Did: "asked \"hello\" over another connection, " + other.whose +
+						", after a line that was too long",
 					Want: "<hello>",
 					Got:  resp,
 					Why:  "one client's mistake is no reason to serve the others less",
@@ -184,17 +201,22 @@ func TestAnswersComeInOrder(t *testing.T) {
 		for range 4 {
 			got = append(got, strings.TrimSuffix(c.line(), "\n"))
 		}
-		expect.That(t, strings.Join(got, " ") == "<slow 1> <quick 2> <slow 3> <quick 4>", expect.Message{
-			Did:  "sent four requests over one connection, of which handle takes a second for the first and the third",
-			Want: "the answers in the order of the requests",
-			Got:  strings.Join(got, ", "),
-			Why:  "an answer does not say which request it belongs to: its place is all that the client has to tell by",
-		})
+		expect.That(t, strings.Join(got, " ") == "<slow 1> <quick 2> <slow 3> <quick 4>",
+			expect.Message{
+				Did: "sent four requests over one connection, of which handle takes a second for " +
+					"the first and the third",
+				Want: "the answers in the order of the requests",
+				Got:  strings.Join(got, ", "),
+				Why: "an answer does not say which request it belongs to: its place is all that " +
+					"the client has to tell by",
+			})
 		expect.That(t, most == 1, expect.Message{
-			Did:  "sent four requests over one connection, and counted the calls of handle that ran at the same time",
+			Did: "sent four requests over one connection, and counted the calls of handle that " +
+				"ran at the same time",
 			Want: "1",
 			Got:  fmt.Sprint(most),
-			Why:  "a client that sends the second request behind the first may count on what the first has done",
+			Why: "a client that sends the second request behind the first may count on what " +
+				"the first has done",
 		})
 	})
 }
@@ -208,12 +230,15 @@ func TestHalfARequestIsNone(t *testing.T) {
 		<-c.send(0, "delete 1")
 		c.Close()
 		time.Sleep(time.Second)
-		expect.That(t, answer == "<delete 17>\n" && log.String() == `called with "delete 17"`, expect.Message{
-			Did:  "sent the request \"delete 17\", the first half of another, \"delete 1\" without its \\n, and closed",
-			Want: "handle is called with \"delete 17\" and nothing else",
-			Got:  fmt.Sprintf("the answer %q to the first; handle was %s", answer, log),
-			Why:  "what was cut off may be the beginning of something else: half of \"delete 17\" is a valid request, too",
-		})
+		expect.That(t, answer == "<delete 17>\n" && log.String() == `called with "delete 17"`,
+			expect.Message{
+				Did: "sent the request \"delete 17\", the first half of another, \"delete 1\" " +
+					"without its \\n, and closed",
+				Want: "handle is called with \"delete 17\" and nothing else",
+				Got:  fmt.Sprintf("the answer %q to the first; handle was %s", answer, log),
+				Why: "what was cut off may be the beginning of something else: half of \"delete " +
+					"17\" is a valid request, too",
+			})
 	})
 }
 
@@ -238,15 +263,18 @@ func TestBadClientsEndNobodyElsesService(t *testing.T) {
 			for i := range 100 {
 				resp, took := s.client(t).ask("hello")
 				expect.That(t, resp == "HELLO\n" && took < soon, expect.Message{
-					Did:  fmt.Sprintf("asked \"hello\" as client %d of 100, after one that had %s", i+1, bad.what),
+					Did: fmt.Sprintf("asked \"hello\" as client %d of 100, after one that had %s",
+						i+1, bad.what),
 					Want: "HELLO, at once",
 					Got:  fmt.Sprintf("%s after %v", strings.TrimSpace(resp), took),
-					Why:  "networks break all day long. Who ends the service for it lets one client take it from all the others",
+					Why: "networks break all day long. Who ends the service for it lets one " +
+						"client take it from all the others",
 				})
 			}
 			resp, _ := old.ask("still there")
 			expect.That(t, resp == "STILL THERE\n", expect.Message{
-				Did:  "asked over a connection that was open already, after a client that had " + bad.what,
+				Did: "asked over a connection that was open already, after a client that had " +
+					bad.what,
 				Want: "STILL THERE",
 				Got:  strings.TrimSpace(resp),
 			})
@@ -254,7 +282,8 @@ func TestBadClientsEndNobodyElsesService(t *testing.T) {
 	})
 }
 
-// TestOverTCP has the kernel between the two: connections with buffers, half-closed ones, and real time.
+// TestOverTCP has the kernel between the two: connections with buffers, half-closed ones, and real
+// time.
 func TestOverTCP(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -293,7 +322,8 @@ func TestOverTCP(t *testing.T) {
 	wg.Wait()
 	if len(wrong) > 0 {
 		expect.Fatal(t, expect.Message{
-			Did:  "let 20 clients ask a server at the same time, over TCP: \"client 0\" to \"client 19\"",
+			Did: "let 20 clients ask a server at the same time, over TCP: \"client 0\" to " +
+				"\"client 19\"",
 			Want: "\"CLIENT 0\" to \"CLIENT 19\", each to the one who asked",
 			Got:  fmt.Sprintf("%d wrong, the first: %v", len(wrong), <-wrong),
 		})
@@ -314,7 +344,8 @@ func TestOverTCP(t *testing.T) {
 	cancel()
 	select {
 	case err := <-done:
-		expect.That(t, err == nil, expect.Message{Did: "ended the context of a Serve over TCP", Want: "Serve returns nil", Got: orNil(err)})
+		expect.That(t, err == nil, expect.Message{Did: "ended the context of a Serve over TCP",
+			Want: "Serve returns nil", Got: orNil(err)})
 	case <-time.After(10 * time.Second):
 		expect.Fatal(t, expect.Message{
 			Did:  "ended the context of a Serve over TCP, with one connection open",
@@ -360,35 +391,45 @@ func TestShutdownClosesAllConnections(t *testing.T) {
 			Did:  "ended Serve's context, and connected 100 ms later",
 			Want: "an error: nobody listens any more",
 			Got:  "a connection",
-			Why:  "a client that is refused goes elsewhere at once; one that is accepted by a server that is leaving waits for nothing",
+			Why: "a client that is refused goes elsewhere at once; one that is accepted by a " +
+				"server that is leaving waits for nothing",
 		})
 		for _, one := range clients {
 			_, closed := one.c.rest(time.Millisecond)
 			expect.That(t, closed, expect.Message{
-				Did:  "ended Serve's context, and looked, 100 ms later, at the connection of a client " + one.what,
+				Did: "ended Serve's context, and looked, 100 ms later, at the connection of a " +
+					"client " + one.what,
 				Want: "it is closed",
 				Got:  "it is open",
-				Why:  "a client that is not told waits for a server that is gone; and a server that waits for its clients never ends, as some of them never leave",
+				Why: "a client that is not told waits for a server that is gone; and a server " +
+					"that waits for its clients never ends, as some of them never leave",
 			})
 		}
-		mustEnd(t, s, nil, began, 400*time.Millisecond, "ended Serve's context while a call of handle had 400 ms to go")
+		mustEnd(t, s, nil, began, 400*time.Millisecond,
+			"ended Serve's context while a call of handle had 400 ms to go")
 
 		// Nobody is connected, and the context has ended before.
 		l := memhttp.Listen(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		did := "called Serve with a context that has ended already"
-		got := within(t, did, func() (string, error) { return "", clientserver.Serve(ctx, l, strings.ToUpper) })
-		_, err = l.Dial(t.Context())
-		expect.That(t, got.err == nil && got.took <= 100*time.Millisecond && err != nil, expect.Message{
-			Did:  did,
-			Want: "nil within 100 ms, and the listener is closed",
-			Got:  fmt.Sprintf("%s after %v, and a client that dials gets %s", orNil(got.err), got.took, orNil(err)),
+		got := within(t, did, func() (string, error) {
+			return "",
+				clientserver.Serve(ctx, l, strings.ToUpper)
 		})
+		_, err = l.Dial(t.Context())
+		expect.That(t, got.err == nil && got.took <= 100*time.Millisecond && err != nil,
+			expect.Message{
+				Did:  did,
+				Want: "nil within 100 ms, and the listener is closed",
+				Got: fmt.Sprintf("%s after %v, and a client that dials gets %s", orNil(got.err),
+					got.took, orNil(err)),
+			})
 	})
 }
 
-// TestLateConnectionIsClosed lets a client be accepted in the very moment in which the listener is closed.
+// TestLateConnectionIsClosed lets a client be accepted in the very moment in which the listener is
+// closed.
 func TestLateConnectionIsClosed(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		near, far := net.Pipe()
@@ -396,18 +437,21 @@ func TestLateConnectionIsClosed(t *testing.T) {
 		t.Cleanup(func() { near.Close() })
 		s := startOn(t, l.Listener, l, strings.ToUpper)
 		first, _ := s.client(t).ask("hello")
-		expect.That(t, first == "HELLO\n", expect.Message{Did: "asked \"hello\"", Want: "HELLO", Got: first})
+		expect.That(t, first == "HELLO\n", expect.Message{Did: "asked \"hello\"", Want: "HELLO",
+			Got: first})
 		began := time.Now()
 		s.stop()
 		time.Sleep(50 * time.Millisecond)
 		near.SetDeadline(time.Now().Add(50 * time.Millisecond))
 		_, err := near.Read(make([]byte, 1))
-		const did = "ended Serve's context, and let Accept return one last connection in the moment in which the listener is closed"
+		const did = "ended Serve's context, and let Accept return one last connection in the " +
+			"moment in which the listener is closed"
 		expect.That(t, !timeout(err), expect.Message{
 			Did:  did,
 			Want: "it is closed like all others, within 100 ms",
 			Got:  "it is open",
-			Why:  "who closes what is open now, and forgets what opens meanwhile, hangs at one shutdown in a thousand",
+			Why: "who closes what is open now, and forgets what opens meanwhile, hangs at one " +
+				"shutdown in a thousand",
 		})
 		mustEnd(t, s, nil, began, 0, did)
 	})
@@ -415,15 +459,18 @@ func TestLateConnectionIsClosed(t *testing.T) {
 
 func TestBrokenListenerIsReported(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
-		l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1), closed: make(chan struct{})}
+		l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1),
+			closed: make(chan struct{})}
 		s := startOn(t, l.Listener, l, strings.ToUpper)
 		c := s.client(t)
 		resp, _ := c.ask("hello")
-		expect.That(t, resp == "HELLO\n", expect.Message{Did: "asked \"hello\"", Want: "HELLO", Got: resp})
+		expect.That(t, resp == "HELLO\n", expect.Message{Did: "asked \"hello\"", Want: "HELLO",
+			Got: resp})
 		broken := errors.New("accept tcp: too many open files")
 		began := time.Now()
 		l.fail <- broken
-		const did = "let Accept fail with \"accept tcp: too many open files\", while the context lives"
+		const did = "let Accept fail with \"accept tcp: too many open files\", while the " +
+			"context lives"
 		mustEnd(t, s, broken, began, 0, did)
 		_, closed := c.rest(time.Millisecond)
 		expect.That(t, closed, expect.Message{
@@ -450,7 +497,8 @@ func TestDoWaitsNoLongerThanItsContext(t *testing.T) {
 			for _, end := range []struct {
 				want  error
 				after time.Duration
-			}{{context.DeadlineExceeded, 100 * time.Millisecond}, {context.Canceled, 70 * time.Millisecond}} {
+			}{{context.DeadlineExceeded, 100 * time.Millisecond},
+				{context.Canceled, 70 * time.Millisecond}} {
 				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 				if end.want == context.Canceled {
 					time.AfterFunc(end.after, cancel)
@@ -460,14 +508,23 @@ func TestDoWaitsNoLongerThanItsContext(t *testing.T) {
 				if silent.do != nil {
 					dial = p.dial(silent.do)
 				}
-				did := fmt.Sprintf("called Do for a server that %s, with a context that ends after %v (%v)", silent.what, end.after, end.want)
-				got := within(t, did, func() (string, error) { return clientserver.Do(ctx, dial, "hello") })
+				did := fmt.Sprintf(
+					"called Do for a server that %s, with a context that ends after %v (%v)",
+					silent.what, end.after, end.want)
+				got := within(t, did, func() (string,
+					error) {
+					return clientserver.Do(ctx, dial, "hello")
+				})
 				cancel()
-				expect.That(t, errors.Is(got.err, end.want) && got.took >= end.after && got.took <= end.after+soon, expect.Message{
-					Did:  did,
-					Want: fmt.Sprintf("an error that is %v, after %v or up to 10 ms later", end.want, end.after),
-					Got:  got.String(),
-					Why:  "how long an answer is worth waiting for only the client knows: a limit that holds for connecting alone does not help against a server that accepts and is silent",
+				expect.That(t, errors.Is(got.err, end.want) && got.took >= end.after &&
+					got.took <= end.after+soon, expect.Message{
+					Did: did,
+					Want: fmt.Sprintf("an error that is %v, after %v or up to 10 ms later",
+						end.want, end.after),
+					Got: got.String(),
+					Why: "how long an answer is worth waiting for only the client knows: a " +
+						"limit that holds for connecting alone does not help against a server " +
+						"that accepts and is silent",
 				})
 				wantClosed(t, p, did)
 			}
@@ -494,7 +551,10 @@ func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
 		} {
 			p := new(peer)
 			did := "called Do with \"hello\" for a server that " + c.what
-			got := within(t, did, func() (string, error) { return clientserver.Do(context.Background(), p.dial(c.do), "hello") })
+			got := within(t, did, func() (string,
+				error) {
+				return clientserver.Do(context.Background(), p.dial(c.do), "hello")
+			})
 			want := fmt.Sprintf("%q", short(c.want))
 			if c.want == "" {
 				want = "an error: there was no whole answer"
@@ -503,7 +563,8 @@ func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
 				Did:  did,
 				Want: want,
 				Got:  got.String(),
-				Why:  "a price of 1 that should have been 100 is worse than none: only the \"\\n\" says that all of it has arrived",
+				Why: "a price of 1 that should have been 100 is worse than none: only the " +
+					"\"\\n\" says that all of it has arrived",
 			})
 			sent, dials, _ := p.seen()
 			expect.That(t, sent == "hello\n" && dials == 1, expect.Message{
@@ -540,7 +601,8 @@ func TestRelayIsServerAndClient(t *testing.T) {
 			io.WriteString(conn, strings.ToUpper(req))
 			return false
 		}))
-		expect.That(t, handle != nil, expect.Message{Did: "called Relay", Want: "a handle", Got: "nil"})
+		expect.That(t, handle != nil, expect.Message{Did: "called Relay", Want: "a handle",
+			Got: "nil"})
 		s := start(t, handle)
 		answers := make(chan result, 3)
 		for i := range 3 {
@@ -556,20 +618,24 @@ func TestRelayIsServerAndClient(t *testing.T) {
 		for range 3 {
 			got := <-answers
 			expect.That(t, got.took >= time.Second && got.took <= time.Second+soon, expect.Message{
-				Did:  "let three clients ask a Serve with a Relay at the same time, each something else, whose upstream takes 1 s for an answer",
+				Did: "let three clients ask a Serve with a Relay at the same time, each " +
+					"something else, whose upstream takes 1 s for an answer",
 				Want: "three answers of the upstream, each to the one who asked, after 1 s",
 				Got:  fmt.Sprintf("%q after %v", got.resp, max(got.took, -got.took)),
-				Why:  "a relay has many clients, like every server; that it is a client itself must not show",
+				Why: "a relay has many clients, like every server; that it is a client itself " +
+					"must not show",
 			})
 		}
 		c := s.client(t)
 		for i := range 2 {
 			resp, _ := c.ask("again")
 			expect.That(t, resp == "AGAIN\n", expect.Message{
-				Did:  fmt.Sprintf("asked the relay \"again\", for time %d, over the same connection", i+1),
+				Did: fmt.Sprintf(
+					"asked the relay \"again\", for time %d, over the same connection", i+1),
 				Want: "AGAIN, the upstream's answer",
 				Got:  strings.TrimSpace(resp),
-				Why:  "an upstream restarts and closes connections when it likes; each request needs one that works",
+				Why: "an upstream restarts and closes connections when it likes; each request " +
+					"needs one that works",
 			})
 		}
 	})
@@ -579,7 +645,10 @@ func TestRelaySaysWhenItsUpstreamFails(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		var dial func(context.Context) (net.Conn, error)
 		p := new(peer)
-		s := start(t, clientserver.Relay(func(ctx context.Context) (net.Conn, error) { return dial(ctx) }))
+		s := start(t, clientserver.Relay(func(ctx context.Context) (net.Conn,
+			error) {
+			return dial(ctx)
+		}))
 		c := s.client(t)
 		refuses := func(text string) func(context.Context) (net.Conn, error) {
 			return func(context.Context) (net.Conn, error) { return nil, errors.New(text) }
@@ -604,13 +673,19 @@ func TestRelaySaysWhenItsUpstreamFails(t *testing.T) {
 			if !u.err {
 				want = "the upstream's answer, HELLO,"
 			}
-			ok := resp == "HELLO\n" && !u.err || strings.HasPrefix(resp, "ERR") && strings.HasSuffix(resp, "\n") && u.err
-			expect.That(t, ok && more == "" && !closed && took >= u.from && took <= u.to, expect.Message{
-				Did:  "asked a relay \"hello\", whose upstream " + u.what,
-				Want: fmt.Sprintf("%s and nothing more, after %v to %v; the connection stays open", want, u.from, u.to),
-				Got:  fmt.Sprintf("%q after %v; closed: %v", resp+more, took, closed),
-				Why:  "each of the relay's clients waits for one line. It must learn that something is wrong, within a time that it can bear, and the next request may be luckier",
-			})
+			ok := resp == "HELLO\n" && !u.err || strings.HasPrefix(resp, "ERR") &&
+				strings.HasSuffix(resp, "\n") && u.err
+			expect.That(t, ok && more == "" && !closed && took >= u.from && took <= u.to,
+				expect.Message{
+					Did: "asked a relay \"hello\", whose upstream " + u.what,
+					Want: fmt.Sprintf(
+						"%s and nothing more, after %v to %v; the connection stays open",
+						want, u.from, u.to),
+					Got: fmt.Sprintf("%q after %v; closed: %v", resp+more, took, closed),
+					Why: "each of the relay's clients waits for one line. It must learn that " +
+						"something is wrong, within a time that it can bear, and the next request " +
+						"may be luckier",
+				})
 		}
 	})
 }
@@ -625,13 +700,15 @@ func mustEnd(t *testing.T, s *server, want error, cause time.Time, due time.Dura
 	m := expect.Message{
 		Did:  did,
 		Want: fmt.Sprintf("Serve returns %s, %v later or within 100 ms after that", wanted, due),
-		Why:  "a program that has been told to end must end, with nothing left that runs; and whoever started it must learn why it did",
+		Why: "a program that has been told to end must end, with nothing left that runs; and " +
+			"whoever started it must learn why it did",
 	}
 	select {
 	case <-s.done:
 		after := s.at.Sub(cause)
 		m.Got = fmt.Sprintf("it returned %s %v later", orNil(s.err), after)
-		expect.That(t, errors.Is(s.err, want) && after >= due && after <= due+100*time.Millisecond, m)
+		expect.That(t, errors.Is(s.err, want) && after >= due &&
+			after <= due+100*time.Millisecond, m)
 	case <-time.After(time.Minute):
 		m.Got = "a minute later it had not returned"
 		expect.Fatal(t, m)
@@ -647,6 +724,7 @@ func wantClosed(t *testing.T, p *peer, did string) {
 		Did:  did + ", and looked at the connection when Do had returned",
 		Want: "it is closed",
 		Got:  "it is open",
-		Why:  "a connection that nobody closes is kept open by both sides, until one of them has no more",
+		Why: "a connection that nobody closes is kept open by both sides, until one of them " +
+			"has no more",
 	})
 }

@@ -40,7 +40,8 @@ func start(t *testing.T, handle func(string) string) *server {
 }
 
 // startOn calls Serve with ln, whose clients come over l.
-func startOn(t *testing.T, l *memhttp.Listener, ln net.Listener, handle func(string) string) *server {
+func startOn(t *testing.T, l *memhttp.Listener, ln net.Listener,
+	handle func(string) string) *server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{Listener: l, stop: cancel, done: make(chan struct{})}
@@ -80,7 +81,8 @@ func (s *server) client(t *testing.T) *client {
 	return &client{conn, bufio.NewReaderSize(conn, 1<<17), err}
 }
 
-// send sends text, each piece after a pause, in the background. The result is there when all of it has been read.
+// send sends text, each piece after a pause, in the background. The result is there when all of it
+// has been read.
 func (c *client) send(pause time.Duration, pieces ...string) <-chan error {
 	sent := make(chan error, 1)
 	c.SetWriteDeadline(time.Now().Add(time.Minute))
@@ -142,9 +144,10 @@ type peer struct {
 	open  int // connections that the client has not closed
 }
 
-// dial makes connections at whose other end do is at work. When do returns true, what else the client sends is read
-// until it closes, but for a minute at most.
-func (p *peer) dial(do func(conn net.Conn, r *bufio.Reader) bool) func(context.Context) (net.Conn, error) {
+// dial makes connections at whose other end do is at work. When do returns true, what else the
+// client sends is read until it closes, but for a minute at most.
+func (p *peer) dial(do func(conn net.Conn, r *bufio.Reader) bool) func(context.Context) (net.Conn,
+	error) {
 	return func(context.Context) (net.Conn, error) {
 		near, far := net.Pipe()
 		p.mu.Lock()
@@ -235,7 +238,8 @@ func within(t *testing.T, did string, f func() (string, error)) result {
 			Did:  did,
 			Want: "it returns",
 			Got:  "two hours later it had not returned",
-			Why:  "a server that does not answer then takes its clients down with it, one waiting request after the other",
+			Why: "a server that does not answer then takes its clients down with it, one " +
+				"waiting request after the other",
 		})
 		panic("not reached")
 	}

@@ -42,7 +42,8 @@ func TestNotesCanBeRead(t *testing.T) {
 			Got:  got.String(),
 		})
 	}
-	for _, path := range []string{"/notes/no-such-note", "/", "/note", "/notes/" + milkID + "/text"} {
+	for _, path := range []string{"/notes/no-such-note", "/", "/note",
+		"/notes/" + milkID + "/text"} {
 		got := b.do(t, "GET", path, "")
 		expect.That(t, got.status == 404, expect.Message{
 			Did:  "asked for GET " + path,
@@ -50,7 +51,8 @@ func TestNotesCanBeRead(t *testing.T) {
 			Got:  got.String(),
 		})
 	}
-	for _, body := range []string{`{"text":"no tags"}`, `{"text":"no tags","tags":[]}`, `{"text":"no tags","tags":null}`} {
+	for _, body := range []string{`{"text":"no tags"}`, `{"text":"no tags","tags":[]}`,
+		`{"text":"no tags","tags":null}`} {
 		id := b.create(t, body)
 		got := b.do(t, "GET", "/notes/"+id, "")
 		var n map[string]json.RawMessage
@@ -77,7 +79,8 @@ func postAtOneMoment(t *testing.T) {
 		for range 2 {
 			got := b.do(t, "POST", "/notes", milk)
 			expect.That(t, got.status == 201, expect.Message{
-				Did: "sent POST /notes " + milk, Want: "201: a note has been created", Got: got.String(),
+				Did: "sent POST /notes " + milk, Want: "201: a note has been created",
+				Got: got.String(),
 			})
 		}
 		b.wantTwo(t, "sent POST /notes twice at one moment with the same body, "+milk)
@@ -96,7 +99,8 @@ func postWithAnID(t *testing.T) {
 		Did:  `sent POST /notes with an id in the body, "mine", and asked for GET /notes/mine`,
 		Want: "404: with POST the server picks the id, whatever the body says",
 		Got:  got.String(),
-		Why:  "POST says \"make a new one\"; if the client could name it, it could overwrite somebody else's",
+		Why: "POST says \"make a new one\"; if the client could name it, it could overwrite " +
+			"somebody else's",
 	})
 }
 
@@ -113,14 +117,16 @@ func followLocation(t *testing.T) {
 		if ok {
 			found = b.do(t, "GET", target.Path, "")
 			var sent, stored note
-			ok = found.status == 200 && json.Unmarshal([]byte(found.body), &stored) == nil && json.Unmarshal([]byte(body), &sent) == nil &&
+			ok = found.status == 200 && json.Unmarshal([]byte(found.body), &stored) == nil &&
+				json.Unmarshal([]byte(body), &sent) == nil &&
 				stored.String() == sent.String()
 		}
 		expect.That(t, ok, expect.Message{
 			Did:  fmt.Sprintf("sent POST /notes %s and asked for what its Location says", body),
 			Want: "201 with the URL of the new note in Location, and the note at that URL",
 			Got:  fmt.Sprintf("%s, Location %q; and there %s", got, location, found),
-			Why:  "the server has picked the name; without Location the client has made something that it cannot find",
+			Why: "the server has picked the name; without Location the client has made " +
+				"something that it cannot find",
 		})
 	}
 }
@@ -140,7 +146,8 @@ func afterDelete(t *testing.T) {
 			Did:  fmt.Sprintf("posted %d notes, and deleted some of them in between", i+1),
 			Want: "an id that has not been in use before, each time",
 			Got:  fmt.Sprintf("the id %q again", id),
-			Why:  "a link to the deleted note now shows another one, and a late DELETE for the old one removes it",
+			Why: "a link to the deleted note now shows another one, and a late DELETE for the " +
+				"old one removes it",
 		})
 		seen[id] = true
 		if i%3 != 0 {
@@ -159,7 +166,8 @@ func amongThoseOfClients(t *testing.T) {
 	if n, err := strconv.ParseUint(id[digits:], 10, 62); err == nil {
 		for i := range uint64(5) {
 			next := strconv.FormatUint(n+1+i, 10)
-			names = append(names, id[:digits]+strings.Repeat("0", max(0, len(id)-digits-len(next)))+next)
+			names = append(names, id[:digits]+strings.Repeat("0",
+				max(0, len(id)-digits-len(next)))+next)
 		}
 	}
 	mine := map[string]bool{id: true}
@@ -181,10 +189,12 @@ func amongThoseOfClients(t *testing.T) {
 		}
 	}
 	expect.That(t, len(all) == before+10 && put == len(mine)-1, expect.Message{
-		Did:  fmt.Sprintf("posted a note (the server named it %q), put %d notes under ids like that one, and posted 10 more", id, len(mine)-1),
+		Did: fmt.Sprintf("posted a note (the server named it %q), put %d notes under ids like "+
+			"that one, and posted 10 more", id, len(mine)-1),
 		Want: fmt.Sprintf("%d notes, and every one that was put is still there", before+10),
 		Got:  fmt.Sprintf("%d notes; %d of %d that were put are there", len(all), put, len(mine)-1),
-		Why:  "clients may name notes, too; a server that counts without looking overwrites what they have put",
+		Why: "clients may name notes, too; a server that counts without looking overwrites " +
+			"what they have put",
 	})
 }
 
@@ -202,7 +212,8 @@ func TestPutReplacesTheWholeNote(t *testing.T) {
 			Did:  "sent PUT /notes/n1 " + step.body + " over an earlier one, and read the note",
 			Want: "what the last PUT said and nothing else, under the id n1: " + step.want,
 			Got:  got.String(),
-			Why:  "PUT carries the complete new state; if what is left out stays, a client can never remove anything, and what the note is depends on its history",
+			Why: "PUT carries the complete new state; if what is left out stays, a client can " +
+				"never remove anything, and what the note is depends on its history",
 		})
 	}
 	b.wantAll(t, "sent PUT /notes/n1 four times", "c [y]")
@@ -215,7 +226,8 @@ func TestPutSaysWhetherTheNoteIsNew(t *testing.T) {
 		Did:  "sent PUT /notes/n1 for a note that does not exist",
 		Want: "201: with PUT the client names the resource, and it has been created",
 		Got:  first.String(),
-		Why:  "a client that keeps its own names can create and update with one request, and repeat it without fear",
+		Why: "a client that keeps its own names can create and update with one request, and " +
+			"repeat it without fear",
 	})
 	second := b.do(t, "PUT", "/notes/n1", call)
 	expect.That(t, second.status == 200 || second.status == 204, expect.Message{
@@ -231,14 +243,16 @@ func TestDeleteRemovesThatNote(t *testing.T) {
 	first, second := b.create(t, milk), b.create(t, call)
 	got := b.do(t, "DELETE", "/notes/"+first, "")
 	expect.That(t, got.status == 204, expect.Message{
-		Did: "sent DELETE for the first of two notes", Want: "204: it is gone, and there is nothing to say about it", Got: got.String(),
+		Did:  "sent DELETE for the first of two notes",
+		Want: "204: it is gone, and there is nothing to say about it", Got: got.String(),
 	})
 	b.wantAll(t, "sent DELETE for the first of two notes", "call ann [work]")
 	gone := b.do(t, "GET", "/notes/"+first, "")
 	expect.That(t, gone.status == 404, expect.Message{
 		Did: "deleted a note and asked for it", Want: "404", Got: gone.String(),
 	})
-	for what, id := range map[string]string{"a note that has been deleted already": first, "a note that never was": "never-was"} {
+	for what, id := range map[string]string{"a note that has been deleted already": first,
+		"a note that never was": "never-was"} {
 		got := b.do(t, "DELETE", "/notes/"+id, "")
 		expect.That(t, got.status == 204 || got.status == 404, expect.Message{
 			Did:  "sent DELETE for " + what,
@@ -248,13 +262,15 @@ func TestDeleteRemovesThatNote(t *testing.T) {
 	}
 	b.wantAll(t, "sent DELETE for notes that are not there", "call ann [work]")
 	if n, got := b.note(t, second); n.ID != second {
-		expect.Fatal(t, expect.Message{Did: "deleted one of two notes and asked for the other", Want: "the note", Got: got.String()})
+		expect.Fatal(t, expect.Message{Did: "deleted one of two notes and asked for the other",
+			Want: "the note", Got: got.String()})
 	}
 }
 
 func TestReadingChangesNothing(t *testing.T) {
 	b := newBook(t)
-	paths := []string{"/notes", "/notes/" + b.create(t, milk), "/notes/" + b.create(t, call), "/notes/none"}
+	paths := []string{"/notes", "/notes/" + b.create(t, milk), "/notes/" + b.create(t, call),
+		"/notes/none"}
 	before := b.raw(t)
 	random := seeded()
 	for i := range 50 {
@@ -266,10 +282,12 @@ func TestReadingChangesNothing(t *testing.T) {
 		b.do(t, method, path, "")
 		after := b.raw(t)
 		expect.That(t, slices.Equal(before, after), expect.Message{
-			Did:  fmt.Sprintf("sent %s %s, after %d other requests with GET, HEAD and OPTIONS", method, path, i),
+			Did: fmt.Sprintf("sent %s %s, after %d other requests with GET, HEAD and OPTIONS",
+				method, path, i),
 			Want: "the same notes as before: " + strings.Join(before, ", "),
 			Got:  strings.Join(after, ", "),
-			Why:  "GET, HEAD and OPTIONS are safe: browsers prefetch, crawlers follow every link, caches answer in your place, and none of them means to change anything",
+			Why: "GET, HEAD and OPTIONS are safe: browsers prefetch, crawlers follow every " +
+				"link, caches answer in your place, and none of them means to change anything",
 		})
 	}
 }
@@ -279,7 +297,8 @@ func TestAQueryDoesNotMakeGetDangerous(t *testing.T) {
 	id := b.create(t, milk)
 	b.create(t, call)
 	before := b.raw(t)
-	for _, path := range []string{"/notes/" + id + "?delete=1", "/notes?delete=" + id, "/notes/" + id + "?_method=DELETE", "/notes/" + id + "?text=changed", "/notes?text=new"} {
+	for _, path := range []string{"/notes/" + id + "?delete=1", "/notes?delete=" + id,
+		"/notes/" + id + "?_method=DELETE", "/notes/" + id + "?text=changed", "/notes?text=new"} {
 		for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
 			b.do(t, method, path, "")
 			after := b.raw(t)
@@ -287,14 +306,15 @@ func TestAQueryDoesNotMakeGetDangerous(t *testing.T) {
 				Did:  fmt.Sprintf("sent %s %s", method, path),
 				Want: "the same notes as before: " + strings.Join(before, ", "),
 				Got:  strings.Join(after, ", "),
-				Why:  "a crawler that follows a link has deleted whole sites that way; what a request does is said by its method and not by its query",
+				Why: "a crawler that follows a link has deleted whole sites that way; what a " +
+					"request does is said by its method and not by its query",
 			})
 		}
 	}
 }
 
-// TestRepeatingPutAndDeleteChangesNothing needs no right answer: whatever a sequence of requests leaves behind, it must
-// be the same when every PUT and DELETE in it arrives twice.
+// TestRepeatingPutAndDeleteChangesNothing needs no right answer: whatever a sequence of requests
+// leaves behind, it must be the same when every PUT and DELETE in it arrives twice.
 func TestRepeatingPutAndDeleteChangesNothing(t *testing.T) {
 	random := seeded()
 	kept := 0
@@ -307,10 +327,14 @@ func TestRepeatingPutAndDeleteChangesNothing(t *testing.T) {
 		}
 		plan = plan.smallest(t)
 		expect.Fatal(t, expect.Message{
-			Did:  fmt.Sprintf("sent %s to one handler, and to another the same with every PUT and DELETE sent twice", plan),
-			Want: "the same notes in both, as after each was sent once: " + strings.Join(plan.run(t, false), ", "),
-			Got:  "as after each was sent twice: " + strings.Join(plan.run(t, true), ", "),
-			Why:  "an answer gets lost, the client sends the request again, and it arrives twice; PUT and DELETE are the methods with which that must do no harm",
+			Did: fmt.Sprintf(
+				"sent %s to one handler, and to another the same with every PUT and DELETE sent "+
+					"twice", plan),
+			Want: "the same notes in both, as after each was sent once: " +
+				strings.Join(plan.run(t, false), ", "),
+			Got: "as after each was sent twice: " + strings.Join(plan.run(t, true), ", "),
+			Why: "an answer gets lost, the client sends the request again, and it arrives " +
+				"twice; PUT and DELETE are the methods with which that must do no harm",
 		})
 	}
 	expect.That(t, kept > 0, expect.Message{
@@ -323,40 +347,49 @@ func TestRepeatingPutAndDeleteChangesNothing(t *testing.T) {
 func TestHeadHasTheStatusOfGet(t *testing.T) {
 	b := newBook(t)
 	id := b.create(t, milk)
-	for path, want := range map[string]int{"/notes": 200, "/notes/" + id: 200, "/notes/none": 404, "/nope": 404} {
+	for path, want := range map[string]int{"/notes": 200, "/notes/" + id: 200, "/notes/none": 404,
+		"/nope": 404} {
 		got := b.do(t, "HEAD", path, "")
 		expect.That(t, got.status == want, expect.Message{
 			Did:  "sent HEAD " + path,
 			Want: fmt.Sprintf("%d, as for GET", want),
 			Got:  fmt.Sprintf("%d %s", got.status, http.StatusText(got.status)),
-			Why:  "HEAD asks what GET would say without taking the body: whether something is there, how large, how old",
+			Why: "HEAD asks what GET would say without taking the body: whether something is " +
+				"there, how large, how old",
 		})
 	}
 }
 
-// TestHeadHasTheHeadersOfGetAndNoBody has a real server between itself and the handler: it sees what goes over the wire.
+// TestHeadHasTheHeadersOfGetAndNoBody has a real server between itself and the handler: it sees
+// what goes over the wire.
 func TestHeadHasTheHeadersOfGetAndNoBody(t *testing.T) {
 	b := newBook(t)
 	id := b.create(t, milk)
 	server := memhttp.Serve(t, b.handler)
 	for _, path := range []string{"/notes", "/notes/" + id} {
-		get := server.Raw(t, "GET "+path+" HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n", 5*time.Second)
-		head := server.Raw(t, "HEAD "+path+" HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n", 5*time.Second)
+		get := server.Raw(t, "GET "+path+" HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n",
+			5*time.Second)
+		head := server.Raw(t, "HEAD "+path+" HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n",
+			5*time.Second)
 		getHeader, _ := splitRaw(get)
 		headHeader, body := splitRaw(head)
 		for _, name := range []string{"Content-Type", "Content-Length"} {
-			expect.That(t, getHeader.Get(name) == headHeader.Get(name) && (name != "Content-Type" || getHeader.Get(name) != ""), expect.Message{
-				Did:  "sent HEAD " + path + " and GET " + path + " to a server, and compared " + name,
+			expect.That(t, getHeader.Get(name) == headHeader.Get(name) &&
+				(name != "Content-Type" || getHeader.Get(name) != ""), expect.Message{
+				Did: "sent HEAD " + path + " and GET " + path + " to a server, and compared " +
+					name,
 				Want: fmt.Sprintf("the same as for GET: %q", getHeader.Get(name)),
 				Got:  fmt.Sprintf("%q", headHeader.Get(name)),
-				Why:  "a client asks with HEAD to decide whether it wants the body; for that it needs to know what the body would be",
+				Why: "a client asks with HEAD to decide whether it wants the body; for that it " +
+					"needs to know what the body would be",
 			})
 		}
 		expect.That(t, body == "" && strings.HasPrefix(head, "HTTP/1.1 200 "), expect.Message{
 			Did:  "sent HEAD " + path + " to a server",
 			Want: "200 and not one byte of a body",
 			Got:  fmt.Sprintf("%q", head),
-			Why:  "the next answer on the connection begins where the client expects it; a body that should not be there is read as part of it",
+			Why: "the next answer on the connection begins where the client expects it; a body " +
+				"that should not be there is read as part of it",
 		})
 	}
 }
@@ -370,10 +403,12 @@ func TestAWrongMethodIs405(t *testing.T) {
 			Did:  fmt.Sprintf("sent %s %s", one.method, one.path),
 			Want: "405: the resource is there, and does not support this method",
 			Got:  got.String(),
-			Why:  "404 would say that there is nothing at this address, and the client would go and look for another one",
+			Why: "404 would say that there is nothing at this address, and the client would go " +
+				"and look for another one",
 		})
 	}
-	b.wantAll(t, "sent only methods that are not supported, after posting one note", "buy milk [home food]")
+	b.wantAll(t, "sent only methods that are not supported, after posting one note",
+		"buy milk [home food]")
 }
 
 func TestA405SaysWhatIsAllowed(t *testing.T) {
@@ -392,7 +427,8 @@ func TestOptionsSaysWhatIsAllowed(t *testing.T) {
 			Did:  "sent OPTIONS " + path,
 			Want: "200 or 204: OPTIONS asks what may be done here, and is always answered",
 			Got:  got.String(),
-			Why:  "browsers ask with OPTIONS before a script of another site may send anything (CORS); a refusal there is a refusal of everything",
+			Why: "browsers ask with OPTIONS before a script of another site may send anything " +
+				"(CORS); a refusal there is a refusal of everything",
 		})
 		wantAllow(t, got, "OPTIONS", path)
 	}
@@ -402,9 +438,11 @@ func TestABodyThatIsNotJSONIs400(t *testing.T) {
 	b := newBook(t)
 	b.do(t, "PUT", "/notes/n1", milk)
 	for _, body := range []string{"buy milk", `{"text":"buy milk"`, ""} {
-		for _, to := range []struct{ method, path string }{{"POST", "/notes"}, {"PUT", "/notes/n1"}, {"PUT", "/notes/n2"}} {
+		for _, to := range []struct{ method, path string }{{"POST", "/notes"}, {"PUT", "/notes/n1"},
+			{"PUT", "/notes/n2"}} {
 			got := b.do(t, to.method, to.path, body)
-			did := fmt.Sprintf("sent %s %s with the body %q, which is not JSON", to.method, to.path, body)
+			did := fmt.Sprintf("sent %s %s with the body %q, which is not JSON", to.method, to.path,
+				body)
 			expect.That(t, got.status == 400, expect.Message{
 				Did: did, Want: "400: the request cannot be understood", Got: got.String(),
 			})
@@ -416,13 +454,14 @@ func TestABodyThatIsNotJSONIs400(t *testing.T) {
 func TestConcurrentPostsGetDifferentIDs(t *testing.T) {
 	const posts = 100
 	b := newBook(t)
-	// All requests have been taken in before the first body arrives, unless somebody waits for somebody: then they go on
-	// after a moment.
+	// All requests have been taken in before the first body arrives, unless somebody waits for
+	// somebody: then they go on after a moment.
 	all := &gate{missing: posts, open: make(chan struct{})}
 	var wg sync.WaitGroup
 	for i := range posts {
 		wg.Go(func() {
-			body := &slowBody{gate: all, rest: strings.NewReader(fmt.Sprintf(`{"text":"note %d"}`, i))}
+			body := &slowBody{gate: all, rest: strings.NewReader(fmt.Sprintf(`{"text":"note %d"}`,
+				i))}
 			b.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/notes", body))
 		})
 	}
@@ -435,7 +474,8 @@ func TestConcurrentPostsGetDifferentIDs(t *testing.T) {
 		Did:  fmt.Sprintf("sent %d POSTs with different texts at the same time", posts),
 		Want: fmt.Sprintf("%d notes with %d different ids", posts, posts),
 		Got:  fmt.Sprintf("%d different texts and %d different ids", len(texts), len(ids)),
-		Why:  "each request is served by its own goroutine; where two of them are given the same id, somebody's note is gone, and both were told 201",
+		Why: "each request is served by its own goroutine; where two of them are given the " +
+			"same id, somebody's note is gone, and both were told 201",
 	})
 }
 
@@ -445,7 +485,8 @@ type book struct{ handler http.Handler }
 func newBook(t *testing.T) book {
 	t.Helper()
 	h := notes.NewNotes()
-	expect.That(t, h != nil, expect.Message{Did: "called NewNotes", Want: "an http.Handler", Got: "nil"})
+	expect.That(t, h != nil, expect.Message{Did: "called NewNotes", Want: "an http.Handler",
+		Got: "nil"})
 	return book{h}
 }
 
@@ -453,7 +494,8 @@ func newBook(t *testing.T) book {
 func (b book) do(t *testing.T, method, path, body string) answer {
 	t.Helper()
 	w := httptest.NewRecorder()
-	b.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
+	b.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path,
+		strings.NewReader(body)))
 	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
@@ -536,7 +578,8 @@ func (b book) wantAll(t *testing.T, did string, want ...string) {
 	}
 	slices.Sort(got)
 	expect.That(t, slices.Equal(got, slices.Sorted(slices.Values(want))), expect.Message{
-		Did: did, Want: fmt.Sprintf("%d notes: %s", len(want), list(want)), Got: fmt.Sprintf("%d notes: %s", len(got), list(got)),
+		Did: did, Want: fmt.Sprintf("%d notes: %s", len(want), list(want)),
+		Got: fmt.Sprintf("%d notes: %s", len(got), list(got)),
 	})
 }
 
@@ -544,12 +587,14 @@ func (b book) wantAll(t *testing.T, did string, want ...string) {
 func (b book) wantTwo(t *testing.T, did string) {
 	t.Helper()
 	all := b.all(t)
-	expect.That(t, len(all) == 2 && all[0].ID != all[1].ID && all[0].ID != "" && all[1].ID != "", expect.Message{
-		Did:  did,
-		Want: "two notes with different ids",
-		Got:  fmt.Sprintf("%d: %+v", len(all), all),
-		Why:  "POST asks the server to make something new, each time; two people who write the same thing have written two notes",
-	})
+	expect.That(t, len(all) == 2 && all[0].ID != all[1].ID && all[0].ID != "" && all[1].ID != "",
+		expect.Message{
+			Did:  did,
+			Want: "two notes with different ids",
+			Got:  fmt.Sprintf("%d: %+v", len(all), all),
+			Why: "POST asks the server to make something new, each time; two people who write the " +
+				"same thing have written two notes",
+		})
 }
 
 func list(texts []string) string {
@@ -611,7 +656,8 @@ func wantAllow(t *testing.T, got answer, method, path string) {
 		Did:  fmt.Sprintf("sent %s %s, and looked at the header Allow", method, path),
 		Want: strings.Join(want, ", ") + "; HEAD and OPTIONS may be in it as well",
 		Got:  fmt.Sprintf("Allow: %q", got.header.Values("Allow")),
-		Why:  "Allow tells the client what works here; one that is missing or wrong leaves it guessing (RFC 9110, sections 10.2.1 and 15.5.6)",
+		Why: "Allow tells the client what works here; one that is missing or wrong leaves it " +
+			"guessing (RFC 9110, sections 10.2.1 and 15.5.6)",
 	})
 }
 
@@ -648,7 +694,8 @@ func drawPlan(random *rand.Rand) (p plan) {
 	return p
 }
 
-// run sends the plan to a new handler and returns the notes that are left, without the ids that the server has chosen.
+// run sends the plan to a new handler and returns the notes that are left, without the ids that the
+// server has chosen.
 func (p plan) run(t *testing.T, twice bool) (left []string) {
 	t.Helper()
 	b := newBook(t)
@@ -698,7 +745,8 @@ func (p plan) smallest(t *testing.T) plan {
 func (p plan) String() string {
 	texts := make([]string, 0, len(p))
 	for _, s := range p {
-		texts = append(texts, strings.TrimSpace(strings.TrimSuffix(fmt.Sprintf("%s /notes/%s", s.method, s.id), "/")+" "+s.body))
+		texts = append(texts, strings.TrimSpace(strings.TrimSuffix(fmt.Sprintf("%s /notes/%s",
+			s.method, s.id), "/")+" "+s.body))
 	}
 	return strings.Join(texts, ", then ")
 }

@@ -59,19 +59,23 @@ func TestItemsAreServed(t *testing.T) {
 	all := s.get(t, ctx, "/items")
 	var items []status.Item
 	err = json.Unmarshal([]byte(all.body), &items)
-	expect.That(t, all.status == 200 && err == nil && slices.Equal(items, []status.Item{sofa, lamp}), expect.Message{
+	expect.That(t, all.status == 200 && err == nil &&
+		slices.Equal(items, []status.Item{sofa, lamp}), expect.Message{
 		Did:  "asked for GET /items, of which list has two",
 		Want: "200 and an array of the two, in list's order",
 		Got:  all.String(),
 	})
 	expect.That(t, ours, expect.Message{
-		Did:  "asked for GET /items/7 and GET /items, and looked at the contexts that find and list were called with",
+		Did: "asked for GET /items/7 and GET /items, and looked at the contexts that find and " +
+			"list were called with",
 		Want: "the request's context, or one made from it",
 		Got:  "another one",
-		Why:  "the request's context ends when the client goes away; a query under another one runs on for nobody",
+		Why: "the request's context ends when the client goes away; a query under another one " +
+			"runs on for nobody",
 	})
 	expect.That(t, status.StatusFor(nil) == 200, expect.Message{
-		Did: "asked StatusFor(nil)", Want: "200: nothing has failed", Got: fmt.Sprint(status.StatusFor(nil)),
+		Did: "asked StatusFor(nil)", Want: "200: nothing has failed",
+		Got: fmt.Sprint(status.StatusFor(nil)),
 	})
 }
 
@@ -79,18 +83,21 @@ func TestAnEmptyListIsThereAndAnUnknownRouteIsNot(t *testing.T) {
 	for what, none := range map[string][]status.Item{"an empty slice": {}, "a nil slice": nil} {
 		s := &shop{list: func(context.Context) ([]status.Item, error) { return none, nil }}
 		got := s.get(t, t.Context(), "/items")
-		did := "asked for GET /items of a shop that sells nothing yet: list returned " + what + " and no error"
+		did := "asked for GET /items of a shop that sells nothing yet: list returned " + what +
+			" and no error"
 		expect.That(t, got.status == 200, expect.Message{
 			Did:  did,
 			Want: "200: the list is there, it is just empty",
 			Got:  got.String(),
-			Why:  "404 says that there is nothing at this address; a client that reads it will think that it has the wrong URL, or that its shop is gone",
+			Why: "404 says that there is nothing at this address; a client that reads it will " +
+				"think that it has the wrong URL, or that its shop is gone",
 		})
 		expect.That(t, strings.Join(strings.Fields(got.body), "") == "[]", expect.Message{
 			Did:  did,
 			Want: "the body []: an array of no items",
 			Got:  got.String(),
-			Why:  "clients loop over the array without asking; null or nothing at all makes them crash on the day when the shop is empty",
+			Why: "clients loop over the array without asking; null or nothing at all makes " +
+				"them crash on the day when the shop is empty",
 		})
 	}
 	for _, path := range []string{"/", "/nope", "/item", "/items/7/parts"} {
@@ -99,7 +106,8 @@ func TestAnEmptyListIsThereAndAnUnknownRouteIsNot(t *testing.T) {
 			Did:  "asked for GET " + path + ", a path that this API does not have",
 			Want: "404: there is nothing at this address",
 			Got:  got.String(),
-			Why:  "the request is well-formed and the server is well; it is only that this resource does not exist",
+			Why: "the request is well-formed and the server is well; it is only that this " +
+				"resource does not exist",
 		})
 	}
 }
@@ -128,10 +136,12 @@ func TestAnInvalidIDIs400(t *testing.T) {
 		wantStatusFor(t, err, 400, "an error that is or wraps ErrInvalidID")
 		got := failing(err).get(t, t.Context(), "/items/seven")
 		expect.That(t, got.status == 400, expect.Message{
-			Did:  fmt.Sprintf("asked for GET /items/seven, for which find returned %s", describe(err)),
+			Did: fmt.Sprintf("asked for GET /items/seven, for which find returned %s",
+				describe(err)),
 			Want: "400: the request itself is malformed",
 			Got:  got.String(),
-			Why:  "nothing ever had or will have this id; the client must correct its request, and a 404 would send it looking for a lost item",
+			Why: "nothing ever had or will have this id; the client must correct its request, " +
+				"and a 404 would send it looking for a lost item",
 		})
 	}
 }
@@ -152,13 +162,15 @@ func TestTheCallersMistakesWakeNobody(t *testing.T) {
 			Did:  "asked for " + one.what + " and counted the calls of report",
 			Want: "none: the server did all that it should",
 			Got:  fmt.Sprintf("%d: %s", len(s.reported()), quoted(s.reported())),
-			Why:  "report wakes a person; crawlers ask for missing pages all night, and a pager that rings for them is soon muted for the real failures, too",
+			Why: "report wakes a person; crawlers ask for missing pages all night, and a pager " +
+				"that rings for them is soon muted for the real failures, too",
 		})
 	}
 	s := failing(errDatabase)
 	s.get(t, t.Context(), "/items/7")
 	expect.That(t, len(s.reported()) > 0, expect.Message{
-		Did:  fmt.Sprintf("asked for GET /items/7, for which find returned %q, and counted the calls of report", errDatabase),
+		Did: fmt.Sprintf("asked for GET /items/7, for which find returned %q, and counted the "+
+			"calls of report", errDatabase),
 		Want: "one: this is not the caller's mistake",
 		Got:  "none",
 		Why:  "the shop is down, and nobody knows",
@@ -166,38 +178,49 @@ func TestTheCallersMistakesWakeNobody(t *testing.T) {
 }
 
 func TestAnyOtherFailureIsA500AndReportedOnce(t *testing.T) {
-	for _, err := range []error{errDatabase, io.ErrUnexpectedEOF, fmt.Errorf("query: %w", errDatabase)} {
+	for _, err := range []error{errDatabase, io.ErrUnexpectedEOF,
+		fmt.Errorf("query: %w", errDatabase)} {
 		wantStatusFor(t, err, 500, "an error that is none of the known ones")
 		for _, path := range []string{"/items/7", "/items"} {
 			s := failing(err)
 			got := s.get(t, t.Context(), path)
-			did := fmt.Sprintf("asked for GET %s, for which the store returned the error %q", path, err)
+			did := fmt.Sprintf("asked for GET %s, for which the store returned the error %q", path,
+				err)
 			expect.That(t, got.status == 500, expect.Message{
 				Did:  did,
 				Want: "500: the request was fine and the server failed",
 				Got:  got.String(),
-				Why:  "the status says who must look for the mistake; a client that is told anything but a 5xx believes it and, say, deletes its copy of an item, while it is you who is down",
+				Why: "the status says who must look for the mistake; a client that is told " +
+					"anything but a 5xx believes it and, say, deletes its copy of an item, " +
+					"while it is you who is down",
 			})
 			wantReport(t, s, err, did,
-				"a failure that is not reported is found by the customers; one that is reported twice makes every number in every graph wrong")
+				"a failure that is not reported is found by the customers; one that is reported "+
+					"twice makes every number in every graph wrong")
 		}
 	}
 }
 
 func TestTheTextOfAnErrorDoesNotMatter(t *testing.T) {
-	for _, text := range []string{`relation "items" not found`, "not found", "host db-3 NOT FOUND", "invalid id", "context deadline exceeded"} {
+	for _, text := range []string{`relation "items" not found`, "not found", "host db-3 NOT FOUND",
+		"invalid id", "context deadline exceeded"} {
 		err := errors.New(text)
-		why := "a database that is broken says \"not found\" as well, of a table, a host, a file; taken for a missing item, the outage looks like a careless client, and nobody is woken"
+		why := "a database that is broken says \"not found\" as well, of a table, a host, a " +
+			"file; taken for a missing item, the outage looks like a careless client, and " +
+			"nobody is woken"
 		got := status.StatusFor(err)
 		expect.That(t, got == 500, expect.Message{
-			Did:  fmt.Sprintf("asked StatusFor for errors.New(%q), which is no error of this package, whatever it says", text),
+			Did: fmt.Sprintf(
+				"asked StatusFor for errors.New(%q), which is no error of this package, "+
+					"whatever it says", text),
 			Want: "500: nothing is known about this error",
 			Got:  fmt.Sprint(got),
 			Why:  why,
 		})
 		one := failing(err).get(t, t.Context(), "/items/7")
 		expect.That(t, one.status == 500, expect.Message{
-			Did:  fmt.Sprintf("asked for GET /items/7, for which find returned errors.New(%q)", text),
+			Did: fmt.Sprintf("asked for GET /items/7, for which find returned errors.New(%q)",
+				text),
 			Want: "500: nothing is known about this error",
 			Got:  one.String(),
 			Why:  why,
@@ -226,12 +249,14 @@ func TestInternalsStayInside(t *testing.T) {
 			}
 			did := fmt.Sprintf("asked for GET %s while the store %s %q", path, one.what, one.err)
 			head := fmt.Sprint(got.header)
-			for _, word := range []string{"dial", "tcp", "10.0.0.5", "5432", "password", "hunter2"} {
+			for _, word := range []string{"dial", "tcp", "10.0.0.5", "5432", "password",
+				"hunter2"} {
 				expect.That(t, !strings.Contains(got.body+head, word), expect.Message{
 					Did:  did,
 					Want: "an answer that has not one word of it",
 					Got:  fmt.Sprintf("%q in the answer: %s, headers %s", word, got, head),
-					Why:  "whoever can cause an error then reads addresses, queries and passwords; the caller could not do anything with them anyway",
+					Why: "whoever can cause an error then reads addresses, queries and " +
+						"passwords; the caller could not do anything with them anyway",
 				})
 			}
 			if one.what == "failed with" {
@@ -253,8 +278,8 @@ func TestInternalsStayInside(t *testing.T) {
 	}
 }
 
-// TestAPanicIsA500 has a real server between itself and the handler: net/http catches a panic, too, and cuts the
-// connection.
+// TestAPanicIsA500 has a real server between itself and the handler: net/http catches a panic, too,
+// and cuts the connection.
 func TestAPanicIsA500(t *testing.T) {
 	h := (&shop{
 		find: func(_ context.Context, id string) (status.Item, error) {
@@ -264,9 +289,11 @@ func TestAPanicIsA500(t *testing.T) {
 			return sofa, nil
 		},
 	}).handler(t)
-	client := memhttp.Run(t, &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}).Client()
+	client := memhttp.Run(t, &http.Server{Handler: h,
+		ErrorLog: log.New(io.Discard, "", 0)}).Client()
 
-	// A client on a busy machine may now and then not get round to keeping a connection; five times in a row is the server.
+	// A client on a busy machine may now and then not get round to keeping a connection; five times
+	// in a row is the server.
 	reused := false
 	for range 5 {
 		first, _ := ask(t, client, "/items/7")
@@ -274,7 +301,9 @@ func TestAPanicIsA500(t *testing.T) {
 			Did:  "asked a server for GET /items/7, for which find panics",
 			Want: "500: one request has failed",
 			Got:  first.String(),
-			Why:  "a connection that is cut tells the client nothing: it cannot know whether the server, the network or its own code is broken, and everything else on that connection is lost",
+			Why: "a connection that is cut tells the client nothing: it cannot know whether " +
+				"the server, the network or its own code is broken, and everything else on that " +
+				"connection is lost",
 		})
 		var second answer
 		second, reused = ask(t, client, "/items/8")
@@ -288,24 +317,30 @@ func TestAPanicIsA500(t *testing.T) {
 		}
 	}
 	expect.That(t, reused, expect.Message{
-		Did:  "asked a server for GET /items/7, for which find panics, and then for GET /items/8, five times",
+		Did: "asked a server for GET /items/7, for which find panics, and then for GET " +
+			"/items/8, five times",
 		Want: "both on the same connection",
 		Got:  "a new connection for the second request, each time",
-		Why:  "a connection is kept for the next request; with HTTP/2 many requests are on it at the same time, and all of them would fail",
+		Why: "a connection is kept for the next request; with HTTP/2 many requests are on it " +
+			"at the same time, and all of them would fail",
 	})
 }
 
 func TestAPanicIsReportedOnce(t *testing.T) {
 	for _, path := range []string{"/items/7", "/items"} {
-		for _, value := range []any{"no shelf 12", errors.New("no shelf 12"), fmt.Errorf("no shelf 12: %w", status.ErrInvalidID)} {
+		for _, value := range []any{"no shelf 12", errors.New("no shelf 12"),
+			fmt.Errorf("no shelf 12: %w", status.ErrInvalidID)} {
 			s := panicking(value)
 			s.get(t, t.Context(), path)
 			reported := s.reported()
-			expect.That(t, len(reported) == 1 && reported[0] != nil && strings.Contains(reported[0].Error(), "no shelf 12"), expect.Message{
-				Did:  fmt.Sprintf("asked for GET %s, for which the store panics with %q", path, value),
+			expect.That(t, len(reported) == 1 && reported[0] != nil &&
+				strings.Contains(reported[0].Error(), "no shelf 12"), expect.Message{
+				Did: fmt.Sprintf("asked for GET %s, for which the store panics with %q", path,
+					value),
 				Want: "one call of report, with an error whose text has the panic's value in it",
 				Got:  fmt.Sprintf("%d: %s", len(reported), quoted(reported)),
-				Why:  "a panic is a bug in the server, whatever its value is; one that is caught and never told is a bug that stays",
+				Why: "a panic is a bug in the server, whatever its value is; one that is " +
+					"caught and never told is a bug that stays",
 			})
 		}
 	}
@@ -317,23 +352,28 @@ func TestAListThatFailsHalfwayIsAFailure(t *testing.T) {
 	}}
 	got := s.get(t, t.Context(), "/items")
 	expect.That(t, got.status == 500 && !strings.Contains(got.body, lamp.Name), expect.Message{
-		Did:  "asked for GET /items, for which list returned the first of two items together with an error",
+		Did: "asked for GET /items, for which list returned the first of two items together " +
+			"with an error",
 		Want: "500, and no part of the list",
 		Got:  got.String(),
-		Why:  "the status goes out before the body and cannot be taken back; half a list under a 200 is taken for the whole one, and the other half for deleted",
+		Why: "the status goes out before the body and cannot be taken back; half a list under " +
+			"a 200 is taken for the whole one, and the other half for deleted",
 	})
 }
 
 func TestADeadlineIs504(t *testing.T) {
-	for _, err := range []error{context.DeadlineExceeded, fmt.Errorf("query: %w", context.DeadlineExceeded)} {
+	for _, err := range []error{context.DeadlineExceeded,
+		fmt.Errorf("query: %w", context.DeadlineExceeded)} {
 		wantStatusFor(t, err, 504, "an error that is or wraps context.DeadlineExceeded")
 		for _, path := range []string{"/items/7", "/items"} {
 			got := failing(err).get(t, t.Context(), path)
 			expect.That(t, got.status == 504, expect.Message{
-				Did:  fmt.Sprintf("asked for GET %s, for which the store returned %s", path, describe(err)),
+				Did: fmt.Sprintf("asked for GET %s, for which the store returned %s", path,
+					describe(err)),
 				Want: "504: what is behind this server did not answer in time",
 				Got:  got.String(),
-				Why:  "whoever is woken looks for a bug after a 500, and for a slow dependency after a 504",
+				Why: "whoever is woken looks for a bug after a 500, and for a slow dependency " +
+					"after a 504",
 			})
 		}
 	}
@@ -346,7 +386,8 @@ func TestADeadlineIs504(t *testing.T) {
 		s.get(t, ctx, path)
 		cancel()
 		wantReport(t, s, err,
-			fmt.Sprintf("asked for GET %s with a request whose deadline passed: its context has ended with DeadlineExceeded, and the store returned %s", path, describe(err)),
+			fmt.Sprintf("asked for GET %s with a request whose deadline passed: its context has "+
+				"ended with DeadlineExceeded, and the store returned %s", path, describe(err)),
 			"a request that was too slow has failed, and its client may well be waiting for it")
 	}
 }
@@ -360,23 +401,32 @@ func TestAClientThatWentAwayWakesNobody(t *testing.T) {
 		for _, path := range []string{"/items/7", "/items"} {
 			ctx, hangUp := context.WithCancel(t.Context())
 			gone := &shop{
-				find: func(context.Context, string) (status.Item, error) { hangUp(); return status.Item{}, err },
+				find: func(context.Context, string) (status.Item,
+					error) {
+					hangUp()
+					return status.Item{}, err
+				},
 				list: func(context.Context) ([]status.Item, error) { hangUp(); return nil, err },
 			}
 			gone.get(t, ctx, path)
 			expect.That(t, len(gone.reported()) == 0, expect.Message{
-				Did:  fmt.Sprintf("asked for GET %s and went away while the store was at work: the request's context was cancelled, and the store returned %s", path, describe(err)),
+				Did: fmt.Sprintf(
+					"asked for GET %s and went away while the store was at work: the request's "+
+						"context was cancelled, and the store returned %s", path, describe(err)),
 				Want: "nothing reported",
 				Got:  fmt.Sprintf("%d: %s", len(gone.reported()), quoted(gone.reported())),
-				Why:  "people close tabs and phones lose their network all day long; nothing is broken, and there is nobody left to answer",
+				Why: "people close tabs and phones lose their network all day long; nothing is " +
+					"broken, and there is nobody left to answer",
 			})
 		}
 	}
 	there := failing(context.Canceled)
 	there.get(t, t.Context(), "/items/7")
 	wantReport(t, there, context.Canceled,
-		"asked for GET /items/7 and stayed: the request's context is alive, yet find returned context.Canceled",
-		"something in the server has given up while its client was waiting; only the request's own context knows whether it was the client")
+		"asked for GET /items/7 and stayed: the request's context is alive, yet find returned "+
+			"context.Canceled",
+		"something in the server has given up while its client was waiting; only the request's "+
+			"own context knows whether it was the client")
 }
 
 func TestRetryable(t *testing.T) {
@@ -393,7 +443,9 @@ func TestRetryable(t *testing.T) {
 			Did:  fmt.Sprintf("asked Retryable(%d), %s", code, http.StatusText(code)),
 			Want: "true: nothing is wrong with this request, only with the moment",
 			Got:  "false",
-			Why:  "the first digit says who must change something; after a failure of the server, or a \"not now\", the same request may well succeed, and a client that gives up turns a moment into an outage",
+			Why: "the first digit says who must change something; after a failure of the " +
+				"server, or a \"not now\", the same request may well succeed, and a client that " +
+				"gives up turns a moment into an outage",
 		})
 	}
 }
@@ -434,14 +486,18 @@ func (s *shop) handler(t *testing.T) http.Handler {
 		s.find = func(context.Context, string) (status.Item, error) { return lamp, nil }
 	}
 	if s.list == nil {
-		s.list = func(context.Context) ([]status.Item, error) { return []status.Item{lamp, sofa}, nil }
+		s.list = func(context.Context) ([]status.Item, error) {
+			return []status.Item{lamp, sofa},
+				nil
+		}
 	}
 	h := status.Items(s.find, s.list, func(err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.reports = append(s.reports, err)
 	})
-	expect.That(t, h != nil, expect.Message{Did: "called Items", Want: "an http.Handler", Got: "nil"})
+	expect.That(t, h != nil, expect.Message{Did: "called Items", Want: "an http.Handler",
+		Got: "nil"})
 	return h
 }
 
@@ -485,10 +541,12 @@ func (a answer) String() string {
 	return fmt.Sprintf("%d %s with the body %q", a.status, http.StatusText(a.status), a.body)
 }
 
-// ask makes one request of the server in memory, and tells whether it went over a connection that had been used before.
+// ask makes one request of the server in memory, and tells whether it went over a connection that
+// had been used before.
 func ask(t *testing.T, client *http.Client, path string) (a answer, reused bool) {
 	t.Helper()
-	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
+	ctx := httptrace.WithClientTrace(t.Context(),
+		&httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, memhttp.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -500,7 +558,8 @@ func ask(t *testing.T, client *http.Client, path string) (a answer, reused bool)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return answer{broken: "the connection was cut in the middle of the answer (" + err.Error() + ")"}, reused
+		return answer{broken: "the connection was cut in the middle of the answer (" + err.Error() +
+			")"}, reused
 	}
 	return answer{status: resp.StatusCode, header: resp.Header, body: string(body)}, reused
 }
@@ -512,7 +571,8 @@ func wantStatusFor(t *testing.T, err error, want int, what string) {
 		Did:  fmt.Sprintf("asked StatusFor for %s", describe(err)),
 		Want: fmt.Sprintf("%d, for %s", want, what),
 		Got:  fmt.Sprint(got),
-		Why:  "an error goes through many layers, and each may put its own words around it; what the error is stays the same",
+		Why: "an error goes through many layers, and each may put its own words around it; " +
+			"what the error is stays the same",
 	})
 }
 
@@ -539,7 +599,8 @@ func describe(err error) string {
 	for _, known := range []struct {
 		err  error
 		name string
-	}{{status.ErrNotFound, "ErrNotFound"}, {status.ErrInvalidID, "ErrInvalidID"}, {context.DeadlineExceeded, "context.DeadlineExceeded"}, {context.Canceled, "context.Canceled"}} {
+	}{{status.ErrNotFound, "ErrNotFound"}, {status.ErrInvalidID, "ErrInvalidID"},
+		{context.DeadlineExceeded, "context.DeadlineExceeded"}, {context.Canceled, "context.Canceled"}} {
 		switch {
 		case err == known.err:
 			return known.name

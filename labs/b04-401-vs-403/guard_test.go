@@ -26,7 +26,8 @@ func TestAnonymousRequestsGetAChallenge(t *testing.T) {
 			Did:  "asked for GET /orders without an Authorization header",
 			Want: "401: nobody knows yet who this is",
 			Got:  got.String(),
-			Why:  "403 says that this person may not, and that logging in will not help; then nobody is ever sent to the login",
+			Why: "403 says that this person may not, and that logging in will not help; then " +
+				"nobody is ever sent to the login",
 		})
 		wantChallenge(t, got, realm, "asked for GET /orders without an Authorization header")
 	}
@@ -36,10 +37,12 @@ func TestAnonymousRequestsGetAChallenge(t *testing.T) {
 func TestAnonymousRequestsHaveMadeNoMistake(t *testing.T) {
 	got := new(site).get(t, "/orders", "")
 	expect.That(t, got.status == 401 && got.challenge()["error"] == "", expect.Message{
-		Did:  "asked for GET /orders without an Authorization header, and looked for error= in the challenge",
+		Did: "asked for GET /orders without an Authorization header, and looked for error= in " +
+			"the challenge",
 		Want: "401, and no error code: no credentials were sent, so none were wrong",
 		Got:  got.String(),
-		Why:  "clients tell by the code whether to get a first token or to throw away the one that they have (RFC 6750, section 3.1)",
+		Why: "clients tell by the code whether to get a first token or to throw away the one " +
+			"that they have (RFC 6750, section 3.1)",
 	})
 	wantAnnIn(t)
 }
@@ -51,7 +54,8 @@ func TestWhoIsAskedAndInWhichOrder(t *testing.T) {
 		Did:  "asked for GET /orders without an Authorization header, and noted who was called",
 		Want: "nobody: there is no token to verify and nobody to authorize",
 		Got:  s.calls(),
-		Why:  "what runs before authentication is open to the whole internet: it can be flooded, and what it answers can be read",
+		Why: "what runs before authentication is open to the whole internet: it can be " +
+			"flooded, and what it answers can be read",
 	})
 	s.get(t, "/orders", "Bearer of-ann")
 	want := []string{"verify of-ann", "authorize ann", "next"}
@@ -62,17 +66,21 @@ func TestWhoIsAskedAndInWhichOrder(t *testing.T) {
 		Why:  "what somebody may do can only be said of somebody who is known",
 	})
 	expect.That(t, s.sameContext, expect.Message{
-		Did:  "asked for GET /orders with ann's token, and looked at the context that verify was called with",
+		Did: "asked for GET /orders with ann's token, and looked at the context that verify " +
+			"was called with",
 		Want: "the request's context, or one made from it",
 		Got:  "another one",
-		Why:  "verify often asks another service; when the client has hung up, that call must end as well",
+		Why: "verify often asks another service; when the client has hung up, that call must " +
+			"end as well",
 	})
 }
 
 func TestABadTokenIsA401(t *testing.T) {
-	for _, err := range []error{guard.ErrBadToken, fmt.Errorf("jwt: expired at noon: %w", guard.ErrBadToken)} {
+	for _, err := range []error{guard.ErrBadToken,
+		fmt.Errorf("jwt: expired at noon: %w", guard.ErrBadToken)} {
 		s := &site{verifyErr: err}
-		did := fmt.Sprintf("asked for GET /orders with a token for which verify returned %s", describe(err))
+		did := fmt.Sprintf("asked for GET /orders with a token for which verify returned %s",
+			describe(err))
 		got := s.get(t, "/orders", "Bearer expired")
 		expect.That(t, got.status == 401, expect.Message{
 			Did:  did,
@@ -89,14 +97,18 @@ func TestABadTokenIsA401(t *testing.T) {
 }
 
 func TestABadTokenIsNamedAsTheReason(t *testing.T) {
-	for _, err := range []error{guard.ErrBadToken, fmt.Errorf("jwt: expired at noon: %w", guard.ErrBadToken)} {
+	for _, err := range []error{guard.ErrBadToken,
+		fmt.Errorf("jwt: expired at noon: %w", guard.ErrBadToken)} {
 		got := (&site{verifyErr: err}).get(t, "/orders", "Bearer expired")
-		expect.That(t, got.status == 401 && got.challenge()["error"] == "invalid_token", expect.Message{
-			Did:  fmt.Sprintf("asked for GET /orders with a token for which verify returned %s", describe(err)),
-			Want: `401, and error="invalid_token" in the Bearer challenge`,
-			Got:  got.String(),
-			Why:  "a client that reads it throws the token away and gets a new one; without it, the client cannot tell whether its token was bad or never arrived",
-		})
+		expect.That(t, got.status == 401 && got.challenge()["error"] == "invalid_token",
+			expect.Message{
+				Did: fmt.Sprintf("asked for GET /orders with a token for which verify returned %s",
+					describe(err)),
+				Want: `401, and error="invalid_token" in the Bearer challenge`,
+				Got:  got.String(),
+				Why: "a client that reads it throws the token away and gets a new one; without it, " +
+					"the client cannot tell whether its token was bad or never arrived",
+			})
 	}
 	wantAnnIn(t)
 }
@@ -106,10 +118,14 @@ func TestAnIdentityProviderThatIsDownIs503(t *testing.T) {
 		s := &site{verifyErr: err}
 		got := s.get(t, "/orders", "Bearer of-ann")
 		expect.That(t, got.status == 503 && !s.called("authorize", "next"), expect.Message{
-			Did:  fmt.Sprintf("asked for GET /orders with a good token, while the identity provider was down: verify returned %s", describe(err)),
-			Want: "503, and nobody let in: the token may be good, it only cannot be checked right now",
-			Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
-			Why:  "on a 401 every client throws away its token and logs in again, at the very service that is down: all users are logged out, and their logins keep it down",
+			Did: fmt.Sprintf(
+				"asked for GET /orders with a good token, while the identity provider was down: "+
+					"verify returned %s", describe(err)),
+			Want: "503, and nobody let in: the token may be good, it only cannot be checked " +
+				"right now",
+			Got: fmt.Sprintf("%s; called: %s", got, s.calls()),
+			Why: "on a 401 every client throws away its token and logs in again, at the very " +
+				"service that is down: all users are logged out, and their logins keep it down",
 		})
 	}
 	wantAnnIn(t)
@@ -122,7 +138,9 @@ func TestWhoeverIsToComeAgainIsToldWhen(t *testing.T) {
 		seconds, notNumber := strconv.Atoi(after)
 		_, notDate := http.ParseTime(after)
 		expect.That(t, (notNumber == nil && seconds > 0) || notDate == nil, expect.Message{
-			Did:  fmt.Sprintf("asked for GET /orders while verify returned %s, and looked at the header Retry-After", describe(err)),
+			Did: fmt.Sprintf(
+				"asked for GET /orders while verify returned %s, and looked at the header "+
+					"Retry-After", describe(err)),
 			Want: "a number of seconds, 1 or more, or an HTTP date",
 			Got:  fmt.Sprintf("Retry-After: %q in the answer %s", after, got),
 			Why:  "clients that are not told when to come again come again at once",
@@ -139,12 +157,16 @@ func TestAVerifierThatFailsIsNot401(t *testing.T) {
 	} {
 		s := &site{verifyErr: err}
 		got := s.get(t, "/orders", "Bearer of-ann")
-		expect.That(t, (got.status == 500 || got.status == 503) && !s.called("authorize", "next"), expect.Message{
-			Did:  fmt.Sprintf("asked for GET /orders with a token, while verify returned errors.New(%q): neither ErrBadToken nor ErrUnavailable", err),
-			Want: "500 or 503, and nobody let in: nobody has said that the token is bad",
-			Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
-			Why:  "a failure that you do not know is your own; told as a 401, it logs people out for a bug of yours",
-		})
+		expect.That(t, (got.status == 500 || got.status == 503) && !s.called("authorize", "next"),
+			expect.Message{
+				Did: fmt.Sprintf(
+					"asked for GET /orders with a token, while verify returned errors.New(%q): "+
+						"neither ErrBadToken nor ErrUnavailable", err),
+				Want: "500 or 503, and nobody let in: nobody has said that the token is bad",
+				Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
+				Why: "a failure that you do not know is your own; told as a 401, it logs people " +
+					"out for a bug of yours",
+			})
 	}
 	wantAnnIn(t)
 }
@@ -154,7 +176,9 @@ func TestDenyIs403(t *testing.T) {
 		s := &site{authorize: always(decision)}
 		got := s.get(t, "/orders", "Bearer of-bob")
 		expect.That(t, got.status == 403 && !s.called("next"), expect.Message{
-			Did:  fmt.Sprintf("asked for GET /orders with bob's valid token, and authorize said Deny, the zero Decision (%d)", decision),
+			Did: fmt.Sprintf(
+				"asked for GET /orders with bob's valid token, and authorize said Deny, the "+
+					"zero Decision (%d)", decision),
 			Want: "403, and the handler not called: it is known who this is, and they may not",
 			Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
 			Why:  "401 says \"log in\"; bob has done that, and doing it again changes nothing",
@@ -168,10 +192,13 @@ func TestAnUnknownDecisionIsRefused(t *testing.T) {
 		s := &site{authorize: always(decision)}
 		got := s.get(t, "/orders", "Bearer of-bob")
 		expect.That(t, got.status == 403 && !s.called("next"), expect.Message{
-			Did:  fmt.Sprintf("asked for GET /orders with bob's valid token, and authorize returned Decision(%d), which has no name", decision),
+			Did: fmt.Sprintf(
+				"asked for GET /orders with bob's valid token, and authorize returned "+
+					"Decision(%d), which has no name", decision),
 			Want: "403, and the handler not called",
 			Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
-			Why:  "somebody will add a decision and forget this place; a guard that does not understand lets nobody in",
+			Why: "somebody will add a decision and forget this place; a guard that does not " +
+				"understand lets nobody in",
 		})
 	}
 	wantAnnIn(t)
@@ -189,10 +216,12 @@ func TestHideLooksLikeAMissingPath(t *testing.T) {
 	}}
 	hidden, missing := s.get(t, "/vault", "Bearer of-bob"), s.get(t, "/nothing", "Bearer of-bob")
 	expect.That(t, hidden.status == 404 && hidden.same(missing), expect.Message{
-		Did:  "asked with bob's valid token for GET /vault, for which authorize said Hide, and for GET /nothing, which does not exist",
+		Did: "asked with bob's valid token for GET /vault, for which authorize said Hide, and " +
+			"for GET /nothing, which does not exist",
 		Want: "the same answer in every byte, 404: " + missing.String(),
 		Got:  "for /vault " + hidden.String(),
-		Why:  "a difference as small as a header or a full stop tells that there is something; names of customers and of coming products have leaked that way",
+		Why: "a difference as small as a header or a full stop tells that there is something; " +
+			"names of customers and of coming products have leaked that way",
 	})
 	got := s.get(t, "/vault", "Bearer of-ann")
 	expect.That(t, got.status == 200 && got.body == "gold", expect.Message{
@@ -219,10 +248,13 @@ func TestStrangersCannotTellWhatExists(t *testing.T) {
 		s := &site{authorize: hideVault, verifyErr: who.verifyErr}
 		hidden, missing := s.get(t, "/vault", who.header), s.get(t, "/nothing", who.header)
 		expect.That(t, hidden.status == 401 && hidden.same(missing), expect.Message{
-			Did:  fmt.Sprintf("asked %s for GET /vault, which authorize hides, and for GET /nothing, which it does not", who.what),
+			Did: fmt.Sprintf(
+				"asked %s for GET /vault, which authorize hides, and for GET /nothing, which it "+
+					"does not", who.what),
 			Want: "the same 401 for both: " + missing.String(),
 			Got:  "for /vault " + hidden.String(),
-			Why:  "if the answer depends on the resource before it is known who asks, anybody can find out what exists by trying",
+			Why: "if the answer depends on the resource before it is known who asks, anybody " +
+				"can find out what exists by trying",
 		})
 	}
 	wantAnnIn(t)
@@ -242,7 +274,8 @@ func TestABrowserNeverLoops(t *testing.T) {
 		{"let a browser whose token has expired visit a page that its user may see", expired, guard.Allow, 200,
 			"a new token is what helps, and only a 401 makes the client get one"},
 		{"let a browser that has not logged in visit a page that its user may not see", anonymous, guard.Deny, 403,
-			"if \"you may not\" is said as \"log in\", the client logs in, is told to log in, and logs in, for ever"},
+			"if \"you may not\" is said as \"log in\", the client logs in, is told to log in, " +
+				"and logs in, for ever"},
 	} {
 		s := &site{authorize: always(visit.decision), badToken: "expired"}
 		last, attempts := browse(t, s, visit.start)
@@ -256,13 +289,15 @@ func TestABrowserNeverLoops(t *testing.T) {
 }
 
 func TestTheSchemeIsCaseInsensitive(t *testing.T) {
-	for _, header := range []string{"Bearer of-ann", "bearer of-ann", "BEARER of-ann", "bEaReR of-ann"} {
+	for _, header := range []string{"Bearer of-ann", "bearer of-ann", "BEARER of-ann",
+		"bEaReR of-ann"} {
 		got := new(site).get(t, "/orders", header)
 		expect.That(t, got.status == 200, expect.Message{
 			Did:  fmt.Sprintf("asked for GET /orders with %q, a valid token", header),
 			Want: "200: the name of the scheme may be written in either case",
 			Got:  got.String(),
-			Why:  "RFC 9110 says so, and some libraries write it in lower case; their users cannot log in and nobody finds out why",
+			Why: "RFC 9110 says so, and some libraries write it in lower case; their users " +
+				"cannot log in and nobody finds out why",
 		})
 	}
 }
@@ -281,14 +316,16 @@ func TestTheTokenIsTakenAsItIs(t *testing.T) {
 }
 
 func TestOtherCredentialsAreNone(t *testing.T) {
-	for _, header := range []string{"Basic of-ann", "Bearer", "Bearer ", "Bearerof-ann", "of-ann", "Token bearer of-ann"} {
+	for _, header := range []string{"Basic of-ann", "Bearer", "Bearer ", "Bearerof-ann", "of-ann",
+		"Token bearer of-ann"} {
 		s := new(site)
 		got := s.get(t, "/orders", header)
 		expect.That(t, got.status == 401 && len(s.log) == 0, expect.Message{
 			Did:  fmt.Sprintf("asked for GET /orders with the header %q", "Authorization: "+header),
 			Want: "401, and verify not called: there is no bearer token in it",
 			Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
-			Why:  "the scheme says what the rest means; a password of Basic, sent on as a token, ends up in the logs of the identity provider",
+			Why: "the scheme says what the rest means; a password of Basic, sent on as a " +
+				"token, ends up in the logs of the identity provider",
 		})
 	}
 	wantAnnIn(t)
@@ -306,22 +343,26 @@ func TestTheHandlerLearnsWhoItIs(t *testing.T) {
 	s.ctx = context.WithValue(t.Context(), key{}, "outer middleware")
 	s.get(t, "/orders", "Bearer of-ann")
 	expect.That(t, ok && got.ID == want.ID && slices.Equal(got.Scopes, want.Scopes), expect.Message{
-		Did:  "asked for GET /orders with ann's token, and called PrincipalFrom in the handler with the request's context",
+		Did: "asked for GET /orders with ann's token, and called PrincipalFrom in the handler " +
+			"with the request's context",
 		Want: fmt.Sprintf("%+v, true", want),
 		Got:  fmt.Sprintf("%+v, %v", got, ok),
 	})
 	expect.That(t, ours, expect.Message{
-		Did:  "put a value into the request's context before the guard, and looked for it in the handler",
+		Did: "put a value into the request's context before the guard, and looked for it in " +
+			"the handler",
 		Want: "it is still there: the guard adds to the context",
 		Got:  "it is gone",
-		Why:  "the context also carries the deadline and the cancellation of the request, and what other middlewares have put there",
+		Why: "the context also carries the deadline and the cancellation of the request, and " +
+			"what other middlewares have put there",
 	})
 	if p, ok := guard.PrincipalFrom(t.Context()); ok {
 		expect.Fatal(t, expect.Message{
 			Did:  "called PrincipalFrom with a context that has never been near a guard",
 			Want: "false: nobody is known",
 			Got:  fmt.Sprintf("%+v, true", p),
-			Why:  "a handler that was forgotten outside the guard must notice that it does not know who is asking",
+			Why: "a handler that was forgotten outside the guard must notice that it does not " +
+				"know who is asking",
 		})
 	}
 }
@@ -329,7 +370,8 @@ func TestTheHandlerLearnsWhoItIs(t *testing.T) {
 func TestParallelRequestsKeepTheirUsers(t *testing.T) {
 	const users = 100
 	bubble.Run(t, func(t *testing.T) {
-		// All requests are verified at the same time, and authorized at the same time: each takes 10 ms.
+		// All requests are verified at the same time, and authorized at the same time: each takes
+		// 10 ms.
 		var mu sync.Mutex
 		seen := map[string]string{} // what the handler saw, by whose token it was
 		authorized := map[string]string{}
@@ -356,7 +398,8 @@ func TestParallelRequestsKeepTheirUsers(t *testing.T) {
 		for i := range users {
 			wg.Go(func() {
 				token := fmt.Sprintf("user-%d", i)
-				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/orders?token="+token, nil)
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet,
+					"/orders?token="+token, nil)
 				r.Header.Set("Authorization", "Bearer "+token)
 				h.ServeHTTP(httptest.NewRecorder(), r)
 			})
@@ -365,17 +408,22 @@ func TestParallelRequestsKeepTheirUsers(t *testing.T) {
 		took := time.Since(start)
 		for i := range users {
 			user := fmt.Sprintf("user-%d", i)
-			for what, got := range map[string]string{"authorize was called for": authorized[user], "PrincipalFrom in the handler gave": seen[user]} {
+			for what, got := range map[string]string{"authorize was called for": authorized[user],
+				"PrincipalFrom in the handler gave": seen[user]} {
 				expect.That(t, got == user, expect.Message{
-					Did:  fmt.Sprintf("sent requests of %d different users at the same time", users),
+					Did: fmt.Sprintf("sent requests of %d different users at the same time",
+						users),
 					Want: fmt.Sprintf("%s %s in the request of %s", what, user, user),
 					Got:  fmt.Sprintf("%s %q", what, got),
-					Why:  "somebody sees somebody else's orders: only under load, and never on your own machine",
+					Why: "somebody sees somebody else's orders: only under load, and never on " +
+						"your own machine",
 				})
 			}
 		}
 		expect.That(t, took < 30*time.Millisecond, expect.Message{
-			Did:  fmt.Sprintf("sent requests of %d different users at the same time; verifying takes 10 ms and authorizing 10 ms", users),
+			Did: fmt.Sprintf(
+				"sent requests of %d different users at the same time; verifying takes 10 ms "+
+					"and authorizing 10 ms", users),
 			Want: "all done after 20 ms: no request waits for another",
 			Got:  fmt.Sprintf("done after %v", took),
 			Why:  "one slow answer of the identity provider would hold up everybody",
@@ -386,8 +434,8 @@ func TestParallelRequestsKeepTheirUsers(t *testing.T) {
 // down is what verify returns while the identity provider cannot be asked.
 var down = []error{guard.ErrUnavailable, fmt.Errorf("fetch keys: %w", guard.ErrUnavailable)}
 
-// site is a guarded site. Unless told otherwise, of-ann is the valid token of ann, any other token X is that of X, and
-// everybody may do everything.
+// site is a guarded site. Unless told otherwise, of-ann is the valid token of ann, any other token
+// X is that of X, and everybody may do everything.
 type site struct {
 	realm     string // "" is lab
 	badToken  string // is not valid
@@ -415,7 +463,8 @@ func (s *site) verify(ctx context.Context, token string) (guard.Principal, error
 	case s.badToken != "" && token == s.badToken:
 		return guard.Principal{}, guard.ErrBadToken
 	}
-	return guard.Principal{ID: strings.TrimPrefix(token, "of-"), Scopes: []string{"orders:read", "orders:write"}}, nil
+	return guard.Principal{ID: strings.TrimPrefix(token, "of-"),
+		Scopes: []string{"orders:read", "orders:write"}}, nil
 }
 
 func (s *site) decide(p guard.Principal, r *http.Request) guard.Decision {
@@ -441,15 +490,18 @@ func (s *site) get(t *testing.T, path, authorization string) answer {
 		realm = s.realm
 	}
 	middleware := guard.Guard(realm, s.verify, s.decide)
-	expect.That(t, middleware != nil, expect.Message{Did: "called Guard", Want: "a middleware", Got: "nil"})
+	expect.That(t, middleware != nil, expect.Message{Did: "called Guard", Want: "a middleware",
+		Got: "nil"})
 	h := middleware(http.HandlerFunc(s.serve))
-	expect.That(t, h != nil, expect.Message{Did: "called Guard(…)(next)", Want: "an http.Handler", Got: "nil"})
+	expect.That(t, h != nil, expect.Message{Did: "called Guard(…)(next)", Want: "an http.Handler",
+		Got: "nil"})
 
 	ctx := s.ctx
 	if ctx == nil {
 		ctx = t.Context()
 	}
-	r := httptest.NewRequestWithContext(context.WithValue(ctx, requestKey{}, true), http.MethodGet, path, nil)
+	r := httptest.NewRequestWithContext(context.WithValue(ctx, requestKey{}, true), http.MethodGet,
+		path, nil)
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
@@ -473,8 +525,8 @@ func (s *site) calls() string {
 	return strings.Join(s.log, ", then ")
 }
 
-// browse visits a page as a browser does: on 401 the user logs in and the page is asked for again. After 5 attempts it
-// gives up.
+// browse visits a page as a browser does: on 401 the user logs in and the page is asked for again.
+// After 5 attempts it gives up.
 func browse(t *testing.T, s *site, authorization string) (last answer, attempts int) {
 	t.Helper()
 	for attempts < 5 {
@@ -513,8 +565,8 @@ func (a answer) same(b answer) bool {
 	return a.status == b.status && a.body == b.body && maps.EqualFunc(ah, bh, slices.Equal)
 }
 
-// challenge returns the parameters of the answer's Bearer challenge, by their names in lower case, or nil. There may be
-// several headers, and several challenges in one (RFC 9110, section 11.6.1).
+// challenge returns the parameters of the answer's Bearer challenge, by their names in lower case,
+// or nil. There may be several headers, and several challenges in one (RFC 9110, section 11.6.1).
 func (a answer) challenge() map[string]string {
 	for _, value := range a.header.Values("WWW-Authenticate") {
 		for _, c := range parseChallenges(value) {
@@ -575,10 +627,12 @@ func wantChallenge(t *testing.T, got answer, realm, did string) {
 	t.Helper()
 	params := got.challenge()
 	expect.That(t, params != nil && params["realm"] == realm, expect.Message{
-		Did:  did,
-		Want: fmt.Sprintf("the header WWW-Authenticate with a Bearer challenge for the realm %q", realm),
-		Got:  got.String(),
-		Why:  "a 401 must say how to authenticate (RFC 9110, section 15.5.2): browsers and SDKs act on the challenge, and without one they give up",
+		Did: did,
+		Want: fmt.Sprintf("the header WWW-Authenticate with a Bearer challenge for the realm %q",
+			realm),
+		Got: got.String(),
+		Why: "a 401 must say how to authenticate (RFC 9110, section 15.5.2): browsers and SDKs " +
+			"act on the challenge, and without one they give up",
 	})
 }
 
@@ -596,7 +650,8 @@ func wantAnnIn(t *testing.T) {
 
 // describe shows what an error is made of, as far as the text does not.
 func describe(err error) string {
-	for name, known := range map[string]error{"ErrBadToken": guard.ErrBadToken, "ErrUnavailable": guard.ErrUnavailable} {
+	for name, known := range map[string]error{"ErrBadToken": guard.ErrBadToken,
+		"ErrUnavailable": guard.ErrUnavailable} {
 		switch {
 		case err == known:
 			return name

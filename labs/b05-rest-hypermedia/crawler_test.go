@@ -128,8 +128,8 @@ func (d doc) rels() string {
 	return strings.Join(slices.Sorted(maps.Keys(d.Links)), ", ")
 }
 
-// crawler is a client that knows the entry point and the names of links. Its requests go to the instances in turn, or as
-// pick decides.
+// crawler is a client that knows the entry point and the names of links. Its requests go to the
+// instances in turn, or as pick decides.
 type crawler struct {
 	t         *testing.T
 	entry     string
@@ -149,7 +149,8 @@ func newCrawler(t *testing.T, base string, store rest.Store, instances int) *cra
 	}
 	for range instances {
 		h := rest.NewShop(base, store)
-		expect.That(t, h != nil, expect.Message{Did: "called NewShop", Want: "an http.Handler", Got: "nil"})
+		expect.That(t, h != nil, expect.Message{Did: "called NewShop", Want: "an http.Handler",
+			Got: "nil"})
 		c.instances = append(c.instances, h)
 	}
 	return c
@@ -172,7 +173,8 @@ func (a answer) String() string {
 	if len(body) > 300 {
 		body = body[:300] + "…"
 	}
-	return fmt.Sprintf("%d %s with the body %#q", a.status, http.StatusText(a.status), strings.TrimSpace(body))
+	return fmt.Sprintf("%d %s with the body %#q", a.status, http.StatusText(a.status),
+		strings.TrimSpace(body))
 }
 
 func (a answer) ok() bool { return a.panicked == nil && a.status >= 200 && a.status < 300 }
@@ -180,7 +182,8 @@ func (a answer) ok() bool { return a.panicked == nil && a.status >= 200 && a.sta
 // do makes one request, of the next instance.
 func (c *crawler) do(did, method, href, body string, header ...string) (a answer) {
 	c.t.Helper()
-	if u, err := url.Parse(href); err != nil || !strings.HasPrefix(href, "/") || strings.HasPrefix(href, "//") || u.Host != "" {
+	if u, err := url.Parse(href); err != nil || !strings.HasPrefix(href, "/") ||
+		strings.HasPrefix(href, "//") || u.Host != "" {
 		expect.Fatal(c.t, expect.Message{
 			Did:  did + fmt.Sprintf(", and read its href %q", href),
 			Want: "a path that begins with one /",
@@ -194,7 +197,8 @@ func (c *crawler) do(did, method, href, body string, header ...string) (a answer
 	}
 	c.requests++
 	ctx := context.WithValue(c.t.Context(), requestKey{}, true)
-	r := httptest.NewRequestWithContext(ctx, method, "http://shop.test"+href, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(ctx, method, "http://shop.test"+href,
+		strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -237,13 +241,15 @@ func (c *crawler) follow(d doc, rel, body string) answer {
 // read reads a document of a 2xx.
 func (c *crawler) read(a answer, wantStatus int, want string) (d doc) {
 	c.t.Helper()
-	why := "a message says itself what it is: the status how it went, the type how to read it, the links what comes next"
+	why := "a message says itself what it is: the status how it went, the type how to read it, " +
+		"the links what comes next"
 	if c.why != "" {
 		why = c.why
 	}
 	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	err := json.Unmarshal([]byte(a.body), &d)
-	expect.That(c.t, a.panicked == nil && a.status == wantStatus && err == nil && kind == "application/json", expect.Message{
+	expect.That(c.t, a.panicked == nil && a.status == wantStatus && err == nil &&
+		kind == "application/json", expect.Message{
 		Did:  a.did,
 		Want: fmt.Sprintf("%d, application/json, %s", wantStatus, want),
 		Got:  fmt.Sprintf("%s, Content-Type %q", a, a.header.Get("Content-Type")),
@@ -255,7 +261,8 @@ func (c *crawler) read(a answer, wantStatus int, want string) (d doc) {
 // home reads the entry point.
 func (c *crawler) home() doc {
 	c.t.Helper()
-	return c.read(c.do("asked for the entry point", http.MethodGet, c.entry, ""), 200, `and a document with the link "orders"`)
+	return c.read(c.do("asked for the entry point", http.MethodGet, c.entry, ""), 200,
+		`and a document with the link "orders"`)
 }
 
 // order makes an order, by way of the entry point.
@@ -267,17 +274,20 @@ func (c *crawler) order(lines ...string) doc {
 	d := c.read(a, 201, "and a pending order with these lines and a link \"self\"")
 	self, there := d.Links["self"]
 	at, _ := url.Parse(a.header.Get("Location"))
-	expect.That(c.t, d.ID != "" && d.State == "pending" && slices.Equal(d.Lines, lines), expect.Message{
-		Did:  a.did,
-		Want: fmt.Sprintf("an order with an id, the state pending, and the lines %q", lines),
-		Got:  a.String(),
-	})
-	expect.That(c.t, there && self.Href != nil && at != nil && at.RequestURI() == *self.Href, expect.Message{
-		Did:  a.did,
-		Want: "the new order's self link in the header Location",
-		Got:  fmt.Sprintf("Location %q, and the links in %s", a.header.Get("Location"), a.body),
-		Why:  "who has made something must learn where it is; no client can know how the shop builds addresses",
-	})
+	expect.That(c.t, d.ID != "" && d.State == "pending" && slices.Equal(d.Lines, lines),
+		expect.Message{
+			Did:  a.did,
+			Want: fmt.Sprintf("an order with an id, the state pending, and the lines %q", lines),
+			Got:  a.String(),
+		})
+	expect.That(c.t, there && self.Href != nil && at != nil && at.RequestURI() == *self.Href,
+		expect.Message{
+			Did:  a.did,
+			Want: "the new order's self link in the header Location",
+			Got:  fmt.Sprintf("Location %q, and the links in %s", a.header.Get("Location"), a.body),
+			Why: "who has made something must learn where it is; no client can know how the shop " +
+				"builds addresses",
+		})
 	return d
 }
 
@@ -297,7 +307,8 @@ func (c *crawler) etag(d doc) string {
 		Did:  a.did,
 		Want: "a strong ETag: a text in quotation marks, without W/",
 		Got:  fmt.Sprintf("ETag %q", tag),
-		Why:  "an ETag names a version: with it a client can ask whether what it has is still right, instead of getting all of it again",
+		Why: "an ETag names a version: with it a client can ask whether what it has is still " +
+			"right, instead of getting all of it again",
 	})
 	return tag
 }

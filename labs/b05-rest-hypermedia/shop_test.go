@@ -17,8 +17,10 @@ func TestCrawlerPaysAnOrder(t *testing.T) {
 	store := newMemory()
 	c := newCrawler(t, "", store, 1)
 	d := c.order("lamp", "sofa")
-	wantOK(t, c.follow(d, "payment", ""), "what the client can do next stands in the links; it needs no manual, and no address")
-	d = c.wantState("made an order and followed its link payment", d, "paid", "the link is named after what it does")
+	wantOK(t, c.follow(d, "payment", ""),
+		"what the client can do next stands in the links; it needs no manual, and no address")
+	d = c.wantState("made an order and followed its link payment", d, "paid",
+		"the link is named after what it does")
 	expect.That(t, slices.Equal(d.Lines, []string{"lamp", "sofa"}), expect.Message{
 		Did:  "made an order of a lamp and a sofa, paid it, and read it again",
 		Want: "the lines lamp and sofa",
@@ -26,51 +28,60 @@ func TestCrawlerPaysAnOrder(t *testing.T) {
 	})
 	l := d.Links["self"]
 	expect.That(t, l.Method == "" || l.Method == http.MethodGet, expect.Message{
-		Did: "looked at the link self of an order", Want: "GET as its method, or none", Got: l.Method,
+		Did: "looked at the link self of an order", Want: "GET as its method, or none",
+		Got: l.Method,
 	})
 	expect.That(t, store.foreign == 0, expect.Message{
 		Did:  "made an order, paid it, and looked at the contexts that the store was called with",
 		Want: "the request's context, or one made from it",
 		Got:  fmt.Sprintf("%d calls with another one", store.foreign),
-		Why:  "the request's context ends when the client has gone; under another one the store works on for nobody",
+		Why: "the request's context ends when the client has gone; under another one the store " +
+			"works on for nobody",
 	})
 }
 
 func TestCrawlerCancelsAnOrder(t *testing.T) {
 	c := newCrawler(t, "", newMemory(), 1)
 	d := c.order("lamp")
-	expect.That(t, d.Links["cancel"].Method != "" && d.Links["cancel"].Method != http.MethodGet, expect.Message{
-		Did:  "looked at the link cancel of a pending order",
-		Want: "a method, and not GET, which must not change anything",
-		Got:  fmt.Sprintf("method %q; the links are: %s", d.Links["cancel"].Method, d.rels()),
-		Why:  "browsers, crawlers and caches follow a GET whenever they like",
-	})
+	expect.That(t, d.Links["cancel"].Method != "" && d.Links["cancel"].Method != http.MethodGet,
+		expect.Message{
+			Did:  "looked at the link cancel of a pending order",
+			Want: "a method, and not GET, which must not change anything",
+			Got:  fmt.Sprintf("method %q; the links are: %s", d.Links["cancel"].Method, d.rels()),
+			Why:  "browsers, crawlers and caches follow a GET whenever they like",
+		})
 	wantOK(t, c.follow(d, "cancel", ""), "a pending order can be cancelled, and the link says how")
-	c.wantState("made an order and followed its link cancel", d, "cancelled", "the link is named after what it does")
+	c.wantState("made an order and followed its link cancel", d, "cancelled",
+		"the link is named after what it does")
 }
 
 func TestAnyBasePath(t *testing.T) {
 	for _, base := range []string{"/shop", "/v9/x/y"} {
 		c := newCrawler(t, base, newMemory(), 1)
-		c.why = "the same shop runs behind a gateway, at another path. Links that the shop makes from where it is move with it; " +
+		c.why = "the same shop runs behind a gateway, at another path. Links that the shop " +
+			"makes from where it is move with it; " +
 			"addresses written down anywhere else have become part of the contract"
-		for _, one := range []struct{ rel, state string }{{"payment", "paid"}, {"cancel", "cancelled"}} {
+		for _, one := range []struct{ rel, state string }{{"payment", "paid"},
+			{"cancel", "cancelled"}} {
 			d := c.order("lamp")
 			wantOK(t, c.follow(d, one.rel, ""), c.why)
-			c.wantState("made an order of a shop at "+base+" and followed its link "+one.rel, d, one.state, c.why)
+			c.wantState("made an order of a shop at "+base+" and followed its link "+one.rel, d,
+				one.state, c.why)
 		}
 	}
 }
 
 func TestAnyInstanceAnswers(t *testing.T) {
 	c := newCrawler(t, "", newMemory(), 2)
-	const why = "the balancer sends each request where there is room, and instances come and go: what only one of them knows is gone with it"
+	const why = "the balancer sends each request where there is room, and instances come and " +
+		"go: what only one of them knows is gone with it"
 	d := c.order("lamp")
 	for range 4 { // by each instance, so that each has seen it while it was pending
 		c.wantState("made an order by one of two instances, which take turns", d, "pending", why)
 	}
 	tags := []string{c.etag(d), c.etag(d)}
-	wantOK(t, c.follow(d, "payment", ""), "a link that one instance has made is good for the other one, too")
+	wantOK(t, c.follow(d, "payment", ""),
+		"a link that one instance has made is good for the other one, too")
 	for range 4 {
 		c.wantState("paid an order by one of two instances, which take turns", d, "paid", why)
 	}
@@ -78,7 +89,8 @@ func TestAnyInstanceAnswers(t *testing.T) {
 		Did:  "read a pending order from two instances",
 		Want: "the same ETag",
 		Got:  fmt.Sprintf("%s and %s", tags[0], tags[1]),
-		Why:  "a cache that asks another instance than last time would find that nothing it has is right",
+		Why: "a cache that asks another instance than last time would find that nothing it has " +
+			"is right",
 	})
 }
 
@@ -88,7 +100,8 @@ func TestLinksTellWhatIsPossible(t *testing.T) {
 		d := c.order("lamp")
 		for i, d := range []doc{d, c.again(d)} {
 			expect.That(t, d.has("payment") && d.has("cancel"), expect.Message{
-				Did:  "looked at the links of a pending order, " + []string{"just made", "read by its self link"}[i],
+				Did: "looked at the links of a pending order, " +
+					[]string{"just made", "read by its self link"}[i],
 				Want: "payment and cancel among them",
 				Got:  d.rels(),
 			})
@@ -96,10 +109,12 @@ func TestLinksTellWhatIsPossible(t *testing.T) {
 		wantOK(t, c.follow(d, rel, ""), "a pending order can be paid or cancelled")
 		d = c.again(d)
 		expect.That(t, !d.has("payment") && !d.has("cancel") && d.has("self"), expect.Message{
-			Did:  "followed the link " + rel + " of an order, read it again, and looked at the links of what is now " + d.State,
+			Did: "followed the link " + rel +
+				" of an order, read it again, and looked at the links of what is now " + d.State,
 			Want: "self, and neither payment nor cancel",
 			Got:  d.rels(),
-			Why:  "a client shows a button where there is a link. If all links are always there, each client needs the shop's rules, and is wrong when they change",
+			Why: "a client shows a button where there is a link. If all links are always " +
+				"there, each client needs the shop's rules, and is wrong when they change",
 		})
 	}
 }
@@ -113,17 +128,20 @@ func TestRememberedLinksAreRefused(t *testing.T) {
 		wantOK(t, c.follow(d, one.first, ""), "a pending order can be paid or cancelled")
 		before := c.etag(d)
 		a := c.follow(d, one.then, "")
-		did := fmt.Sprintf("followed the link %s of an order, and then the link %s, remembered from before", one.first, one.then)
+		did := fmt.Sprintf("followed the link %s of an order, and then the link %s, remembered "+
+			"from before", one.first, one.then)
 		expect.That(t, a.status == 409, expect.Message{
 			Did:  did,
 			Want: "409: the request is fine, and does not fit what the order is by now",
 			Got:  a.String(),
-			Why:  "a page may have been open for an hour. To leave out a link is a courtesy; the rule is enforced where the order is",
+			Why: "a page may have been open for an hour. To leave out a link is a courtesy; " +
+				"the rule is enforced where the order is",
 		})
 		c.wantState(did, d, one.state, "a refusal changes nothing")
 		after := c.etag(d)
 		expect.That(t, before == after, expect.Message{
-			Did: did + ", and compared the ETags before and after", Want: "the same", Got: before + " and " + after,
+			Did: did + ", and compared the ETags before and after", Want: "the same",
+			Got: before + " and " + after,
 		})
 	}
 }
@@ -135,8 +153,10 @@ func TestPayingTwiceIsPayingOnce(t *testing.T) {
 	before := c.etag(d)
 	a := c.follow(d, "payment", "")
 	a.did += ", for the second time"
-	wantOK(t, a, "PUT is idempotent: a client whose answer was lost sends the same again, and wants to hear that it is done")
-	c.wantState("followed the link payment of an order twice", d, "paid", "twice has the effect of once")
+	wantOK(t, a, "PUT is idempotent: a client whose answer was lost sends the same again, and "+
+		"wants to hear that it is done")
+	c.wantState("followed the link payment of an order twice", d, "paid",
+		"twice has the effect of once")
 	after := c.etag(d)
 	expect.That(t, before == after, expect.Message{
 		Did:  "followed the link payment of an order twice, and read its ETag after each time",
@@ -157,10 +177,13 @@ func TestGETChangesNothing(t *testing.T) {
 		}
 		did := "sent a GET to the href of the link " + rel + " of a pending order"
 		c.do(did, http.MethodGet, *l.Href, "")
-		c.wantState(did, d, "pending", "GET is safe: browsers load links in advance, search engines follow all of them, and nobody has bought anything by that")
+		c.wantState(did, d, "pending",
+			"GET is safe: browsers load links in advance, search engines follow all of them, "+
+				"and nobody has bought anything by that")
 		after := c.etag(d)
 		expect.That(t, before == after, expect.Message{
-			Did: did + ", and compared the ETags before and after", Want: "the same", Got: before + " and " + after,
+			Did: did + ", and compared the ETags before and after", Want: "the same",
+			Got: before + " and " + after,
 		})
 	}
 	wantOK(t, c.follow(d, "payment", ""), "with its own method the link does what it says")
@@ -178,14 +201,17 @@ func TestETagFollowsTheOrder(t *testing.T) {
 	}
 	for _, tags := range []string{old, `"something-else", ` + old, old + `, "something-else"`} {
 		a := ask("read an order again that has not changed", tags)
-		expect.That(t, a.status == 304 && a.body == "" && a.header.Get("ETag") == old, expect.Message{
-			Did:  a.did,
-			Want: "304 without a body, and the ETag " + old,
-			Got:  fmt.Sprintf("%s, ETag %q", a, a.header.Get("ETag")),
-			Why:  "what has not changed need not be sent: that is what makes it worthwhile to ask often",
-		})
+		expect.That(t, a.status == 304 && a.body == "" && a.header.Get("ETag") == old,
+			expect.Message{
+				Did:  a.did,
+				Want: "304 without a body, and the ETag " + old,
+				Got:  fmt.Sprintf("%s, ETag %q", a, a.header.Get("ETag")),
+				Why: "what has not changed need not be sent: that is what makes it worthwhile to " +
+					"ask often",
+			})
 	}
-	c.read(ask("read an order with the ETag of something else", `"something-else"`), 200, "and the order")
+	c.read(ask("read an order with the ETag of something else", `"something-else"`), 200,
+		"and the order")
 	wantOK(t, c.follow(d, "payment", ""), "a pending order can be paid")
 	a := ask("paid an order, and read it with the ETag from before", old)
 	now := c.read(a, 200, "and the order as it is now")
@@ -204,8 +230,10 @@ func TestClientsAndInstancesCanBeMixed(t *testing.T) {
 	c := newCrawler(t, "", store, 3)
 	c.pick = func() int { return r.IntN(3) }
 
-	// Each client makes an order of its own and goes on with it; whose turn it is, and at which instance, is random.
-	plans := [][]string{{"payment"}, {"payment", "payment"}, {"cancel"}, {"cancel", "payment"}, {"payment", "cancel"}, {}}
+	// Each client makes an order of its own and goes on with it; whose turn it is, and at which
+	// instance, is random.
+	plans := [][]string{{"payment"}, {"payment", "payment"}, {"cancel"}, {"cancel", "payment"},
+		{"payment", "cancel"}, {}}
 	const clients = 20
 	orders, left := make([]doc, clients), make([][]string, clients)
 	var turns []int
@@ -231,12 +259,17 @@ func TestClientsAndInstancesCanBeMixed(t *testing.T) {
 		}
 		now := c.again(d)
 		line := fmt.Sprintf("thing %d", i)
-		expect.That(t, now.ID == d.ID && now.State == want && slices.Equal(now.Lines, []string{line}), expect.Message{
-			Did: fmt.Sprintf("let 20 clients at one address, mixed with each other, make and handle an order each, over 3 instances; client %d ordered %q and followed %q (seed %d)",
+		expect.That(t, now.ID == d.ID && now.State == want &&
+			slices.Equal(now.Lines, []string{line}), expect.Message{
+			Did: fmt.Sprintf("let 20 clients at one address, mixed with each other, make and "+
+				"handle an order each, over 3 instances; client %d ordered %q and followed %q "+
+				"(seed %d)",
 				i, line, plan, request.Seed),
 			Want: fmt.Sprintf("its own order, %s", want),
 			Got:  fmt.Sprintf("%s, lines %q", now.State, now.Lines),
-			Why:  "a server that remembers what a client was about mixes up those behind the same address, and forgets when the next request reaches another instance. What a request is about must be in the request",
+			Why: "a server that remembers what a client was about mixes up those behind the " +
+				"same address, and forgets when the next request reaches another instance. What " +
+				"a request is about must be in the request",
 		})
 	}
 	expect.That(t, store.size() == clients, expect.Message{
@@ -257,10 +290,12 @@ func TestIDsAreUnique(t *testing.T) {
 				d := c.order(fmt.Sprintf("thing %d", i))
 				seen[d.ID]++
 				expect.That(t, seen[d.ID] == 1, expect.Message{
-					Did:  fmt.Sprintf("made %d orders over %d instances, in the same moment", len(seen)+1, 3*(round+1)),
+					Did: fmt.Sprintf("made %d orders over %d instances, in the same moment",
+						len(seen)+1, 3*(round+1)),
 					Want: "each with an id of its own",
 					Got:  fmt.Sprintf("two with the id %q", d.ID),
-					Why:  "an instance knows neither what the others have counted nor what it counted before its restart; and the same moment comes at all of them",
+					Why: "an instance knows neither what the others have counted nor what it " +
+						"counted before its restart; and the same moment comes at all of them",
 				})
 			}
 		}
@@ -295,12 +330,19 @@ func TestSomebodyElseWasQuicker(t *testing.T) {
 			want = "409"
 		}
 		ok := a.ok() && one.ok || a.status == 409 && !one.ok
-		expect.That(t, ok && now.State == one.state && slices.Equal(now.Lines, one.lines), expect.Message{
-			Did:  fmt.Sprintf("followed the link %s of an order of a lamp, while another instance %s, between the shop's Get and Put", one.rel, one.what),
-			Want: fmt.Sprintf("%s, and an order that is %s, with the lines %q", want, one.state, one.lines),
-			Got:  fmt.Sprintf("%s, and an order that is %s, with the lines %q", a, now.State, now.Lines),
-			Why:  "between reading and writing others write. Who then writes what was decided on the old version takes their change back, and a cancelled order is paid",
-		})
+		expect.That(t, ok && now.State == one.state && slices.Equal(now.Lines, one.lines),
+			expect.Message{
+				Did: fmt.Sprintf(
+					"followed the link %s of an order of a lamp, while another instance %s, "+
+						"between "+
+						"the shop's Get and Put", one.rel, one.what),
+				Want: fmt.Sprintf("%s, and an order that is %s, with the lines %q", want, one.state,
+					one.lines),
+				Got: fmt.Sprintf("%s, and an order that is %s, with the lines %q", a, now.State,
+					now.Lines),
+				Why: "between reading and writing others write. Who then writes what was decided " +
+					"on the old version takes their change back, and a cancelled order is paid",
+			})
 	}
 }
 
@@ -325,12 +367,14 @@ func TestErrorsSayWhoseTheyAre(t *testing.T) {
 			Did:  a.did + " of an order that the store does not have any more",
 			Want: "404",
 			Got:  a.String(),
-			Why:  "links grow old, and a client must be able to tell a page that is gone from a shop that is down",
+			Why: "links grow old, and a client must be able to tell a page that is gone from a " +
+				"shop that is down",
 		})
 	}
 	store.fail(errDisk)
 	for _, a := range []answer{
-		c.follow(home, "orders", `{"lines":["lamp"]}`), c.follow(kept, "self", ""), c.follow(kept, "payment", ""), c.follow(kept, "cancel", ""),
+		c.follow(home, "orders", `{"lines":["lamp"]}`), c.follow(kept, "self", ""),
+		c.follow(kept, "payment", ""), c.follow(kept, "cancel", ""),
 	} {
 		expect.That(t, a.panicked == nil && a.status >= 500 && a.status <= 599, expect.Message{
 			Did:  a.did + " while the store returns the error \"disk full\"",

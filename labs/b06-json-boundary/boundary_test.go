@@ -21,7 +21,8 @@ import (
 	jsonboundary "github.com/backend-labs/backend-labs/labs/b06-json-boundary"
 )
 
-const plenty = 1 << 20 // a limit that no document of a check comes near to, where the limit is not the point
+// a limit that no document of a check comes near to, where the limit is not the point
+const plenty = 1 << 20
 
 type address struct {
 	City string `json:"city"`
@@ -62,7 +63,8 @@ func TestLargeNumbersSurvive(t *testing.T) {
 			Did:  "decoded " + field.text + " into " + field.where,
 			Want: n,
 			Got:  result(got, err),
-			Why:  "a float64 holds whole numbers exactly only up to 2^53: on its way through one an id becomes its neighbour's, and nobody is told",
+			Why: "a float64 holds whole numbers exactly only up to 2^53: on its way through " +
+				"one an id becomes its neighbour's, and nobody is told",
 		})
 	}
 	for _, edge := range []int64{math.MaxInt64, math.MinInt64} {
@@ -75,7 +77,8 @@ func TestLargeNumbersSurvive(t *testing.T) {
 		})
 	}
 	u, err := decode[user](t, `{"id":9223372036854775808}`)
-	expectError(t, u.ID, err, "decoded 9223372036854775808, one more than an int64 holds, into an int64", "an error",
+	expectError(t, u.ID, err, "decoded 9223372036854775808, one more than an int64 holds, into "+
+		"an int64", "an error",
 		"a number that wraps around is somebody else's id")
 }
 
@@ -93,22 +96,28 @@ func TestAbsentNullAndZeroDiffer(t *testing.T) {
 	for _, s := range states {
 		u, err := decode[user](t, s.text)
 		present, null := u.Limit.State()
-		expect.That(t, err == nil && present == s.present && null == s.null && u.Limit.Value() == s.value, expect.Message{
+		expect.That(t, err == nil && present == s.present && null == s.null &&
+			u.Limit.Value() == s.value, expect.Message{
 			Did:  "decoded " + s.text + " into a struct with an Optional[int]",
 			Want: fmt.Sprintf("present: %v, null: %v, value: %d", s.present, s.null, s.value),
-			Got:  result(fmt.Sprintf("present: %v, null: %v, value: %d", present, null, u.Limit.Value()), err),
-			Why:  "in an update \"not mentioned\" means leave it, null means remove it, and 0 means set it to 0; who cannot tell them apart deletes data that nobody meant",
+			Got: result(fmt.Sprintf("present: %v, null: %v, value: %d", present, null,
+				u.Limit.Value()), err),
+			Why: "in an update \"not mentioned\" means leave it, null means remove it, and 0 " +
+				"means set it to 0; who cannot tell them apart deletes data that nobody meant",
 		})
 	}
 	u, err := decode[user](t, `{"nick":"","scores":[],"work":{"city":"Oslo"}}`)
 	nick, nickNull := u.Nick.State()
 	scores, scoresNull := u.Scores.State()
 	ref, _ := u.Ref.State()
-	ok := err == nil && nick && !nickNull && scores && !scoresNull && !ref && u.Work.Value().City == "Oslo"
+	ok := err == nil && nick && !nickNull && scores && !scoresNull && !ref &&
+		u.Work.Value().City == "Oslo"
 	expect.That(t, ok, expect.Message{
 		Did:  `decoded {"nick":"","scores":[],"work":{"city":"Oslo"}} into Optionals of a string, a list and a struct, and one that is not mentioned`,
 		Want: "three that are present and not null, Oslo among their values, and one that is absent",
-		Got: result(fmt.Sprintf("nick present: %v, null: %v; scores present: %v, null: %v; work: %q; the other present: %v",
+		Got: result(fmt.Sprintf(
+			"nick present: %v, null: %v; scores present: %v, null: %v; work: %q; the other "+
+				"present: %v",
 			nick, nickNull, scores, scoresNull, u.Work.Value().City, ref), err),
 		Why: "empty is not the same as absent either",
 	})
@@ -116,14 +125,16 @@ func TestAbsentNullAndZeroDiffer(t *testing.T) {
 
 func TestDuplicateNamesAreRejected(t *testing.T) {
 	permit(t)
-	for _, text := range []string{`{"role":"user","role":"admin"}`, `{"id":1,"role":"user","id":1,"role":"user"}`, `{"role":"user","\u0072ole":"admin"}`} {
+	for _, text := range []string{`{"role":"user","role":"admin"}`,
+		`{"id":1,"role":"user","id":1,"role":"user"}`, `{"role":"user","\u0072ole":"admin"}`} {
 		_, err := decode[user](t, text)
 		name := "role"
 		if !strings.HasPrefix(text, `{"role`) {
 			name = "id"
 		}
 		expectNamed(t, err, jsonboundary.ErrDuplicate, "ErrDuplicate", name, text,
-			"which of the two counts is up to the parser: the gateway checks the first role, the service takes the last")
+			"which of the two counts is up to the parser: the gateway checks the first role, "+
+				"the service takes the last")
 	}
 }
 
@@ -146,7 +157,8 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 	}
 	u, err := decode[user](t, `{"friends":[{"city":"Oslo"},{"city":"Oslo"}],"labels":{"city":"city"},"extra":{"city":{"city":[{"city":1},{"city":1}]}}}`)
 	expect.That(t, err == nil && len(u.Friends) == 2, expect.Message{
-		Did:  "decoded a document in which objects side by side, and inside each other, use the same name once each",
+		Did: "decoded a document in which objects side by side, and inside each other, use the " +
+			"same name once each",
 		Want: "no error: a name is a duplicate only within one object",
 		Got:  result(fmt.Sprintf("%d friends", len(u.Friends)), err),
 		Why:  "every object has names of its own; a list of users repeats them for each user",
@@ -155,16 +167,19 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 
 func TestUnknownFieldsAreRejected(t *testing.T) {
 	permit(t)
-	const why = "a misspelt field that is ignored looks like success: the caller believes that it was set"
+	const why = "a misspelt field that is ignored looks like success: the caller believes that " +
+		"it was set"
 	for _, text := range []string{
 		`{"colour":"red"}`, `{"id":1,"colour":null}`, `{"address":{"city":"Oslo","colour":1}}`,
-		`{"friends":[{"city":"Oslo"},{"colour":1}]}`, `{"places":{"home":{"colour":1}}}`, `{"boss":{"colour":1}}`,
+		`{"friends":[{"city":"Oslo"},{"colour":1}]}`, `{"places":{"home":{"colour":1}}}`,
+		`{"boss":{"colour":1}}`,
 	} {
 		_, err := decode[user](t, text)
 		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour", text, why)
 	}
 	_, err := decode[user](t, `{"Secret":"x"}`)
-	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "Secret", `{"Secret":"x"}, a field with the tag json:"-",`, why)
+	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "Secret",
+		`{"Secret":"x"}, a field with the tag json:"-",`, why)
 	u, err := decode[user](t, `{"labels":{"colour":"red"},"extra":{"colour":1}}`)
 	expect.That(t, err == nil && u.Labels["colour"] == "red", expect.Message{
 		Did:  `decoded {"labels":{"colour":"red"},"extra":{"colour":1}} into a map and an any`,
@@ -177,15 +192,18 @@ func TestUnknownFieldsAreRejected(t *testing.T) {
 func TestRulesHoldInsideAnOptional(t *testing.T) {
 	u, err := decode[user](t, `{"work":{"city":"Oslo"},"note":{"n":9007199254740993}}`)
 	note := fmt.Sprint(u.Note.Value())
-	expect.That(t, err == nil && u.Work.Value().City == "Oslo" && note == "map[n:9007199254740993]", expect.Message{
-		Did:  `decoded {"work":{"city":"Oslo"},"note":{"n":9007199254740993}} into an Optional of a struct and an Optional[any]`,
-		Want: "Oslo, and the number with all its digits",
-		Got:  result(fmt.Sprintf("%q and %s", u.Work.Value().City, note), err),
-		Why:  "the fields of an update are data like all others",
-	})
+	expect.That(t, err == nil && u.Work.Value().City == "Oslo" && note == "map[n:9007199254740993]",
+		expect.Message{
+			Did:  `decoded {"work":{"city":"Oslo"},"note":{"n":9007199254740993}} into an Optional of a struct and an Optional[any]`,
+			Want: "Oslo, and the number with all its digits",
+			Got:  result(fmt.Sprintf("%q and %s", u.Work.Value().City, note), err),
+			Why:  "the fields of an update are data like all others",
+		})
 	_, err = decode[user](t, `{"work":{"city":"Oslo","colour":1}}`)
-	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour", `{"work":{"city":"Oslo","colour":1}}, with work an Optional of a struct,`,
-		"a decoder's strictness may end where a type takes over its own decoding: the rules must hold there as well")
+	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour",
+		`{"work":{"city":"Oslo","colour":1}}, with work an Optional of a struct,`,
+		"a decoder's strictness may end where a type takes over its own decoding: the rules "+
+			"must hold there as well")
 }
 
 func TestNamesMatchExactly(t *testing.T) {
@@ -203,7 +221,8 @@ func TestNamesMatchExactly(t *testing.T) {
 	} {
 		_, err := decode[user](t, text)
 		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", name, text,
-			"names are compared letter by letter everywhere else: a filter in front that looks for \"role\" does not see \"ROLE\", so it must not count here")
+			"names are compared letter by letter everywhere else: a filter in front that looks "+
+				"for \"role\" does not see \"ROLE\", so it must not count here")
 	}
 }
 
@@ -216,7 +235,8 @@ func TestOneDocumentOnly(t *testing.T) {
 		Got:  result(u.ID, err),
 		Why:  "white space around a document means nothing, and many tools end with a newline",
 	})
-	for _, text := range []string{`{"id":1}{"id":2}`, `{"id":1} x`, "{\"id\":1}\n{\"id\":2}\n", `{"id":1},`, `{"id":1} null`, `{"id":1}"`,
+	for _, text := range []string{`{"id":1}{"id":2}`, `{"id":1} x`, "{\"id\":1}\n{\"id\":2}\n",
+		`{"id":1},`, `{"id":1} null`, `{"id":1}"`,
 		`{"id":1}}`, `{"id":1}]`, `{"id":1} ]{"id":2}`} {
 		expectTrailing(t, text)
 	}
@@ -227,33 +247,43 @@ func TestSizeAndDepthAreLimited(t *testing.T) {
 	whole := `{"role":"` + strings.Repeat("x", limit-len(`{"role":""}`)) + `"}`
 	u, err := jsonboundary.Decode[user](strings.NewReader(whole), limit)
 	expect.That(t, err == nil && len(u.Role) == limit-len(`{"role":""}`), expect.Message{
-		Did:  fmt.Sprintf("decoded a document of exactly %d bytes with a limit of %d", len(whole), limit),
+		Did: fmt.Sprintf("decoded a document of exactly %d bytes with a limit of %d", len(whole),
+			limit),
 		Want: "no error",
 		Got:  result(fmt.Sprintf("a role of %d letters", len(u.Role)), err),
 		Why:  "the limit is what is allowed",
 	})
 	for what, text := range map[string]string{
-		"a string that is one byte too long":               strings.Replace(whole, "x", "xx", 1),
-		"white space after it":                             `{"role":"x"}` + strings.Repeat(" ", limit+1-len(`{"role":"x"}`)),
-		"a string that is far too long":                    `{"role":"` + strings.Repeat("x", 5*limit),
-		"white space, and more after it than there may be": `{"role":"x"}` + strings.Repeat(" ", 3*limit),
+		"a string that is one byte too long": strings.Replace(whole, "x", "xx", 1),
+		"white space after it": `{"role":"x"}` +
+			strings.Repeat(" ", limit+1-len(`{"role":"x"}`)),
+		"a string that is far too long": `{"role":"` +
+			strings.Repeat("x", 5*limit),
+		"white space, and more after it than there may be": `{"role":"x"}` +
+			strings.Repeat(" ", 3*limit),
 	} {
 		u, err := jsonboundary.Decode[user](strings.NewReader(text), limit)
 		expect.That(t, errors.Is(err, jsonboundary.ErrTooLarge), expect.Message{
-			Did:  fmt.Sprintf("decoded %d bytes with a limit of %d: a document with %s", len(text), limit, what),
+			Did: fmt.Sprintf("decoded %d bytes with a limit of %d: a document with %s", len(text),
+				limit, what),
 			Want: "ErrTooLarge",
 			Got:  result(fmt.Sprintf("a role of %d letters", len(u.Role)), err),
-			Why:  "a body that is cut off in silence is another document than the one that was sent; and the caller must learn that it was too large, not that its JSON is broken",
+			Why: "a body that is cut off in silence is another document than the one that was " +
+				"sent; and the caller must learn that it was too large, not that its JSON is broken",
 		})
 	}
-	nested := func(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
+	nested := func(depth int) string {
+		return strings.Repeat("[", depth) + strings.Repeat("]",
+			depth)
+	}
 	v, err := decode[any](t, nested(1000))
 	expect.That(t, err == nil && v != nil, expect.Message{
 		Did:  "decoded 1,000 lists, one inside the other, into an any",
 		Want: "no error",
 		Got:  result(v != nil, err),
 	})
-	for _, text := range []string{nested(100_000), strings.Repeat("[", 100_000), strings.Repeat(`{"a":`, 100_000)} {
+	for _, text := range []string{nested(100_000), strings.Repeat("[", 100_000),
+		strings.Repeat(`{"a":`, 100_000)} {
 		start := time.Now()
 		_, err := decode[any](t, text)
 		took := time.Since(start)
@@ -261,7 +291,8 @@ func TestSizeAndDepthAreLimited(t *testing.T) {
 			Did:  fmt.Sprintf("decoded %d bytes: %.10s and so on, 100,000 deep", len(text), text),
 			Want: "an error, soon",
 			Got:  fmt.Sprintf("%s after %v", errorText(err), took.Round(time.Millisecond)),
-			Why:  "a recursive reader goes as deep as the document: some kilobytes of brackets must not take a gigabyte of stack, here or in the next service that gets the value",
+			Why: "a recursive reader goes as deep as the document: some kilobytes of brackets " +
+				"must not take a gigabyte of stack, here or in the next service that gets the value",
 		})
 	}
 }
@@ -275,33 +306,39 @@ func TestStopsReadingAtTheLimit(t *testing.T) {
 		Did:  fmt.Sprintf("decoded a body of %d MiB with a limit of %d bytes", r.bytes>>20, limit),
 		Want: fmt.Sprintf("an error, after at most %d bytes were read", limit+1),
 		Got:  fmt.Sprintf("%s, after %d bytes", errorText(err), r.read),
-		Why:  "what is rejected after it was read has already taken the memory: ten such bodies at a time are what the limit was to prevent",
+		Why: "what is rejected after it was read has already taken the memory: ten such bodies " +
+			"at a time are what the limit was to prevent",
 	})
 }
 
 func TestMalformedDocumentsAreRejected(t *testing.T) {
 	permit(t)
 	for _, text := range []string{
-		``, ` `, "\n", `{`, `{"id":1`, `{"id":1,}`, `{"id"}`, `{"id" 1}`, `{id:1}`, `{'id':1}`, `{"friends":[{} {}]}`, `{"friends":[{},]}`, `nul`,
-		`{"id":01}`, `{"id":+1}`, `{"id":.5}`, `{"id":1.}`, `{"extra":NaN}`, `{"extra":"\x"}`, "{\"extra\":\"\t\"}", `{"extra":1//}`, `{"extra":undefined}`, `{"extra":"`,
+		``, ` `, "\n", `{`, `{"id":1`, `{"id":1,}`, `{"id"}`, `{"id" 1}`, `{id:1}`, `{'id':1}`,
+		`{"friends":[{} {}]}`, `{"friends":[{},]}`, `nul`,
+		`{"id":01}`, `{"id":+1}`, `{"id":.5}`, `{"id":1.}`, `{"extra":NaN}`, `{"extra":"\x"}`,
+		"{\"extra\":\"\t\"}", `{"extra":1//}`, `{"extra":undefined}`, `{"extra":"`,
 	} {
 		u, err := decode[user](t, text)
 		expect.That(t, errors.Is(err, jsonboundary.ErrSyntax), expect.Message{
 			Did:  fmt.Sprintf("decoded %#q", text),
 			Want: "ErrSyntax: that is not JSON",
 			Got:  result(fmt.Sprintf("the id %d", u.ID), err),
-			Why:  "a body that is empty, cut short or only looks like JSON was not meant to be what one might guess; an empty one is most often a client's bug",
+			Why: "a body that is empty, cut short or only looks like JSON was not meant to be " +
+				"what one might guess; an empty one is most often a client's bug",
 		})
 	}
 	u, err := decode[user](t, `{"id":"1"}`)
-	expectError(t, u.ID, err, `decoded {"id":"1"}, a string, into an int64`, "an error", "a value of another type is a misunderstanding; guessing makes it worse")
+	expectError(t, u.ID, err, `decoded {"id":"1"}, a string, into an int64`, "an error",
+		"a value of another type is a misunderstanding; guessing makes it worse")
 	seed, r := seeded()
 	for range 3000 {
 		good, err := encode(t, randomValue(r, 2))
 		expectNoError(t, err, "encoded a random value")
 		bad := damage(r, good)
 		_, err = decode[random](t, bad) // a panic ends the check
-		var doc json.RawMessage         // what follows the first document is another check's business
+		// what follows the first document is another check's business
+		var doc json.RawMessage
 		begins := json.NewDecoder(strings.NewReader(bad)).Decode(&doc) == nil
 		expect.That(t, err != nil || begins && utf8.ValidString(bad), expect.Message{
 			Did:  fmt.Sprintf("decoded a damaged document (seed %d): %q", seed, bad),
@@ -323,8 +360,10 @@ func TestInvalidUTF8IsRejected(t *testing.T) {
 	for _, bad := range []string{"\xff", "Zo\xeb", "\xc3", "\xed\xa0\x80", "\xc0\xaf"} {
 		for _, text := range []string{`{"role":"` + bad + `"}`, `{"labels":{"` + bad + `":"x"}}`} {
 			_, err := decode[user](t, text)
-			expectError(t, "a value", err, fmt.Sprintf("decoded %q, which is not UTF-8", text), "an error",
-				"JSON is UTF-8. Bytes that are not get replaced by U+FFFD: two different names become the same one, and what was sent is gone")
+			expectError(t, "a value", err, fmt.Sprintf("decoded %q, which is not UTF-8", text),
+				"an error",
+				"JSON is UTF-8. Bytes that are not get replaced by U+FFFD: two different names "+
+					"become the same one, and what was sent is gone")
 		}
 	}
 }
@@ -354,20 +393,28 @@ func TestNilSlicesAndMapsAreWrittenEmpty(t *testing.T) {
 		Bytes   []byte           `json:"bytes"`
 	}
 	expectWritten(t, "a struct with a nil slice and a nil map", inner{}, `{"list":[],"map":{}}`)
-	expectWritten(t, "a list of structs with nil slices", []any{inner{}, &inner{List: []string{"a"}}}, `[{"list":[],"map":{}},{"list":["a"],"map":{}}]`)
-	expectWritten(t, "a struct with nil slices and maps beside, below and behind each other, two nil pointers, and bytes",
-		outer{Pointer: new(inner), Any: []any(nil), Lists: [][]int{nil, {1}}, Maps: map[string][]int{"a": nil}, Bytes: []byte("hello")},
+	expectWritten(t, "a list of structs with nil slices",
+		[]any{inner{}, &inner{List: []string{"a"}}},
+		`[{"list":[],"map":{}},{"list":["a"],"map":{}}]`)
+	expectWritten(t, "a struct with nil slices and maps beside, below and behind each other, "+
+		"two nil pointers, and bytes",
+		outer{Pointer: new(inner), Any: []any(nil), Lists: [][]int{nil, {1}},
+			Maps: map[string][]int{"a": nil}, Bytes: []byte("hello")},
 		`{"inner":{"list":[],"map":{}},"pointer":{"list":[],"map":{}},"nothing":null,"any":[],"nil":null,"lists":[[],[1]],"maps":{"a":[]},"bytes":"aGVsbG8="}`)
 	v := &user{Friends: []address{{"Oslo"}}, Extra: []any{map[string]any(nil), []any(nil)}}
 	if _, err := encode(t, v); err != nil {
 		expectNoError(t, err, "encoded a struct with nil slices and maps through a pointer")
 	}
 	within := v.Extra.([]any)
-	expect.That(t, v.Places == nil && v.Labels == nil && reflect.ValueOf(within[0]).IsNil() && reflect.ValueOf(within[1]).IsNil(), expect.Message{
-		Did:  "encoded a struct with nil slices and maps through a pointer, and looked at them afterwards",
+	expect.That(t, v.Places == nil && v.Labels == nil && reflect.ValueOf(within[0]).IsNil() &&
+		reflect.ValueOf(within[1]).IsNil(), expect.Message{
+		Did: "encoded a struct with nil slices and maps through a pointer, and looked at them " +
+			"afterwards",
 		Want: "still nil: writing does not change what is written",
-		Got:  fmt.Sprintf("Places nil: %v, Labels nil: %v, in the any: %#v", v.Places == nil, v.Labels == nil, v.Extra),
-		Why:  "the value may be shared: two responses that are written at the same time would then be a data race",
+		Got: fmt.Sprintf("Places nil: %v, Labels nil: %v, in the any: %#v", v.Places == nil,
+			v.Labels == nil, v.Extra),
+		Why: "the value may be shared: two responses that are written at the same time would " +
+			"then be a data race",
 	})
 }
 
@@ -376,8 +423,10 @@ func TestNothingIsWrittenOnError(t *testing.T) {
 	for _, f := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		for _, v := range []any{f, map[string]any{"ratio": f}, struct{ Ratio float64 }{f}} {
 			text, err := encode(t, v)
-			expectError(t, text, err, fmt.Sprintf("encoded %v", v), "an error: JSON has no such number",
-				"0 and null are other values than \"could not be computed\"; the reader of the figures would not know")
+			expectError(t, text, err, fmt.Sprintf("encoded %v", v),
+				"an error: JSON has no such number",
+				"0 and null are other values than \"could not be computed\"; the reader of the "+
+					"figures would not know")
 		}
 	}
 	list := make([]any, 1000)
@@ -387,10 +436,12 @@ func TestNothingIsWrittenOnError(t *testing.T) {
 	list = append(list, func() {}) // the last one has no form in JSON
 	text, err := encode(t, list)
 	expect.That(t, err != nil && text == "", expect.Message{
-		Did:  "encoded a list of 1,000 objects and, at its end, a function, which has no form in JSON",
+		Did: "encoded a list of 1,000 objects and, at its end, a function, which has no form " +
+			"in JSON",
 		Want: "an error, and not a byte written",
 		Got:  fmt.Sprintf("%s, and %d bytes written", errorText(err), len(text)),
-		Why:  "the first byte of a body sends the status 200 ahead: after it there is no way to say that something went wrong, and the client has half a document",
+		Why: "the first byte of a body sends the status 200 ahead: after it there is no way to " +
+			"say that something went wrong, and the client has half a document",
 	})
 	broken := errors.New("broken pipe")
 	err = jsonboundary.Encode(failing{broken}, map[string]int{"id": 1})
@@ -418,18 +469,22 @@ func TestOptionalsAreWritten(t *testing.T) {
 	} {
 		p, err := decode[patch](t, text)
 		expectNoError(t, err, "decoded "+text+" into a struct of Optionals")
-		// By value and through a pointer, which can make a difference to the methods that an encoder finds.
-		for how, v := range map[string]any{"": p, ", through a pointer": &p, ", in a map": map[string]patch{"p": p}} {
+		// By value and through a pointer, which can make a difference to the methods that an
+		// encoder finds.
+		for how, v := range map[string]any{"": p, ", through a pointer": &p,
+			", in a map": map[string]patch{"p": p}} {
 			out, err := encode(t, v)
 			want := want
 			if how == ", in a map" {
 				want = `{"p":` + want + `}`
 			}
 			expect.That(t, err == nil && sameJSON(out, want), expect.Message{
-				Did:  "decoded " + text + " into a struct of Optionals, all but must with omitzero, and encoded it again" + how,
+				Did: "decoded " + text +
+					" into a struct of Optionals, all but must with omitzero, and encoded it again" + how,
 				Want: want,
 				Got:  result(out, err),
-				Why:  "a service that passes an update on must pass on what was not mentioned, too: by not mentioning it",
+				Why: "a service that passes an update on must pass on what was not mentioned, " +
+					"too: by not mentioning it",
 			})
 		}
 	}
@@ -437,24 +492,31 @@ func TestOptionalsAreWritten(t *testing.T) {
 
 func TestErrorsComeWithoutAValue(t *testing.T) {
 	permit(t)
-	for _, text := range []string{`{"id":7,"role":5}`, `{"id":7,"colour":1}`, `{"id":7,"role":"a","role":"b"}`, `{"id":7}{}`, `{"id":7,`, `{"id":7,"role":"` + "\xff" + `"}`} {
+	for _, text := range []string{`{"id":7,"role":5}`, `{"id":7,"colour":1}`,
+		`{"id":7,"role":"a","role":"b"}`, `{"id":7}{}`, `{"id":7,`,
+		`{"id":7,"role":"` + "\xff" + `"}`} {
 		u, err := decode[user](t, text)
 		expect.That(t, err == nil || reflect.ValueOf(u).IsZero(), expect.Message{
-			Did:  fmt.Sprintf("decoded %#q, which is not acceptable, but sets the id to 7 first", text),
+			Did: fmt.Sprintf("decoded %#q, which is not acceptable, but sets the id to 7 first",
+				text),
 			Want: "an error, and the zero value",
 			Got:  fmt.Sprintf("%s, with the id %d", errorText(err), u.ID),
-			Why:  "half of a document is not what was sent; a caller that goes on with it acts on something that nobody said",
+			Why: "half of a document is not what was sent; a caller that goes on with it acts " +
+				"on something that nobody said",
 		})
 	}
 	broken := errors.New("connection reset by peer")
 	for _, head := range []string{`{"id":1`, `{"id":1}`} {
-		u, err := jsonboundary.Decode[user](io.MultiReader(strings.NewReader(head), failing{broken}), plenty)
-		expect.That(t, errors.Is(err, broken) && !errors.Is(err, jsonboundary.ErrSyntax), expect.Message{
-			Did:  "decoded a body whose reader fails after " + head,
-			Want: "the reader's error, and not ErrSyntax",
-			Got:  result(fmt.Sprintf("the id %d", u.ID), err),
-			Why:  "a broken connection is not the client's bad JSON: it is answered, counted and retried in another way",
-		})
+		u, err := jsonboundary.Decode[user](io.MultiReader(strings.NewReader(head),
+			failing{broken}), plenty)
+		expect.That(t, errors.Is(err, broken) && !errors.Is(err, jsonboundary.ErrSyntax),
+			expect.Message{
+				Did:  "decoded a body whose reader fails after " + head,
+				Want: "the reader's error, and not ErrSyntax",
+				Got:  result(fmt.Sprintf("the id %d", u.ID), err),
+				Why: "a broken connection is not the client's bad JSON: it is answered, counted " +
+					"and retried in another way",
+			})
 	}
 }
 
@@ -474,21 +536,27 @@ type random struct {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, text := range []string{`<b>&"`, "a\"b\\c/", "line\nline\r\n\ttab", "\x00\x01\x1f\x7f", "\u2028\u2029\ufeff", "Zoë 漢 😀", `\u0041`, "&lt;", ""} {
+	for _, text := range []string{`<b>&"`, "a\"b\\c/", "line\nline\r\n\ttab", "\x00\x01\x1f\x7f",
+		"\u2028\u2029\ufeff", "Zoë 漢 😀", `\u0041`, "&lt;", ""} {
 		out, err := encode(t, map[string]string{text: text})
-		expect.That(t, err == nil && json.Valid([]byte(out)) && utf8.ValidString(out), expect.Message{
-			Did:  fmt.Sprintf("encoded a map with the key and the value %q", text),
-			Want: "a JSON document",
-			Got:  result(out, err),
-			Why:  "text comes from users; whatever is in it must not end the string that it is in",
-		})
+		expect.That(t, err == nil && json.Valid([]byte(out)) && utf8.ValidString(out),
+			expect.Message{
+				Did:  fmt.Sprintf("encoded a map with the key and the value %q", text),
+				Want: "a JSON document",
+				Got:  result(out, err),
+				Why: "text comes from users; whatever is in it must not end the string that it " +
+					"is in",
+			})
 		back, err := decode[map[string]string](t, out)
 		got, there := back[text]
 		expect.That(t, err == nil && there && got == text, expect.Message{
-			Did:  fmt.Sprintf("encoded a map with the key and the value %q, and decoded the result, %s", text, strings.TrimSpace(out)),
+			Did: fmt.Sprintf(
+				"encoded a map with the key and the value %q, and decoded the result, %s", text,
+				strings.TrimSpace(out)),
 			Want: "the same text",
 			Got:  result(fmt.Sprintf("%q", back), err),
-			Why:  "JSON carries text as it is: escaping for HTML or for SQL is done where HTML or SQL is made",
+			Why: "JSON carries text as it is: escaping for HTML or for SQL is done where HTML " +
+				"or SQL is made",
 		})
 	}
 	seed, r := seeded()
@@ -502,10 +570,12 @@ func TestRoundTrip(t *testing.T) {
 		})
 		back, err := decode[random](t, text)
 		expect.That(t, err == nil && equal(v, back), expect.Message{
-			Did:  fmt.Sprintf("encoded a random value (seed %d), and decoded the result: %s", seed, strings.TrimSpace(text)),
+			Did: fmt.Sprintf("encoded a random value (seed %d), and decoded the result: %s", seed,
+				strings.TrimSpace(text)),
 			Want: fmt.Sprintf("the same value: %+v", v),
 			Got:  result(fmt.Sprintf("%+v", back), err),
-			Why:  "what one service writes and another reads must be the same thing, to the last bit of an id",
+			Why: "what one service writes and another reads must be the same thing, to the " +
+				"last bit of an id",
 		})
 	}
 }
@@ -519,7 +589,8 @@ func decode[T any](t *testing.T, text string) (v T, err error) {
 				Did:  fmt.Sprintf("decoded %.200q", text),
 				Want: "a value or an error",
 				Got:  fmt.Sprintf("a panic: %v", p),
-				Why:  "what a stranger sends must not be able to bring a request down, or the process with it",
+				Why: "what a stranger sends must not be able to bring a request down, or the " +
+					"process with it",
 			})
 		}
 	}()
@@ -547,11 +618,12 @@ func permit(t *testing.T) {
 	t.Helper()
 	const text = `{"id":7,"role":"user","friends":[{"city":"Rome"},{}]}`
 	u, err := decode[user](t, text)
-	expect.That(t, err == nil && u.ID == 7 && u.Role == "user" && len(u.Friends) == 2, expect.Message{
-		Did:  "decoded " + text + " into a struct with these fields",
-		Want: "no error: 7, user, and two friends",
-		Got:  result(fmt.Sprintf("%d, %q, and %d friends", u.ID, u.Role, len(u.Friends)), err),
-	})
+	expect.That(t, err == nil && u.ID == 7 && u.Role == "user" && len(u.Friends) == 2,
+		expect.Message{
+			Did:  "decoded " + text + " into a struct with these fields",
+			Want: "no error: 7, user, and two friends",
+			Got:  result(fmt.Sprintf("%d, %q, and %d friends", u.ID, u.Role, len(u.Friends)), err),
+		})
 }
 
 func permitEncode(t *testing.T) {
@@ -571,7 +643,8 @@ func expectWritten(t *testing.T, what string, v any, want string) {
 		Did:  "encoded " + what,
 		Want: want,
 		Got:  result(text, err),
-		Why:  "clients loop over lists: null where a list was promised is an exception in a browser, at the first customer who has no orders",
+		Why: "clients loop over lists: null where a list was promised is an exception in a " +
+			"browser, at the first customer who has no orders",
 	})
 }
 
@@ -592,7 +665,8 @@ func expectTrailing(t *testing.T, text string) {
 		Did:  fmt.Sprintf("decoded %#q", text),
 		Want: "ErrTrailing: there is more than one document",
 		Got:  result(fmt.Sprintf("the id %d", u.ID), err),
-		Why:  "whoever sent two documents believes that both were taken; and what one system does not look at another may execute",
+		Why: "whoever sent two documents believes that both were taken; and what one system " +
+			"does not look at another may execute",
 	})
 }
 
@@ -639,8 +713,10 @@ func seeded() (uint64, *rand.Rand) {
 
 func randomValue(r *rand.Rand, depth int) random {
 	v := random{
-		ID: int64(r.Uint64()) >> r.IntN(64), Unsigned: r.Uint64() >> r.IntN(64), Text: randomText(r), Flag: r.IntN(2) == 0,
-		Ratio: float64(int64(r.Uint64())>>r.IntN(64)) / float64(uint64(1)<<r.IntN(60)), Plain: r.IntN(1000),
+		ID: int64(r.Uint64()) >> r.IntN(64), Unsigned: r.Uint64() >> r.IntN(64),
+		Text: randomText(r), Flag: r.IntN(2) == 0,
+		Ratio: float64(int64(r.Uint64())>>r.IntN(64)) / float64(uint64(1)<<r.IntN(60)),
+		Plain: r.IntN(1000),
 	}
 	for range r.IntN(3) {
 		v.List = append(v.List, randomText(r))
@@ -681,8 +757,10 @@ func equal(a, b random) bool {
 	} else if !equal(*a.Next, *b.Next) {
 		return false
 	}
-	return a.ID == b.ID && a.Unsigned == b.Unsigned && a.Text == b.Text && a.Flag == b.Flag && a.Ratio == b.Ratio && a.Plain == b.Plain &&
-		slices.Equal(a.List, b.List) && bytes.Equal(a.Bytes, b.Bytes) && maps.Equal(a.Map, b.Map) && slices.EqualFunc(a.Children, b.Children, equal)
+	return a.ID == b.ID && a.Unsigned == b.Unsigned && a.Text == b.Text && a.Flag == b.Flag &&
+		a.Ratio == b.Ratio && a.Plain == b.Plain &&
+		slices.Equal(a.List, b.List) && bytes.Equal(a.Bytes, b.Bytes) && maps.Equal(a.Map, b.Map) &&
+		slices.EqualFunc(a.Children, b.Children, equal)
 }
 
 // damage cuts, copies and changes some bytes of a document.

@@ -63,33 +63,41 @@ func TestSettingsAreRead(t *testing.T) {
 	}{
 		{
 			required().with(env{"PORT": "9000", "REQUEST_TIMEOUT": "1500ms", "DEBUG": "true"}),
-			config.Config{Port: 9000, DatabaseURL: goodURL, RequestTimeout: 1500 * time.Millisecond, Debug: true, APIKey: key},
+			config.Config{Port: 9000, DatabaseURL: goodURL, RequestTimeout: 1500 * time.Millisecond,
+				Debug: true, APIKey: key},
 		},
 		{
-			env{"DATABASE_URL": "mysql://db2/other", "API_KEY": "another key", "PORT": "65535", "REQUEST_TIMEOUT": "1ns", "DEBUG": "0"},
-			config.Config{Port: 65535, DatabaseURL: "mysql://db2/other", RequestTimeout: 1, APIKey: "another key"},
+			env{"DATABASE_URL": "mysql://db2/other", "API_KEY": "another key", "PORT": "65535",
+				"REQUEST_TIMEOUT": "1ns", "DEBUG": "0"},
+			config.Config{Port: 65535, DatabaseURL: "mysql://db2/other", RequestTimeout: 1,
+				APIKey: "another key"},
 		},
 		{
 			required().with(env{"PORT": "1", "DEBUG": "1"}),
-			config.Config{Port: 1, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second, Debug: true, APIKey: key},
+			config.Config{Port: 1, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second,
+				Debug: true, APIKey: key},
 		},
 		{
 			required().with(env{"REQUEST_TIMEOUT": "2m", "DEBUG": "false"}),
-			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 2 * time.Minute, APIKey: key},
+			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 2 * time.Minute,
+				APIKey: key},
 		},
 		{
 			required(),
-			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second, APIKey: key},
+			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second,
+				APIKey: key},
 		},
 	} {
 		got, err := config.Load(c.env.lookup)
 		did := "loaded a config with " + c.env.String()
-		expect.NoError(t, err, expect.Message{Did: did, Want: "no error: everything in it is allowed"})
+		expect.NoError(t, err, expect.Message{Did: did,
+			Want: "no error: everything in it is allowed"})
 		expect.That(t, got == c.want, expect.Message{
 			Did:  did,
 			Want: show(c.want),
 			Got:  show(got),
-			Why:  "what is set must count, and what is not set must have the default that the manual promises",
+			Why: "what is set must count, and what is not set must have the default that the " +
+				"manual promises",
 		})
 	}
 }
@@ -104,12 +112,14 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		{env{"PORT": "abc", "REQUEST_TIMEOUT": "soon", "DEBUG": "?"}, variables},
 	} {
 		wantWrong(t, c.env, c.wrong,
-			"each deploy takes minutes, and whoever learns of one mistake at a time needs as many deploys as there are mistakes")
+			"each deploy takes minutes, and whoever learns of one mistake at a time needs as "+
+				"many deploys as there are mistakes")
 	}
 }
 
 func TestWhatIsMissingIsRefused(t *testing.T) {
-	const why = "any default would be the database or the key of somebody else: production starts, looks well, and works with the wrong data"
+	const why = "any default would be the database or the key of somebody else: production " +
+		"starts, looks well, and works with the wrong data"
 	wantWrong(t, env{"API_KEY": key}, []string{"DATABASE_URL"}, why)
 	wantWrong(t, env{"DATABASE_URL": goodURL}, []string{"API_KEY"}, why)
 }
@@ -122,7 +132,8 @@ func TestNonsenseIsRefused(t *testing.T) {
 		{"DATABASE_URL": "postgres://db%zz/shop"},
 	} {
 		wantOneWrong(t, wrong,
-			"somebody has set it, so the default is not what they want; a program that knows better runs for weeks with a setting that nobody chose")
+			"somebody has set it, so the default is not what they want; a program that knows "+
+				"better runs for weeks with a setting that nobody chose")
 	}
 }
 
@@ -133,31 +144,37 @@ func TestImpossibleValuesAreRefused(t *testing.T) {
 		{"DATABASE_URL": "/var/lib/shop"}, {"DATABASE_URL": "db.internal/shop"},
 	} {
 		wantOneWrong(t, wrong,
-			"it has the right type, and still cannot work: found at the start it stops a deploy, found later it fails at the first connection, at night")
+			"it has the right type, and still cannot work: found at the start it stops a "+
+				"deploy, found later it fails at the first connection, at night")
 	}
 }
 
 func TestSetButEmptyIsAMistake(t *testing.T) {
 	for _, name := range variables {
 		wantOneWrong(t, env{name: ""},
-			"an empty value is what a template leaves behind when its own variable has a typing error; taken for \"not set\", the broken deploy goes unnoticed")
+			"an empty value is what a template leaves behind when its own variable has a typing "+
+				"error; taken for \"not set\", the broken deploy goes unnoticed")
 	}
 }
 
 func TestLoadAsksItsLookupAlone(t *testing.T) {
-	trap := env{"PORT": "6666", "REQUEST_TIMEOUT": "66s", "DEBUG": "true", "DATABASE_URL": "postgres://trap/trap", "API_KEY": "trap"}
+	trap := env{"PORT": "6666", "REQUEST_TIMEOUT": "66s", "DEBUG": "true",
+		"DATABASE_URL": "postgres://trap/trap", "API_KEY": "trap"}
 	for name, value := range trap {
 		t.Setenv(name, value)
 	}
-	did := "set the process's own environment to " + trap.String() + ", and loaded a config with a lookup that has only "
+	did := "set the process's own environment to " + trap.String() +
+		", and loaded a config with a lookup that has only "
 	for _, c := range []struct {
 		env  env
 		want config.Config
 	}{
 		{required(), config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second, APIKey: key}},
 		{
-			env{"DATABASE_URL": "postgres://two/two", "API_KEY": "two", "PORT": "2222", "REQUEST_TIMEOUT": "2s"},
-			config.Config{Port: 2222, DatabaseURL: "postgres://two/two", RequestTimeout: 2 * time.Second, APIKey: "two"},
+			env{"DATABASE_URL": "postgres://two/two", "API_KEY": "two", "PORT": "2222",
+				"REQUEST_TIMEOUT": "2s"},
+			config.Config{Port: 2222, DatabaseURL: "postgres://two/two",
+				RequestTimeout: 2 * time.Second, APIKey: "two"},
 		},
 	} {
 		got, err := config.Load(c.env.lookup)
@@ -165,7 +182,8 @@ func TestLoadAsksItsLookupAlone(t *testing.T) {
 			Did:  did + c.env.String(),
 			Want: show(c.want),
 			Got:  fmt.Sprintf("%s, error %v", show(got), err),
-			Why:  "what reaches past its arguments for the environment cannot be tested, cannot be given another one, and cannot be used twice in one process",
+			Why: "what reaches past its arguments for the environment cannot be tested, cannot " +
+				"be given another one, and cannot be used twice in one process",
 		})
 	}
 	_, err := config.Load(env{"API_KEY": key}.lookup)
@@ -178,7 +196,8 @@ func TestLoadAsksItsLookupAlone(t *testing.T) {
 	t.Setenv("PORT", "")
 	got, err := config.Load(required().lookup)
 	expect.That(t, err == nil && got.Port == 8080, expect.Message{
-		Did:  "set PORT to nothing in the process's own environment, and loaded a config with a lookup that has no PORT",
+		Did: "set PORT to nothing in the process's own environment, and loaded a config with a " +
+			"lookup that has no PORT",
 		Want: "port 8080 and no error",
 		Got:  fmt.Sprintf("port %d, error %v", got.Port, err),
 	})
@@ -188,7 +207,8 @@ func TestErrorsShowNoSecret(t *testing.T) {
 	for _, url := range []string{
 		"postgres://shop:" + password + "@db%zz/shop", // %zz is no escape
 		"postgres://shop:" + password + "%zz@db/shop",
-		"postgres://shop:" + password + "/x@db/shop", // a slash that is not escaped: what stands before it looks like a port
+		// a slash that is not escaped: what stands before it looks like a port
+		"postgres://shop:" + password + "/x@db/shop",
 		"postgres://shop:" + password + "@db:port/shop",
 		"//shop:" + password + "@db/shop", // no scheme
 		":" + password,
@@ -198,25 +218,29 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		if err == nil && strings.HasPrefix(url, "//") {
 			continue // that it must be absolute is another check's business
 		}
-		wantOneWrong(t, env{"DATABASE_URL": url}, "whoever has to put it right must be told which variable it is")
+		wantOneWrong(t, env{"DATABASE_URL": url},
+			"whoever has to put it right must be told which variable it is")
 		expect.That(t, !shows(err.Error(), password) && !shows(err.Error(), key), expect.Message{
 			Did:  "loaded a config with " + e.String(),
 			Want: "an error that shows no part of the values of DATABASE_URL and API_KEY",
 			Got:  fmt.Sprintf("error %q", err),
-			Why:  "what stops a program at its start is read by many: it goes to the log, to the deploy's page and into a chat",
+			Why: "what stops a program at its start is read by many: it goes to the log, to " +
+				"the deploy's page and into a chat",
 		})
 	}
 }
 
 func TestASecretDoesNotPrintItself(t *testing.T) {
 	s := config.Secret(key)
-	expect.That(t, string(s) == key, expect.Message{Did: "converted a Secret to a string", Want: "its text, " + key, Got: string(s)})
+	expect.That(t, string(s) == key, expect.Message{Did: "converted a Secret to a string",
+		Want: "its text, " + key, Got: string(s)})
 	for _, p := range printed(t, s) {
 		expect.That(t, !shows(p.text, key), expect.Message{
 			Did:  fmt.Sprintf("made a Secret of the text %q, and printed it %s", key, p.how),
 			Want: "nothing of that text",
 			Got:  p.text,
-			Why:  "nobody logs a key on purpose; it is in a struct that somebody prints while they look for something else",
+			Why: "nobody logs a key on purpose; it is in a struct that somebody prints while " +
+				"they look for something else",
 		})
 	}
 }
@@ -227,7 +251,8 @@ func TestAConfigDoesNotShowItsKey(t *testing.T) {
 			Did:  fmt.Sprintf("printed a config with the key %q %s", key, how),
 			Want: "nothing of the key",
 			Got:  text,
-			Why:  "every program logs its config at the start, and logs are kept for years in places that were never meant for keys",
+			Why: "every program logs its config at the start, and logs are kept for years in " +
+				"places that were never meant for keys",
 		})
 	})
 }
@@ -235,7 +260,8 @@ func TestAConfigDoesNotShowItsKey(t *testing.T) {
 func TestAConfigDoesNotShowThePassword(t *testing.T) {
 	for _, url := range []string{
 		goodURL,
-		"postgres://shop:" + password + "%40home@db.internal/shop", // the password is Tr0ub4dor@home
+		// the password is Tr0ub4dor@home
+		"postgres://shop:" + password + "%40home@db.internal/shop",
 		"postgres://:" + password + "@db.internal/shop",
 		"mysql://shop:" + password + "@db.internal",
 	} {
@@ -244,16 +270,19 @@ func TestAConfigDoesNotShowThePassword(t *testing.T) {
 				Did:  fmt.Sprintf("printed a config with the database's URL %s %s", url, how),
 				Want: "nothing of the password in that URL",
 				Got:  text,
-				Why:  "a URL looks harmless, and is the most common place in which a password reaches a log",
+				Why: "a URL looks harmless, and is the most common place in which a password " +
+					"reaches a log",
 			})
 		})
 	}
 }
 
-// configShows prints a config in every way, demands that what is no secret is there, and hands each text on.
+// configShows prints a config in every way, demands that what is no secret is there, and hands each
+// text on.
 func configShows(t *testing.T, url string, look func(how, text string)) {
 	t.Helper()
-	c := config.Config{Port: 9417, DatabaseURL: url, RequestTimeout: 1500 * time.Millisecond, APIKey: key}
+	c := config.Config{Port: 9417, DatabaseURL: url, RequestTimeout: 1500 * time.Millisecond,
+		APIKey: key}
 	for _, v := range []struct {
 		what  string
 		value any
@@ -264,11 +293,15 @@ func configShows(t *testing.T, url string, look func(how, text string)) {
 	} {
 		for _, p := range printed(t, v.value) {
 			look(p.how+v.what, p.text)
-			expect.That(t, strings.Contains(p.text, "9417") && strings.Contains(p.text, "db.internal"), expect.Message{
-				Did:  fmt.Sprintf("printed a config with port 9417 and a database on the host db.internal %s%s", p.how, v.what),
+			expect.That(t, strings.Contains(p.text, "9417") &&
+				strings.Contains(p.text, "db.internal"), expect.Message{
+				Did: fmt.Sprintf(
+					"printed a config with port 9417 and a database on the host db.internal %s%s",
+					p.how, v.what),
 				Want: "both in the text",
 				Got:  p.text,
-				Why:  "when a program does the wrong thing, the first question is with which settings it runs; one that shows nothing cannot be asked",
+				Why: "when a program does the wrong thing, the first question is with which " +
+					"settings it runs; one that shows nothing cannot be asked",
 			})
 		}
 	}
@@ -306,12 +339,14 @@ func TestOneProgramTwoEnvironments(t *testing.T) {
 	} {
 		p := start(t, c.env)
 		exit, ended := p.Wait(patience)
-		expect.That(t, ended && exit.Code == 0 && strings.Contains(p.Output(), c.want), expect.Message{
-			Did:  what + c.env.String(),
-			Want: fmt.Sprintf("it prints %q and ends with exit code 0", c.want),
-			Got:  fate(p),
-			Why:  "what was tested is what must run in production: the very same binary, told by its environment where it is",
-		})
+		expect.That(t, ended && exit.Code == 0 && strings.Contains(p.Output(), c.want),
+			expect.Message{
+				Did:  what + c.env.String(),
+				Want: fmt.Sprintf("it prints %q and ends with exit code 0", c.want),
+				Got:  fate(p),
+				Why: "what was tested is what must run in production: the very same binary, told " +
+					"by its environment where it is",
+			})
 	}
 
 	for _, missing := range []string{"DATABASE_URL", "API_KEY"} {
@@ -320,12 +355,15 @@ func TestOneProgramTwoEnvironments(t *testing.T) {
 		p := start(t, e)
 		exit, ended := p.Wait(patience)
 		silent := strings.HasPrefix(p.Output(), `Its output: "";`)
-		expect.That(t, ended && exit.Code > 0 && silent && strings.Contains(p.Stderr(), missing), expect.Message{
-			Did:  what + e.String() + ": " + missing + " is missing",
-			Want: "it ends with an exit code other than 0, names " + missing + " in its error output, and prints nothing else",
-			Got:  fate(p),
-			Why:  "a program that does not start is noticed at once, and the old version stays; one that starts and fails later takes the users with it",
-		})
+		expect.That(t, ended && exit.Code > 0 && silent && strings.Contains(p.Stderr(), missing),
+			expect.Message{
+				Did: what + e.String() + ": " + missing + " is missing",
+				Want: "it ends with an exit code other than 0, names " + missing +
+					" in its error output, and prints nothing else",
+				Got: fate(p),
+				Why: "a program that does not start is noticed at once, and the old version stays; " +
+					"one that starts and fails later takes the users with it",
+			})
 	}
 }
 
@@ -364,7 +402,8 @@ func wantWrong(t *testing.T, e env, wrong []string, why string) {
 	})
 }
 
-// wantOneWrong demands that what is set wrong is refused in an environment that is otherwise complete.
+// wantOneWrong demands that what is set wrong is refused in an environment that is otherwise
+// complete.
 func wantOneWrong(t *testing.T, wrong env, why string) {
 	t.Helper()
 	wantWrong(t, required().with(wrong), slices.Collect(maps.Keys(wrong)), why)
@@ -396,5 +435,6 @@ func shows(text, secret string) bool {
 
 // show is a config with its secrets: those of the checks are none.
 func show(c config.Config) string {
-	return fmt.Sprintf("port %d, database %q, timeout %v, debug %v, key %q", c.Port, c.DatabaseURL, c.RequestTimeout, c.Debug, string(c.APIKey))
+	return fmt.Sprintf("port %d, database %q, timeout %v, debug %v, key %q", c.Port, c.DatabaseURL,
+		c.RequestTimeout, c.Debug, string(c.APIKey))
 }

@@ -36,27 +36,33 @@ func TestAClientIsAnswered(t *testing.T) {
 		req := request(t, "GET", "/things?page=2&q=a%20b", "")
 		req.Header = http.Header{"X-Tag": {"a", "b"}, "Accept": {"text/plain"}}
 		got := s.do(s.client, req)
-		const did = "asked with net/http's client for GET /things?page=2&q=a%20b, with the header fields Accept, X-Tag: a and X-Tag: b"
+		const did = "asked with net/http's client for GET /things?page=2&q=a%20b, with the " +
+			"header fields Accept, X-Tag: a and X-Tag: b"
 		expect.That(t, got.status == 404 && got.body == "no such thing", expect.Message{
 			Did:  did,
 			Want: `what handle returned: 404 "no such thing"`,
 			Got:  got.String(),
-			Why:  "status line, header lines, an empty line, a body: a client that cannot take it apart has got nothing",
+			Why: "status line, header lines, an empty line, a body: a client that cannot take " +
+				"it apart has got nothing",
 		})
-		expect.That(t, got.header.Get("Content-Type") == "text/plain" && slices.Equal(got.header["X-Tag"], []string{"c", "d"}), expect.Message{
+		expect.That(t, got.header.Get("Content-Type") == "text/plain" &&
+			slices.Equal(got.header["X-Tag"], []string{"c", "d"}), expect.Message{
 			Did:  did + ", and looked at the response's header",
 			Want: "what handle returned: Content-Type: text/plain, X-Tag: c and X-Tag: d",
 			Got:  fmt.Sprint(got.header),
 		})
 		seen := s.requests()
-		expect.That(t, len(seen) == 1, expect.Message{Did: did, Want: "one call of handle", Got: fmt.Sprint(len(seen))})
+		expect.That(t, len(seen) == 1, expect.Message{Did: did, Want: "one call of handle",
+			Got: fmt.Sprint(len(seen))})
 		r := seen[0]
-		expect.That(t, r.Method == "GET" && r.Target == "/things?page=2&q=a%20b" && r.Proto == "HTTP/1.1", expect.Message{
+		expect.That(t, r.Method == "GET" && r.Target == "/things?page=2&q=a%20b" &&
+			r.Proto == "HTTP/1.1", expect.Message{
 			Did:  did + ", and looked at the Request",
 			Want: "method GET, target /things?page=2&q=a%20b, proto HTTP/1.1",
 			Got:  fmt.Sprintf("method %s, target %s, proto %s", r.Method, r.Target, r.Proto),
 		})
-		expect.That(t, slices.Equal(r.Header["Host"], []string{"server.test"}) && slices.Equal(r.Header["X-Tag"], []string{"a", "b"}), expect.Message{
+		expect.That(t, slices.Equal(r.Header["Host"], []string{"server.test"}) &&
+			slices.Equal(r.Header["X-Tag"], []string{"a", "b"}), expect.Message{
 			Did:  did + ", and looked at the Request's header",
 			Want: `Host with the value server.test, and X-Tag with the values a and b`,
 			Got:  fmt.Sprintf("Host %q, X-Tag %q", r.Header["Host"], r.Header["X-Tag"]),
@@ -75,10 +81,12 @@ func TestABodyEndsWhereItsLengthSays(t *testing.T) {
 		large := strings.Repeat("0123456789abcdef", 1<<16)
 		got := s.do(s.client, request(t, "POST", "/echo", large))
 		expect.That(t, got.status == 200 && got.body == large, expect.Message{
-			Did:  "sent 1 MiB with net/http's client to a handle that answers with the body that it read",
+			Did: "sent 1 MiB with net/http's client to a handle that answers with the body " +
+				"that it read",
 			Want: "200 and the same 1 MiB",
 			Got:  got.String(),
-			Why:  "on a connection that stays open the end of the stream never comes: only the length says where a body ends",
+			Why: "on a connection that stays open the end of the stream never comes: only the " +
+				"length says where a body ends",
 		})
 		text, _ := s.raw("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello and more")
 		all := responses(text, "POST")
@@ -91,7 +99,8 @@ func TestABodyEndsWhereItsLengthSays(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
 		s.raw("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhel", hangUp)
-		for _, r := range s.requests() { // a ServeConn that reads the body itself never calls handle, and is right
+		// a ServeConn that reads the body itself never calls handle, and is right
+		for _, r := range s.requests() {
 			expect.That(t, r.bodyErr != nil, expect.Message{
 				Did:  `sent a POST with Content-Length: 10, 3 bytes of its body, "hel", and closed the connection`,
 				Want: "an error when the body is read: it is not complete",
@@ -117,19 +126,23 @@ func TestAConnectionIsKept(t *testing.T) {
 		} {
 			got := s.do(s.client, request(t, c.method, c.path, ""))
 			expect.That(t, got.status == 200 && got.body == c.want, expect.Message{
-				Did:  "asked with net/http's client for GET /one, POST /empty and GET /three, one after another; this is " + c.method + " " + c.path,
+				Did: "asked with net/http's client for GET /one, POST /empty and GET /three, " +
+					"one after another; this is " + c.method + " " + c.path,
 				Want: fmt.Sprintf("200 %q", c.want),
 				Got:  got.String(),
-				Why:  "a client knows by Content-Length where a response ends; without it, it waits for more until one side loses patience",
+				Why: "a client knows by Content-Length where a response ends; without it, it " +
+					"waits for more until one side loses patience",
 			})
 			time.Sleep(time.Second)
 		}
 		n := len(s.all())
 		expect.That(t, n == 1, expect.Message{
-			Did:  "asked with net/http's client for GET /one, POST /empty and GET /three, one after another",
+			Did: "asked with net/http's client for GET /one, POST /empty and GET /three, one " +
+				"after another",
 			Want: "all of them over one connection",
 			Got:  fmt.Sprintf("%d connections", n),
-			Why:  "a new connection costs one to three trips through the network before the first byte of the request",
+			Why: "a new connection costs one to three trips through the network before the " +
+				"first byte of the request",
 		})
 	})
 }
@@ -150,12 +163,15 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 		for _, a := range all {
 			bodies = append(bodies, a.header.Get("Echo-Target")+a.body)
 		}
-		expect.That(t, slices.Equal(bodies, []string{"/slow", "/fastbody", "/last"}), expect.Message{
-			Did:  "sent GET /slow, POST /fast with the body \"body\" and GET /last in one piece; handle takes a second for /slow",
-			Want: "three responses, to /slow, to /fast with its body, to /last",
-			Got:  list(all, text),
-			Why:  "nothing in a response says which request it belongs to: the order does. With one missing or out of order, a user gets the answer of another",
-		})
+		expect.That(t, slices.Equal(bodies, []string{"/slow", "/fastbody", "/last"}),
+			expect.Message{
+				Did: "sent GET /slow, POST /fast with the body \"body\" and GET /last in one " +
+					"piece; handle takes a second for /slow",
+				Want: "three responses, to /slow, to /fast with its body, to /last",
+				Got:  list(all, text),
+				Why: "nothing in a response says which request it belongs to: the order does. With " +
+					"one missing or out of order, a user gets the answer of another",
+			})
 	})
 }
 
@@ -172,40 +188,52 @@ func TestARequestMayArriveInPieces(t *testing.T) {
 				}
 			})
 			all := responses(text, "POST")
-			expect.That(t, len(all) == 1 && all[0].status == 200 && all[0].body == "hello", expect.Message{
-				Did:  did,
-				Want: `one response, 200 "hello", when all of it has arrived`,
-				Got:  list(all, text),
-				Why:  "a connection carries bytes and not messages: the network cuts them where it likes, and a Read returns what has come so far",
-			})
+			expect.That(t, len(all) == 1 && all[0].status == 200 && all[0].body == "hello",
+				expect.Message{
+					Did:  did,
+					Want: `one response, 200 "hello", when all of it has arrived`,
+					Got:  list(all, text),
+					Why: "a connection carries bytes and not messages: the network cuts them where " +
+						"it likes, and a Read returns what has come so far",
+				})
 		})
 	}
 	for i := 1; i < len(whole); i++ {
-		send(t, fmt.Sprintf("sent a POST with the body \"hello\" in two pieces, %q and, 10 ms later, %q", whole[:i], whole[i:]), []string{whole[:i], whole[i:]})
+		send(t, fmt.Sprintf("sent a POST with the body \"hello\" in two pieces, %q and, 10 ms "+
+			"later, %q", whole[:i], whole[i:]), []string{whole[:i], whole[i:]})
 	}
-	send(t, "sent a POST with the body \"hello\" byte by byte, one each 10 ms", strings.Split(whole, ""))
+	send(t, "sent a POST with the body \"hello\" byte by byte, one each 10 ms",
+		strings.Split(whole, ""))
 }
 
 func TestAnUnreadBodyIsNotTheNextRequest(t *testing.T) {
 	const smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
-	for _, c := range []struct{ size, read int }{{10 << 10, 0}, {10 << 10, 100}, {64 << 10, 0}, {1, 0}} {
+	for _, c := range []struct{ size, read int }{{10 << 10, 0}, {10 << 10, 100}, {64 << 10, 0},
+		{1, 0}} {
 		virtual(t, func(t *testing.T) {
 			s := serve(t, func(r *http1.Request) *http1.Response {
 				io.ReadFull(r.Body, make([]byte, c.read))
-				return &http1.Response{Status: 200, Header: map[string][]string{"Echo-Target": {r.Target}}}
+				return &http1.Response{Status: 200,
+					Header: map[string][]string{"Echo-Target": {r.Target}}}
 			})
 			s.ignoreBodies = true
 			body := strings.Repeat(smuggled, c.size/len(smuggled)+1)[:c.size]
-			text, _ := s.raw(fmt.Sprintf("POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", c.size, body) +
+			text, _ := s.raw(fmt.Sprintf(
+				"POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", c.size, body) +
 				"GET /two HTTP/1.1\r\nHost: x\r\n\r\n")
 			all := responses(text, "POST", "GET")
-			ok := len(all) == 2 && all[0].header.Get("Echo-Target") == "/one" && all[1].header.Get("Echo-Target") == "/two"
+			ok := len(all) == 2 && all[0].header.Get("Echo-Target") == "/one" &&
+				all[1].header.Get("Echo-Target") == "/two"
 			expect.That(t, ok, expect.Message{
-				Did: fmt.Sprintf("sent POST /one with a body of %d bytes, of which handle reads %d, and after it GET /two; the body is a text that looks like requests for /smuggled",
+				Did: fmt.Sprintf(
+					"sent POST /one with a body of %d bytes, of which handle reads %d, and "+
+						"after it GET /two; the body is a text that looks like requests for "+
+						"/smuggled",
 					c.size, c.read),
 				Want: "two responses, to /one and to /two",
 				Got:  list(all, text),
-				Why:  "whoever may choose a body could otherwise put a request of their own in front of the next user's: request smuggling",
+				Why: "whoever may choose a body could otherwise put a request of their own in " +
+					"front of the next user's: request smuggling",
 			})
 		})
 	}
@@ -214,17 +242,21 @@ func TestAnUnreadBodyIsNotTheNextRequest(t *testing.T) {
 func TestHeaderNamesAreCaseInsensitive(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
-		text, _ := s.raw("POST /one HTTP/1.1\r\nhOST: x\r\ncontent-LENGTH:5\r\nx-trace-ID: \t 7 \t\r\n\r\nhello" +
+		text, _ := s.raw("POST /one HTTP/1.1\r\nhOST: x\r\ncontent-LENGTH:5\r\nx-trace-ID: \t 7 " +
+			"\t\r\n\r\nhello" +
 			"GET /two HTTP/1.1\r\nHOST: x\r\n\r\n")
 		all := responses(text, "POST", "GET")
-		expect.That(t, len(all) == 2 && all[0].status == 200 && all[0].body == "hello" && all[1].status == 200, expect.Message{
+		expect.That(t, len(all) == 2 && all[0].status == 200 && all[0].body == "hello" &&
+			all[1].status == 200, expect.Message{
 			Did:  `sent a POST with the header lines "hOST: x" and "content-LENGTH:5" and the body "hello", and after it a GET with "HOST: x"`,
 			Want: `two responses: 200 "hello", and 200`,
 			Got:  list(all, text),
-			Why:  "HTTP/2 has small letters only, and proxies rewrite them: whoever looks for one spelling misses a length, and with it the end of the body",
+			Why: "HTTP/2 has small letters only, and proxies rewrite them: whoever looks for " +
+				"one spelling misses a length, and with it the end of the body",
 		})
 		header := s.requests()[0].Header
-		expect.That(t, slices.Equal(header["X-Trace-Id"], []string{"7"}) && slices.Equal(header["Host"], []string{"x"}), expect.Message{
+		expect.That(t, slices.Equal(header["X-Trace-Id"], []string{"7"}) &&
+			slices.Equal(header["Host"], []string{"x"}), expect.Message{
 			Did:  `sent a request with the header lines "hOST: x" and "x-trace-ID: 7", with more spaces and tabs around the 7, and looked at the Request's header`,
 			Want: `the canonical names: Host with the value "x", X-Trace-Id with the value "7"`,
 			Got:  fmt.Sprintf("%q", header),
@@ -248,18 +280,25 @@ func TestSomeAnswersHaveNoBody(t *testing.T) {
 			why          string
 		}{
 			{"HEAD", "/200", "5", "Content-Length: 5, which a GET would have, and no body",
-				"a client does not expect a body after HEAD: it takes the bytes for the next response"},
+				"a client does not expect a body after HEAD: it takes the bytes for the next " +
+					"response"},
 			{"GET", "/204", "", "no body and no Content-Length",
 				"204 says that there is nothing: clients take what follows for the next response"},
 			{"GET", "/304", "", "no body and no Content-Length",
-				"304 says that the client has the body already: it takes what follows for the next response"},
+				"304 says that the client has the body already: it takes what follows for the " +
+					"next response"},
 		} {
-			text, _ := s.raw(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\n\r\nGET /200 HTTP/1.1\r\nHost: x\r\n\r\n", c.method, c.path))
+			text, _ := s.raw(fmt.Sprintf(
+				"%s %s HTTP/1.1\r\nHost: x\r\n\r\nGET /200 HTTP/1.1\r\nHost: x\r\n\r\n", c.method,
+				c.path))
 			head, rest, _ := strings.Cut(text, "\r\n\r\n")
 			all := responses(text, c.method, "GET")
-			ok := len(all) == 2 && all[0].header.Get("Content-Length") == c.length && strings.HasPrefix(rest, "HTTP/1.1 200 ") && strings.HasSuffix(rest, "\r\n\r\nhello")
+			ok := len(all) == 2 && all[0].header.Get("Content-Length") == c.length &&
+				strings.HasPrefix(rest, "HTTP/1.1 200 ") && strings.HasSuffix(rest, "\r\n\r\nhello")
 			expect.That(t, ok, expect.Message{
-				Did:  fmt.Sprintf("sent %s %s, for which handle returns the body \"hello\", and after it GET /200, over one connection", c.method, c.path),
+				Did: fmt.Sprintf(
+					"sent %s %s, for which handle returns the body \"hello\", and after it GET "+
+						"/200, over one connection", c.method, c.path),
 				Want: "a first response with " + c.want + ", and right behind it the second",
 				Got:  fmt.Sprintf("the first: %q, and behind its empty line: %q", head, rest),
 				Why:  c.why,
@@ -269,7 +308,8 @@ func TestSomeAnswersHaveNoBody(t *testing.T) {
 }
 
 func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
-	const why = "what one server refuses, a second one guesses at, and each in its own way; attackers live on the difference"
+	const why = "what one server refuses, a second one guesses at, and each in its own way; " +
+		"attackers live on the difference"
 	for _, c := range []struct{ what, head string }{
 		{"a request line of one word", "GARBAGE\r\nHost: x"},
 		{"a request line without a version", "GET /\r\nHost: x"},
@@ -291,7 +331,8 @@ func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
 
 func TestHostIsRequired(t *testing.T) {
 	wantRefused(t, 400, "HTTP/1.1 and no Host", "GET / HTTP/1.1\r\nAccept: text/plain",
-		"many sites share one address, and Host says which one is meant; guessed, one customer's users see another customer's pages")
+		"many sites share one address, and Host says which one is meant; guessed, one "+
+			"customer's users see another customer's pages")
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
 		text, _ := s.raw("GET / HTTP/1.0\r\n\r\n")
@@ -305,7 +346,8 @@ func TestHostIsRequired(t *testing.T) {
 }
 
 func TestTwoLengthsAreRefused(t *testing.T) {
-	const why = "a proxy that believes one length in front of a server that believes the other: what one takes for a body, the other takes for the next request"
+	const why = "a proxy that believes one length in front of a server that believes the other: " +
+		"what one takes for a body, the other takes for the next request"
 	for _, c := range []struct{ what, fields string }{
 		{"two different Content-Lengths", "Content-Length: 5\r\nContent-Length: 0"},
 		{"two different Content-Lengths, the longer one last", "Content-Length: 0\r\nContent-Length: 5"},
@@ -319,8 +361,10 @@ func TestTwoLengthsAreRefused(t *testing.T) {
 
 func TestTransferEncodingIsNotImplemented(t *testing.T) {
 	for _, c := range []string{"chunked", "Chunked", "gzip, chunked"} {
-		wantRefused(t, 501, "Transfer-Encoding: "+c, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "+c,
-			"a body of which you do not know the end cannot be skipped either; ignored, its chunks are taken for requests")
+		wantRefused(t, 501, "Transfer-Encoding: "+c,
+			"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "+c,
+			"a body of which you do not know the end cannot be skipped either; ignored, its "+
+				"chunks are taken for requests")
 	}
 }
 
@@ -335,22 +379,29 @@ func TestCloseIsHonoured(t *testing.T) {
 			s := serve(t, echo)
 			text, closed := s.raw(c.head + "\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n")
 			all := responses(text, "GET", "GET")
-			expect.That(t, len(all) == 1 && all[0].status == 200 && all[0].close && closed, expect.Message{
-				Did:  fmt.Sprintf("sent a GET with %s, and after it another GET", c.what),
-				Want: "one response, 200 with Connection: close, and then the connection closed",
-				Got:  fmt.Sprintf("%s; the connection was %s", list(all, text), map[bool]string{true: "closed", false: "left open"}[closed]),
-				Why:  "a client that has asked for it waits for the end of the connection, and one that is not told sends its next request into a closing door",
-			})
+			expect.That(t, len(all) == 1 && all[0].status == 200 && all[0].close && closed,
+				expect.Message{
+					Did:  fmt.Sprintf("sent a GET with %s, and after it another GET", c.what),
+					Want: "one response, 200 with Connection: close, and then the connection closed",
+					Got: fmt.Sprintf("%s; the connection was %s", list(all, text),
+						map[bool]string{true: "closed", false: "left open"}[closed]),
+					Why: "a client that has asked for it waits for the end of the connection, and " +
+						"one that is not told sends its next request into a closing door",
+				})
 		})
 	}
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
-		text, closed := s.raw("GET /one HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, closed\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n")
+		text, closed := s.raw(
+			"GET /one HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, closed\r\n\r\nGET /two " +
+				"HTTP/1.1\r\nHost: x\r\n\r\n")
 		all := responses(text, "GET", "GET")
 		expect.That(t, len(all) == 2 && !all[0].close && !closed, expect.Message{
-			Did:  "sent a GET with Connection: keep-alive, closed (which is not close), and after it another GET",
+			Did: "sent a GET with Connection: keep-alive, closed (which is not close), and " +
+				"after it another GET",
 			Want: "two responses, without Connection: close, and the connection left open",
-			Got:  fmt.Sprintf("%s; the connection was %s", list(all, text), map[bool]string{true: "closed", false: "left open"}[closed]),
+			Got: fmt.Sprintf("%s; the connection was %s", list(all, text),
+				map[bool]string{true: "closed", false: "left open"}[closed]),
 		})
 	})
 }
@@ -368,16 +419,24 @@ func TestAStalledClientIsGivenUp(t *testing.T) {
 			s.deadline = deadline
 			began := time.Now()
 			s.raw(c.text)
-			did := fmt.Sprintf("set a read deadline of 5 s on the connection, called ServeConn, and sent %q, and nothing more: the client has stalled %s", c.text, c.what)
+			did := fmt.Sprintf(
+				"set a read deadline of 5 s on the connection, called ServeConn, and sent %q, "+
+					"and nothing more: the client has stalled %s", c.text, c.what)
 			conn := s.all()[0]
 			end := conn.ended()
-			expect.That(t, end != nil && end.at.Sub(began) == deadline && end.err != nil, expect.Message{
-				Did:  did,
-				Want: "ServeConn waits for the rest until the deadline, and then returns an error",
-				Got:  conn.fate(began),
-				Why:  "a slow client is no broken client, and one that never finishes must not hold a connection for ever: ten thousand of those are an attack that costs nothing",
-			})
-			expect.That(t, end.closed, expect.Message{Did: did, Want: "the connection is closed when ServeConn returns", Got: "it is open"})
+			expect.That(t, end != nil && end.at.Sub(began) == deadline && end.err != nil,
+				expect.Message{
+					Did: did,
+					Want: "ServeConn waits for the rest until the deadline, and then returns an " +
+						"error",
+					Got: conn.fate(began),
+					Why: "a slow client is no broken client, and one that never finishes must not " +
+						"hold a connection for ever: ten thousand of those are an attack that " +
+						"costs " +
+						"nothing",
+				})
+			expect.That(t, end.closed, expect.Message{Did: did,
+				Want: "the connection is closed when ServeConn returns", Got: "it is open"})
 		})
 	}
 }
@@ -411,19 +470,22 @@ func TestWhatServeConnReturns(t *testing.T) {
 				Did:  fmt.Sprintf("sent %q over one connection: %s", c.text, c.what),
 				Want: "ServeConn returns " + want,
 				Got:  conn.fate(began),
-				Why:  "clients come and go, and that is no error; one that leaves in the middle, or sends what cannot be understood, is worth a line in the log",
+				Why: "clients come and go, and that is no error; one that leaves in the " +
+					"middle, or sends what cannot be understood, is worth a line in the log",
 			})
 			expect.That(t, end.closed, expect.Message{
 				Did:  fmt.Sprintf("sent %q over one connection: %s", c.text, c.what),
 				Want: "the connection is closed when ServeConn returns",
 				Got:  "it is open",
-				Why:  "a connection that nobody closes is a file descriptor that is lost; after some thousand the server takes no more",
+				Why: "a connection that nobody closes is a file descriptor that is lost; after " +
+					"some thousand the server takes no more",
 			})
 		})
 	}
 }
 
-// virtual runs f in virtual time. What a ServeConn that never returns leaves behind has been told already.
+// virtual runs f in virtual time. What a ServeConn that never returns leaves behind has been told
+// already.
 func virtual(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	bubble.RunLeaky(t, f)
@@ -435,7 +497,8 @@ func virtual(t *testing.T, f func(t *testing.T)) {
 // echo answers with the request's target and body.
 func echo(r *http1.Request) *http1.Response {
 	body, _ := io.ReadAll(r.Body)
-	return &http1.Response{Status: 200, Header: map[string][]string{"Echo-Target": {r.Target}}, Body: body}
+	return &http1.Response{Status: 200, Header: map[string][]string{"Echo-Target": {r.Target}},
+		Body: body}
 }
 
 // server calls ServeConn for each connection.
@@ -495,7 +558,8 @@ func (s *server) serveConn(c net.Conn) {
 // note keeps a copy of the request and passes it on.
 func (s *server) note(r *http1.Request) *http1.Response {
 	var copied seen
-	copied.Request = http1.Request{Method: r.Method, Target: r.Target, Proto: r.Proto, Header: maps.Clone(r.Header)}
+	copied.Request = http1.Request{Method: r.Method, Target: r.Target, Proto: r.Proto,
+		Header: maps.Clone(r.Header)}
 	if !s.ignoreBodies {
 		if r.Body == nil {
 			copied.bodyErr = errors.New("the Body is nil")
@@ -572,8 +636,8 @@ func hangUp(c net.Conn) {
 // silence is how long raw waits for more.
 const silence = 30 * time.Second
 
-// raw sends the text over a connection of its own, does what else there is to do with it, and returns what comes back,
-// and whether the server closed the connection behind it.
+// raw sends the text over a connection of its own, does what else there is to do with it, and
+// returns what comes back, and whether the server closed the connection behind it.
 func (s *server) raw(text string, then ...func(net.Conn)) (got string, closed bool) {
 	s.t.Helper()
 	c, err := s.Dial(context.Background())
@@ -607,11 +671,14 @@ func wantRefused(t *testing.T, status int, what, head, why string) {
 	t.Helper()
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
-		text, closed := s.raw(head + "\r\n\r\n" + "hello" + "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
+		text, closed := s.raw(head + "\r\n\r\n" + "hello" +
+			"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
 		all := responses(text, "POST", "GET")
 		ok := len(all) == 1 && all[0].status == status
 		m := expect.Message{
-			Did:  fmt.Sprintf("sent a request with %s, %q, and after it a body \"hello\" and GET /smuggled", what, head),
+			Did: fmt.Sprintf(
+				"sent a request with %s, %q, and after it a body \"hello\" and GET /smuggled", what,
+				head),
 			Want: fmt.Sprintf("one response, %d", status),
 			Got:  list(all, text),
 			Why:  why,
@@ -624,7 +691,8 @@ func wantRefused(t *testing.T, status int, what, head, why string) {
 		}
 		expect.That(t, len(s.requests()) == 0, m)
 		m.Want = fmt.Sprintf("%d with Connection: close, and then the connection closed", status)
-		m.Got = fmt.Sprintf("%s; the connection was %s", list(all, text), map[bool]string{true: "closed", false: "left open"}[closed])
+		m.Got = fmt.Sprintf("%s; the connection was %s", list(all, text),
+			map[bool]string{true: "closed", false: "left open"}[closed])
 		expect.That(t, closed && all[0].close, m)
 	})
 }
@@ -679,10 +747,12 @@ func (s *server) do(c *http.Client, req *http.Request) answer {
 func read(res *http.Response) answer {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	return answer{status: res.StatusCode, header: res.Header, body: string(body), close: res.Close, err: err}
+	return answer{status: res.StatusCode, header: res.Header, body: string(body), close: res.Close,
+		err: err}
 }
 
-// responses takes apart what came back over one connection. What cannot be taken apart is the last one's error.
+// responses takes apart what came back over one connection. What cannot be taken apart is the last
+// one's error.
 func responses(text string, methods ...string) []answer {
 	var all []answer
 	in := bufio.NewReader(strings.NewReader(text))

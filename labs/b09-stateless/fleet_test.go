@@ -30,7 +30,8 @@ func TestTwoProcessesServeOneUser(t *testing.T) {
 	t.Cleanup(server.Close)
 	var addresses []string
 	for range 2 {
-		p := proc.Start(t, "instance", proc.Options{Env: []string{"STORE=" + server.URL, "SECRET=" + string(secret)}})
+		p := proc.Start(t, "instance", proc.Options{Env: []string{"STORE=" + server.URL,
+			"SECRET=" + string(secret)}})
 		addresses = append(addresses, p.WaitLine("listening on "))
 	}
 	client := &http.Client{Timeout: 10 * time.Second}
@@ -48,7 +49,8 @@ func TestTwoProcessesServeOneUser(t *testing.T) {
 		return fetch(client, r)
 	}
 
-	const did = "started two processes with an instance in each and one store for both, logged in as ann, "
+	const did = "started two processes with an instance in each and one store for both, logged " +
+		"in as ann, "
 	ann := login(t, "ann", do)
 	var want []string
 	for i := range 5 {
@@ -56,8 +58,11 @@ func TestTwoProcessesServeOneUser(t *testing.T) {
 		ann.mustAdd(t, sku)
 		want = append(want, sku)
 		for range 2 {
-			ann.wantCart(t, want, fmt.Sprintf("%sadded %d items, and asked for the cart, by turns at both processes", did, i+1),
-				"nothing that lies in a process, however it is declared, reaches the next one; on the next machine there is no other way than the store")
+			ann.wantCart(t, want,
+				fmt.Sprintf("%sadded %d items, and asked for the cart, by turns at both processes",
+					did, i+1),
+				"nothing that lies in a process, however it is declared, reaches the next one; "+
+					"on the next machine there is no other way than the store")
 		}
 	}
 
@@ -65,8 +70,10 @@ func TestTwoProcessesServeOneUser(t *testing.T) {
 	shared.mu.Lock()
 	shared.contended = true
 	shared.mu.Unlock()
-	added := addAtOnce(t, "started two processes with an instance in each and one store for both, logged in as bob, and added 20 items at once, at both", 20, bob.add)
-	wantAll(t, "added 20 items at once to one cart, at two processes, and asked for the cart", bob.cart(t), added)
+	added := addAtOnce(t, "started two processes with an instance in each and one store for "+
+		"both, logged in as bob, and added 20 items at once, at both", 20, bob.add)
+	wantAll(t, "added 20 items at once to one cart, at two processes, and asked for the cart",
+		bob.cart(t), added)
 }
 
 // instance is a program that serves one instance whose store is in another process.
@@ -76,9 +83,11 @@ func instance() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	store := remote{os.Getenv("STORE"), &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
+	store := remote{os.Getenv("STORE"),
+		&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
 	fmt.Println("listening on", ln.Addr())
-	fmt.Fprintln(os.Stderr, http.Serve(ln, stateless.NewInstance(store, []byte(os.Getenv("SECRET")))))
+	fmt.Fprintln(os.Stderr, http.Serve(ln, stateless.NewInstance(store,
+		[]byte(os.Getenv("SECRET")))))
 	return 1
 }
 
@@ -140,8 +149,9 @@ type meeting struct {
 	pairs   int // that have met
 }
 
-// meet holds a reader until there is another one of the same key, so that both have read the same version. That is done
-// for three pairs; after that, or when nobody else comes, readers only give others the chance to run.
+// meet holds a reader until there is another one of the same key, so that both have read the same
+// version. That is done for three pairs; after that, or when nobody else comes, readers only give
+// others the chance to run.
 func (m *memory) meet(key string) {
 	m.mu.Lock()
 	if m.meetings == nil {

@@ -23,14 +23,19 @@ var secret = []byte("a secret that only this fleet knows")
 func TestACartAtOneInstance(t *testing.T) {
 	f := newFleet(1, secret)
 	ann := f.login(t, "ann")
-	ann.wantCart(t, nil, "logged in as ann, and asked for the cart, which is empty", "a program that expects a list fails on null")
+	ann.wantCart(t, nil, "logged in as ann, and asked for the cart, which is empty",
+		"a program that expects a list fails on null")
 	ann.mustAdd(t, "lamp", "sofa", "lamp")
-	ann.wantCart(t, []string{"lamp", "sofa", "lamp"}, "logged in as ann, added lamp, sofa and lamp, and asked for the cart", "")
+	ann.wantCart(t, []string{"lamp", "sofa", "lamp"},
+		"logged in as ann, added lamp, sofa and lamp, and asked for the cart", "")
 	again := f.login(t, "ann")
-	const why = "a cart belongs to its user: who logs in on the phone wants what was chosen at the desk"
-	again.wantCart(t, []string{"lamp", "sofa", "lamp"}, "logged in as ann once more, and asked for the cart with the new token", why)
+	const why = "a cart belongs to its user: who logs in on the phone wants what was chosen at " +
+		"the desk"
+	again.wantCart(t, []string{"lamp", "sofa", "lamp"},
+		"logged in as ann once more, and asked for the cart with the new token", why)
 	again.mustAdd(t, "desk")
-	ann.wantCart(t, []string{"lamp", "sofa", "lamp", "desk"}, "added desk with the new token, and asked for the cart with the first one", why)
+	ann.wantCart(t, []string{"lamp", "sofa", "lamp", "desk"},
+		"added desk with the new token, and asked for the cart with the first one", why)
 }
 
 func TestATokenIsGoodAtEveryInstance(t *testing.T) {
@@ -39,10 +44,13 @@ func TestATokenIsGoodAtEveryInstance(t *testing.T) {
 	for i := range 3 {
 		got := f.do("GET", "/cart", ann.token, nil)
 		expect.That(t, got.status == 200, expect.Message{
-			Did:  fmt.Sprintf("logged in as ann at instance 1 of 3, and asked instance %d for the cart", f.last.Load()),
+			Did: fmt.Sprintf(
+				"logged in as ann at instance 1 of 3, and asked instance %d for the cart",
+				f.last.Load()),
 			Want: "200: this fleet has given the token out",
 			Got:  got.String(),
-			Why:  "the load balancer sends each request where there is room: a user whom only one instance knows is logged out by all the others",
+			Why: "the load balancer sends each request where there is room: a user whom only " +
+				"one instance knows is logged out by all the others",
 		})
 		if i == 0 {
 			f.add(2) // two more, made after the login
@@ -70,8 +78,11 @@ func TestACartIsTheSameAtEveryInstance(t *testing.T) {
 		want = append(want, sku)
 		for j := range 3 {
 			f.pin = j
-			tokens[j].wantCart(t, want, fmt.Sprintf("added %d items, in turn at 3 instances, and asked instance %d for the cart", i+1, j+1),
-				"what an instance keeps for itself, if only a copy, the others do not see change: the cart is full, then empty, then full again")
+			tokens[j].wantCart(t, want,
+				fmt.Sprintf("added %d items, in turn at 3 instances, and asked instance %d for "+
+					"the cart", i+1, j+1),
+				"what an instance keeps for itself, if only a copy, the others do not see "+
+					"change: the cart is full, then empty, then full again")
 		}
 	}
 }
@@ -85,8 +96,11 @@ func TestInstancesComeAndGo(t *testing.T) {
 		sku := fmt.Sprintf("item-%d", i+1)
 		ann.mustAdd(t, sku)
 		want = append(want, sku)
-		ann.wantCart(t, want, fmt.Sprintf("logged in as ann and added %d items, each request served by a new instance that is thrown away behind it", i+1),
-			"every deploy replaces all instances, and so does every crash: what one of them remembers is lost a dozen times a day")
+		ann.wantCart(t, want, fmt.Sprintf(
+			"logged in as ann and added %d items, each request served by a new instance that is "+
+				"thrown away behind it", i+1),
+			"every deploy replaces all instances, and so does every crash: what one of them "+
+				"remembers is lost a dozen times a day")
 	}
 }
 
@@ -94,11 +108,14 @@ func TestTwoFleetsShareNothing(t *testing.T) {
 	one, two := newFleet(1, secret), newFleet(1, []byte("the secret of another fleet"))
 	oneAnn, twoAnn := one.login(t, "ann"), two.login(t, "ann")
 	oneAnn.mustAdd(t, "lamp")
-	const did = "made two fleets in one process, with a store and a secret for each, logged in as ann at both, "
-	const why = "memory of the process, where all instances see it, is memory all the same: the next process has its own. In production the second fleet is another customer's"
+	const did = "made two fleets in one process, with a store and a secret for each, logged in " +
+		"as ann at both, "
+	const why = "memory of the process, where all instances see it, is memory all the same: the " +
+		"next process has its own. In production the second fleet is another customer's"
 	twoAnn.wantCart(t, nil, did+"added lamp at the first, and asked the second for its cart", why)
 	twoAnn.mustAdd(t, "sofa")
-	oneAnn.wantCart(t, []string{"lamp"}, did+"added lamp at the first and sofa at the second, and asked the first for its cart", why)
+	oneAnn.wantCart(t, []string{"lamp"}, did+
+		"added lamp at the first and sofa at the second, and asked the first for its cart", why)
 	for _, c := range []struct {
 		at    *fleet
 		token string
@@ -108,7 +125,8 @@ func TestTwoFleetsShareNothing(t *testing.T) {
 			Did:  did + "and used the token of one at the other",
 			Want: "401: this fleet has not given it out",
 			Got:  got.String(),
-			Why:  "if tokens of the test system open production, everybody who may log in as anybody there may do so here",
+			Why: "if tokens of the test system open production, everybody who may log in as " +
+				"anybody there may do so here",
 		})
 	}
 }
@@ -121,7 +139,8 @@ func TestNoAdditionIsLost(t *testing.T) {
 	lost := addAtOnce(t, did, 40, ann.add)
 	for i := range 4 {
 		f.pin = i
-		wantAll(t, fmt.Sprintf("%s, and asked instance %d for the cart", did, i+1), ann.cart(t), lost)
+		wantAll(t, fmt.Sprintf("%s, and asked instance %d for the cart", did, i+1), ann.cart(t),
+			lost)
 	}
 }
 
@@ -129,22 +148,27 @@ func TestTokensCannotBeForged(t *testing.T) {
 	f := newFleet(1, secret)
 	ann, bob := f.login(t, "ann"), f.login(t, "bob")
 	bob.mustAdd(t, "bob's lamp")
-	ann.wantCart(t, nil, "logged in as ann and as bob, added an item to bob's cart, and asked for ann's", "")
+	ann.wantCart(t, nil, "logged in as ann and as bob, added an item to bob's cart, and asked "+
+		"for ann's", "")
 	wantStranger401(t, f)
 	for _, forged := range forgeries(ann.token, "ann", "bob") {
 		got := f.do("GET", "/cart", forged.token, nil)
 		expect.That(t, got.status == 401, expect.Message{
-			Did:  fmt.Sprintf("logged in as ann, got the token %q, %s: %q, and asked for the cart with that", ann.token, forged.how, forged.token),
+			Did: fmt.Sprintf(
+				"logged in as ann, got the token %q, %s: %q, and asked for the cart with that",
+				ann.token, forged.how, forged.token),
 			Want: "401: no login has given this token out",
 			Got:  got.String(),
-			Why:  "what a client keeps, a client can change: it may carry state, but nobody may believe it without a signature",
+			Why: "what a client keeps, a client can change: it may carry state, but nobody may " +
+				"believe it without a signature",
 		})
 	}
 }
 
 func TestAnyChangeToATokenIsRefused(t *testing.T) {
 	f := newFleet(1, secret)
-	for _, name := range []string{"ann", "anna", "annie"} { // lengths that leave different bits unused in base64
+	// lengths that leave different bits unused in base64
+	for _, name := range []string{"ann", "anna", "annie"} {
 		ann := f.login(t, name)
 		ann.wantCart(t, nil, "logged in as "+name+", and asked for the cart", "")
 		step := 1 + len(ann.token)*8/4096
@@ -153,11 +177,14 @@ func TestAnyChangeToATokenIsRefused(t *testing.T) {
 			changed[bit/8] ^= 1 << (bit % 8)
 			got := f.do("GET", "/cart", string(changed), nil)
 			expect.That(t, got.status == 401, expect.Message{
-				Did: fmt.Sprintf("logged in as %s, got the token %q, and asked for the cart with %q: one bit of byte %d of %d is another",
+				Did: fmt.Sprintf(
+					"logged in as %s, got the token %q, and asked for the cart with %q: one bit "+
+						"of byte %d of %d is another",
 					name, ann.token, changed, bit/8+1, len(changed)),
 				Want: "401: no login has given this token out",
 				Got:  got.String(),
-				Why:  "a token with several spellings cannot be blocked or counted by its text, and where a decoder is lenient, somebody finds out with what else it is",
+				Why: "a token with several spellings cannot be blocked or counted by its text, " +
+					"and where a decoder is lenient, somebody finds out with what else it is",
 			})
 		}
 	}
@@ -166,14 +193,18 @@ func TestAnyChangeToATokenIsRefused(t *testing.T) {
 func TestUsersAreKeptApart(t *testing.T) {
 	f := newFleet(2, secret)
 	var users []*user
-	for _, name := range []string{"ann", "bob", "Ann", "ann ", "ann.bob", "ann:bob", `ann"`, "ann/../bob", "änn", "bob.ann"} {
+	for _, name := range []string{"ann", "bob", "Ann", "ann ", "ann.bob", "ann:bob", `ann"`,
+		"ann/../bob", "änn", "bob.ann"} {
 		u := f.login(t, name)
 		u.mustAdd(t, "of "+name)
 		users = append(users, u)
 	}
 	for _, u := range users {
-		u.wantCart(t, []string{"of " + u.name}, fmt.Sprintf("logged in as %d users through the same proxies, added an item for each, and asked for the cart of %q", len(users), u.name),
-			"one user who sees another's cart is an incident that has to be reported to an authority")
+		u.wantCart(t, []string{"of " + u.name},
+			fmt.Sprintf("logged in as %d users through the same proxies, added an item for "+
+				"each, and asked for the cart of %q", len(users), u.name),
+			"one user who sees another's cart is an incident that has to be reported to an "+
+				"authority")
 	}
 }
 
@@ -192,7 +223,8 @@ func addAtOnce(t *testing.T, did string, n int, add func(sku string) answer) []s
 			Did:  did,
 			Want: "2xx for each",
 			Got:  fmt.Sprintf("for %s: %s", skus[i], got),
-			Why:  "that somebody else was quicker is no reason to refuse: it is normal, and the next attempt will do",
+			Why: "that somebody else was quicker is no reason to refuse: it is normal, and the " +
+				"next attempt will do",
 		})
 	}
 	return skus
@@ -212,7 +244,8 @@ func wantAll(t *testing.T, did string, cart, skus []string) {
 		Did:  did,
 		Want: fmt.Sprintf("all %d items, each once", len(skus)),
 		Got:  fmt.Sprintf("%d items; not among them: %s", len(cart), strings.Join(missing, ", ")),
-		Why:  "two instances read the same cart, each adds its item and writes it back: the second one overwrites what the first one has promised to keep",
+		Why: "two instances read the same cart, each adds its item and writes it back: the " +
+			"second one overwrites what the first one has promised to keep",
 	})
 }
 
@@ -311,7 +344,8 @@ func (u *user) mustAdd(t *testing.T, skus ...string) {
 	for _, sku := range skus {
 		got := u.add(sku)
 		expect.That(t, got.ok(), expect.Message{
-			Did:  fmt.Sprintf("added %q to the cart of %q, with the token from the login", sku, u.name),
+			Did: fmt.Sprintf("added %q to the cart of %q, with the token from the login", sku,
+				u.name),
 			Want: "any 2xx",
 			Got:  got.String(),
 		})
@@ -357,7 +391,8 @@ func wantStranger401(t *testing.T, f *fleet) {
 				Did:  fmt.Sprintf("sent %s %s %s", r.method, r.path, what),
 				Want: "401",
 				Got:  got.String(),
-				Why:  "without a token nobody knows whose cart is meant; a guess shows somebody else's",
+				Why: "without a token nobody knows whose cart is meant; a guess shows somebody " +
+					"else's",
 			})
 		}
 	}
@@ -387,8 +422,8 @@ func (a answer) String() string {
 // forgery is a token that somebody has made out of their own.
 type forgery struct{ how, token string }
 
-// forgeries are what an attacker tries first: to put another name in, in whatever form it is there, and to leave the
-// signature out.
+// forgeries are what an attacker tries first: to put another name in, in whatever form it is there,
+// and to leave the signature out.
 func forgeries(token, me, victim string) []forgery {
 	var all []forgery
 	try := func(how, forged string) {
@@ -403,7 +438,8 @@ func forgeries(token, me, victim string) []forgery {
 		decode func(string) ([]byte, error)
 	}
 	codecs := []codec{{hex.EncodeToString, hex.DecodeString}}
-	for _, e := range []*base64.Encoding{base64.RawURLEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.StdEncoding} {
+	for _, e := range []*base64.Encoding{base64.RawURLEncoding, base64.URLEncoding,
+		base64.RawStdEncoding, base64.StdEncoding} {
 		codecs = append(codecs, codec{e.EncodeToString, e.DecodeString})
 	}
 	for _, separator := range []string{".", ":", "|", "\x00"} { // the last one: the whole token
@@ -432,6 +468,8 @@ func forgeries(token, me, victim string) []forgery {
 		try("made one with nothing but a name", c.encode([]byte(`{"user":"`+victim+`"}`)))
 	}
 	try("made one with nothing but a name", victim)
-	try("made a JSON Web Token that says it needs no signature", "eyJhbGciOiJub25lIn0."+base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"`+victim+`","user":"`+victim+`"}`))+".")
+	try("made a JSON Web Token that says it needs no signature",
+		"eyJhbGciOiJub25lIn0."+base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"`+victim+
+			`","user":"`+victim+`"}`))+".")
 	return all
 }

@@ -35,10 +35,13 @@ func TestLoadedOnceThenRemembered(t *testing.T) {
 		}
 		took := time.Since(start)
 		expect.That(t, took == cost && o.calls == 1, expect.Message{
-			Did:  fmt.Sprintf("called GetOrLoad %d times in a row for one key, with a load that takes %v", calls, cost),
+			Did: fmt.Sprintf(
+				"called GetOrLoad %d times in a row for one key, with a load that takes %v", calls,
+				cost),
 			Want: fmt.Sprintf("1 load, and %v in all", cost),
 			Got:  fmt.Sprintf("%s, and %v in all", loads(o.calls), took),
-			Why:  "this is what a cache is for: the origin does the work once, and everybody after the first one has the answer at once",
+			Why: "this is what a cache is for: the origin does the work once, and everybody " +
+				"after the first one has the answer at once",
 		})
 	})
 }
@@ -55,7 +58,9 @@ func TestEntriesLiveForTheTTL(t *testing.T) {
 		time.Sleep(ttl - cost - time.Millisecond) // the first load ended one cost earlier
 		_, hit := c.Get("seen by Get")
 		expect.That(t, hit, expect.Message{
-			Did:  fmt.Sprintf("loaded a value into a cache with a TTL of %v, in %v, and called Get %v after it was stored", ttl, cost, ttl-time.Millisecond),
+			Did: fmt.Sprintf(
+				"loaded a value into a cache with a TTL of %v, in %v, and called Get %v after "+
+					"it was stored", ttl, cost, ttl-time.Millisecond),
 			Want: "a hit: it lives for its whole TTL, from the moment at which it was stored",
 			Got:  "a miss",
 			Why:  "what is forgotten early is loaded more often than was planned for",
@@ -63,7 +68,9 @@ func TestEntriesLiveForTheTTL(t *testing.T) {
 		time.Sleep(cost)
 		v, err := c.GetOrLoad(background, "seen by GetOrLoad", o.load)
 		expect.That(t, err == nil && v == 7 && o.calls == 2, expect.Message{
-			Did:  fmt.Sprintf("loaded a value into a cache with a TTL of %v, and called GetOrLoad %v after it was stored", ttl, ttl-time.Millisecond),
+			Did: fmt.Sprintf(
+				"loaded a value into a cache with a TTL of %v, and called GetOrLoad %v after it "+
+					"was stored", ttl, ttl-time.Millisecond),
 			Want: "the stored value, 7, and no second load",
 			Got:  fmt.Sprintf("%s, and %s for two keys", result(v, err), loads(o.calls)),
 			Why:  "what is forgotten early is loaded more often than was planned for",
@@ -72,17 +79,23 @@ func TestEntriesLiveForTheTTL(t *testing.T) {
 		o.value = 8
 		v, hit = c.Get("seen by Get")
 		expect.That(t, !hit && v == 0, expect.Message{
-			Did:  fmt.Sprintf("stored 7 in a cache with a TTL of %v, and called Get more than %v later", ttl, ttl),
+			Did: fmt.Sprintf(
+				"stored 7 in a cache with a TTL of %v, and called Get more than %v later", ttl,
+				ttl),
 			Want: "a miss: the zero value and false",
 			Got:  fmt.Sprintf("%d and %v", v, hit),
-			Why:  "the TTL is the promise how old an answer may be; without it users see yesterday's price for ever",
+			Why: "the TTL is the promise how old an answer may be; without it users see " +
+				"yesterday's price for ever",
 		})
 		v, err = c.GetOrLoad(background, "seen by GetOrLoad", o.load)
 		expect.That(t, err == nil && v == 8 && o.calls == 3, expect.Message{
-			Did:  fmt.Sprintf("stored 7 in a cache with a TTL of %v, changed the origin to 8, and called GetOrLoad %v after the value was stored", ttl, ttl+time.Millisecond),
+			Did: fmt.Sprintf(
+				"stored 7 in a cache with a TTL of %v, changed the origin to 8, and called "+
+					"GetOrLoad %v after the value was stored", ttl, ttl+time.Millisecond),
 			Want: "8: the old value has expired and is loaded again",
 			Got:  result(v, err),
-			Why:  "the TTL is the promise how old an answer may be; without it users see yesterday's price for ever",
+			Why: "the TTL is the promise how old an answer may be; without it users see " +
+				"yesterday's price for ever",
 		})
 	})
 }
@@ -107,12 +120,15 @@ func TestReadingDoesNotExtendALife(t *testing.T) {
 				r.read(c, o)
 				time.Sleep(time.Second)
 			}
-			// 10 or 11: whether the value is dead at the very end of its TTL or just after it is open.
+			// 10 or 11: whether the value is dead at the very end of its TTL or just after it is
+			// open.
 			expect.That(t, o.calls == 10 || o.calls == 11, expect.Message{
-				Did:  fmt.Sprintf("read one key every second for %v with a TTL of %v (%s)", length, ttl, r.name),
+				Did: fmt.Sprintf("read one key every second for %v with a TTL of %v (%s)", length,
+					ttl, r.name),
 				Want: "10 or 11 loads: one a minute",
 				Got:  loads(o.calls),
-				Why:  "a TTL bounds how stale an answer can be; if each read extended it, the most popular value would be the one that never gets fresh",
+				Why: "a TTL bounds how stale an answer can be; if each read extended it, the " +
+					"most popular value would be the one that never gets fresh",
 			})
 		})
 	}
@@ -128,7 +144,9 @@ func TestOverwritingStartsANewLife(t *testing.T) {
 		time.Sleep(ttl - time.Millisecond)
 		v, hit := c.Get("price")
 		expect.That(t, hit && v == 8, expect.Message{
-			Did:  fmt.Sprintf("stored 7 in a cache with a TTL of %v, 40 s later 8 under the same key, and called Get %v after that", ttl, ttl-time.Millisecond),
+			Did: fmt.Sprintf(
+				"stored 7 in a cache with a TTL of %v, 40 s later 8 under the same key, and "+
+					"called Get %v after that", ttl, ttl-time.Millisecond),
 			Want: "8, a hit: the second value has a life of its own",
 			Got:  fmt.Sprintf("%d and %v", v, hit),
 			Why:  "a value that was written a moment ago is fresh, whatever was there before",
@@ -136,7 +154,8 @@ func TestOverwritingStartsANewLife(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 		v, hit = c.Get("price")
 		expect.That(t, !hit, expect.Message{
-			Did:  fmt.Sprintf("called Get %v after the second value was stored", ttl+time.Millisecond),
+			Did: fmt.Sprintf("called Get %v after the second value was stored",
+				ttl+time.Millisecond),
 			Want: "a miss: overwritten values expire, too",
 			Got:  fmt.Sprintf("%d and %v", v, hit),
 			Why:  "the TTL is the promise how old an answer may be",
@@ -159,7 +178,8 @@ func TestLeastRecentlyUsedIsEvicted(t *testing.T) {
 				c := filled(3, "a", "b", "c")
 				u.use(c, "a")
 				c.Set("d", 7)
-				expectKeys(t, c, "a, c, d", "stored a, b and c in a cache of 3, "+u.name+" for a, and stored d",
+				expectKeys(t, c, "a, c, d", "stored a, b and c in a cache of 3, "+u.name+
+					" for a, and stored d",
 					"b is gone, a, c and d are there: b is the one whose last use is longest ago")
 			}
 		}
@@ -170,7 +190,8 @@ func TestLeastRecentlyUsedIsEvicted(t *testing.T) {
 		c.Get("c")
 		c.Set("e", 7) // a goes
 		c.GetOrLoad(background, "f", (&origin{}).load)
-		expectKeys(t, c, "c, e, f", "stored a, b and c in a cache of 3, read a, stored d, read c, stored e, and loaded f",
+		expectKeys(t, c, "c, e, f",
+			"stored a, b and c in a cache of 3, read a, stored d, read c, stored e, and loaded f",
 			"c, e and f are there: b, then a, then d was the one whose last use was longest ago")
 	})
 }
@@ -182,7 +203,8 @@ func TestOverwritingEvictsNothing(t *testing.T) {
 			c.Set("b", 8) // not the one used longest ago, and later not the last one either
 			c.Get("c")
 		}
-		expectKeys(t, c, "a, b, c", "stored a, b and c in a cache of 3, then stored b five times more",
+		expectKeys(t, c, "a, b, c",
+			"stored a, b and c in a cache of 3, then stored b five times more",
 			"all three are there: a key that is there needs no more room")
 		v, _ := c.Get("b")
 		expect.That(t, v == 8 && c.Len() == 3, expect.Message{
@@ -202,14 +224,19 @@ func TestSizeIsBounded(t *testing.T) {
 			if k%2 == 0 {
 				c.Set(k, 7)
 			} else {
-				c.GetOrLoad(background, k, func(context.Context, int) (int, error) { return 7, nil })
+				c.GetOrLoad(background, k, func(context.Context, int) (int, error) {
+					return 7,
+						nil
+				})
 			}
 			n := c.Len()
 			expect.That(t, n <= capacity, expect.Message{
-				Did:  fmt.Sprintf("stored or loaded %d different keys in a cache of %d", k+1, capacity),
+				Did: fmt.Sprintf("stored or loaded %d different keys in a cache of %d", k+1,
+					capacity),
 				Want: fmt.Sprintf("a Len of at most %d at any time", capacity),
 				Got:  fmt.Sprintf("a Len of %d", n),
-				Why:  "keys come from requests, and there is no end of them: a cache without a bound is a memory leak with a hit rate",
+				Why: "keys come from requests, and there is no end of them: a cache without a " +
+					"bound is a memory leak with a hit rate",
 			})
 		}
 		found := 0
@@ -219,10 +246,13 @@ func TestSizeIsBounded(t *testing.T) {
 			}
 		}
 		expect.That(t, found == capacity, expect.Message{
-			Did:  fmt.Sprintf("stored or loaded %d different keys in a cache of %d, then looked for each of them within their TTL", keys, capacity),
+			Did: fmt.Sprintf(
+				"stored or loaded %d different keys in a cache of %d, then looked for each of "+
+					"them within their TTL", keys, capacity),
 			Want: fmt.Sprintf("%d found: as many as there is room for", capacity),
 			Got:  fmt.Sprintf("%d found", found),
-			Why:  "the capacity is what memory was planned for; less is memory paid for and not used, more is a leak",
+			Why: "the capacity is what memory was planned for; less is memory paid for and not " +
+				"used, more is a leak",
 		})
 	})
 }
@@ -266,7 +296,8 @@ func TestExpiredValuesDoNotComeBack(t *testing.T) {
 			Did:  "called GetOrLoad for a value that had expired, while the origin fails",
 			Want: "the origin's error",
 			Got:  result(v, err),
-			Why:  "a TTL that holds only in good weather is no promise; to serve stale values in need is a decision of its own, and this cache's contract has not taken it",
+			Why: "a TTL that holds only in good weather is no promise; to serve stale values " +
+				"in need is a decision of its own, and this cache's contract has not taken it",
 		})
 	})
 }
@@ -278,16 +309,27 @@ func TestZeroValuesAreCached(t *testing.T) {
 		pointers := 0
 		p := cache.New[string, *int](10, time.Minute)
 		for range 10 {
-			c.GetOrLoad(background, "stock", func(context.Context, string) (int, error) { numbers++; return 0, nil })
-			p.GetOrLoad(background, "discount", func(context.Context, string) (*int, error) { pointers++; return nil, nil })
+			c.GetOrLoad(background, "stock", func(context.Context, string) (int,
+				error) {
+				numbers++
+				return 0, nil
+			})
+			p.GetOrLoad(background, "discount", func(context.Context, string) (*int,
+				error) {
+				pointers++
+				return nil, nil
+			})
 		}
 		_, hit := c.Get("stock")
 		_, hitNil := p.Get("discount")
 		expect.That(t, numbers == 1 && hit && pointers == 1 && hitNil, expect.Message{
-			Did:  "called GetOrLoad ten times for a key whose value is 0, and for one whose value is nil, then Get for both",
+			Did: "called GetOrLoad ten times for a key whose value is 0, and for one whose " +
+				"value is nil, then Get for both",
 			Want: "1 load of each, and two hits",
-			Got:  fmt.Sprintf("%s of the 0 and a hit: %v; %s of the nil and a hit: %v", loads(numbers), hit, loads(pointers), hitNil),
-			Why:  "\"none in stock\" and \"no discount\" are answers like any other; if they are not remembered, the origin is asked for them every time",
+			Got: fmt.Sprintf("%s of the 0 and a hit: %v; %s of the nil and a hit: %v",
+				loads(numbers), hit, loads(pointers), hitNil),
+			Why: "\"none in stock\" and \"no discount\" are answers like any other; if they " +
+				"are not remembered, the origin is asked for them every time",
 		})
 	})
 }
@@ -302,7 +344,9 @@ func TestExpiredEntriesMakeRoomFirst(t *testing.T) {
 		c.Get("a") // a is now the one that was used last
 		time.Sleep(ttl/2 + time.Millisecond)
 		c.Set("c", 7)
-		expectKeys(t, c, "b, c", "stored a in a cache of 2, b 30 s later, and read a; then, when a's minute was over and b had half of its own left, stored c",
+		expectKeys(t, c, "b, c",
+			"stored a in a cache of 2, b 30 s later, and read a; then, when a's minute was over "+
+				"and b had half of its own left, stored c",
 			"b is still there: a had expired, and made room")
 	})
 }
@@ -311,7 +355,8 @@ func TestLoadReceivesContextAndKey(t *testing.T) {
 	type ctxKey struct{}
 	bubble.RunLeaky(t, func(t *testing.T) {
 		c := cache.New[string, int](10, time.Minute)
-		ctx, cancel := context.WithTimeout(context.WithValue(background, ctxKey{}, "of the caller"), 20*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.WithValue(background, ctxKey{}, "of the caller"),
+			20*time.Millisecond)
 		defer cancel()
 		start := time.Now()
 		var key string
@@ -326,12 +371,15 @@ func TestLoadReceivesContextAndKey(t *testing.T) {
 			}
 		})
 		took := time.Since(start)
-		expect.That(t, errors.Is(err, context.DeadlineExceeded) && took == 20*time.Millisecond, expect.Message{
-			Did:  "called GetOrLoad with a context that ends after 20 ms, and a load that takes 1 s or as long as its context",
-			Want: "context.DeadlineExceeded after 20 ms",
-			Got:  fmt.Sprintf("%s after %v", result(v, err), took),
-			Why:  "the caller decides how long an answer is worth waiting for, also when a cache stands between it and the origin",
-		})
+		expect.That(t, errors.Is(err, context.DeadlineExceeded) && took == 20*time.Millisecond,
+			expect.Message{
+				Did: "called GetOrLoad with a context that ends after 20 ms, and a load that takes " +
+					"1 s or as long as its context",
+				Want: "context.DeadlineExceeded after 20 ms",
+				Got:  fmt.Sprintf("%s after %v", result(v, err), took),
+				Why: "the caller decides how long an answer is worth waiting for, also when a " +
+					"cache stands between it and the origin",
+			})
 		expect.That(t, key == "price" && value == "of the caller", expect.Message{
 			Did:  `called GetOrLoad for the key "price" with a context that holds a value`,
 			Want: `load called for "price" with that context`,
@@ -370,15 +418,18 @@ func TestSlowLoadsKeepNobodyWaiting(t *testing.T) {
 		Got:  fmt.Sprintf("load called: %v; %s", loaded, result(v, err)),
 	})
 	expect.That(t, onTime, expect.Message{
-		Did:  fmt.Sprintf("called Get, Set, GetOrLoad and Len for other keys while a load was running, and let that load wait up to %v for them", patience),
+		Did: fmt.Sprintf("called Get, Set, GetOrLoad and Len for other keys while a load was "+
+			"running, and let that load wait up to %v for them", patience),
 		Want: "served as always",
 		Got:  "they came back only when the load had ended",
-		Why:  "one slow answer of the origin stops every reader of the cache, even those whose values are there: the cache that should carry the site through becomes what blocks it",
+		Why: "one slow answer of the origin stops every reader of the cache, even those whose " +
+			"values are there: the cache that should carry the site through becomes what blocks it",
 	})
 	<-served
 }
 
-// TestKeysAreComparedAsGoDoes has keys that differ although their text, in one way of writing it or another, is the same.
+// TestKeysAreComparedAsGoDoes has keys that differ although their text, in one way of writing it or
+// another, is the same.
 func TestKeysAreComparedAsGoDoes(t *testing.T) {
 	type pair struct{ tenant, id string }
 	bubble.RunLeaky(t, func(t *testing.T) {
@@ -395,7 +446,9 @@ func TestKeysAreComparedAsGoDoes(t *testing.T) {
 		for i, k := range keys {
 			v, hit := c.Get(k)
 			expect.That(t, hit && v == i, expect.Message{
-				Did:  fmt.Sprintf("stored %d different keys, each with its number, and called Get for %#v, number %d", len(keys), k, i),
+				Did: fmt.Sprintf(
+					"stored %d different keys, each with its number, and called Get for %#v, "+
+						"number %d", len(keys), k, i),
 				Want: fmt.Sprintf("%d", i),
 				Got:  fmt.Sprintf("%d and %v", v, hit),
 				Why:  "two keys that share one entry show one customer the data of another",
@@ -436,17 +489,22 @@ func TestConcurrentUse(t *testing.T) {
 	close(wrong)
 	message := func(got string) expect.Message {
 		return expect.Message{
-			Did:  fmt.Sprintf("let %d goroutines call Set, Get, GetOrLoad and Len %d times each on one cache of %d, with %d keys whose values are three times the key", goroutines, ops, capacity, keys),
-			Want: fmt.Sprintf("three times the key from every call, and never a Len above %d", capacity),
-			Got:  got,
-			Why:  "every request of the server uses the cache at the same time",
+			Did: fmt.Sprintf(
+				"let %d goroutines call Set, Get, GetOrLoad and Len %d times each on one cache "+
+					"of %d, with %d keys whose values are three times the key", goroutines, ops,
+				capacity, keys),
+			Want: fmt.Sprintf("three times the key from every call, and never a Len above %d",
+				capacity),
+			Got: got,
+			Why: "every request of the server uses the cache at the same time",
 		}
 	}
 	if got, bad := <-wrong; bad {
 		expect.Fatal(t, message(got))
 	}
 
-	// Two writers find the last free place together only when they arrive within nanoseconds of each other.
+	// Two writers find the last free place together only when they arrive within nanoseconds of
+	// each other.
 	const rounds, writes = 250, 20
 	lockstep.Enough(3000, 3*time.Second, func() int {
 		caches := make([]*cache.Cache[int, int], rounds)
@@ -464,10 +522,13 @@ func TestConcurrentUse(t *testing.T) {
 		})
 		if most.Load() > 0 {
 			expect.Fatal(t, expect.Message{
-				Did:  fmt.Sprintf("let 2 goroutines store %d keys each in a cache of 1 at the same moment, with many caches", writes),
+				Did: fmt.Sprintf(
+					"let 2 goroutines store %d keys each in a cache of 1 at the same moment, "+
+						"with many caches", writes),
 				Want: "never a Len above 1",
 				Got:  fmt.Sprintf("a Len of %d", most.Load()),
-				Why:  "the bound must hold exactly when everybody writes: that is when memory gets short",
+				Why: "the bound must hold exactly when everybody writes: that is when memory " +
+					"gets short",
 			})
 		}
 		return together
@@ -530,7 +591,8 @@ func expectKeys(t *testing.T, c *cache.Cache[string, int], want, did, wantText s
 		Did:  did,
 		Want: wantText,
 		Got:  "there: " + got,
-		Why:  "the cache is full almost always, so what it throws away decides its hit rate: room goes to what is in use",
+		Why: "the cache is full almost always, so what it throws away decides its hit rate: " +
+			"room goes to what is in use",
 	})
 }
 

@@ -57,8 +57,9 @@ type lostError struct {
 func (e *lostError) Error() string { return fmt.Sprintf("attempt %d: %v", e.attempt, e.error) }
 func (e *lostError) Unwrap() error { return e.error }
 
-// network is what lies between the RoundTripper under test and the server. The first attempt has the first fault, the
-// second the second; when there are no more, attempts are answered. An answer with another status is a fault, too.
+// network is what lies between the RoundTripper under test and the server. The first attempt has
+// the first fault, the second the second; when there are no more, attempts are answered. An answer
+// with another status is a fault, too.
 type network struct {
 	http.RoundTripper // what to call: Retrying over the network
 	faults            []fault
@@ -88,7 +89,8 @@ type work struct {
 var page = strings.Repeat("come back later ", 200)
 
 // over puts the RoundTripper under test onto a network with these faults and a server behind it.
-func over(t *testing.T, maxAttempts int, backoff func(int) time.Duration, faults ...fault) *network {
+func over(t *testing.T, maxAttempts int, backoff func(int) time.Duration,
+	faults ...fault) *network {
 	t.Helper()
 	n := &network{faults: faults, start: time.Now()}
 	l := memhttp.Run(t, &http.Server{
@@ -105,10 +107,12 @@ func over(t *testing.T, maxAttempts int, backoff func(int) time.Duration, faults
 	return n
 }
 
-func retrying(t *testing.T, next http.RoundTripper, most int, backoff func(int) time.Duration) http.RoundTripper {
+func retrying(t *testing.T, next http.RoundTripper, most int,
+	backoff func(int) time.Duration) http.RoundTripper {
 	t.Helper()
 	rt := retry.Retrying(next, most, backoff)
-	expect.That(t, rt != nil, expect.Message{Did: "called Retrying", Want: "an http.RoundTripper", Got: "nil"})
+	expect.That(t, rt != nil, expect.Message{Did: "called Retrying", Want: "an http.RoundTripper",
+		Got: "nil"})
 	return rt
 }
 
@@ -142,7 +146,8 @@ func (n *network) fault(i int) fault {
 	return answered
 }
 
-func (n *network) carry(wire http.RoundTripper, r *http.Request, f fault, attempt int) (*http.Response, error) {
+func (n *network) carry(wire http.RoundTripper, r *http.Request, f fault,
+	attempt int) (*http.Response, error) {
 	lost := &lostError{attempt, errReset}
 	switch f {
 	case requestLost:
@@ -253,7 +258,8 @@ func (n *network) do(t *testing.T, r *http.Request) (got result) {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	expect.NoError(t, err, expect.Message{
-		Did:  fmt.Sprintf("sent a %s through the RoundTripper and read the body of the response that came back", method(r)),
+		Did: fmt.Sprintf("sent a %s through the RoundTripper and read the body of the response "+
+			"that came back", method(r)),
 		Want: "the body, unread and open",
 		Got:  fmt.Sprintf("after %d bytes the error %q", len(body), fmt.Sprint(err)),
 		Why:  "the response that is returned belongs to the caller, who wants to read it",

@@ -11,8 +11,8 @@ import (
 	scaleout "github.com/backend-labs/backend-labs/labs/b13-scale-out"
 )
 
-// machine has some workers, each of whom does one request in 10 ms; what they are not up to waits. While it is down,
-// all its requests fail at once, those in flight as well.
+// machine has some workers, each of whom does one request in 10 ms; what they are not up to waits.
+// While it is down, all its requests fail at once, those in flight as well.
 type machine struct {
 	workers chan struct{}
 
@@ -90,7 +90,8 @@ func total(all []*machine) (n int) {
 	return n
 }
 
-// desk keeps each request until the check answers it, so that a check decides what is in flight where.
+// desk keeps each request until the check answers it, so that a check decides what is in flight
+// where.
 type desk struct {
 	mu      sync.Mutex
 	calls   int
@@ -172,7 +173,8 @@ func loads(all []*desk) []int {
 	return n
 }
 
-// answerer gives the answers that it was made with, one for each call, and then nil. It remembers what it got.
+// answerer gives the answers that it was made with, one for each call, and then nil. It remembers
+// what it got.
 type answerer struct {
 	answers []error
 	calls   int
@@ -206,7 +208,8 @@ func send(b *scaleout.Balancer, req int) <-chan error {
 	return end
 }
 
-// clients are people who send one request after the other, each the next as soon as the last one is answered.
+// clients are people who send one request after the other, each the next as soon as the last one is
+// answered.
 type clients struct {
 	left   atomic.Int64 // requests to be sent
 	failed atomic.Int64

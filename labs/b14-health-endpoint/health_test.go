@@ -34,24 +34,33 @@ var (
 
 func TestTheStatusCodeSaysIt(t *testing.T) {
 	up := probe(t, health.NewHealth(0, critical("db", nil), critical(`queue "eu"`, nil)), "GET")
-	wantAnswer(t, "asked while both checks were up", up, 200, "ok", map[string]string{"db": "up", `queue "eu"`: "up"},
+	wantAnswer(t, "asked while both checks were up", up, 200, "ok",
+		map[string]string{"db": "up", `queue "eu"`: "up"},
 		"a balancer that is told anything but 200 takes a healthy instance out")
 
-	down := probe(t, health.NewHealth(0, critical("db", errDown), critical(`queue "eu"`, nil)), "GET")
-	wantAnswer(t, "asked while the check of db, a critical one, returned an error", down, 503, "down", map[string]string{"db": "down", `queue "eu"`: "up"},
-		"balancers look at the code and not at your JSON; with a 200 they go on sending customers to an instance that cannot serve them")
+	down := probe(t, health.NewHealth(0, critical("db", errDown), critical(`queue "eu"`, nil)),
+		"GET")
+	wantAnswer(t, "asked while the check of db, a critical one, returned an error", down, 503,
+		"down", map[string]string{"db": "down", `queue "eu"`: "up"},
+		"balancers look at the code and not at your JSON; with a 200 they go on sending "+
+			"customers to an instance that cannot serve them")
 
-	both := probe(t, health.NewHealth(0, optional("search", errDown), critical("db", errDown), optional("mail", nil)), "GET")
-	wantAnswer(t, "asked while the checks of search, an optional one, and db, a critical one, returned errors", both,
+	both := probe(t, health.NewHealth(0, optional("search", errDown), critical("db", errDown),
+		optional("mail", nil)), "GET")
+	wantAnswer(t, "asked while the checks of search, an optional one, and db, a critical one, "+
+		"returned errors", both,
 		503, "down", map[string]string{"search": "down", "db": "down", "mail": "up"},
 		"the worst of what was found decides, in whatever order the checks are listed")
 }
 
 func TestAnOptionalFailureDegrades(t *testing.T) {
-	got := probe(t, health.NewHealth(0, critical("db", nil), optional("recommendations", errDown)), "GET")
-	wantAnswer(t, "asked while db was up and the check of recommendations, which is not critical, returned an error", got,
+	got := probe(t, health.NewHealth(0, critical("db", nil), optional("recommendations", errDown)),
+		"GET")
+	wantAnswer(t, "asked while db was up and the check of recommendations, which is not "+
+		"critical, returned an error", got,
 		200, "degraded", map[string]string{"db": "up", "recommendations": "down"},
-		"a shop without recommendations still sells; taken out of the balancer, and on every instance at once, it does not")
+		"a shop without recommendations still sells; taken out of the balancer, and on every "+
+			"instance at once, it does not")
 }
 
 func TestAHungCheckIsDown(t *testing.T) {
@@ -59,7 +68,8 @@ func TestAHungCheckIsDown(t *testing.T) {
 	hung := health.Check{Name: "db", Critical: true, Timeout: 50 * time.Millisecond, Func: hang(t)}
 	h := health.NewHealth(0, hung, optional("mail", nil))
 	for _, which := range []string{"first", "second"} {
-		did := fmt.Sprintf("probed for the %s time while the check of db, with a Timeout of 50 ms, ignored its context and never returned", which)
+		did := fmt.Sprintf("probed for the %s time while the check of db, with a Timeout of 50 "+
+			"ms, ignored its context and never returned", which)
 		var got answer
 		for range 3 { // a busy machine may be late once
 			if got = probe(t, h, "GET"); got.took <= limit || got.broken != "" {
@@ -67,9 +77,11 @@ func TestAHungCheckIsDown(t *testing.T) {
 			}
 		}
 		want := fmt.Sprintf("an answer within %v that says that db is down", limit)
-		why := "a prober waits a second or so; then no answer is as bad as a wrong one, and it does not say which of your dependencies hangs"
+		why := "a prober waits a second or so; then no answer is as bad as a wrong one, and it " +
+			"does not say which of your dependencies hangs"
 		expect.That(t, got.broken == "" && got.took <= limit, expect.Message{
-			Did: did, Want: want, Got: fmt.Sprintf("%s, after %v", got, got.took.Round(time.Millisecond)), Why: why,
+			Did: did, Want: want, Got: fmt.Sprintf("%s, after %v", got,
+				got.took.Round(time.Millisecond)), Why: why,
 		})
 		wantAnswer(t, did, got, 503, "down", map[string]string{"db": "down", "mail": "up"}, why)
 	}
@@ -87,15 +99,18 @@ func TestTheTimeoutReachesTheCheck(t *testing.T) {
 			return nil
 		}
 	}
-	h := health.NewHealth(0, health.Check{Name: "db", Critical: true, Timeout: 50 * time.Millisecond, Func: wait})
+	h := health.NewHealth(0, health.Check{Name: "db", Critical: true,
+		Timeout: 50 * time.Millisecond, Func: wait})
 	did := "probed while a check with a Timeout of 50 ms waited for its context to end"
 	got := probe(t, h, "GET")
-	wantAnswer(t, did, got, 503, "down", map[string]string{"db": "down"}, "a check that needs longer than it may is down")
+	wantAnswer(t, did, got, 503, "down", map[string]string{"db": "down"},
+		"a check that needs longer than it may is down")
 	expect.That(t, <-ended == nil, expect.Message{
 		Did:  did,
 		Want: "the context ends after 50 ms",
 		Got:  fmt.Sprintf("%v later it had not", ample),
-		Why:  "nobody waits for this query any more, so it should stop; otherwise each probe of a slow database leaves one more query behind",
+		Why: "nobody waits for this query any more, so it should stop; otherwise each probe of " +
+			"a slow database leaves one more query behind",
 	})
 }
 
@@ -106,10 +121,11 @@ func TestChecksRunAtTheSameTime(t *testing.T) {
 	for i := range 5 {
 		name := fmt.Sprint("shard-", i+1)
 		states[name] = "up"
-		checks = append(checks, health.Check{Name: name, Critical: true, Timeout: ample, Func: func(context.Context) error {
-			time.Sleep(100 * time.Millisecond)
-			return nil
-		}})
+		checks = append(checks, health.Check{Name: name, Critical: true, Timeout: ample,
+			Func: func(context.Context) error {
+				time.Sleep(100 * time.Millisecond)
+				return nil
+			}})
 	}
 	did := "probed a handler with 5 checks that take 100 ms each"
 	var got answer
@@ -123,7 +139,9 @@ func TestChecksRunAtTheSameTime(t *testing.T) {
 		Did:  did,
 		Want: fmt.Sprintf("an answer within %v", limit),
 		Got:  fmt.Sprintf("an answer after %v", got.took.Round(time.Millisecond)),
-		Why:  "one after the other, the times add up, and so do the timeouts: with each new dependency the answer comes later, until the prober gives up on an instance that is well",
+		Why: "one after the other, the times add up, and so do the timeouts: with each new " +
+			"dependency the answer comes later, until the prober gives up on an instance that " +
+			"is well",
 	})
 }
 
@@ -134,12 +152,16 @@ func TestAPanicIsDown(t *testing.T) {
 		status   string
 	}{{true, 503, "down"}, {false, 200, "degraded"}} {
 		h := health.NewHealth(0, critical("db", nil), health.Check{
-			Name: "cache", Critical: one.critical, Timeout: ample, Func: func(context.Context) error { panic("nil map") },
+			Name: "cache", Critical: one.critical, Timeout: ample,
+			Func: func(context.Context) error { panic("nil map") },
 		})
 		for _, which := range []string{"first", "second"} {
-			wantAnswer(t, fmt.Sprintf("probed for the %s time while the check of cache (Critical: %t) panicked", which, one.critical), probe(t, h, "GET"),
+			wantAnswer(t, fmt.Sprintf(
+				"probed for the %s time while the check of cache (Critical: %t) panicked", which,
+				one.critical), probe(t, h, "GET"),
 				one.code, one.status, map[string]string{"db": "up", "cache": "down"},
-				"a check is code that runs while things are broken, so its bugs show at the worst moment; it must not take the server with it")
+				"a check is code that runs while things are broken, so its bugs show at the "+
+					"worst moment; it must not take the server with it")
 		}
 	}
 }
@@ -170,20 +192,25 @@ func TestProbesShareWhatWasFound(t *testing.T) {
 	all.Wait()
 	later := probe(t, h, "GET")
 
-	did := fmt.Sprintf("probed %d times at the same moment, and once more after that, with a cacheFor of a minute", probers)
+	did := fmt.Sprintf("probed %d times at the same moment, and once more after that, with a "+
+		"cacheFor of a minute", probers)
 	for _, a := range append(answers, later) {
-		wantAnswer(t, did, a, 200, "degraded", map[string]string{"db": "up", "search": "down"}, "each prober wants the same answer")
+		wantAnswer(t, did, a, 200, "degraded", map[string]string{"db": "up", "search": "down"},
+			"each prober wants the same answer")
 	}
 	expect.That(t, db.Load() == 1 && search.Load() == 1, expect.Message{
 		Did:  did,
 		Want: "each check run once, the one that is up and the one that is down",
 		Got:  fmt.Sprintf("db run %d times, search run %d times", db.Load(), search.Load()),
-		Why:  "balancers, orchestrators and monitors probe each instance every few seconds, and anybody may do so as often as he likes: the health check becomes the load, just when the database has enough of it",
+		Why: "balancers, orchestrators and monitors probe each instance every few seconds, and " +
+			"anybody may do so as often as he likes: the health check becomes the load, just " +
+			"when the database has enough of it",
 	})
 }
 
 func TestWhatWasFoundGrowsOld(t *testing.T) {
-	for _, one := range []struct{ cacheFor, wait time.Duration }{{0, 0}, {50 * time.Millisecond, 120 * time.Millisecond}} {
+	for _, one := range []struct{ cacheFor, wait time.Duration }{{0, 0},
+		{50 * time.Millisecond, 120 * time.Millisecond}} {
 		var broken atomic.Bool
 		db := func(context.Context) error {
 			if broken.Load() {
@@ -191,17 +218,21 @@ func TestWhatWasFoundGrowsOld(t *testing.T) {
 			}
 			return nil
 		}
-		h := health.NewHealth(one.cacheFor, health.Check{Name: "db", Critical: true, Timeout: ample, Func: db})
+		h := health.NewHealth(one.cacheFor, health.Check{Name: "db", Critical: true, Timeout: ample,
+			Func: db})
 		for _, turn := range []struct {
 			broken         bool
 			code           int
 			status, of, is string
-		}{{false, 200, "ok", "up", "was up"}, {true, 503, "down", "down", "broke"}, {false, 200, "ok", "up", "came back"}} {
+		}{{false, 200, "ok", "up", "was up"}, {true, 503, "down", "down", "broke"},
+			{false, 200, "ok", "up", "came back"}} {
 			broken.Store(turn.broken)
 			time.Sleep(one.wait)
-			wantAnswer(t, fmt.Sprintf("probed %v after db %s, with a cacheFor of %v", one.wait, turn.is, one.cacheFor), probe(t, h, "GET"),
+			wantAnswer(t, fmt.Sprintf("probed %v after db %s, with a cacheFor of %v", one.wait,
+				turn.is, one.cacheFor), probe(t, h, "GET"),
 				turn.code, turn.status, map[string]string{"db": turn.of},
-				"what was found a while ago says nothing about now; an instance must leave the balancer when it breaks, and come back when it is well")
+				"what was found a while ago says nothing about now; an instance must leave the "+
+					"balancer when it breaks, and come back when it is well")
 		}
 	}
 }
@@ -215,20 +246,24 @@ func TestErrorsStayInside(t *testing.T) {
 		{"panicked with", func(context.Context) error { panic(errSecret) }},
 	} {
 		for _, isCritical := range []bool{true, false} {
-			orders := health.Check{Name: "orders", Critical: isCritical, Timeout: ample, Func: one.f}
+			orders := health.Check{Name: "orders", Critical: isCritical, Timeout: ample,
+				Func: one.f}
 			got := probe(t, health.NewHealth(0, orders), "GET")
-			did := fmt.Sprintf("probed while the check of orders (Critical: %t) %s %q", isCritical, one.what, errSecret)
+			did := fmt.Sprintf("probed while the check of orders (Critical: %t) %s %q", isCritical,
+				one.what, errSecret)
 			code, status := 503, "down"
 			if !isCritical {
 				code, status = 200, "degraded"
 			}
 			head := fmt.Sprint(got.header)
-			for _, word := range []string{"dial", "postgres", "hunter2", "db-7", "5432", "refused"} {
+			for _, word := range []string{"dial", "postgres", "hunter2", "db-7", "5432",
+				"refused"} {
 				expect.That(t, !strings.Contains(got.body+head, word), expect.Message{
 					Did:  did,
 					Want: "an answer that has not one word of it",
 					Got:  fmt.Sprintf("%q in the answer: %s, headers %s", word, got, head),
-					Why:  "a health endpoint has no login, and often the whole internet can reach it; the errors of drivers contain addresses, users and passwords",
+					Why: "a health endpoint has no login, and often the whole internet can " +
+						"reach it; the errors of drivers contain addresses, users and passwords",
 				})
 			}
 			wantAnswer(t, did, got, code, status, map[string]string{"orders": "down"}, "")
@@ -236,7 +271,8 @@ func TestErrorsStayInside(t *testing.T) {
 	}
 }
 
-// TestEveryProberIsAnswered has a real server between: it is what makes a HEAD of a handler's answer.
+// TestEveryProberIsAnswered has a real server between: it is what makes a HEAD of a handler's
+// answer.
 func TestEveryProberIsAnswered(t *testing.T) {
 	for _, one := range []struct {
 		err  error
@@ -252,21 +288,24 @@ func TestEveryProberIsAnswered(t *testing.T) {
 				t.Fatal(err)
 			}
 			res, err := client.Do(req)
-			did := fmt.Sprintf("probed a server with %s /healthz while the check of db returned %v", method, one.err)
+			did := fmt.Sprintf("probed a server with %s /healthz while the check of db returned %v",
+				method, one.err)
 			expect.NoError(t, err, expect.Message{Did: did, Want: fmt.Sprint(one.code)})
 			res.Body.Close()
 			expect.That(t, res.StatusCode == one.code, expect.Message{
 				Did:  did,
 				Want: fmt.Sprintf("%d", one.code),
 				Got:  res.Status,
-				Why:  "many probers want only the code, and ask with HEAD; refused, they take the instance for broken",
+				Why: "many probers want only the code, and ask with HEAD; refused, they take " +
+					"the instance for broken",
 			})
 			cached := strings.ToLower(res.Header.Get("Cache-Control"))
 			expect.That(t, strings.Contains(cached, "no-store"), expect.Message{
 				Did:  did,
 				Want: "the header Cache-Control: no-store",
 				Got:  fmt.Sprintf("Cache-Control: %q", cached),
-				Why:  "a proxy on the way may keep the answer, and go on saying that an instance is well when it has long been dead",
+				Why: "a proxy on the way may keep the answer, and go on saying that an " +
+					"instance is well when it has long been dead",
 			})
 		}
 	}
@@ -287,17 +326,22 @@ func TestAProberThatHangsUpChangesNothing(t *testing.T) {
 			return ctx.Err()
 		}
 	}
-	h := health.NewHealth(minute, health.Check{Name: "db", Critical: true, Timeout: ample, Func: db})
+	h := health.NewHealth(minute, health.Check{Name: "db", Critical: true, Timeout: ample,
+		Func: db})
 	ctx, hangUp := context.WithCancel(t.Context())
 	defer hangUp()
 	first := make(chan answer, 1)
-	go func() { first <- serve(t, h, httptest.NewRequestWithContext(ctx, "GET", "/healthz", nil)) }()
+	go func() {
+		first <- serve(t, h, httptest.NewRequestWithContext(ctx, "GET", "/healthz",
+			nil))
+	}()
 	select {
 	case <-started:
 	case a := <-first:
 		wantAnswer(t, "probed once", a, 200, "ok", map[string]string{"db": "up"}, "")
 	case <-time.After(ample):
-		expect.Fatal(t, expect.Message{Did: "probed once", Want: "the check of db runs", Got: fmt.Sprintf("%v later it did not", ample)})
+		expect.Fatal(t, expect.Message{Did: "probed once", Want: "the check of db runs",
+			Got: fmt.Sprintf("%v later it did not", ample)})
 	}
 	second := make(chan answer, 1)
 	go func() { second <- serve(t, h, httptest.NewRequest("GET", "/healthz", nil)) }()
@@ -314,16 +358,20 @@ func TestAProberThatHangsUpChangesNothing(t *testing.T) {
 	}
 	stopped.Do(func() { close(release) }) // and from here on db is up
 
-	why := "anybody can open a connection and close it; if that counts as an outage of the database, anybody can take the instance out of the balancer"
-	wantAnswer(t, "let a first prober hang up while the check of db was running, and looked at what a second one was told, which had come meanwhile",
+	why := "anybody can open a connection and close it; if that counts as an outage of the " +
+		"database, anybody can take the instance out of the balancer"
+	wantAnswer(t, "let a first prober hang up while the check of db was running, and looked at "+
+		"what a second one was told, which had come meanwhile",
 		receive(t, second), 200, "ok", map[string]string{"db": "up"}, why)
-	wantAnswer(t, "let a prober hang up while the check of db was running, and probed again when db was up, with a cacheFor of a minute",
+	wantAnswer(t, "let a prober hang up while the check of db was running, and probed again "+
+		"when db was up, with a cacheFor of a minute",
 		probe(t, h, "GET"), 200, "ok", map[string]string{"db": "up"}, why)
 }
 
 func TestZeroHasAMeaning(t *testing.T) {
 	none := probe(t, health.NewHealth(0), "GET")
-	wantAnswer(t, "probed a handler without any checks", none, 200, "ok", nil, "a server that depends on nothing, and answers, is well")
+	wantAnswer(t, "probed a handler without any checks", none, 200, "ok", nil,
+		"a server that depends on nothing, and answers, is well")
 
 	quick := health.Check{Name: "db", Critical: true, Func: func(ctx context.Context) error {
 		select {
@@ -333,16 +381,19 @@ func TestZeroHasAMeaning(t *testing.T) {
 			return ctx.Err()
 		}
 	}}
-	wantAnswer(t, "probed while a check without a Timeout took 20 ms", probe(t, health.NewHealth(minute, quick), "GET"), 200, "ok", map[string]string{"db": "up"},
+	wantAnswer(t, "probed while a check without a Timeout took 20 ms",
+		probe(t, health.NewHealth(minute, quick), "GET"), 200, "ok", map[string]string{"db": "up"},
 		"a field that was left out should do something sensible: no time at all is not")
 }
 
 func critical(name string, err error) health.Check {
-	return health.Check{Name: name, Critical: true, Timeout: ample, Func: func(context.Context) error { return err }}
+	return health.Check{Name: name, Critical: true, Timeout: ample,
+		Func: func(context.Context) error { return err }}
 }
 
 func optional(name string, err error) health.Check {
-	return health.Check{Name: name, Timeout: ample, Func: func(context.Context) error { return err }}
+	return health.Check{Name: name, Timeout: ample,
+		Func: func(context.Context) error { return err }}
 }
 
 // hang returns a check that ignores its context and does not return before the end of the test.
@@ -365,7 +416,8 @@ func (a answer) String() string {
 	if a.broken != "" {
 		return "no answer: " + a.broken
 	}
-	return fmt.Sprintf("%d %s with the body %s", a.code, http.StatusText(a.code), strings.TrimSpace(a.body))
+	return fmt.Sprintf("%d %s with the body %s", a.code, http.StatusText(a.code),
+		strings.TrimSpace(a.body))
 }
 
 // patience is how long a prober waits.
@@ -406,7 +458,8 @@ func serve(t *testing.T, h http.Handler, r *http.Request) (a answer) {
 }
 
 // wantAnswer demands this code, and JSON with this status and these checks.
-func wantAnswer(t *testing.T, did string, a answer, code int, status string, checks map[string]string, why string) {
+func wantAnswer(t *testing.T, did string, a answer, code int, status string,
+	checks map[string]string, why string) {
 	t.Helper()
 	names, _ := json.Marshal(checks)
 	m := expect.Message{

@@ -33,8 +33,10 @@ func TestTheLabelSaysHowToRead(t *testing.T) {
 	why := "the same bytes mean different things as different types; only the label says which"
 	wantOrder(t, jsonType, asJSON, order, why)
 	wantOrder(t, formType, asForm, order, why)
-	wantOrder(t, jsonType, `{"qty":1,"sku":"B-2"}`, orders.Order{SKU: "B-2", Qty: 1}, "a note is not needed")
-	wantOrder(t, formType, `qty=1&sku=B-2`, orders.Order{SKU: "B-2", Qty: 1}, "a note is not needed")
+	wantOrder(t, jsonType, `{"qty":1,"sku":"B-2"}`, orders.Order{SKU: "B-2", Qty: 1},
+		"a note is not needed")
+	wantOrder(t, formType, `qty=1&sku=B-2`, orders.Order{SKU: "B-2", Qty: 1},
+		"a note is not needed")
 }
 
 func TestOneTypeIsWrittenInManyWays(t *testing.T) {
@@ -48,13 +50,16 @@ func TestOneTypeIsWrittenInManyWays(t *testing.T) {
 		"application/problem+json; charset=utf-8",
 		"APPLICATION/VND.SHOP.V2+JSON",
 	} {
-		wantOrder(t, label, asJSON, order, "case does not matter in a type, nor in a charset; parameters are not part of the type; and whatever ends in +json is JSON with a name of its own")
+		wantOrder(t, label, asJSON, order,
+			"case does not matter in a type, nor in a charset; parameters are not part of the "+
+				"type; and whatever ends in +json is JSON with a name of its own")
 	}
 	for _, label := range []string{
 		"application/x-www-form-urlencoded; charset=UTF-8",
 		"Application/X-WWW-Form-Urlencoded",
 	} {
-		wantOrder(t, label, asForm, order, "browsers and libraries add the charset, and write it in their own way")
+		wantOrder(t, label, asForm, order,
+			"browsers and libraries add the charset, and write it in their own way")
 	}
 }
 
@@ -71,7 +76,8 @@ func TestOtherTypesAreUnsupported(t *testing.T) {
 		{"", "without a label one can only guess, and a guess is an open door: the sender of the bytes decides what you take them for"},
 	} {
 		for _, body := range []string{asJSON, asForm} {
-			wantError(t, one.label, body, orders.ErrUnsupported, "ErrUnsupported, for a 415: this server does not read that", one.why)
+			wantError(t, one.label, body, orders.ErrUnsupported,
+				"ErrUnsupported, for a 415: this server does not read that", one.why)
 		}
 	}
 	wantOrder(t, jsonType, asJSON, order, "what is supported still is")
@@ -89,8 +95,10 @@ func TestOtherCharsetsAreUnsupported(t *testing.T) {
 		if strings.Contains(label, "form") {
 			body = asForm
 		}
-		wantError(t, label, body, orders.ErrUnsupported, "ErrUnsupported, for a 415: only UTF-8 is read here",
-			"the charset says which letters the bytes are; read as another one, Zoë becomes ZoÃ«, in the database, for ever")
+		wantError(t, label, body, orders.ErrUnsupported,
+			"ErrUnsupported, for a 415: only UTF-8 is read here",
+			"the charset says which letters the bytes are; read as another one, Zoë becomes "+
+				"ZoÃ«, in the database, for ever")
 	}
 	wantOrder(t, "application/json; charset=utf-8", asJSON, order, "what is supported still is")
 }
@@ -98,7 +106,8 @@ func TestOtherCharsetsAreUnsupported(t *testing.T) {
 func TestABodyThatIsNotWhatItSays(t *testing.T) {
 	for _, one := range []struct{ what, target, label, body, why string }{
 		{"JSON that is labelled as a form", "/orders", formType, asJSON,
-			"read as a form it has one field with a strange name, and neither sku nor qty; taken for an order, somebody gets nothing, zero times"},
+			"read as a form it has one field with a strange name, and neither sku nor qty; " +
+				"taken for an order, somebody gets nothing, zero times"},
 		{"a form that is labelled as JSON", "/orders", jsonType, asForm, "the label is a promise; whoever breaks it has a bug that he should hear of"},
 		{"JSON that breaks off", "/orders", jsonType, `{"sku":"A-17","qty":3`, "half an order is none"},
 		{"an empty body", "/orders", jsonType, "", "nothing is not an order"},
@@ -109,11 +118,13 @@ func TestABodyThatIsNotWhatItSays(t *testing.T) {
 		{"a form without a sku", "/orders", formType, "qty=3&note=x", "a form it is, but not an order"},
 		{"a form without a qty", "/orders", formType, "sku=A-17&note=x", "a form it is, but not an order"},
 		{"a form without a qty, though with one in the URL", "/orders?qty=3", formType, "sku=A-17",
-			"the Content-Type is about the body; what is in the URL was written by somebody else, perhaps by whoever made the link that the customer followed"},
+			"the Content-Type is about the body; what is in the URL was written by somebody " +
+				"else, perhaps by whoever made the link that the customer followed"},
 	} {
 		got, err := decode(one.target, one.label, one.body)
 		expect.That(t, errors.Is(err, orders.ErrMalformed), expect.Message{
-			Did:  fmt.Sprintf("called DecodeOrder with %s: POST %s, Content-Type: %s, the body %q", one.what, one.target, one.label, one.body),
+			Did: fmt.Sprintf("called DecodeOrder with %s: POST %s, Content-Type: %s, the body %q",
+				one.what, one.target, one.label, one.body),
 			Want: "ErrMalformed, for a 400",
 			Got:  outcome(got, err),
 			Why:  one.why,
@@ -130,35 +141,46 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 		{SKU: "C", Qty: 1},
 	} {
 		for _, accept := range []string{jsonType, csvType} {
-			label := map[string]string{jsonType: "application/json", csvType: "text/csv; charset=utf-8"}[accept]
+			label := map[string]string{jsonType: "application/json",
+				csvType: "text/csv; charset=utf-8"}[accept]
 			got := write(accept, "", o)
 			did := fmt.Sprintf("called WriteOrder with Accept: %s and the order %+v", accept, o)
-			expect.That(t, got.StatusCode == 200, expect.Message{Did: did, Want: "200", Got: got.String()})
-			expect.That(t, slices.Equal(got.Header["Content-Type"], []string{label}), expect.Message{
-				Did:  did,
-				Want: "Content-Type: " + label,
-				Got:  got.String(),
-				Why:  "without the right label Go and the browser guess from the bytes, and those are in part what a customer wrote: guessing is how data becomes HTML, and a note becomes a script",
-			})
-			expect.That(t, strings.EqualFold(got.Header.Get("X-Content-Type-Options"), "nosniff"), expect.Message{
-				Did:  did,
-				Want: "X-Content-Type-Options: nosniff",
-				Got:  got.String() + fmt.Sprintf(", X-Content-Type-Options: %q", got.Header.Get("X-Content-Type-Options")),
-				Why:  "it tells the browser to believe the label; without it some still look at the bytes",
-			})
+			expect.That(t, got.StatusCode == 200, expect.Message{Did: did, Want: "200",
+				Got: got.String()})
+			expect.That(t, slices.Equal(got.Header["Content-Type"], []string{label}),
+				expect.Message{
+					Did:  did,
+					Want: "Content-Type: " + label,
+					Got:  got.String(),
+					Why: "without the right label Go and the browser guess from the bytes, and " +
+						"those are in part what a customer wrote: guessing is how data becomes " +
+						"HTML, and a note becomes a script",
+				})
+			expect.That(t, strings.EqualFold(got.Header.Get("X-Content-Type-Options"), "nosniff"),
+				expect.Message{
+					Did:  did,
+					Want: "X-Content-Type-Options: nosniff",
+					Got: got.String() + fmt.Sprintf(", X-Content-Type-Options: %q",
+						got.Header.Get("X-Content-Type-Options")),
+					Why: "it tells the browser to believe the label; without it some still look at " +
+						"the bytes",
+				})
 			if accept == jsonType {
 				var back map[string]any
 				err := json.Unmarshal([]byte(got.body), &back)
-				same := back["sku"] == o.SKU && back["qty"] == float64(o.Qty) && back["note"] == o.Note
+				same := back["sku"] == o.SKU && back["qty"] == float64(o.Qty) &&
+					back["note"] == o.Note
 				expect.That(t, err == nil && same, expect.Message{
-					Did: did, Want: "the order as a JSON object with sku, qty and note", Got: got.String(),
+					Did: did, Want: "the order as a JSON object with sku, qty and note",
+					Got: got.String(),
 				})
 				continue
 			}
 			rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
 			want := [][]string{{"sku", "qty", "note"}, {o.SKU, fmt.Sprint(o.Qty), o.Note}}
 			expect.That(t, err == nil && slices.EqualFunc(rows, want, slices.Equal), expect.Message{
-				Did: did, Want: fmt.Sprintf("CSV with these two records: %q", want), Got: got.String(),
+				Did: did, Want: fmt.Sprintf("CSV with these two records: %q", want),
+				Got: got.String(),
 				Why: "whoever says CSV must quote what has a comma, a quote or a line break in it",
 			})
 		}
@@ -189,7 +211,8 @@ func TestAcceptSaysWhatToSend(t *testing.T) {
 }
 
 func TestTheRequestsTypeIsNotTheAnswers(t *testing.T) {
-	why := "Content-Type is about the bytes that the client sent, Accept about those that it would like back; many send a form and want JSON"
+	why := "Content-Type is about the bytes that the client sent, Accept about those that it " +
+		"would like back; many send a form and want JSON"
 	for _, label := range []string{formType, csvType, "application/xml", jsonType} {
 		wantSent(t, jsonType, label, jsonType, why)
 		wantSent(t, csvType, label, csvType, why)
@@ -200,14 +223,19 @@ func TestTheRequestsTypeIsNotTheAnswers(t *testing.T) {
 
 // TestTheMostSpecificRangeDecides asks with Accept headers of all sorts.
 func TestTheMostSpecificRangeDecides(t *testing.T) {
-	wantSent(t, "text/*;q=0.9, text/csv;q=0.1, application/json;q=0.5", "", jsonType, "text/csv says more about CSV than text/* does")
-	wantSent(t, "*/*, application/json;q=0.2", "", csvType, "application/json says more about JSON than */* does")
-	wantSent(t, "application/json;q=0.000, */*;q=0.1", "", csvType, "q=0 means: never send me this, whatever else may be sent")
+	wantSent(t, "text/*;q=0.9, text/csv;q=0.1, application/json;q=0.5", "", jsonType,
+		"text/csv says more about CSV than text/* does")
+	wantSent(t, "*/*, application/json;q=0.2", "", csvType,
+		"application/json says more about JSON than */* does")
+	wantSent(t, "application/json;q=0.000, */*;q=0.1", "", csvType,
+		"q=0 means: never send me this, whatever else may be sent")
 
 	type wish struct{ name, q string }
-	names := []string{"*/*", "text/*", "application/*", "text/csv", "application/json", "text/html", "application/xml"}
+	names := []string{"*/*", "text/*", "application/*", "text/csv", "application/json", "text/html",
+		"application/xml"}
 	qs := map[string]float64{
-		"": 1, ";q=1": 1, "; q=1.0": 1, ";q=0": 0, ";q=0.0": 0, ";q=0.1": 0.1, "; q=0.25": 0.25, ";q=0.5": 0.5, ";q=0.9": 0.9,
+		"": 1, ";q=1": 1, "; q=1.0": 1, ";q=0": 0, ";q=0.0": 0, ";q=0.1": 0.1, "; q=0.25": 0.25,
+		";q=0.5": 0.5, ";q=0.9": 0.9,
 	}
 	var keys []string
 	for k := range qs {
@@ -216,7 +244,8 @@ func TestTheMostSpecificRangeDecides(t *testing.T) {
 	slices.Sort(keys)
 	draw := func(rt *rapid.T) []wish {
 		var wishes []wish
-		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 5, rapid.ID).Draw(rt, "names") {
+		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 5,
+			rapid.ID).Draw(rt, "names") {
 			wishes = append(wishes, wish{name, rapid.SampledFrom(keys).Draw(rt, "q")})
 		}
 		return wishes
@@ -236,7 +265,8 @@ func TestTheMostSpecificRangeDecides(t *testing.T) {
 		for _, w := range wishes {
 			texts = append(texts, w.name+w.q)
 		}
-		ofJSON, ofCSV := find("application/json", "application/*", "*/*"), find("text/csv", "text/*", "*/*")
+		ofJSON, ofCSV := find("application/json", "application/*", "*/*"),
+			find("text/csv", "text/*", "*/*")
 		accept := strings.Join(texts, ", ")
 		got := write(accept, "", order)
 		var want string
@@ -255,10 +285,13 @@ func TestTheMostSpecificRangeDecides(t *testing.T) {
 			return nil
 		}
 		return &expect.Message{
-			Did:  "called WriteOrder with Accept: " + accept,
-			Want: fmt.Sprintf("%s: the q of JSON is %v, that of CSV is %v, each from the most specific range that matches it", want, ofJSON, ofCSV),
-			Got:  got.String(),
-			Why:  "with a general wish and an exception to it, the client says what it means in two words; the exception must count",
+			Did: "called WriteOrder with Accept: " + accept,
+			Want: fmt.Sprintf(
+				"%s: the q of JSON is %v, that of CSV is %v, each from the most specific range "+
+					"that matches it", want, ofJSON, ofCSV),
+			Got: got.String(),
+			Why: "with a general wish and an exception to it, the client says what it means in " +
+				"two words; the exception must count",
 		}
 	})
 }
@@ -271,20 +304,25 @@ func TestCachesAreTold(t *testing.T) {
 			Did:  did,
 			Want: "a Vary header that names Accept",
 			Got:  fmt.Sprintf("%d with Vary: %q", got.StatusCode, got.Header["Vary"]),
-			Why:  "a cache keeps one answer for each URL, unless it is told what else the answer depends on: the next one who wants JSON gets the CSV of the one before",
+			Why: "a cache keeps one answer for each URL, unless it is told what else the " +
+				"answer depends on: the next one who wants JSON gets the CSV of the one before",
 		})
 		wantKind := map[string]string{"": jsonType, jsonType: jsonType, csvType: csvType}[accept]
-		expect.That(t, got.is(wantKind), expect.Message{Did: did, Want: kindOr406(wantKind), Got: got.String()})
+		expect.That(t, got.is(wantKind), expect.Message{Did: did, Want: kindOr406(wantKind),
+			Got: got.String()})
 	}
 	w := httptest.NewRecorder()
 	w.Header().Set("Vary", "Accept-Encoding")
 	orders.WriteOrder(w, request("/orders/1", jsonType, "", ""), order)
 	got := w.Result().Header
-	expect.That(t, slices.Contains(vary(got), "accept") && slices.Contains(vary(got), "accept-encoding"), expect.Message{
-		Did:  "called WriteOrder behind a handler that compresses, and that had put Accept-Encoding into Vary",
+	expect.That(t, slices.Contains(vary(got), "accept") &&
+		slices.Contains(vary(got), "accept-encoding"), expect.Message{
+		Did: "called WriteOrder behind a handler that compresses, and that had put " +
+			"Accept-Encoding into Vary",
 		Want: "both in Vary: Accept-Encoding and Accept",
 		Got:  fmt.Sprintf("Vary: %q", got["Vary"]),
-		Why:  "others have their own reasons for which the answer varies; without theirs, a cache sends compressed bytes to a client that cannot read them",
+		Why: "others have their own reasons for which the answer varies; without theirs, a " +
+			"cache sends compressed bytes to a client that cannot read them",
 	})
 }
 
@@ -351,8 +389,8 @@ func write(accept, label string, o orders.Order) answer {
 	return answer{w.Result(), w.Body.String()}
 }
 
-// is tells whether the answer is of this type. It looks at the body: whether the label is right is another check's
-// affair. The empty type is a 406.
+// is tells whether the answer is of this type. It looks at the body: whether the label is right is
+// another check's affair. The empty type is a 406.
 func (a answer) is(kind string) bool {
 	if kind == "" {
 		return a.StatusCode == 406
@@ -362,7 +400,8 @@ func (a answer) is(kind string) bool {
 }
 
 func (a answer) String() string {
-	return fmt.Sprintf("%d with Content-Type: %s and the body %s", a.StatusCode, strings.Join(a.Header["Content-Type"], ", "), strings.TrimSpace(a.body))
+	return fmt.Sprintf("%d with Content-Type: %s and the body %s", a.StatusCode,
+		strings.Join(a.Header["Content-Type"], ", "), strings.TrimSpace(a.body))
 }
 
 func kindOr406(kind string) string {
@@ -385,7 +424,8 @@ func wantSent(t *testing.T, accept, label, want, why string) {
 		did += ", for a request that itself has Content-Type: " + label
 	}
 	got := write(accept, label, order)
-	expect.That(t, got.is(want), expect.Message{Did: did, Want: kindOr406(want), Got: got.String(), Why: why})
+	expect.That(t, got.is(want), expect.Message{Did: did, Want: kindOr406(want), Got: got.String(),
+		Why: why})
 }
 
 // vary lists what the header Vary names, in lower case.

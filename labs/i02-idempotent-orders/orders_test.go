@@ -23,13 +23,14 @@ const (
 	// patience is for one call; none has anything to wait for that long.
 	patience = 5 * time.Second
 
-	// abandoned is how long a call that has died may keep its key, and settled how long the checks bear it, on a
-	// machine that may be busy.
+	// abandoned is how long a call that has died may keep its key, and settled how long the checks
+	// bear it, on a machine that may be busy.
 	abandoned = 2 * time.Second
 	settled   = 2 * abandoned
 )
 
-var shoes = orders.OrderReq{SKU: "shoes-42", Qty: 2, Cents: 11800, Note: json.RawMessage(`{"gift":true,"wrap":{"paper":"blue","bows":[1,2]}}`)}
+var shoes = orders.OrderReq{SKU: "shoes-42", Qty: 2, Cents: 11800,
+	Note: json.RawMessage(`{"gift":true,"wrap":{"paper":"blue","bows":[1,2]}}`)}
 
 func TestAnOrderIsCreatedOnceAndReplayed(t *testing.T) {
 	db, own := shop(t)
@@ -39,7 +40,8 @@ func TestAnOrderIsCreatedOnceAndReplayed(t *testing.T) {
 	row := pg.Value[string](t, own, `SELECT coalesce(
 		(SELECT concat_ws(' ', user_id, sku, qty, cents) FROM orders WHERE id = $1), 'no such row')`, first.id)
 	expect.That(t, row == "ann shoes-42 2 11800", expect.Message{
-		Did:  fmt.Sprintf("placed an order of ann's, 2 of shoes-42 for 11800 cents, and looked for row %d of orders", first.id),
+		Did: fmt.Sprintf("placed an order of ann's, 2 of shoes-42 for 11800 cents, and looked "+
+			"for row %d of orders", first.id),
 		Want: "user_id, sku, qty and cents: ann shoes-42 2 11800",
 		Got:  row,
 		Why:  "what is not in the table will not be shipped",
@@ -54,19 +56,22 @@ func TestAnOrderIsCreatedOnceAndReplayed(t *testing.T) {
 
 	gw.onCharge = func(int) error { return errors.New("the gateway is down") }
 	again := place(t, pg.Pool(t), gw, "ann", "k1", shoes)
-	did := "sent the request a second time with its key, to another instance, while the gateway was down"
+	did := "sent the request a second time with its key, to another instance, while the gateway " +
+		"was down"
 	expect.That(t, again.is(first), expect.Message{
 		Did:  did,
 		Want: first.String() + " again: the outcome is known, nothing is left to do",
 		Got:  again.String(),
-		Why:  "a client whose answer got lost asks again to learn what became of its order; it needs that answer, not a second attempt",
+		Why: "a client whose answer got lost asks again to learn what became of its order; it " +
+			"needs that answer, not a second attempt",
 	})
 	wantOrders(t, own, 1, did)
 	expect.That(t, len(gw.log()) == 1, expect.Message{
-		Did:  did,
-		Want: "the gateway called once, by the first call: the second is answered from what is stored",
-		Got:  gw.String(),
-		Why:  "a replay that asks others again is slow when they are slow and fails when they fail",
+		Did: did,
+		Want: "the gateway called once, by the first call: the second is answered from what is " +
+			"stored",
+		Got: gw.String(),
+		Why: "a replay that asks others again is slow when they are slow and fails when they fail",
 	})
 }
 
@@ -98,7 +103,8 @@ func TestAnotherRequestUnderTheSameKeyIsRefused(t *testing.T) {
 			Did:  did,
 			Want: "ErrMismatch",
 			Got:  got.String(),
-			Why:  "one key for two requests is a bug of the client; answered with the first order, it believes that its second cart was bought",
+			Why: "one key for two requests is a bug of the client; answered with the first " +
+				"order, it believes that its second cart was bought",
 		})
 		wantOrders(t, own, 1, did)
 		wantCharges(t, gw, 1, did)
@@ -128,7 +134,8 @@ func TestTheSameJSONSpelledDifferentlyIsTheSameRequest(t *testing.T) {
 			Did:  "repeated a request with " + same.what,
 			Want: first.String() + ": it is the same request",
 			Got:  got.String(),
-			Why:  "encoders of JSON are free in both, and many write an object's members in a different order each time; an honest retry must not be taken for another request",
+			Why: "encoders of JSON are free in both, and many write an object's members in a " +
+				"different order each time; an honest retry must not be taken for another request",
 		})
 	}
 	wantOrders(t, own, 1, "sent one request three times, with its note spelled in three ways")
@@ -142,8 +149,8 @@ func TestConcurrentDuplicatesCreateOneOrder(t *testing.T) {
 	for _, instance := range instances {
 		connectAll(t, instance)
 	}
-	// Calls between whose steps there is a gap shall meet in it. So the database is a millisecond away, and the gateway
-	// keeps everybody until all have come as far as they come.
+	// Calls between whose steps there is a gap shall meet in it. So the database is a millisecond
+	// away, and the gateway keeps everybody until all have come as far as they come.
 	proxy.Delay(time.Millisecond)
 	all := newGate(callers)
 	gw := &gateway{onCharge: func(int) error {
@@ -157,7 +164,8 @@ func TestConcurrentDuplicatesCreateOneOrder(t *testing.T) {
 		all.arrive()
 	})
 
-	did := fmt.Sprintf("sent one request with one key %d times at once, to two instances with 4 database connections each", callers)
+	did := fmt.Sprintf("sent one request with one key %d times at once, to two instances with 4 "+
+		"database connections each", callers)
 	var ids []string
 	for _, a := range answers {
 		if a.err == nil {
@@ -168,16 +176,19 @@ func TestConcurrentDuplicatesCreateOneOrder(t *testing.T) {
 			Did:  did,
 			Want: "from each call the order or ErrInProgress",
 			Got:  "from one of them: " + a.String(),
-			Why:  "a double click must not turn an order that succeeds into an error; nor may a call that keeps one connection wait for a second: when all do, nobody ever gets one",
+			Why: "a double click must not turn an order that succeeds into an error; nor may a " +
+				"call that keeps one connection wait for a second: when all do, nobody ever " +
+				"gets one",
 		})
 	}
 	wantOrders(t, own, 1, did)
 	wantCharges(t, gw, 1, did)
 	expect.That(t, len(ids) == 1, expect.Message{
-		Did:  did,
-		Want: "the one order from all calls that do not return ErrInProgress, and at least one of these",
-		Got:  fmt.Sprintf("%d orders in the answers (%s)", len(ids), strings.Join(ids, ", ")),
-		Why:  "the clients of all of these calls are one client, which bought one thing",
+		Did: did,
+		Want: "the one order from all calls that do not return ErrInProgress, and at least one " +
+			"of these",
+		Got: fmt.Sprintf("%d orders in the answers (%s)", len(ids), strings.Join(ids, ", ")),
+		Why: "the clients of all of these calls are one client, which bought one thing",
 	})
 }
 
@@ -193,7 +204,8 @@ func TestKeysBelongToTheirUser(t *testing.T) {
 	}
 	for i, p := range pairs {
 		gw := &gateway{}
-		did := fmt.Sprintf("placed an order as user %q with key %q, and the same as user %q with key %q", p[0].user, p[0].key, p[1].user, p[1].key)
+		did := fmt.Sprintf("placed an order as user %q with key %q, and the same as user %q "+
+			"with key %q", p[0].user, p[0].key, p[1].user, p[1].key)
 		first := place(t, db, gw, p[0].user, p[0].key, shoes)
 		second := place(t, db, gw, p[1].user, p[1].key, shoes)
 		wantOrder(t, first, did)
@@ -202,7 +214,8 @@ func TestKeysBelongToTheirUser(t *testing.T) {
 			Did:  did,
 			Want: "two orders",
 			Got:  first.String() + " for both",
-			Why:  "clients choose their keys, and two will choose the same: the second has just been shown an order of the first, and will never get its own",
+			Why: "clients choose their keys, and two will choose the same: the second has just " +
+				"been shown an order of the first, and will never get its own",
 		})
 		wantOrders(t, own, 2*(i+1), did)
 		wantCharges(t, gw, 2, did)
@@ -273,7 +286,8 @@ func TestACutConnectionLeavesOneOrder(t *testing.T) {
 		c.last = settle(t, rescue, c.gw, c.user, c.key, shoes)
 	})
 	for _, c := range cuts {
-		wantOutcome(t, own, c.gw, c.user, c.first, c.last, "cut the connection to the database "+c.where+", and sent the request again")
+		wantOutcome(t, own, c.gw, c.user, c.first, c.last,
+			"cut the connection to the database "+c.where+", and sent the request again")
 	}
 }
 
@@ -288,20 +302,27 @@ type cut struct {
 	first, last answer
 }
 
-// planCuts lets one call go through, to see what it and the database say to each other once the card is charged, and
-// prepares a call for each place that makes a difference. A message that arrives in part is as good as none, and when
-// an answer is lost it does not matter how much of it. So these are two for each message: in front of the last byte of
-// the message, and in front of the last byte of its answer.
+// planCuts lets one call go through, to see what it and the database say to each other once the
+// card is charged, and prepares a call for each place that makes a difference. A message that
+// arrives in part is as good as none, and when an answer is lost it does not matter how much of it.
+// So these are two for each message: in front of the last byte of the message, and in front of the
+// last byte of its answer.
 func planCuts(t *testing.T) (cuts []*cut) {
 	t.Helper()
 	proxy := newProxy(t)
 	passed := func() [2]int {
-		return [2]int{faultproxy.ToServer: proxy.Passed(faultproxy.ToServer), faultproxy.ToClient: proxy.Passed(faultproxy.ToClient)}
+		return [2]int{faultproxy.ToServer: proxy.Passed(faultproxy.ToServer),
+			faultproxy.ToClient: proxy.Passed(faultproxy.ToClient)}
 	}
 	var charged [2]int
 	var earlier int // turns before the charge
-	gw := &gateway{onCharge: func(int) error { charged, earlier = passed(), len(proxy.Turns()); return nil }}
-	wantOrder(t, place(t, pg.PoolVia(t, proxy.Addr()), gw, "user-00", "key-00", shoes), "placed an order")
+	gw := &gateway{onCharge: func(int) error {
+		charged, earlier = passed(),
+			len(proxy.Turns())
+		return nil
+	}}
+	wantOrder(t, place(t, pg.PoolVia(t, proxy.Addr()), gw, "user-00", "key-00", shoes),
+		"placed an order")
 
 	turns := append(proxy.Turns()[earlier:], passed())
 	if len(turns) > 1 && turns[0] == charged {
@@ -310,10 +331,12 @@ func planCuts(t *testing.T) (cuts []*cut) {
 	for i, turn := range turns {
 		for dir, where := range []string{
 			faultproxy.ToServer: "while message %d of the %d that follow the charge was on its way",
-			faultproxy.ToClient: "while the answer to message %d of the %d that follow the charge was on its way back",
+			faultproxy.ToClient: "while the answer to message %d of the %d that follow the " +
+				"charge was on its way back",
 		} {
 			k := turn[dir] - charged[dir] - 1
-			cuts = append(cuts, newCut(t, len(cuts)+1, faultproxy.Direction(dir), k, fmt.Sprintf(where, i+1, len(turns))))
+			cuts = append(cuts, newCut(t, len(cuts)+1, faultproxy.Direction(dir), k,
+				fmt.Sprintf(where, i+1, len(turns))))
 		}
 	}
 	return cuts
@@ -323,7 +346,8 @@ func newCut(t *testing.T, n int, dir faultproxy.Direction, k int, where string) 
 	t.Helper()
 	proxy := newProxy(t)
 	return &cut{
-		where: where, user: fmt.Sprintf("user-%02d", n), key: fmt.Sprintf("key-%02d", n), proxy: proxy,
+		where: where, user: fmt.Sprintf("user-%02d", n), key: fmt.Sprintf("key-%02d", n),
+		proxy:    proxy,
 		instance: pg.PoolVia(t, proxy.Addr()),
 		gw: &gateway{onCharge: func(n int) error {
 			if n == 1 {
@@ -352,10 +376,12 @@ func TestAGatewayErrorIsNoOutcome(t *testing.T) {
 		did := "placed an order while the gateway " + failure.what
 		first := place(t, db, gw, failure.user, failure.key, shoes)
 		expect.That(t, first.failed(), expect.Message{
-			Did:  did,
-			Want: "an error other than ErrDeclined, ErrMismatch and ErrInProgress, such as the gateway's",
-			Got:  first.String(),
-			Why:  "after a timeout nobody knows whether the card was charged; whoever reports either turns a guess into a fact",
+			Did: did,
+			Want: "an error other than ErrDeclined, ErrMismatch and ErrInProgress, such as the " +
+				"gateway's",
+			Got: first.String(),
+			Why: "after a timeout nobody knows whether the card was charged; whoever reports " +
+				"either turns a guess into a fact",
 		})
 		wantRecovery(t, db, own, gw, failure.user, failure.key, first, did)
 	}
@@ -385,13 +411,15 @@ func TestADeclinedCardIsTheOutcome(t *testing.T) {
 		})
 		wantOrders(t, own, i, declined)
 		wantDeclinedAgain(t, db, own, gw, no.user, declined, i)
-		wantOrder(t, place(t, db, gw, no.user, no.user+"-2", shoes), declined+", and the same order with a new key")
+		wantOrder(t, place(t, db, gw, no.user, no.user+"-2", shoes),
+			declined+", and the same order with a new key")
 	}
 }
 
-// wantDeclinedAgain repeats the user's first request, which was declined, and sends another one under its key. There
-// are n orders by then, of others.
-func wantDeclinedAgain(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, declined string, n int) {
+// wantDeclinedAgain repeats the user's first request, which was declined, and sends another one
+// under its key. There are n orders by then, of others.
+func wantDeclinedAgain(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, declined string,
+	n int) {
 	t.Helper()
 	did := declined + ", and sent the request again with its key, to another instance"
 	again := place(t, pg.Pool(t), gw, user, user+"-1", shoes)
@@ -399,7 +427,8 @@ func wantDeclinedAgain(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, d
 		Did:  did,
 		Want: "ErrDeclined again, without asking the gateway",
 		Got:  again.String() + "; " + gw.String(),
-		Why:  "the client has been told that this order did not happen; if its retry succeeds, two parts of the system believe two things",
+		Why: "the client has been told that this order did not happen; if its retry succeeds, " +
+			"two parts of the system believe two things",
 	})
 	expect.That(t, len(gw.log()) == 1, expect.Message{
 		Did:  did,
@@ -448,7 +477,8 @@ func TestAnInvalidRequestLeavesTheKeyFree(t *testing.T) {
 			Did:  did,
 			Want: "an order",
 			Got:  fixed.String(),
-			Why:  "nothing came of the first request, so there is nothing to protect; a typo must not spoil the key for a day",
+			Why: "nothing came of the first request, so there is nothing to protect; a typo " +
+				"must not spoil the key for a day",
 		})
 		wantOrders(t, own, i+1, did)
 		wantCharges(t, gw, 1, did)
@@ -457,8 +487,8 @@ func TestAnInvalidRequestLeavesTheKeyFree(t *testing.T) {
 
 func TestReapForgetsOldKeysOnly(t *testing.T) {
 	db, own := shop(t)
-	// Ages are of real time. When the machine is so busy that the young key is not young any more when Reap looks,
-	// nothing can be told: once more, with longer times.
+	// Ages are of real time. When the machine is so busy that the young key is not young any more
+	// when Reap looks, nothing can be told: once more, with longer times.
 	for wait := 50 * time.Millisecond; !reapedInTime(t, db, own, wait); wait *= 3 {
 	}
 }
@@ -483,7 +513,8 @@ func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool 
 	wantOrder(t, young, "placed an order")
 	again := place(t, db, gw, "ann", "old", shoes)
 	expect.That(t, again.is(old), expect.Message{
-		Did:  fmt.Sprintf("called Reap(24h) and repeated a request that was first made %v ago", wait),
+		Did: fmt.Sprintf("called Reap(24h) and repeated a request that was first made %v ago",
+			wait),
 		Want: old.String() + " again",
 		Got:  again.String(),
 		Why:  "clients retry for hours; once its key is forgotten, a retry is a second order",
@@ -492,12 +523,14 @@ func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool 
 	if time.Since(start) >= limit {
 		return false
 	}
-	did := fmt.Sprintf("used a key, %v later another one and the first one again, and called Reap(%v) at once", wait, limit)
+	did := fmt.Sprintf("used a key, %v later another one and the first one again, and called "+
+		"Reap(%v) at once", wait, limit)
 	expect.That(t, n == 1 && err == nil, expect.Message{
 		Did:  did,
 		Want: "1 key removed: the first, which is as old as its first use",
 		Got:  reaped(n, err),
-		Why:  "keys that stay for ever fill the disk; and if every use made a key young again, one client in a loop would keep its key for ever",
+		Why: "keys that stay for ever fill the disk; and if every use made a key young again, " +
+			"one client in a loop would keep its key for ever",
 	})
 	wantOrders(t, own, 2, did)
 	again = place(t, db, gw, "ann", "young", shoes)
@@ -515,7 +548,8 @@ func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool 
 		Did:  did,
 		Want: "a new order",
 		Got:  old.String() + ", that of the key's first life",
-		Why:  "what is forgotten must be forgotten everywhere; here the customer's new order is lost",
+		Why: "what is forgotten must be forgotten everywhere; here the customer's new order is " +
+			"lost",
 	})
 	wantOrders(t, own, 3, did)
 	wantCharges(t, gw, 3, did)
@@ -530,10 +564,11 @@ func TestASlowCallIsOvertakenWithoutHarm(t *testing.T) {
 	slow := inBackground(func() answer { return place(t, db, gw, "ann", "k1", shoes) })
 	awaitCharge(t, charging, slow)
 
-	// The lock that a dead call leaves runs out within 2 s, and that of a slow call may, too. One that lasts as long as
-	// its call does holds the second call up until the first goes on.
+	// The lock that a dead call leaves runs out within 2 s, and that of a slow call may, too. One
+	// that lasts as long as its call does holds the second call up until the first goes on.
 	second := inBackground(func() answer { return settle(t, other, gw, "ann", "k1", shoes) })
-	did := "had a call wait at the gateway, sent the request again to another instance, and let the first call go on"
+	did := "had a call wait at the gateway, sent the request again to another instance, and let " +
+		"the first call go on"
 	var last answer
 	select {
 	case last = <-second:
@@ -566,10 +601,13 @@ func TestOtherKeysDoNotWait(t *testing.T) {
 	}{{"ann", "k2", db}, {"bob", "k3", db}, {"ann", "k4", other}, {"bob", "k5", other}} {
 		a := place(t, o.instance, &gateway{}, o.user, o.key, shoes)
 		expect.That(t, a.err == nil, expect.Message{
-			Did:  fmt.Sprintf("placed an order as %s with key %s while the gateway had a call of ann's with key k1 wait", o.user, o.key),
+			Did: fmt.Sprintf(
+				"placed an order as %s with key %s while the gateway had a call of ann's with "+
+					"key k1 wait", o.user, o.key),
 			Want: "an order, without waiting for that call",
 			Got:  a.String(),
-			Why:  "a lock that covers more than one key makes every customer wait for the slowest bank",
+			Why: "a lock that covers more than one key makes every customer wait for the " +
+				"slowest bank",
 		})
 	}
 	release()
@@ -582,7 +620,8 @@ func TestNothingIsRememberedOutsideTheDatabase(t *testing.T) {
 	first := place(t, db, gw, "ann", "k1", shoes)
 	wantOrder(t, first, "placed an order")
 	emptyTables(t, own)
-	did := "placed an order, emptied all tables, and sent the request again with its key to the same instance"
+	did := "placed an order, emptied all tables, and sent the request again with its key to the " +
+		"same instance"
 	again := place(t, db, gw, "ann", "k1", shoes)
 	wantOrder(t, again, did)
 	n := pg.Count(t, own, `SELECT count(*) FROM orders WHERE id = $1`, again.id)
@@ -590,14 +629,15 @@ func TestNothingIsRememberedOutsideTheDatabase(t *testing.T) {
 		Did:  did,
 		Want: "a new order: nothing knows of the first any more",
 		Got:  again.String() + ", of which the database has no row",
-		Why:  "what one process keeps in memory, the others do not know, and nobody does after a deploy; the check empties the tables because it cannot restart itself",
+		Why: "what one process keeps in memory, the others do not know, and nobody does after " +
+			"a deploy; the check empties the tables because it cannot restart itself",
 	})
 }
 
 // gateway charges cards, once for each key. What it was asked for can be looked up.
 type gateway struct {
-	// onCharge is called in the n-th call (1, 2, …) and gives its error; it may wait. The card is charged even so,
-	// unless the error is errNotCharged or ErrDeclined.
+	// onCharge is called in the n-th call (1, 2, …) and gives its error; it may wait. The card is
+	// charged even so, unless the error is errNotCharged or ErrDeclined.
 	onCharge func(n int) error
 
 	mu    sync.Mutex
@@ -677,7 +717,8 @@ func awaitCharge(t *testing.T, charging <-chan struct{}, call <-chan answer) {
 	select {
 	case <-charging:
 	case a := <-call:
-		expect.Fatal(t, expect.Message{Did: "placed an order", Want: "a call of the gateway", Got: "none; the answer was " + a.String()})
+		expect.Fatal(t, expect.Message{Did: "placed an order", Want: "a call of the gateway",
+			Got: "none; the answer was " + a.String()})
 	}
 }
 
@@ -710,7 +751,8 @@ func (a answer) is(b answer) bool { return a.err == nil && b.err == nil && a.id 
 
 // failed reports whether the answer is an error that has no meaning of its own.
 func (a answer) failed() bool {
-	for _, special := range []error{nil, orders.ErrMismatch, orders.ErrInProgress, orders.ErrDeclined, errHangs} {
+	for _, special := range []error{nil, orders.ErrMismatch, orders.ErrInProgress,
+		orders.ErrDeclined, errHangs} {
 		if errors.Is(a.err, special) {
 			return false
 		}
@@ -719,11 +761,13 @@ func (a answer) failed() bool {
 }
 
 // place makes one call of CreateOrder.
-func place(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string, req orders.OrderReq) answer {
+func place(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string,
+	req orders.OrderReq) answer {
 	return placeIn(t.Context(), db, gw, user, key, req)
 }
 
-func placeIn(ctx context.Context, db *pgxpool.Pool, gw *gateway, user, key string, req orders.OrderReq) answer {
+func placeIn(ctx context.Context, db *pgxpool.Pool, gw *gateway, user, key string,
+	req orders.OrderReq) answer {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	call := inBackground(func() answer {
@@ -741,8 +785,10 @@ func placeIn(ctx context.Context, db *pgxpool.Pool, gw *gateway, user, key strin
 	}
 }
 
-// settle sends a request as a client does that wants to know: again and again, until the answer is not ErrInProgress.
-func settle(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string, req orders.OrderReq) answer {
+// settle sends a request as a client does that wants to know: again and again, until the answer is
+// not ErrInProgress.
+func settle(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string,
+	req orders.OrderReq) answer {
 	start := time.Now()
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		a := place(t, db, gw, user, key, req)
@@ -753,8 +799,8 @@ func settle(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string, req o
 	}
 }
 
-// shop makes the tables. db is the pool of the first instance; others are made with pg.Pool. own is for the check's own
-// queries, and no call can exhaust it.
+// shop makes the tables. db is the pool of the first instance; others are made with pg.Pool. own is
+// for the check's own queries, and no call can exhaust it.
 func shop(t *testing.T) (db, own *pgxpool.Pool) {
 	t.Helper()
 	own = pg.Pool(t)
@@ -828,44 +874,53 @@ func wantCharges(t *testing.T, gw *gateway, n int, did string) {
 	t.Helper()
 	got := gw.charges()
 	expect.That(t, got == n, expect.Message{
-		Did:  did,
-		Want: fmt.Sprintf("the card charged %s: the gateway charges it once for each key that it is given", times(n)),
-		Got:  fmt.Sprintf("charged %s; %v", times(got), gw),
-		Why:  "to the gateway a new key is a new purchase, and a key that it knows is the old one: whoever chooses that key decides how often the card pays",
+		Did: did,
+		Want: fmt.Sprintf("the card charged %s: the gateway charges it once for each key that "+
+			"it is given", times(n)),
+		Got: fmt.Sprintf("charged %s; %v", times(got), gw),
+		Why: "to the gateway a new key is a new purchase, and a key that it knows is the old " +
+			"one: whoever chooses that key decides how often the card pays",
 	})
 }
 
-// wantRecovery sends a request again after its first call has died or failed, to another instance, and wants one order
-// and one charge in the end.
-func wantRecovery(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, key string, first answer, did string) {
+// wantRecovery sends a request again after its first call has died or failed, to another instance,
+// and wants one order and one charge in the end.
+func wantRecovery(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, key string, first answer,
+	did string) {
 	t.Helper()
 	last := settle(t, db, gw, user, key, shoes)
 	wantOutcome(t, own, gw, user, first, last, did+"; then sent the request again")
 }
 
-// wantOutcome holds the answers to the first and to the last call of a key against what is in the database, where the
-// user has no other orders.
-func wantOutcome(t *testing.T, own *pgxpool.Pool, gw *gateway, user string, first, last answer, did string) {
+// wantOutcome holds the answers to the first and to the last call of a key against what is in the
+// database, where the user has no other orders.
+func wantOutcome(t *testing.T, own *pgxpool.Pool, gw *gateway, user string, first, last answer,
+	did string) {
 	t.Helper()
 	expect.That(t, last.err == nil, expect.Message{
 		Did:  did,
 		Want: fmt.Sprintf("an order, after ErrInProgress for at most %v", abandoned),
 		Got:  last.String(),
-		Why:  "the money may be gone by now, and only a retry that can finish what was begun gets the customer anything for it; a key that stays locked, or remembers a failure that was none, locks the customer out",
+		Why: "the money may be gone by now, and only a retry that can finish what was begun " +
+			"gets the customer anything for it; a key that stays locked, or remembers a failure " +
+			"that was none, locks the customer out",
 	})
 	n := pg.Count(t, own, `SELECT count(*) FROM orders WHERE user_id = $1`, user)
 	expect.That(t, n == 1, expect.Message{
 		Did:  did,
 		Want: "1 row in orders",
 		Got:  fmt.Sprintf("%s; the first call returned %v, the last one %v", rows(n), first, last),
-		Why:  "a statement whose answer is lost may have been executed or not, and a call that is late may still write: only what is decided in the database, in one transaction, is decided once",
+		Why: "a statement whose answer is lost may have been executed or not, and a call that " +
+			"is late may still write: only what is decided in the database, in one transaction, " +
+			"is decided once",
 	})
 	id := pg.Value[int64](t, own, `SELECT id FROM orders WHERE user_id = $1`, user)
 	expect.That(t, last.id == id && (first.err != nil || first.id == id), expect.Message{
-		Did:  did,
-		Want: fmt.Sprintf("order %d, which is the one in the database, from each call that returned no error", id),
-		Got:  fmt.Sprintf("%v from the first call, %v from the last one", first, last),
-		Why:  "whoever looks for an order by an id that it was told must find it",
+		Did: did,
+		Want: fmt.Sprintf("order %d, which is the one in the database, from each call that "+
+			"returned no error", id),
+		Got: fmt.Sprintf("%v from the first call, %v from the last one", first, last),
+		Why: "whoever looks for an order by an id that it was told must find it",
 	})
 	wantCharges(t, gw, 1, did)
 }

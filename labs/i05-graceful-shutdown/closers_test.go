@@ -24,7 +24,8 @@ func TestClosersRunBetweenTheLastRequestAndTheEnd(t *testing.T) {
 		query := func(w http.ResponseWriter, r *http.Request) {
 			takes(3*time.Second, "")(w, r)
 			if r.Context().Err() != nil {
-				time.Sleep(100 * time.Millisecond) // a query that is cancelled has to be rolled back
+				// a query that is cancelled has to be rolled back
+				time.Sleep(100 * time.Millisecond)
 			}
 			events.add("last query done")
 		}
@@ -34,17 +35,23 @@ func TestClosersRunBetweenTheLastRequestAndTheEnd(t *testing.T) {
 			events.add("database closed")
 			return nil
 		}
-		s := start(t, paths{"/query": query}, shutdown.Options{Timeout: 10 * time.Second, Closers: closers{closer}})
+		s := start(t, paths{"/query": query}, shutdown.Options{Timeout: 10 * time.Second,
+			Closers: closers{closer}})
 		ask(s.Client(), "/query")
 		time.Sleep(time.Second)
 		s.signal()
-		const did = "registered a closer for the database, which takes 1 s, and sent the signal while a request was using the database"
-		s.mustReturn(t, did, "the request, which takes 2 s more, and the closer are done", s.signalled.Add(3*time.Second), slack)
+		const did = "registered a closer for the database, which takes 1 s, and sent the signal " +
+			"while a request was using the database"
+		s.mustReturn(t, did, "the request, which takes 2 s more, and the closer are done",
+			s.signalled.Add(3*time.Second), slack)
 		events.add("Run returned")
 		time.Sleep(time.Minute)
-		events.mustBe(t, []string{"last query done", "closing the database", "database closed", "Run returned"}, expect.Message{
+		events.mustBe(t, []string{"last query done", "closing the database", "database closed",
+			"Run returned"}, expect.Message{
 			Did: did,
-			Why: "closed too early, the database is missing to the requests that are still running; when Run returns, the process exits, and what has not been closed by then never will be",
+			Why: "closed too early, the database is missing to the requests that are still " +
+				"running; when Run returns, the process exits, and what has not been closed by " +
+				"then never will be",
 		})
 	})
 }
@@ -53,15 +60,18 @@ func TestClosersRunLastRegisteredFirst(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		var events journal
 		s := start(t, paths{}, shutdown.Options{Timeout: 10 * time.Second, Closers: closers{
-			events.closer("database", time.Second), events.closer("cache", 2*time.Second), events.closer("queue", 3*time.Second),
+			events.closer("database", time.Second), events.closer("cache", 2*time.Second),
+			events.closer("queue", 3*time.Second),
 		}})
 		s.signal()
-		const did = "registered closers for a database, a cache and a queue, in this order, which take 1 s, 2 s and 3 s, and sent the signal"
+		const did = "registered closers for a database, a cache and a queue, in this order, " +
+			"which take 1 s, 2 s and 3 s, and sent the signal"
 		s.mustReturn(t, did, "the closers are done", s.signalled.Add(6*time.Second), slack)
 		time.Sleep(time.Minute) // whether Run waits for them is another check's business
 		events.mustBe(t, []string{"queue", "cache", "database"}, expect.Message{
 			Did: did,
-			Why: "what was opened later uses what was opened before: the queue's consumer still writes to the cache and the database while it stops",
+			Why: "what was opened later uses what was opened before: the queue's consumer still " +
+				"writes to the cache and the database while it stops",
 		})
 	})
 }
@@ -76,7 +86,8 @@ func TestClosersRunOneAfterAnother(t *testing.T) {
 			done.Add(1)
 			return nil
 		}
-		s := start(t, paths{}, shutdown.Options{Timeout: 10 * time.Second, Closers: closers{closer, closer, closer}})
+		s := start(t, paths{}, shutdown.Options{Timeout: 10 * time.Second,
+			Closers: closers{closer, closer, closer}})
 		s.signal()
 		const did = "registered three closers that take 1 s each, and sent the signal"
 		s.mustReturn(t, did, "the closers are done", s.signalled.Add(3*time.Second), slack)
@@ -90,7 +101,8 @@ func TestClosersRunOneAfterAnother(t *testing.T) {
 	})
 }
 
-var errDatabase, errQueue = errors.New("database: already closed"), errors.New("queue: connection lost")
+var errDatabase, errQueue = errors.New("database: already closed"), errors.New(
+	"queue: connection lost")
 
 func TestAFailingCloserStopsNoOther(t *testing.T) {
 	virtual(t, func(t *testing.T) {
@@ -105,32 +117,43 @@ func TestAFailingCloserStopsNoOther(t *testing.T) {
 			failing("database", errDatabase), failing("cache", nil), failing("queue", errQueue),
 		}})
 		s.signal()
-		const did = "registered closers for a database, a cache and a queue, of which the first and the last fail, and sent the signal"
+		const did = "registered closers for a database, a cache and a queue, of which the first " +
+			"and the last fail, and sent the signal"
 		s.mustReturn(t, did, "the closers, which take no time, are done", s.signalled, slack)
 		synctest.Wait()
 		called := events.list()
-		slices.Sort(called) // their order, and whether Run waits for them, is another check's business
+		// their order, and whether Run waits for them, is another check's business
+		slices.Sort(called)
 		expect.That(t, slices.Equal(called, []string{"cache", "database", "queue"}), expect.Message{
 			Did:  did,
 			Want: "all three are called, once each",
 			Got:  "called: " + strings.Join(called, ", "),
-			Why:  "a lost connection to the queue is no reason to leave the cache unwritten and the database's connections open",
+			Why: "a lost connection to the queue is no reason to leave the cache unwritten and " +
+				"the database's connections open",
 		})
 	})
 }
 
 func TestErrorsOfClosersAreReported(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		fail := func(err error) func(context.Context) error { return func(context.Context) error { return err } }
-		s := start(t, paths{}, shutdown.Options{Timeout: 10 * time.Second, Closers: closers{fail(errDatabase), fail(nil), fail(errQueue)}})
+		fail := func(err error) func(context.Context) error {
+			return func(
+				context.Context) error {
+				return err
+			}
+		}
+		s := start(t, paths{}, shutdown.Options{Timeout: 10 * time.Second,
+			Closers: closers{fail(errDatabase), fail(nil), fail(errQueue)}})
 		s.signal()
-		const did = "registered three closers, of which the first and the last fail, and sent the signal"
+		const did = "registered three closers, of which the first and the last fail, and sent " +
+			"the signal"
 		s.mustReturn(t, did, "the closers, which take no time, are done", s.signalled, slack)
 		expect.That(t, errors.Is(s.err, errDatabase) && errors.Is(s.err, errQueue), expect.Message{
 			Did:  did,
 			Want: fmt.Sprintf("Run's error wraps both: %q and %q", errDatabase, errQueue),
 			Got:  "Run returned " + describe(s.err),
-			Why:  "what fails while it is closed may be data that was not written; it has to be known",
+			Why: "what fails while it is closed may be data that was not written; it has to be " +
+				"known",
 		})
 	})
 }
@@ -143,14 +166,17 @@ func TestEachCloserHasTimeOfItsOwn(t *testing.T) {
 			ends.add(describe(err))
 			return err
 		}
-		s := start(t, paths{}, shutdown.Options{Timeout: 3 * time.Second, Closers: closers{flush, flush, flush}})
+		s := start(t, paths{}, shutdown.Options{Timeout: 3 * time.Second,
+			Closers: closers{flush, flush, flush}})
 		s.signal()
-		const did = "registered three closers that take 2 s each and watch their context, and sent the signal; Timeout is 3 s"
+		const did = "registered three closers that take 2 s each and watch their context, and " +
+			"sent the signal; Timeout is 3 s"
 		s.mustReturn(t, did, "the closers are done", s.signalled.Add(6*time.Second), slack)
 		time.Sleep(time.Minute) // whether Run waits for them is another check's business
 		ends.mustBe(t, []string{"no error", "no error", "no error"}, expect.Message{
 			Did: did,
-			Why: "the context of each lasts 3 s from when it is called. One whose context has ended before it begins, or is used up by others, cannot write what it holds",
+			Why: "the context of each lasts 3 s from when it is called. One whose context has " +
+				"ended before it begins, or is used up by others, cannot write what it holds",
 		})
 	})
 }
@@ -166,15 +192,19 @@ func TestAHangingCloserIsGivenUp(t *testing.T) {
 		}
 		s := start(t, paths{}, shutdown.Options{Timeout: 3 * time.Second, Closers: closers{hang}})
 		s.signal()
-		const did = "registered a closer that waits until its context ends, and sent the signal; Timeout is 3 s"
-		s.mustReturn(t, did, "the closer's context has ended", s.signalled.Add(3*time.Second), slack)
+		const did = "registered a closer that waits until its context ends, and sent the " +
+			"signal; Timeout is 3 s"
+		s.mustReturn(t, did, "the closer's context has ended", s.signalled.Add(3*time.Second),
+			slack)
 		synctest.Wait()
 		took := time.Duration(lasted.Load())
 		expect.That(t, took >= 3*time.Second-slack && s.err != nil, expect.Message{
 			Did:  did,
 			Want: "its context lasts 3 s, and Run returns its error",
-			Got:  fmt.Sprintf("when Run returned %s, its context had lasted %v", describe(s.err), took),
-			Why:  "a closer needs its time, and one that hangs must not keep the process from leaving",
+			Got: fmt.Sprintf("when Run returned %s, its context had lasted %v", describe(s.err),
+				took),
+			Why: "a closer needs its time, and one that hangs must not keep the process from " +
+				"leaving",
 		})
 	})
 }
@@ -187,22 +217,29 @@ func TestClosersRunAfterRequestsWereCutOff(t *testing.T) {
 			events.add("closed with " + describe(err))
 			return err
 		}
-		s := start(t, paths{"/stuck": takes(never, "")}, shutdown.Options{Timeout: 3 * time.Second, Closers: closers{closer}})
+		s := start(t, paths{"/stuck": takes(never, "")},
+			shutdown.Options{Timeout: 3 * time.Second, Closers: closers{closer}})
 		ask(s.Client(), "/stuck")
 		synctest.Wait()
 		s.signal()
-		const did = "registered a closer that takes 1 s and watches its context, and sent the signal while a request was in flight that never ends; Timeout is 3 s"
-		s.mustReturn(t, did, "the request has been cut off and the closer is done", s.signalled.Add(4*time.Second), slack)
-		expect.That(t, slices.Equal(events.list(), []string{"closed with no error"}), expect.Message{
-			Did:  did,
-			Want: "the closer is called all the same, with a context that has not ended, and succeeds",
-			Got:  fmt.Sprintf("closers that were done when Run returned: %q", events.list()),
-			Why:  "one stuck client must not cost the others' data: what is buffered still has to be written",
-		})
+		const did = "registered a closer that takes 1 s and watches its context, and sent the " +
+			"signal while a request was in flight that never ends; Timeout is 3 s"
+		s.mustReturn(t, did, "the request has been cut off and the closer is done",
+			s.signalled.Add(4*time.Second), slack)
+		expect.That(t, slices.Equal(events.list(), []string{"closed with no error"}),
+			expect.Message{
+				Did: did,
+				Want: "the closer is called all the same, with a context that has not ended, and " +
+					"succeeds",
+				Got: fmt.Sprintf("closers that were done when Run returned: %q", events.list()),
+				Why: "one stuck client must not cost the others' data: what is buffered still has " +
+					"to be written",
+			})
 	})
 }
 
-// TestABackgroundWorkerIsFlushed has what most services have: work that goes on after the request has been answered.
+// TestABackgroundWorkerIsFlushed has what most services have: work that goes on after the request
+// has been answered.
 func TestABackgroundWorkerIsFlushed(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		var stored atomic.Int64
@@ -221,12 +258,15 @@ func TestABackgroundWorkerIsFlushed(t *testing.T) {
 			buffer <- 1
 			takes(0, "")(w, r)
 		}
-		s := start(t, paths{"/order": order}, shutdown.Options{Timeout: 10 * time.Second, Closers: closers{flush}})
+		s := start(t, paths{"/order": order}, shutdown.Options{Timeout: 10 * time.Second,
+			Closers: closers{flush}})
 		client := s.Client()
-		const did = "made 3 orders, which are buffered, with a closer that writes what is buffered, 1 s each, and sent the signal; Timeout is 10 s"
+		const did = "made 3 orders, which are buffered, with a closer that writes what is " +
+			"buffered, 1 s each, and sent the signal; Timeout is 10 s"
 		for range 3 {
 			got := <-ask(client, "/order")
-			expect.That(t, got.ok("done"), expect.Message{Did: did, Want: `200 "done"`, Got: got.String()})
+			expect.That(t, got.ok("done"), expect.Message{Did: did, Want: `200 "done"`,
+				Got: got.String()})
 		}
 		s.signal()
 		s.mustReturn(t, did, "the orders have been written", s.signalled.Add(3*time.Second), slack)

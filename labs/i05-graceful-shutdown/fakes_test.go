@@ -18,10 +18,12 @@ import (
 	shutdown "github.com/backend-labs/backend-labs/labs/i05-graceful-shutdown"
 )
 
-// slack is how much later than necessary Run may notice that something has ended: net/http looks every half second.
+// slack is how much later than necessary Run may notice that something has ended: net/http looks
+// every half second.
 const slack = 600 * time.Millisecond
 
-// virtual runs f in virtual time. What a Run that never returns leaves behind has been told already.
+// virtual runs f in virtual time. What a Run that never returns leaves behind has been told
+// already.
 func virtual(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	bubble.RunLeaky(t, f)
@@ -77,7 +79,8 @@ func (s *server) signal() {
 	synctest.Wait() // until everybody has taken notice
 }
 
-// mustReturn waits until Run returns, and ends the check if that is too late. It is due because of the reason.
+// mustReturn waits until Run returns, and ends the check if that is too late. It is due because of
+// the reason.
 func (s *server) mustReturn(t *testing.T, did, reason string, due time.Time, late time.Duration) {
 	t.Helper()
 	m := expect.Message{
@@ -88,7 +91,8 @@ func (s *server) mustReturn(t *testing.T, did, reason string, due time.Time, lat
 	case <-s.done:
 	case <-time.After(time.Until(due) + time.Minute):
 		m.Got = "a minute after that it had not returned"
-		m.Why = "the deploy waits for this process until somebody kills it, with all that it has not finished"
+		m.Why = "the deploy waits for this process until somebody kills it, with all that it " +
+			"has not finished"
 		expect.Fatal(t, m)
 	}
 	m.Got = "it returned " + s.since(s.at)
@@ -103,7 +107,8 @@ func (s *server) mustNotReturnBefore(t *testing.T, did, reason string, earliest 
 		Did:  did,
 		Want: fmt.Sprintf("Run does not return before %s", reason),
 		Got:  fmt.Sprintf("it returned %s", s.since(s.at)),
-		Why:  "when Run returns, main returns, and with it the process ends, whatever it was still doing",
+		Why: "when Run returns, main returns, and with it the process ends, whatever it was " +
+			"still doing",
 	})
 }
 
@@ -173,7 +178,8 @@ func (p paths) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const never = 1000 * time.Hour
 
-// takes answers "done" after that time, or says why its context ended before. The first part is sent at once.
+// takes answers "done" after that time, or says why its context ended before. The first part is
+// sent at once.
 func takes(d time.Duration, first string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if first != "" {

@@ -14,19 +14,23 @@ import (
 	shutdown "github.com/backend-labs/backend-labs/labs/i05-graceful-shutdown"
 )
 
-// These checks run the program as a process of its own, in real time: what only a process has, signals and an exit
-// code, is what they are about.
+// These checks run the program as a process of its own, in real time: what only a process has,
+// signals and an exit code, is what they are about.
 func init() { proc.Handle("server", shutdown.Program) }
 
 // patience is for what takes less than a second on an idle machine.
 const patience = 8 * time.Second
 
 func TestTheProgramAnswersBeforeItExits(t *testing.T) {
-	answersBeforeItExits(t, syscall.SIGTERM, "SIGTERM", "every deploy sends SIGTERM. If requests die with it, every deploy costs some users their payment")
+	answersBeforeItExits(t, syscall.SIGTERM, "SIGTERM",
+		"every deploy sends SIGTERM. If requests die with it, every deploy costs some users "+
+			"their payment")
 }
 
 func TestCtrlCIsASignalToLeaveToo(t *testing.T) {
-	answersBeforeItExits(t, os.Interrupt, "SIGINT (Ctrl-C)", "a program that leaves in order in production, but not on its developers' machines, is tried by nobody before it matters")
+	answersBeforeItExits(t, os.Interrupt, "SIGINT (Ctrl-C)",
+		"a program that leaves in order in production, but not on its developers' machines, is "+
+			"tried by nobody before it matters")
 }
 
 func answersBeforeItExits(t *testing.T, sig os.Signal, name, why string) {
@@ -35,7 +39,8 @@ func answersBeforeItExits(t *testing.T, sig os.Signal, name, why string) {
 	slow := p.ask("/slow")
 	p.WaitLine("serving /slow")
 	p.Signal(sig)
-	did := fmt.Sprintf("started the program, sent a request of 400 ms, and %s as soon as the program had begun to serve it", name)
+	did := fmt.Sprintf("started the program, sent a request of 400 ms, and %s as soon as the "+
+		"program had begun to serve it", name)
 	got := <-slow
 	if !got.ok("ok\n") {
 		expect.Fatal(t, expect.Message{
@@ -51,7 +56,8 @@ func answersBeforeItExits(t *testing.T, sig os.Signal, name, why string) {
 			Did:  did,
 			Want: "the program exits with code 0 after it has answered",
 			Got:  p.fate(),
-			Why:  "a platform takes any other exit for a crash, and starts the program again or rolls the deploy back",
+			Why: "a platform takes any other exit for a crash, and starts the program again or " +
+				"rolls the deploy back",
 		})
 	}
 }
@@ -60,7 +66,8 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		phase string
 		env   []string
-		began func(status int) bool // whether the phase has begun, by the status of /ready; 0: no connection
+		// whether the phase has begun, by the status of /ready; 0: no connection
+		began func(status int) bool
 	}{
 		{"was draining (DRAIN_DELAY is 30 s)", []string{"DRAIN_DELAY=30s", "TIMEOUT=30s"}, func(status int) bool { return status != 200 }},
 		{"waited for the request (DRAIN_DELAY is 1 ms, TIMEOUT 30 s)", []string{"DRAIN_DELAY=1ms", "TIMEOUT=30s"}, func(status int) bool { return status == 0 }},
@@ -69,10 +76,12 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 		p.ask("/stuck")
 		p.WaitLine("serving /stuck")
 		p.Signal(syscall.SIGTERM)
-		did := "started the program, sent a request that never ends, then SIGTERM, and a second SIGTERM while the program " + c.phase
-		// Two signals that follow each other too closely arrive as one. That /ready tells the first one apart is another
-		// check's business: after 2 s it has arrived anyhow.
-		for end := time.Now().Add(2 * time.Second); time.Now().Before(end) && !c.began((<-p.ask("/ready")).status); {
+		did := "started the program, sent a request that never ends, then SIGTERM, and a second " +
+			"SIGTERM while the program " + c.phase
+		// Two signals that follow each other too closely arrive as one. That /ready tells the first
+		// one apart is another check's business: after 2 s it has arrived anyhow.
+		for end := time.Now().Add(2 * time.Second); time.Now().Before(end) &&
+			!c.began((<-p.ask("/ready")).status); {
 			time.Sleep(time.Millisecond)
 		}
 		exit, ended := p.Wait(50 * time.Millisecond)
@@ -86,10 +95,13 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 		p.Signal(syscall.SIGTERM)
 		exit, ended = p.Wait(5 * time.Second)
 		message := expect.Message{
-			Did:  did,
-			Want: "it ends within 1 s of the second one, with an exit code other than 0, or killed by the signal",
-			Got:  fmt.Sprintf("it ended %v after the second one (%s)", exit.At.Sub(sent).Round(time.Millisecond), exit.Status),
-			Why:  "whoever presses Ctrl-C twice means it, and does not want to look for kill -9 first. And what was cut short must not look like success",
+			Did: did,
+			Want: "it ends within 1 s of the second one, with an exit code other than 0, or " +
+				"killed by the signal",
+			Got: fmt.Sprintf("it ended %v after the second one (%s)",
+				exit.At.Sub(sent).Round(time.Millisecond), exit.Status),
+			Why: "whoever presses Ctrl-C twice means it, and does not want to look for kill -9 " +
+				"first. And what was cut short must not look like success",
 		}
 		if !ended {
 			message.Got = "5 s after the second one it was still running"
@@ -107,10 +119,12 @@ func TestTheExitCodeTellsThatRequestsWereCutOff(t *testing.T) {
 	exit, ended := p.Wait(patience)
 	if !ended || exit.Code <= 0 {
 		expect.Fatal(t, expect.Message{
-			Did:  "started the program, sent a request that never ends, and SIGTERM; TIMEOUT is 300 ms",
+			Did: "started the program, sent a request that never ends, and SIGTERM; TIMEOUT is " +
+				"300 ms",
 			Want: "it cuts the request off after 300 ms and exits with a code other than 0",
 			Got:  p.fate(),
-			Why:  "who runs the program sees its exit code and nothing else: 0 says that nobody lost anything",
+			Why: "who runs the program sees its exit code and nothing else: 0 says that nobody " +
+				"lost anything",
 		})
 	}
 }
@@ -141,7 +155,8 @@ func startProgram(t *testing.T, env ...string) program {
 func (p program) ask(path string) <-chan reply {
 	got := make(chan reply, 1)
 	go func() {
-		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true},
+			Timeout: time.Minute}
 		res, err := client.Get(p.url + path)
 		if err != nil {
 			got <- reply{err: err}

@@ -19,20 +19,25 @@ import (
 
 func TestRequestsInFlightAreAnswered(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := start(t, paths{"/pay": takes(8*time.Second, ""), "/report": takes(8*time.Second, "first half, ")}, shutdown.Options{Timeout: 10 * time.Second})
+		s := start(t, paths{"/pay": takes(8*time.Second, ""),
+			"/report": takes(8*time.Second, "first half, ")},
+			shutdown.Options{Timeout: 10 * time.Second})
 		pay, report := ask(s.Client(), "/pay"), ask(s.Client(), "/report")
 		time.Sleep(time.Second)
 		s.signal()
-		const did = "sent the signal 1 s after two requests of 8 s had begun, one of which had sent the first half of its answer; DrainDelay is 0, Timeout 10 s"
+		const did = "sent the signal 1 s after two requests of 8 s had begun, one of which had " +
+			"sent the first half of its answer; DrainDelay is 0, Timeout 10 s"
 		for _, c := range []struct {
 			got  reply
 			body string
 		}{{<-pay, "done"}, {<-report, "first half, done"}} {
 			expect.That(t, c.got.ok(c.body), expect.Message{
-				Did:  did,
-				Want: fmt.Sprintf("both run to their end and are answered in full: 200 %q after 8 s", c.body),
-				Got:  c.got.String(),
-				Why:  "whoever sent this request may just be paying: cut off, they do not know whether they have paid, and try again",
+				Did: did,
+				Want: fmt.Sprintf(
+					"both run to their end and are answered in full: 200 %q after 8 s", c.body),
+				Got: c.got.String(),
+				Why: "whoever sent this request may just be paying: cut off, they do not know " +
+					"whether they have paid, and try again",
 			})
 		}
 	})
@@ -50,7 +55,8 @@ func TestRunReturnsWhenTheLastRequestIsDone(t *testing.T) {
 		ask(s.Client(), "/pay")
 		time.Sleep(time.Second)
 		s.signal()
-		const did = "sent the signal 1 s after a request of 8 s had begun; DrainDelay is 0, Timeout 10 s"
+		const did = "sent the signal 1 s after a request of 8 s had begun; DrainDelay is 0, " +
+			"Timeout 10 s"
 		s.mustReturn(t, did, "the request is done", s.signalled.Add(7*time.Second), slack)
 		synctest.Wait()
 		end := done.Load()
@@ -58,12 +64,14 @@ func TestRunReturnsWhenTheLastRequestIsDone(t *testing.T) {
 			Did:  did,
 			Want: "Run returns after the request is done",
 			Got:  fmt.Sprintf("it returned %s; the request was still running", s.since(s.at)),
-			Why:  "when Run returns, main returns, and with it the process ends, whatever it was still doing",
+			Why: "when Run returns, main returns, and with it the process ends, whatever it " +
+				"was still doing",
 		})
 		expect.NoError(t, s.err, expect.Message{
 			Did:  did,
 			Want: "Run returns nil: nothing went wrong",
-			Why:  "an error here becomes an exit code other than 0, and every ordinary deploy looks like a crash",
+			Why: "an error here becomes an exit code other than 0, and every ordinary deploy " +
+				"looks like a crash",
 		})
 	})
 }
@@ -71,13 +79,15 @@ func TestRunReturnsWhenTheLastRequestIsDone(t *testing.T) {
 func TestReadySaysNoFromTheSignalOn(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for range 2 {
-			s := start(t, paths{}, shutdown.Options{DrainDelay: 2 * time.Second, Timeout: 10 * time.Second})
+			s := start(t, paths{}, shutdown.Options{DrainDelay: 2 * time.Second,
+				Timeout: 10 * time.Second})
 			readyIs(t, 200, "while Run was serving")
 			s.signal()
 			readyIs(t, 503, "right after the signal")
 			time.Sleep(time.Second)
 			readyIs(t, 503, "1 s after the signal, half-way through the DrainDelay of 2 s")
-			s.mustReturn(t, "sent the signal to a server without requests; DrainDelay is 2 s", "the DrainDelay is over", s.signalled.Add(2*time.Second), slack)
+			s.mustReturn(t, "sent the signal to a server without requests; DrainDelay is 2 s",
+				"the DrainDelay is over", s.signalled.Add(2*time.Second), slack)
 		}
 	})
 }
@@ -87,23 +97,28 @@ func TestReadySaysNoWithoutARun(t *testing.T) {
 		readyIs(t, 503, "before Run was called")
 		s := start(t, paths{}, shutdown.Options{Timeout: 10 * time.Second})
 		s.signal()
-		s.mustReturn(t, "sent the signal to a server without requests; DrainDelay is 0", "there is nothing to wait for", s.signalled, slack)
+		s.mustReturn(t, "sent the signal to a server without requests; DrainDelay is 0",
+			"there is nothing to wait for", s.signalled, slack)
 		readyIs(t, 503, "after Run had returned")
 	})
 }
 
 func TestNewRequestsAreServedDuringTheDrainDelay(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := start(t, paths{"/": takes(0, "")}, shutdown.Options{DrainDelay: 2 * time.Second, Timeout: 10 * time.Second})
+		s := start(t, paths{"/": takes(0, "")}, shutdown.Options{DrainDelay: 2 * time.Second,
+			Timeout: 10 * time.Second})
 		s.signal()
 		for _, at := range []time.Duration{0, time.Second, 1999 * time.Millisecond} {
 			time.Sleep(at - time.Since(s.signalled))
 			got := <-ask(s.Client(), "/")
 			expect.That(t, got.ok("done"), expect.Message{
-				Did:  fmt.Sprintf("sent a new request over a new connection %v after the signal; DrainDelay is 2 s", at),
+				Did: fmt.Sprintf(
+					"sent a new request over a new connection %v after the signal; DrainDelay "+
+						"is 2 s", at),
 				Want: `200 "done": until the DrainDelay is over everything is served`,
 				Got:  got.String(),
-				Why:  "a balancer asks every few seconds whether a server is ready, and sends requests until it has noticed. A closed port makes errors of them",
+				Why: "a balancer asks every few seconds whether a server is ready, and sends " +
+					"requests until it has noticed. A closed port makes errors of them",
 			})
 		}
 	})
@@ -111,7 +126,8 @@ func TestNewRequestsAreServedDuringTheDrainDelay(t *testing.T) {
 
 func TestNoConnectionIsTakenAfterTheDrainDelay(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := start(t, paths{"/": takes(8*time.Second, "")}, shutdown.Options{DrainDelay: 2 * time.Second, Timeout: 10 * time.Second})
+		s := start(t, paths{"/": takes(8*time.Second, "")},
+			shutdown.Options{DrainDelay: 2 * time.Second, Timeout: 10 * time.Second})
 		ask(s.Client(), "/")
 		synctest.Wait()
 		s.signal()
@@ -120,24 +136,30 @@ func TestNoConnectionIsTakenAfterTheDrainDelay(t *testing.T) {
 		defer cancel()
 		_, err := s.Dial(ctx)
 		expect.That(t, err != nil, expect.Message{
-			Did:  "opened a connection 3 s after the signal, with a request still in flight; DrainDelay is 2 s",
+			Did: "opened a connection 3 s after the signal, with a request still in flight; " +
+				"DrainDelay is 2 s",
 			Want: "refused: the listener is closed",
 			Got:  "connected",
-			Why:  "a server that takes new requests for as long as old ones run never comes to its end",
+			Why: "a server that takes new requests for as long as old ones run never comes to " +
+				"its end",
 		})
 	})
 }
 
 func TestIdleConnectionsHoldNothingUp(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := start(t, paths{"/": takes(0, "")}, shutdown.Options{DrainDelay: time.Second, Timeout: time.Minute})
-		const did = "let three clients make a request each and keep their connections open, then sent the signal; DrainDelay is 1 s, Timeout 1 min"
+		s := start(t, paths{"/": takes(0, "")}, shutdown.Options{DrainDelay: time.Second,
+			Timeout: time.Minute})
+		const did = "let three clients make a request each and keep their connections open, " +
+			"then sent the signal; DrainDelay is 1 s, Timeout 1 min"
 		for range 3 {
 			got := <-ask(s.Client(), "/")
-			expect.That(t, got.ok("done"), expect.Message{Did: did, Want: `200 "done"`, Got: got.String()})
+			expect.That(t, got.ok("done"), expect.Message{Did: did, Want: `200 "done"`,
+				Got: got.String()})
 		}
 		s.signal()
-		s.mustReturn(t, did, "the DrainDelay is over, since no request is in flight", s.signalled.Add(time.Second), time.Second)
+		s.mustReturn(t, did, "the DrainDelay is over, since no request is in flight",
+			s.signalled.Add(time.Second), time.Second)
 	})
 }
 
@@ -151,7 +173,8 @@ func TestConnectionsAreKeptOpenUntilTheSignal(t *testing.T) {
 				Did:  "made two requests with one client, and sent no signal",
 				Want: `200 "done", without "Connection: close": nobody is leaving`,
 				Got:  got.String(),
-				Why:  "without keep-alive every request pays for a new connection, and with TLS for a new handshake",
+				Why: "without keep-alive every request pays for a new connection, and with TLS " +
+					"for a new handshake",
 			})
 		}
 	})
@@ -159,24 +182,29 @@ func TestConnectionsAreKeptOpenUntilTheSignal(t *testing.T) {
 
 func TestClientsAreToldToCloseTheirConnections(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := start(t, paths{"/": takes(0, ""), "/long": takes(2*time.Second, "")}, shutdown.Options{DrainDelay: 5 * time.Second, Timeout: 10 * time.Second})
+		s := start(t, paths{"/": takes(0, ""), "/long": takes(2*time.Second, "")},
+			shutdown.Options{DrainDelay: 5 * time.Second, Timeout: 10 * time.Second})
 		client, other := s.Client(), s.Client()
 		before := <-ask(client, "/")
-		expect.That(t, before.ok("done"), expect.Message{Did: "made a request before the signal", Want: `200 "done"`, Got: before.String()})
+		expect.That(t, before.ok("done"), expect.Message{Did: "made a request before the signal",
+			Want: `200 "done"`, Got: before.String()})
 		inFlight := ask(other, "/long")
 		time.Sleep(time.Second)
 		s.signal()
 		during := <-ask(client, "/")
-		const why = "a client that keeps its connection goes on using it, past the balancer's back, and has its next request on the wire just when the connection is closed"
+		const why = "a client that keeps its connection goes on using it, past the balancer's " +
+			"back, and has its next request on the wire just when the connection is closed"
 		expect.That(t, during.ok("done") && during.close, expect.Message{
-			Did:  "made another request, with the same client, right after the signal; DrainDelay is 5 s",
+			Did: "made another request, with the same client, right after the signal; " +
+				"DrainDelay is 5 s",
 			Want: `200 "done", with "Connection: close"`,
 			Got:  during.String(),
 			Why:  why,
 		})
 		late := <-inFlight
 		expect.That(t, late.err == nil && late.close, expect.Message{
-			Did:  "sent the signal while a request was in flight whose response had not been started",
+			Did: "sent the signal while a request was in flight whose response had not been " +
+				"started",
 			Want: `its response carries "Connection: close"`,
 			Got:  late.String(),
 			Why:  why,
@@ -186,19 +214,24 @@ func TestClientsAreToldToCloseTheirConnections(t *testing.T) {
 
 func TestTheTimeoutBoundsTheWait(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := start(t, paths{"/stuck": takes(never, "")}, shutdown.Options{DrainDelay: time.Second, Timeout: 3 * time.Second})
+		s := start(t, paths{"/stuck": takes(never, "")},
+			shutdown.Options{DrainDelay: time.Second, Timeout: 3 * time.Second})
 		ask(s.Client(), "/stuck")
 		synctest.Wait()
 		s.signal()
-		const did = "sent the signal while a request was in flight that never ends; DrainDelay is 1 s, Timeout 3 s"
+		const did = "sent the signal while a request was in flight that never ends; DrainDelay " +
+			"is 1 s, Timeout 3 s"
 		end := s.signalled.Add(4 * time.Second)
 		s.mustReturn(t, did, "Timeout has passed since the end of the DrainDelay", end, slack)
-		s.mustNotReturnBefore(t, did, "Timeout has passed since the end of the DrainDelay, 4 s after the signal", end.Add(-slack))
+		s.mustNotReturnBefore(t, did,
+			"Timeout has passed since the end of the DrainDelay, 4 s after the signal",
+			end.Add(-slack))
 		expect.That(t, s.err != nil, expect.Message{
 			Did:  did,
 			Want: "Run returns an error: a request was cut off",
 			Got:  "nil",
-			Why:  "nobody ever looks for requests that were lost in a shutdown that calls itself clean",
+			Why: "nobody ever looks for requests that were lost in a shutdown that calls " +
+				"itself clean",
 		})
 	})
 }
@@ -214,34 +247,39 @@ func TestRequestsAreCutOffWhenTheTimeoutHasPassed(t *testing.T) {
 		got := ask(s.Client(), "/stuck")
 		synctest.Wait()
 		s.signal()
-		const did = "sent the signal while a request was in flight that lasts until its context ends; DrainDelay is 0, Timeout 3 s"
+		const did = "sent the signal while a request was in flight that lasts until its context " +
+			"ends; DrainDelay is 0, Timeout 3 s"
 		s.mustReturn(t, did, "Timeout has passed", s.signalled.Add(3*time.Second), slack)
 		synctest.Wait()
 		select {
 		case at := <-cutOff:
 			expect.That(t, at.Sub(s.signalled) >= 3*time.Second-slack, expect.Message{
-				Did:  did,
-				Want: "the request's context is cancelled when Timeout has passed, 3 s after the signal",
-				Got:  fmt.Sprintf("it was cancelled %v after the signal", at.Sub(s.signalled)),
-				Why:  "until then the request may still succeed",
+				Did: did,
+				Want: "the request's context is cancelled when Timeout has passed, 3 s after " +
+					"the signal",
+				Got: fmt.Sprintf("it was cancelled %v after the signal", at.Sub(s.signalled)),
+				Why: "until then the request may still succeed",
 			})
 		default:
 			expect.Fatal(t, expect.Message{
 				Did:  did,
 				Want: "the request's context is cancelled when Timeout has passed",
 				Got:  "Run has returned, and the request goes on as if nothing had happened",
-				Why:  "a handler that is not told works on with what is being closed under it, and dies in the middle of a step when the process exits",
+				Why: "a handler that is not told works on with what is being closed under it, " +
+					"and dies in the middle of a step when the process exits",
 			})
 		}
 		select {
 		case r := <-got:
-			expect.That(t, r.err != nil, expect.Message{Did: did, Want: "the client's connection is closed", Got: r.String()})
+			expect.That(t, r.err != nil, expect.Message{Did: did,
+				Want: "the client's connection is closed", Got: r.String()})
 		case <-time.After(time.Second):
 			expect.Fatal(t, expect.Message{
 				Did:  did,
 				Want: "the client's connection is closed",
 				Got:  "1 s after Run had returned the client was still waiting",
-				Why:  "a client whose connection is closed can try elsewhere; one that hears nothing waits for its own timeout",
+				Why: "a client whose connection is closed can try elsewhere; one that hears " +
+					"nothing waits for its own timeout",
 			})
 		}
 	})
@@ -254,16 +292,23 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 		s := startOn(t, ln, paths{}, shutdown.Options{
 			DrainDelay: time.Second,
 			Timeout:    10 * time.Second,
-			Closers:    []func(context.Context) error{func(context.Context) error { closed.Store(true); return nil }},
+			Closers: []func(context.Context) error{func(
+				context.Context) error {
+				closed.Store(true)
+				return nil
+			}},
 		})
-		const did = "let Run serve on a listener whose Accept fails after 5 s, and sent no signal; DrainDelay is 1 s"
+		const did = "let Run serve on a listener whose Accept fails after 5 s, and sent no " +
+			"signal; DrainDelay is 1 s"
 		// Whether Run waits for the DrainDelay then is left open.
-		s.mustReturn(t, did, "the listener has failed", s.began.Add(5*time.Second), time.Second+slack)
+		s.mustReturn(t, did, "the listener has failed", s.began.Add(5*time.Second),
+			time.Second+slack)
 		expect.That(t, errors.Is(s.err, errBroken), expect.Message{
 			Did:  did,
 			Want: fmt.Sprintf("Run returns an error that wraps the listener's: %q", errBroken),
 			Got:  "Run returned " + describe(s.err),
-			Why:  "a process that does not serve and does not end looks alive to whoever would restart it",
+			Why: "a process that does not serve and does not end looks alive to whoever would " +
+				"restart it",
 		})
 		synctest.Wait()
 		expect.That(t, closed.Load(), expect.Message{
@@ -283,7 +328,8 @@ func readyIs(t *testing.T, want int, when string) {
 		Did:  "asked Ready " + when,
 		Want: fmt.Sprint(want),
 		Got:  fmt.Sprint(w.Code),
-		Why:  "the load balancer goes by this answer alone: it must stop sending requests before the server stops taking them",
+		Why: "the load balancer goes by this answer alone: it must stop sending requests " +
+			"before the server stops taking them",
 	})
 }
 

@@ -18,7 +18,8 @@ import (
 // dbTime is what every call to the fake database takes.
 const dbTime = 20 * time.Millisecond
 
-// fakeDB is a database in memory. Its hooks run at fixed steps of a Save, so that another call can be put exactly there.
+// fakeDB is a database in memory. Its hooks run at fixed steps of a Save, so that another call can
+// be put exactly there.
 type fakeDB struct {
 	mu     sync.Mutex
 	items  map[string]cacheaside.Item
@@ -249,7 +250,8 @@ type world struct {
 func simulate(t *testing.T, ttl time.Duration, f func(t *testing.T, w *world)) {
 	t.Helper()
 	bubble.Run(t, func(t *testing.T) {
-		w := &world{t: t, db: &fakeDB{items: map[string]cacheaside.Item{}}, cache: &fakeCache{entries: map[string]cached{}}}
+		w := &world{t: t, db: &fakeDB{items: map[string]cacheaside.Item{}},
+			cache: &fakeCache{entries: map[string]cached{}}}
 		w.db.put(lamp)
 		w.db.put(chair)
 		w.repo = cacheaside.NewRepo(w.db, w.cache, ttl)
@@ -263,7 +265,8 @@ func simulate(t *testing.T, ttl time.Duration, f func(t *testing.T, w *world)) {
 func (w *world) get(id string) cacheaside.Item {
 	w.t.Helper()
 	it, err := w.repo.Get(w.t.Context(), id)
-	expect.NoError(w.t, err, expect.Message{Did: fmt.Sprintf("called Get(%q)", id), Want: "the item"})
+	expect.NoError(w.t, err, expect.Message{Did: fmt.Sprintf("called Get(%q)", id),
+		Want: "the item"})
 	return it
 }
 

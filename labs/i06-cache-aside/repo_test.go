@@ -39,7 +39,8 @@ func TestReadsFillTheCache(t *testing.T) {
 		}
 		loads, lists := w.db.counts()
 		expect.That(t, loads == 1 && lists == 1, expect.Message{
-			Did:  "called Get for one item and List, 10 times each within a few seconds, with a ttl of 1 minute",
+			Did: "called Get for one item and List, 10 times each within a few seconds, with a " +
+				"ttl of 1 minute",
 			Want: "1 Load and 1 List in the database: the first read fills the cache",
 			Got:  fmt.Sprintf("%d Loads and %d Lists", loads, lists),
 			Why:  "the cache is there to keep repeated reads away from the database",
@@ -61,20 +62,26 @@ func TestNoEntryOutlivesTheTTL(t *testing.T) {
 			})
 			for _, s := range sets {
 				expect.That(t, s.ttl > 0 && s.ttl <= ttl, expect.Message{
-					Did:  fmt.Sprintf("looked at the Set of the key %q, with a configured ttl of %v", s.keys[0], ttl),
+					Did: fmt.Sprintf(
+						"looked at the Set of the key %q, with a configured ttl of %v", s.keys[0],
+						ttl),
 					Want: fmt.Sprintf("a ttl greater than 0 and at most %v", ttl),
 					Got:  fmt.Sprintf("%v", s.ttl),
-					Why:  "the ttl is the safety net: whatever goes wrong with forgetting, a wrong entry is gone by then; 0 means for ever",
+					Why: "the ttl is the safety net: whatever goes wrong with forgetting, a " +
+						"wrong entry is gone by then; 0 means for ever",
 				})
 			}
 			w.db.put(newLamp)
 			time.Sleep(ttl + time.Millisecond)
 			got, names := w.get(lamp.ID), w.names()
 			expect.That(t, got == newLamp && names == "[chair 80 lamp 35]", expect.Message{
-				Did:  fmt.Sprintf("changed the lamp in the database behind the repository's back, and read 1 ms after the ttl of %v", ttl),
+				Did: fmt.Sprintf(
+					"changed the lamp in the database behind the repository's back, and read 1 "+
+						"ms after the ttl of %v", ttl),
 				Want: "the new price, 35, from Get and from List",
 				Got:  fmt.Sprintf("%d from Get; %s from List", got.Price, names),
-				Why:  "somebody will write to the database past your code: a migration, a colleague with a console",
+				Why: "somebody will write to the database past your code: a migration, a " +
+					"colleague with a console",
 			})
 		})
 	}
@@ -89,7 +96,8 @@ func TestAnUpdateIsSeenAtOnce(t *testing.T) {
 			Did:  "called Get, then Update with a price of 35 instead of 30, then Get",
 			Want: "30, then 35",
 			Got:  fmt.Sprintf("%d, then %d", before.Price, after.Price),
-			Why:  "whoever has changed something and still sees the old value changes it again, or calls support",
+			Why: "whoever has changed something and still sees the old value changes it again, " +
+				"or calls support",
 		})
 	})
 }
@@ -104,13 +112,15 @@ func TestAnUpdateForgetsAndDoesNotWrite(t *testing.T) {
 			Did:  "called Update and watched the cache",
 			Want: "the key is forgotten (Del), and no value is written (Set)",
 			Got:  fmt.Sprintf("%d times Del, %d times Set", len(dels), len(sets)),
-			Why:  "a value that a writer puts into the cache may be older than the database by the time it arrives there; and what nobody forgets stays until the ttl",
+			Why: "a value that a writer puts into the cache may be older than the database by " +
+				"the time it arrives there; and what nobody forgets stays until the ttl",
 		})
 	})
 }
 
 func TestAReaderInTheMiddleOfAnUpdate(t *testing.T) {
-	for _, step := range []string{"just before the database commits", "just after the database has committed", "when the cache is first touched"} {
+	for _, step := range []string{"just before the database commits",
+		"just after the database has committed", "when the cache is first touched"} {
 		simulate(t, time.Minute, func(t *testing.T, w *world) {
 			read := func() { w.repo.Get(t.Context(), lamp.ID); w.repo.List(t.Context()) }
 			w.get(lamp.ID)
@@ -132,10 +142,12 @@ func TestAReaderInTheMiddleOfAnUpdate(t *testing.T) {
 			w.cache.meddle(nil)
 			got, names := w.get(lamp.ID), w.names()
 			expect.That(t, got == newLamp && names == "[chair 80 lamp 35]", expect.Message{
-				Did:  "let a reader run Get and List in the middle of an Update from 30 to 35, " + step + "; and read when both had finished",
+				Did: "let a reader run Get and List in the middle of an Update from 30 to 35, " +
+					step + "; and read when both had finished",
 				Want: "35 from Get and from List",
 				Got:  fmt.Sprintf("%d from Get; %s from List", got.Price, names),
-				Why:  "a popular item is read all the time, so a reader is always in the middle: what it puts into the cache then stays until the ttl",
+				Why: "a popular item is read all the time, so a reader is always in the " +
+					"middle: what it puts into the cache then stays until the ttl",
 			})
 		})
 	}
@@ -165,14 +177,16 @@ func TestTwoUpdatesAtOnce(t *testing.T) {
 		err := w.repo.Update(t.Context(), nextLamp)
 		<-done
 		w.cache.meddle(nil)
-		did := "made two updates at once: 35 is committed first, then 40, and at the cache the second one is faster"
+		did := "made two updates at once: 35 is committed first, then 40, and at the cache the " +
+			"second one is faster"
 		expect.NoError(t, errors.Join(first, err), expect.Message{Did: did, Want: "both succeed"})
 		got := w.get(lamp.ID)
 		expect.That(t, got == nextLamp, expect.Message{
 			Did:  did,
 			Want: "40 from Get: the last value that the database has committed",
 			Got:  fmt.Sprintf("%d", got.Price),
-			Why:  "the last one at the database is not always the last one at the cache; then the two disagree until the ttl",
+			Why: "the last one at the database is not always the last one at the cache; then " +
+				"the two disagree until the ttl",
 		})
 	})
 }
@@ -196,16 +210,21 @@ func checkWithout(t *testing.T, how string, before func(context.Context, op) err
 			err := call()
 			took := time.Since(start)
 			expect.That(t, err == nil && took <= dbTime+60*time.Millisecond, expect.Message{
-				Did:  fmt.Sprintf("called %s while the cache %s; the database takes %v", what, how, dbTime),
-				Want: fmt.Sprintf("success within %v: all cache work of a call together gets 50 ms (10 ms more are accepted)", dbTime+50*time.Millisecond),
-				Got:  fmt.Sprintf("error: %v, after %v", err, took.Round(time.Millisecond)),
-				Why:  "the cache is there to make things faster; if its outage is everybody's outage it has become a second database",
+				Did: fmt.Sprintf("called %s while the cache %s; the database takes %v", what, how,
+					dbTime),
+				Want: fmt.Sprintf(
+					"success within %v: all cache work of a call together gets 50 ms (10 ms "+
+						"more are accepted)", dbTime+50*time.Millisecond),
+				Got: fmt.Sprintf("error: %v, after %v", err, took.Round(time.Millisecond)),
+				Why: "the cache is there to make things faster; if its outage is everybody's " +
+					"outage it has become a second database",
 			})
 		}
 		var got cacheaside.Item
 		timed("Get", func() (err error) { got, err = w.repo.Get(t.Context(), lamp.ID); return err })
 		expect.That(t, got == lamp, expect.Message{
-			Did: "called Get while the cache " + how, Want: fmt.Sprintf("%+v, from the database", lamp), Got: fmt.Sprintf("%+v", got)})
+			Did:  "called Get while the cache " + how,
+			Want: fmt.Sprintf("%+v, from the database", lamp), Got: fmt.Sprintf("%+v", got)})
 		timed("List", func() error { _, err := w.repo.List(t.Context()); return err })
 		timed("Update", func() error { return w.repo.Update(t.Context(), newLamp) })
 		timed("Delete", func() error { return w.repo.Delete(t.Context(), chair.ID) })
@@ -218,7 +237,8 @@ func checkWithout(t *testing.T, how string, before func(context.Context, op) err
 		w.get(lamp.ID)
 		loads, _ := w.db.counts()
 		expect.That(t, names == "[lamp 35]" && loads == loadsBefore, expect.Message{
-			Did:  "called Update and Delete while the cache " + how + ", and read when it was well again",
+			Did: "called Update and Delete while the cache " + how +
+				", and read when it was well again",
 			Want: "[lamp 35], and further Gets from the cache",
 			Got:  fmt.Sprintf("%s, %d further Loads", names, loads-loadsBefore),
 			Why:  "the writes were committed, and the outage is over",
@@ -229,14 +249,19 @@ func checkWithout(t *testing.T, how string, before func(context.Context, op) err
 func TestASlowCacheStillCounts(t *testing.T) {
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		w.get(lamp.ID)
-		w.cache.meddle(func(context.Context, op) error { time.Sleep(40 * time.Millisecond); return nil })
+		w.cache.meddle(func(context.Context,
+			op) error {
+			time.Sleep(40 * time.Millisecond)
+			return nil
+		})
 		got := w.get(lamp.ID)
 		loads, _ := w.db.counts()
 		expect.That(t, got == lamp && loads == 1, expect.Message{
 			Did:  "called Get twice, and let the cache take 40 ms the second time",
 			Want: "1 Load in the database: an answer within 50 ms counts",
 			Got:  fmt.Sprintf("%d Loads", loads),
-			Why:  "a cache is slowest when the load is highest; to give up on it too early sends that load to the database",
+			Why: "a cache is slowest when the load is highest; to give up on it too early " +
+				"sends that load to the database",
 		})
 	})
 }
@@ -294,7 +319,8 @@ func TestAFailingForgetIsGivenUp(t *testing.T) {
 		time.Sleep(time.Minute + time.Millisecond)
 		got := w.get(lamp.ID)
 		expect.That(t, got == nextLamp && len(tries) > 0, expect.Message{
-			Did:  "let every Del fail, called Update with a price of 40, and read 1 ms after the ttl of 1 minute",
+			Did: "let every Del fail, called Update with a price of 40, and read 1 ms after " +
+				"the ttl of 1 minute",
 			Want: "40: the ttl bounds how long the old value is served",
 			Got:  fmt.Sprintf("%d", got.Price),
 		})
@@ -331,7 +357,8 @@ func TestACancelledReadIsNotRemembered(t *testing.T) {
 		defer cancel()
 		_, err := w.repo.Get(ctx, lamp.ID)
 		expect.That(t, errors.Is(err, context.DeadlineExceeded), expect.Message{
-			Did:  fmt.Sprintf("called Get with a context that ends after %v; the database takes %v", dbTime/2, dbTime),
+			Did: fmt.Sprintf("called Get with a context that ends after %v; the database takes %v",
+				dbTime/2, dbTime),
 			Want: "the error that the database returned: context deadline exceeded",
 			Got:  fmt.Sprintf("error: %v", err),
 		})
@@ -385,10 +412,12 @@ func TestAbsenceIsRemembered(t *testing.T) {
 			}
 			loads, _ := w.db.counts()
 			expect.That(t, loads == 1, expect.Message{
-				Did:  fmt.Sprintf("called Get 100 times within %v for an id that does not exist, with a ttl of %v", c.life, c.ttl),
+				Did: fmt.Sprintf(
+					"called Get 100 times within %v for an id that does not exist, with a ttl of %v", c.life, c.ttl),
 				Want: "1 Load in the database: that there is nothing is an answer, too",
 				Got:  fmt.Sprintf("%d Loads", loads),
-				Why:  "ids that do not exist never fill an ordinary cache: whoever asks for them goes straight to the database, as often as they like",
+				Why: "ids that do not exist never fill an ordinary cache: whoever asks for " +
+					"them goes straight to the database, as often as they like",
 			})
 		})
 	}
@@ -402,10 +431,14 @@ func TestAbsenceIsForgottenSoon(t *testing.T) {
 			time.Sleep(c.life + time.Millisecond)
 			got, err := w.repo.Get(t.Context(), desk.ID)
 			expect.That(t, err == nil && got == desk, expect.Message{
-				Did:  fmt.Sprintf("called Get for an id that does not exist, with a ttl of %v; created it behind the repository's back; called Get %v later", c.ttl, c.life+time.Millisecond),
+				Did: fmt.Sprintf(
+					"called Get for an id that does not exist, with a ttl of %v; created it "+
+						"behind the repository's back; called Get %v later", c.ttl,
+					c.life+time.Millisecond),
 				Want: fmt.Sprintf("the item: absence is remembered for %v", c.life),
 				Got:  fmt.Sprintf("%+v, error: %v", got, err),
-				Why:  "what does not exist now may exist in a moment: 'not found' is the answer that goes out of date first",
+				Why: "what does not exist now may exist in a moment: 'not found' is the answer " +
+					"that goes out of date first",
 			})
 		})
 	}
@@ -417,7 +450,8 @@ func TestACreatedItemIsSeenAtOnce(t *testing.T) {
 		w.update(desk)
 		got, err := w.repo.Get(t.Context(), desk.ID)
 		expect.That(t, err == nil && got == desk, expect.Message{
-			Did:  "called Get for an id that does not exist, created it with Update, and called Get again at once",
+			Did: "called Get for an id that does not exist, created it with Update, and called " +
+				"Get again at once",
 			Want: fmt.Sprintf("%+v", desk),
 			Got:  fmt.Sprintf("%+v, error: %v", got, err),
 			Why:  "a page that says 'not found' right after 'created' makes people create it twice",
@@ -428,9 +462,13 @@ func TestACreatedItemIsSeenAtOnce(t *testing.T) {
 func TestADeletedItemIsGone(t *testing.T) {
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		got := w.get(lamp.ID)
-		expect.That(t, got == lamp, expect.Message{Did: "called Get", Want: fmt.Sprintf("%+v", lamp), Got: fmt.Sprintf("%+v", got)})
-		expect.NoError(t, w.repo.Delete(t.Context(), lamp.ID), expect.Message{Did: "called Delete", Want: "nil"})
-		w.missing("called Get, Delete, and Get again", lamp.ID, "what has been deleted, perhaps for a reason that a lawyer has given, must not be served any more")
+		expect.That(t, got == lamp, expect.Message{Did: "called Get",
+			Want: fmt.Sprintf("%+v", lamp), Got: fmt.Sprintf("%+v", got)})
+		expect.NoError(t, w.repo.Delete(t.Context(), lamp.ID),
+			expect.Message{Did: "called Delete", Want: "nil"})
+		w.missing("called Get, Delete, and Get again", lamp.ID,
+			"what has been deleted, perhaps for a reason that a lawyer has given, must not be "+
+				"served any more")
 	})
 }
 
@@ -452,7 +490,8 @@ func TestTheListIsForgottenWithItsItems(t *testing.T) {
 				Did:  "called List, then " + c.did + ", then List",
 				Want: c.want,
 				Got:  got,
-				Why:  "everything that was made from an item is out of date with it: lists, counts, pages",
+				Why: "everything that was made from an item is out of date with it: lists, " +
+					"counts, pages",
 			})
 		}
 	})
@@ -469,7 +508,8 @@ func TestUnreadableEntriesAreMisses(t *testing.T) {
 			Did:  "replaced what the cache holds by other bytes, and called Get and List",
 			Want: "the lamp, and 2 items, from the database",
 			Got:  fmt.Sprintf("%+v, error: %v; %d items, error: %v", got, err, len(all), errList),
-			Why:  "the entries that a cache holds during a deployment were written by the version before",
+			Why: "the entries that a cache holds during a deployment were written by the " +
+				"version before",
 		})
 	})
 }

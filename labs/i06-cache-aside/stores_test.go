@@ -21,13 +21,15 @@ import (
 func TestOnRedisAndPostgres(t *testing.T) {
 	const ttl = time.Minute
 	pool := pg.Pool(t)
-	pg.Exec(t, pool, "CREATE TABLE items (id text PRIMARY KEY, name text NOT NULL, price integer NOT NULL)")
+	pg.Exec(t, pool, "CREATE TABLE items (id text PRIMARY KEY, name text NOT NULL, price "+
+		"integer NOT NULL)")
 	r := vredis.Own(t, 1)
 	repo := &timed{repo: cacheaside.NewRepo(pgItems{pool}, redisCache{r.Clients[0]}, ttl)}
 	ctx := t.Context()
 
 	try(t, repo, expect.Message{
-		Did:  "with Redis and PostgreSQL: called Get, changed the price in the table from 30 to 31 behind the repository's back, called Get again",
+		Did: "with Redis and PostgreSQL: called Get, changed the price in the table from 30 to " +
+			"31 behind the repository's back, called Get again",
 		Want: fmt.Sprintf("30 both times, and keys in Redis that live for at most %v", ttl),
 		Why:  "the second answer comes from the cache",
 	}, func(id string) string {
@@ -42,10 +44,12 @@ func TestOnRedisAndPostgres(t *testing.T) {
 			}
 		}
 		return unless(first.Price == 30 && second.Price == 30 && len(ttls) > 0,
-			"%d, error: %v; then %d, error: %v; %d keys", first.Price, err, second.Price, err2, len(ttls))
+			"%d, error: %v; then %d, error: %v; %d keys", first.Price, err, second.Price, err2,
+			len(ttls))
 	})
 	try(t, repo, expect.Message{
-		Did:  "with Redis and PostgreSQL: called Get and List, then Update from 30 to 35, then Get and List",
+		Did: "with Redis and PostgreSQL: called Get and List, then Update from 30 to 35, then " +
+			"Get and List",
 		Want: "35 from both",
 	}, func(id string) string {
 		pg.Exec(t, pool, "INSERT INTO items VALUES ($1, 'lamp', 30)", id)
@@ -55,10 +59,12 @@ func TestOnRedisAndPostgres(t *testing.T) {
 		got, err2 := repo.Get(ctx, id)
 		all, err3 := repo.List(ctx)
 		return unless(got.Price == 35 && priceIn(all, id) == 35,
-			"%d from Get, %d from List; errors: %v, %v, %v", got.Price, priceIn(all, id), err, err2, err3)
+			"%d from Get, %d from List; errors: %v, %v, %v", got.Price, priceIn(all, id), err, err2,
+			err3)
 	})
 	try(t, repo, expect.Message{
-		Did:  "with Redis and PostgreSQL: called Get for an id that does not exist, created it with Update, Get, Delete, Get",
+		Did: "with Redis and PostgreSQL: called Get for an id that does not exist, created it " +
+			"with Update, Get, Delete, Get",
 		Want: "ErrNotFound, the item, ErrNotFound",
 	}, func(id string) string {
 		_, before := repo.Get(ctx, id)
@@ -66,9 +72,11 @@ func TestOnRedisAndPostgres(t *testing.T) {
 		got, err := repo.Get(ctx, id)
 		deleted := repo.Delete(ctx, id)
 		_, after := repo.Get(ctx, id)
-		return unless(errors.Is(before, cacheaside.ErrNotFound) && created == nil && err == nil && got.Price == 200 &&
+		return unless(errors.Is(before, cacheaside.ErrNotFound) && created == nil && err == nil &&
+			got.Price == 200 &&
 			deleted == nil && errors.Is(after, cacheaside.ErrNotFound),
-			"%v; %+v, error: %v; %v (Update: %v, Delete: %v)", before, got, err, after, created, deleted)
+			"%v; %+v, error: %v; %v (Update: %v, Delete: %v)", before, got, err, after, created,
+			deleted)
 	})
 	r.Cut()
 	err := repo.Update(ctx, cacheaside.Item{ID: "lamp", Name: "lamp", Price: 30})
@@ -109,9 +117,10 @@ func (r *timed) Delete(ctx context.Context, id string) error {
 	return r.repo.Delete(ctx, id)
 }
 
-// try makes an experiment until the machine has not disturbed it: where no call takes 50 ms, no operation on the cache was
-// given up for taking that long. A machine that is never that quick for five seconds has to show it once, be it slowly. The
-// experiment, which has a new id each time, returns what went wrong, or "".
+// try makes an experiment until the machine has not disturbed it: where no call takes 50 ms, no
+// operation on the cache was given up for taking that long. A machine that is never that quick for
+// five seconds has to show it once, be it slowly. The experiment, which has a new id each time,
+// returns what went wrong, or "".
 func try(t *testing.T, repo *timed, m expect.Message, experiment func(id string) string) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Second); ; {
@@ -149,7 +158,8 @@ type pgItems struct{ pool *pgxpool.Pool }
 
 func (p pgItems) Load(ctx context.Context, id string) (cacheaside.Item, error) {
 	it := cacheaside.Item{ID: id}
-	err := p.pool.QueryRow(ctx, "SELECT name, price FROM items WHERE id = $1", id).Scan(&it.Name, &it.Price)
+	err := p.pool.QueryRow(ctx, "SELECT name, price FROM items WHERE id = $1", id).Scan(&it.Name,
+		&it.Price)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return cacheaside.Item{}, cacheaside.ErrNotFound
 	}
@@ -190,4 +200,7 @@ func (c redisCache) Set(ctx context.Context, k string, v []byte, ttl time.Durati
 	return c.rdb.Set(ctx, k, v, ttl).Err()
 }
 
-func (c redisCache) Del(ctx context.Context, ks ...string) error { return c.rdb.Del(ctx, ks...).Err() }
+func (c redisCache) Del(ctx context.Context, ks ...string) error {
+	return c.rdb.Del(ctx,
+		ks...).Err()
+}

@@ -28,17 +28,22 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 		for _, failures := range []int{5, 1, 2} {
 			b := breaker.New(breaker.Settings{Failures: failures, OpenFor: 30 * time.Second})
 			d := &dependency{err: errSick, takes: 100 * time.Millisecond}
-			did := fmt.Sprintf("made 20 calls, one after another, to a dependency that fails after 100 ms, with Failures: %d", failures)
+			did := fmt.Sprintf(
+				"made 20 calls, one after another, to a dependency that fails after 100 ms, "+
+					"with Failures: %d", failures)
 			for i := 1; i <= 20; i++ {
 				start := time.Now()
 				err := b.Do(t.Context(), d.call)
 				took := time.Since(start)
 				if i <= failures {
 					expect.That(t, errors.Is(err, errSick) && took == d.takes, expect.Message{
-						Did:  did,
-						Want: fmt.Sprintf("call %d reaches the dependency and gets its error: the circuit is still closed", i),
-						Got:  fmt.Sprintf("call %d got %s after %v", i, describe(err), took),
-						Why:  "a breaker that opens too early refuses users whom the dependency could have served",
+						Did: did,
+						Want: fmt.Sprintf(
+							"call %d reaches the dependency and gets its error: the circuit is "+
+								"still closed", i),
+						Got: fmt.Sprintf("call %d got %s after %v", i, describe(err), took),
+						Why: "a breaker that opens too early refuses users whom the dependency " +
+							"could have served",
 					})
 					continue
 				}
@@ -46,14 +51,16 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 					Did:  did,
 					Want: fmt.Sprintf("call %d is refused with ErrOpen, in no time", i),
 					Got:  fmt.Sprintf("call %d got %s after %v", i, describe(err), took),
-					Why:  "after that many failures in a row the next call would most likely fail, too; its caller is better off with an error now",
+					Why: "after that many failures in a row the next call would most likely " +
+						"fail, too; its caller is better off with an error now",
 				})
 			}
 			expect.That(t, d.calls() == failures, expect.Message{
 				Did:  did,
 				Want: fmt.Sprintf("the dependency is called %d times, then left alone", failures),
 				Got:  fmt.Sprintf("it was called %d times", d.calls()),
-				Why:  "a dependency in trouble recovers when its callers stop calling; a breaker that still calls it spares only the caller's patience",
+				Why: "a dependency in trouble recovers when its callers stop calling; a " +
+					"breaker that still calls it spares only the caller's patience",
 			})
 		}
 	})
@@ -71,10 +78,14 @@ func TestASuccessStartsTheCountAgain(t *testing.T) {
 			}
 			err := b.Do(t.Context(), d.call)
 			expect.That(t, errors.Is(err, d.err) && d.calls() == i+1, expect.Message{
-				Did:  did,
-				Want: fmt.Sprintf("all 15 calls reach the dependency: never are there 5 failures in a row; call %d gets %s", i+1, describe(d.err)),
-				Got:  fmt.Sprintf("call %d got %s; calls that reached the dependency: %d", i+1, describe(err), d.calls()),
-				Why:  "some failures are normal in a system that works. Whoever adds them up opens the circuit of a healthy dependency sooner or later",
+				Did: did,
+				Want: fmt.Sprintf(
+					"all 15 calls reach the dependency: never are there 5 failures in a row; "+
+						"call %d gets %s", i+1, describe(d.err)),
+				Got: fmt.Sprintf("call %d got %s; calls that reached the dependency: %d", i+1,
+					describe(err), d.calls()),
+				Why: "some failures are normal in a system that works. Whoever adds them up " +
+					"opens the circuit of a healthy dependency sooner or later",
 			})
 		}
 		trip(t, b, 5)
@@ -88,15 +99,20 @@ func TestRefusedCallsDoNotExtendThePause(t *testing.T) {
 		d := &dependency{}
 		time.Sleep(500 * time.Millisecond)
 		for i := range 30 { // at +0.5 s, +1.5 s, … +29.5 s
-			refused(t, b, d, fmt.Sprintf("opened the circuit for 30 s and called every second; call %d, at +%v", i+1, 500*time.Millisecond+time.Duration(i)*time.Second))
+			refused(t, b, d, fmt.Sprintf(
+				"opened the circuit for 30 s and called every second; call %d, at +%v", i+1,
+				500*time.Millisecond+time.Duration(i)*time.Second))
 			time.Sleep(time.Second)
 		}
 		err := b.Do(t.Context(), d.call)
 		expect.That(t, err == nil && d.calls() == 1, expect.Message{
-			Did:  "opened the circuit for 30 s, was refused once a second, and called again at +30.5 s",
+			Did: "opened the circuit for 30 s, was refused once a second, and called again at " +
+				"+30.5 s",
 			Want: "the call reaches the dependency, which has recovered: the pause is over",
-			Got:  fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err), d.calls()),
-			Why:  "a service with users is called all the time. If each refusal starts the pause again, it never ends, and the outage outlives its cause",
+			Got: fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err),
+				d.calls()),
+			Why: "a service with users is called all the time. If each refusal starts the " +
+				"pause again, it never ends, and the outage outlives its cause",
 		})
 	})
 }
@@ -107,7 +123,8 @@ func TestCallersOfAHangingDependencyAreSpared(t *testing.T) {
 		callers  = 100
 		failures = 5
 		deadline = 30 * time.Second
-		openFor  = 20 * time.Second // less than the deadline: the pause must not be over before it has begun
+		// less than the deadline: the pause must not be over before it has begun
+		openFor = 20 * time.Second
 	)
 	virtual(t, func(t *testing.T) {
 		b := breaker.New(breaker.Settings{Failures: failures, OpenFor: openFor})
@@ -121,7 +138,9 @@ func TestCallersOfAHangingDependencyAreSpared(t *testing.T) {
 				return errors.New("called without its caller's deadline")
 			}
 		}
-		did := fmt.Sprintf("let %d callers, one after another, call a dependency that hangs until their deadline of %v, with Failures: %d and OpenFor: %v; whoever gets an error falls back to a default answer",
+		did := fmt.Sprintf("let %d callers, one after another, call a dependency that hangs "+
+			"until their deadline of %v, with Failures: %d and OpenFor: %v; whoever gets an "+
+			"error falls back to a default answer",
 			callers, deadline, failures, openFor)
 		start := time.Now()
 		answered := 0
@@ -134,21 +153,31 @@ func TestCallersOfAHangingDependencyAreSpared(t *testing.T) {
 		}
 		waited := time.Since(start)
 		expect.That(t, calls >= failures, expect.Message{
-			Did:  did,
-			Want: fmt.Sprintf("the first %d reach the dependency: until then, nobody knows that it is sick", failures),
-			Got:  fmt.Sprintf("calls that reached the dependency: %d", calls),
+			Did: did,
+			Want: fmt.Sprintf(
+				"the first %d reach the dependency: until then, nobody knows that it is sick",
+				failures),
+			Got: fmt.Sprintf("calls that reached the dependency: %d", calls),
 		})
 		expect.That(t, waited <= failures*deadline, expect.Message{
-			Did:  did,
-			Want: fmt.Sprintf("the first %d wait %v each and the others not at all: %v in total, instead of %v", failures, deadline, failures*deadline, callers*deadline),
-			Got:  fmt.Sprintf("they waited %v in total; calls that reached the dependency: %d", waited, calls),
-			Why:  "open means fail now. Each caller who waits holds a connection, memory and a user's patience, so a slow dependency brings its callers down with it",
+			Did: did,
+			Want: fmt.Sprintf(
+				"the first %d wait %v each and the others not at all: %v in total, instead of %v",
+				failures, deadline, failures*deadline, callers*deadline),
+			Got: fmt.Sprintf("they waited %v in total; calls that reached the dependency: %d",
+				waited, calls),
+			Why: "open means fail now. Each caller who waits holds a connection, memory and a " +
+				"user's patience, so a slow dependency brings its callers down with it",
 		})
 		expect.That(t, answered == callers, expect.Message{
-			Did:  did,
-			Want: fmt.Sprintf("all %d get an answer: none of the calls can have succeeded, so each must return an error", callers),
-			Got:  fmt.Sprintf("%d got an answer; the calls of the others returned nil, as if they had been served", answered),
-			Why:  "a caller falls back when it sees an error; told that all is well, it shows its user an empty page",
+			Did: did,
+			Want: fmt.Sprintf(
+				"all %d get an answer: none of the calls can have succeeded, so each must "+
+					"return an error", callers),
+			Got: fmt.Sprintf(
+				"%d got an answer; the calls of the others returned nil, as if they had been served", answered),
+			Why: "a caller falls back when it sees an error; told that all is well, it shows " +
+				"its user an empty page",
 		})
 	})
 }
@@ -166,10 +195,13 @@ func TestAFailedTrialOpensTheCircuitAgain(t *testing.T) {
 			before := d.calls()
 			err := b.Do(t.Context(), d.call)
 			expect.That(t, errors.Is(err, errSick) && d.calls() == before+1, expect.Message{
-				Did:  "called 30.001 s " + since,
-				Want: "the call is a trial: it reaches the dependency, which is still failing, and gets its error",
-				Got:  fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err), d.calls()-before),
-				Why:  "without a trial after each pause nobody finds out that the dependency is well again",
+				Did: "called 30.001 s " + since,
+				Want: "the call is a trial: it reaches the dependency, which is still failing, " +
+					"and gets its error",
+				Got: fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err),
+					d.calls()-before),
+				Why: "without a trial after each pause nobody finds out that the dependency is " +
+					"well again",
 			})
 			since = fmt.Sprintf("after trial %d had failed; the trial had taken 10 s", i)
 			refused(t, b, d, "called right "+since)
@@ -185,10 +217,13 @@ func TestASuccessfulTrialClosesTheCircuit(t *testing.T) {
 		d := &dependency{}
 		err := b.Do(t.Context(), d.call)
 		expect.That(t, err == nil && d.calls() == 1, expect.Message{
-			Did:  "opened the circuit for 30 s, waited 30.001 s, and called the dependency, which has recovered",
+			Did: "opened the circuit for 30 s, waited 30.001 s, and called the dependency, " +
+				"which has recovered",
 			Want: "the call is a trial: it reaches the dependency and succeeds",
-			Got:  fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err), d.calls()),
-			Why:  "without a trial after the pause nobody finds out that the dependency is well again",
+			Got: fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err),
+				d.calls()),
+			Why: "without a trial after the pause nobody finds out that the dependency is well " +
+				"again",
 		})
 		return b, d
 	}
@@ -197,10 +232,14 @@ func TestASuccessfulTrialClosesTheCircuit(t *testing.T) {
 		for i := 2; i <= 100; i++ {
 			err := b.Do(t.Context(), d.call)
 			expect.That(t, err == nil && d.calls() == i, expect.Message{
-				Did:  "opened the circuit, waited until the pause was over, and made 100 calls to the dependency, which has recovered",
-				Want: "all 100 succeed: the first as a trial, the others because it has closed the circuit",
-				Got:  fmt.Sprintf("call %d got %s; calls that reached the dependency: %d", i, describe(err), d.calls()),
-				Why:  "a dependency that works is to be used; what the breaker refuses now is an outage of its own making",
+				Did: "opened the circuit, waited until the pause was over, and made 100 calls " +
+					"to the dependency, which has recovered",
+				Want: "all 100 succeed: the first as a trial, the others because it has closed " +
+					"the circuit",
+				Got: fmt.Sprintf("call %d got %s; calls that reached the dependency: %d", i,
+					describe(err), d.calls()),
+				Why: "a dependency that works is to be used; what the breaker refuses now is " +
+					"an outage of its own making",
 			})
 		}
 
@@ -209,49 +248,64 @@ func TestASuccessfulTrialClosesTheCircuit(t *testing.T) {
 		for i := 1; i <= 5; i++ {
 			err := b.Do(t.Context(), d.call)
 			expect.That(t, errors.Is(err, errSick), expect.Message{
-				Did:  "closed the circuit with a trial that succeeded, then let calls fail, with Failures: 5",
-				Want: fmt.Sprintf("failing call %d reaches the dependency: it takes 5 failures again to open the circuit", i),
-				Got:  "the call got " + describe(err),
-				Why:  "a circuit that has closed starts with a clean slate. If old failures still count, the first hiccup after an outage starts the next one",
+				Did: "closed the circuit with a trial that succeeded, then let calls fail, " +
+					"with Failures: 5",
+				Want: fmt.Sprintf(
+					"failing call %d reaches the dependency: it takes 5 failures again to open "+
+						"the circuit", i),
+				Got: "the call got " + describe(err),
+				Why: "a circuit that has closed starts with a clean slate. If old failures " +
+					"still count, the first hiccup after an outage starts the next one",
 			})
 		}
-		refused(t, b, d, "closed the circuit with a trial that succeeded, let 5 calls fail, with Failures: 5, and called again")
+		refused(t, b, d, "closed the circuit with a trial that succeeded, let 5 calls fail, "+
+			"with Failures: 5, and called again")
 	})
 }
 
 func TestIsFailureDecidesWhatCounts(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		const answer = "\"no such customer\" is an answer: the dependency works. Counted as a failure, a few mistyped numbers take it away from everybody"
-		harmless(t, "fail with an error for which IsFailure returns false", unlessNotFound, errNotFound, answer)
-		harmless(t, "fail with such an error, wrapped", unlessNotFound, fmt.Errorf("customer 7: %w", errNotFound), answer)
+		const answer = "\"no such customer\" is an answer: the dependency works. Counted as a " +
+			"failure, a few mistyped numbers take it away from everybody"
+		harmless(t, "fail with an error for which IsFailure returns false", unlessNotFound,
+			errNotFound, answer)
+		harmless(t, "fail with such an error, wrapped", unlessNotFound,
+			fmt.Errorf("customer 7: %w", errNotFound), answer)
 	})
 }
 
 func TestASuccessIsNeverAFailure(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		harmless(t, "succeed, where IsFailure(nil) would return true", unlessNotFound, nil,
-			"IsFailure is there to judge errors. What it says about nil nobody has thought about, and a success is a success")
+			"IsFailure is there to judge errors. What it says about nil nobody has thought "+
+				"about, and a success is a success")
 	})
 }
 
-const tabClosed = "a user who closes the tab cancels the call and says nothing about the dependency. Counted as failures, a few impatient users take it away from everybody"
+const tabClosed = "a user who closes the tab cancels the call and says nothing about the " +
+	"dependency. Counted as failures, a few impatient users take it away from everybody"
 
 func TestCancelledCallsDoNotCount(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		harmless(t, "end with context.Canceled, IsFailure being nil", nil, context.Canceled, tabClosed)
-		harmless(t, "end with context.Canceled, for which IsFailure returns true", unlessNotFound, context.Canceled, tabClosed)
+		harmless(t, "end with context.Canceled, IsFailure being nil", nil, context.Canceled,
+			tabClosed)
+		harmless(t, "end with context.Canceled, for which IsFailure returns true", unlessNotFound,
+			context.Canceled, tabClosed)
 	})
 }
 
 func TestWrappedCancellationsDoNotCount(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		wrapped := fmt.Errorf("get customer 7: %w", context.Canceled)
-		harmless(t, "end with a wrapped context.Canceled, IsFailure being nil", nil, wrapped, tabClosed)
-		harmless(t, "end with a wrapped context.Canceled, for which IsFailure returns true", unlessNotFound, wrapped, tabClosed)
+		harmless(t, "end with a wrapped context.Canceled, IsFailure being nil", nil, wrapped,
+			tabClosed)
+		harmless(t, "end with a wrapped context.Canceled, for which IsFailure returns true",
+			unlessNotFound, wrapped, tabClosed)
 	})
 }
 
-// TestTheCallPassesThroughUnchanged: whoever puts a breaker around a call must not have to change anything else.
+// TestTheCallPassesThroughUnchanged: whoever puts a breaker around a call must not have to change
+// anything else.
 func TestTheCallPassesThroughUnchanged(t *testing.T) {
 	type key struct{}
 	virtual(t, func(t *testing.T) {
@@ -273,19 +327,26 @@ func TestTheCallPassesThroughUnchanged(t *testing.T) {
 			Want: "fn is called, and Do returns nil",
 			Got:  fmt.Sprintf("fn called: %v; Do returned %s", called, describe(err)),
 		})
-		expect.That(t, value == "trace 7" && before == nil && after == context.Canceled, expect.Message{
-			Did:  "called Do with a context that carries a value, and cancelled it while fn was running",
-			Want: "fn sees the value and, then, the cancellation: it was given the context of its call",
-			Got:  fmt.Sprintf("value: %v; error before the cancellation: %v; after it: %v", value, before, after),
-			Why:  "deadlines, cancellation and traces travel in the context; cut off from it, the call goes on when nobody waits for it any more",
-		})
+		expect.That(t, value == "trace 7" && before == nil && after == context.Canceled,
+			expect.Message{
+				Did: "called Do with a context that carries a value, and cancelled it while fn was " +
+					"running",
+				Want: "fn sees the value and, then, the cancellation: it was given the context of " +
+					"its call",
+				Got: fmt.Sprintf("value: %v; error before the cancellation: %v; after it: %v",
+					value,
+					before, after),
+				Why: "deadlines, cancellation and traces travel in the context; cut off from it, " +
+					"the call goes on when nobody waits for it any more",
+			})
 		for _, want := range []error{errSick, fmt.Errorf("get customer 7: %w", errSick)} {
 			err := b.Do(t.Context(), func(context.Context) error { return want })
 			expect.That(t, err == want, expect.Message{
 				Did:  fmt.Sprintf("made a call that fails with %s", describe(want)),
 				Want: "Do returns the very same error",
 				Got:  "it returned " + describe(err),
-				Why:  "the caller decides by this error what to do next; changed, it is not recognised any more",
+				Why: "the caller decides by this error what to do next; changed, it is not " +
+					"recognised any more",
 			})
 		}
 	})
@@ -304,7 +365,8 @@ func TestStateSaysWhatTheBreakerDoes(t *testing.T) {
 				Did:  "asked for the State of a breaker with Failures: 2 and OpenFor: 30 s " + when,
 				Want: strings.Join(want, " or "),
 				Got:  fmt.Sprintf("%q", got),
-				Why:  "dashboards and alerts show this word; during an outage it is what people decide by",
+				Why: "dashboards and alerts show this word; during an outage it is what people " +
+					"decide by",
 			})
 		}
 		call := func(d *dependency, meanwhile func()) {
@@ -341,18 +403,22 @@ func TestBreakersAreIndependent(t *testing.T) {
 		settings := breaker.Settings{Failures: 5, OpenFor: 30 * time.Second}
 		search, payment := breaker.New(settings), breaker.New(settings)
 		trip(t, search, 5)
-		did := "opened the breaker of one dependency, and made 20 calls to another one, which works, through its own breaker"
+		did := "opened the breaker of one dependency, and made 20 calls to another one, which " +
+			"works, through its own breaker"
 		d := &dependency{}
 		for i := range 20 {
 			err := payment.Do(t.Context(), d.call)
 			expect.That(t, err == nil && d.calls() == i+1, expect.Message{
 				Did:  did,
 				Want: "all 20 succeed",
-				Got:  fmt.Sprintf("call %d got %s; calls that reached the dependency: %d", i+1, describe(err), d.calls()),
-				Why:  "if one dependency's failures open another one's circuit, the breaker spreads the outage that it is there to contain",
+				Got: fmt.Sprintf("call %d got %s; calls that reached the dependency: %d", i+1,
+					describe(err), d.calls()),
+				Why: "if one dependency's failures open another one's circuit, the breaker " +
+					"spreads the outage that it is there to contain",
 			})
 		}
-		refused(t, search, d, "called through the first breaker again, after the other dependency's 20 successes")
+		refused(t, search, d, "called through the first breaker again, after the other "+
+			"dependency's 20 successes")
 	})
 }
 
@@ -371,33 +437,51 @@ func TestManyCallersAtOnce(t *testing.T) {
 		})
 		d := &dependency{err: errSick, takes: time.Second}
 		start := time.Now()
-		failed := together(callers, func() bool { return errors.Is(b.Do(t.Context(), d.call), errSick) })
+		failed := together(callers, func() bool {
+			return errors.Is(b.Do(t.Context(), d.call),
+				errSick)
+		})
 		took := time.Since(start)
 		expect.That(t, failed == callers && d.calls() == callers, expect.Message{
-			Did:  fmt.Sprintf("let %d goroutines call at one instant through a closed breaker; each call takes 1 s and fails", callers),
-			Want: "all are let through, since nothing has failed yet, and get the dependency's error",
-			Got:  fmt.Sprintf("%d reached the dependency, %d got its error", d.calls(), failed),
-			Why:  "a closed breaker must not be in the way",
+			Did: fmt.Sprintf(
+				"let %d goroutines call at one instant through a closed breaker; each call "+
+					"takes 1 s and fails", callers),
+			Want: "all are let through, since nothing has failed yet, and get the dependency's " +
+				"error",
+			Got: fmt.Sprintf("%d reached the dependency, %d got its error", d.calls(), failed),
+			Why: "a closed breaker must not be in the way",
 		})
 		expect.That(t, took == d.takes, expect.Message{
-			Did:  fmt.Sprintf("let %d goroutines call at one instant through a closed breaker; each call takes 1 s", callers),
+			Did: fmt.Sprintf(
+				"let %d goroutines call at one instant through a closed breaker; each call "+
+					"takes 1 s", callers),
 			Want: "they run side by side and are done after 1 s",
 			Got:  fmt.Sprintf("they were done after %v", took),
-			Why:  "a breaker that lets one call through at a time is a bottleneck in front of a dependency that works",
+			Why: "a breaker that lets one call through at a time is a bottleneck in front of a " +
+				"dependency that works",
 		})
 		start = time.Now()
-		rejected := together(callers, func() bool { return errors.Is(b.Do(t.Context(), d.call), breaker.ErrOpen) })
+		rejected := together(callers, func() bool {
+			return errors.Is(b.Do(t.Context(), d.call),
+				breaker.ErrOpen)
+		})
 		took = time.Since(start)
 		expect.That(t, rejected == callers && d.calls() == callers && took == 0, expect.Message{
-			Did:  fmt.Sprintf("let %d calls fail at one instant, with Failures: %d, and then %d goroutines call again", callers, callers, callers),
-			Want: "the circuit is open: all are refused with ErrOpen, in no time, and none reaches the dependency",
-			Got:  fmt.Sprintf("%d were refused, %d reached the dependency, after %v", rejected, d.calls()-callers, took),
-			Why:  "failures come all at once, from very many requests. Those that get lost while others are counted keep the circuit closed just when it is needed",
+			Did: fmt.Sprintf(
+				"let %d calls fail at one instant, with Failures: %d, and then %d goroutines "+
+					"call again", callers, callers, callers),
+			Want: "the circuit is open: all are refused with ErrOpen, in no time, and none " +
+				"reaches the dependency",
+			Got: fmt.Sprintf("%d were refused, %d reached the dependency, after %v", rejected,
+				d.calls()-callers, took),
+			Why: "failures come all at once, from very many requests. Those that get lost " +
+				"while others are counted keep the circuit closed just when it is needed",
 		})
 	})
 
-	// Where no code of the check's runs between looking and counting, a failure is lost only when two calls end within
-	// nanoseconds of each other. So two goroutines let calls fail at the same moment, many times over, in real time.
+	// Where no code of the check's runs between looking and counting, a failure is lost only when
+	// two calls end within nanoseconds of each other. So two goroutines let calls fail at the same
+	// moment, many times over, in real time.
 	const breakers, pairs = 200, 10
 	fail := func(context.Context) error { return errSick }
 	lockstep.Enough(10_000, 3*time.Second, func() int {
@@ -411,10 +495,15 @@ func TestManyCallersAtOnce(t *testing.T) {
 		for _, b := range bs[:rounds/pairs] {
 			if err := b.Do(context.Background(), fail); !errors.Is(err, breaker.ErrOpen) {
 				expect.Fatal(t, expect.Message{
-					Did:  fmt.Sprintf("let 2 goroutines make a failing call each at the same moment, %d times over, with Failures: %d, through many breakers", pairs, 2*pairs),
+					Did: fmt.Sprintf(
+						"let 2 goroutines make a failing call each at the same moment, %d times "+
+							"over, with Failures: %d, through many breakers", pairs, 2*pairs),
 					Want: "each circuit is open then: the next call gets ErrOpen",
-					Got:  fmt.Sprintf("the next call through one of them got %s: of two failures that came at the same time, one was not counted", describe(err)),
-					Why:  "the breaker is asked by all requests of the server at once, and failures come all at once, too",
+					Got: fmt.Sprintf(
+						"the next call through one of them got %s: of two failures that came at "+
+							"the same time, one was not counted", describe(err)),
+					Why: "the breaker is asked by all requests of the server at once, and " +
+						"failures come all at once, too",
 				})
 			}
 		}
@@ -430,8 +519,8 @@ func TestNothingRunsInTheBackground(t *testing.T) {
 	})
 }
 
-// virtual runs f in virtual time. A breaker has no Close, so what it leaves behind is the business of one check alone,
-// and does not fail all the others with it.
+// virtual runs f in virtual time. A breaker has no Close, so what it leaves behind is the business
+// of one check alone, and does not fail all the others with it.
 func virtual(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	bubble.RunLeaky(t, f)
@@ -453,8 +542,8 @@ func (d *dependency) call(context.Context) error {
 // calls is how many calls have reached the dependency.
 func (d *dependency) calls() int { return int(d.n.Load()) }
 
-// trip lets calls fail until the circuit opens. Exactly when it does is the business of the first check, so this one
-// takes what comes: with one thing wrong, one check fails and not all of them.
+// trip lets calls fail until the circuit opens. Exactly when it does is the business of the first
+// check, so this one takes what comes: with one thing wrong, one check fails and not all of them.
 func trip(t *testing.T, b *breaker.Breaker, failures int) {
 	t.Helper()
 	d := &dependency{err: errSick}
@@ -488,10 +577,13 @@ func harmless(t *testing.T, calls string, isFailure func(error) bool, outcome er
 	for i := range 100 {
 		err := b.Do(t.Context(), d.call)
 		expect.That(t, errors.Is(err, outcome) && d.calls() == i+1, expect.Message{
-			Did:  "with Failures: 5, made 100 calls that " + calls,
-			Want: fmt.Sprintf("all 100 reach the dependency and get %s: none of them says that it is sick", describe(outcome)),
-			Got:  fmt.Sprintf("call %d got %s; calls that reached the dependency: %d", i+1, describe(err), d.calls()),
-			Why:  why,
+			Did: "with Failures: 5, made 100 calls that " + calls,
+			Want: fmt.Sprintf(
+				"all 100 reach the dependency and get %s: none of them says that it is sick",
+				describe(outcome)),
+			Got: fmt.Sprintf("call %d got %s; calls that reached the dependency: %d", i+1,
+				describe(err), d.calls()),
+			Why: why,
 		})
 	}
 	trip(t, b, 5)
@@ -505,8 +597,10 @@ func refused(t *testing.T, b *breaker.Breaker, d *dependency, did string) {
 	expect.That(t, errors.Is(err, breaker.ErrOpen) && d.calls() == before, expect.Message{
 		Did:  did,
 		Want: "refused with ErrOpen, and the dependency is not called: the circuit is open",
-		Got:  fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err), d.calls()-before),
-		Why:  "the pause is the rest that the dependency needs to recover; calls that come through meanwhile keep it down",
+		Got: fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err),
+			d.calls()-before),
+		Why: "the pause is the rest that the dependency needs to recover; calls that come " +
+			"through meanwhile keep it down",
 	})
 }
 
@@ -528,7 +622,8 @@ func together(n int, f func() bool) int {
 	return int(yes.Load())
 }
 
-// unlessNotFound is an IsFailure as programs have it. It returns true for nil, about which nobody need ask it.
+// unlessNotFound is an IsFailure as programs have it. It returns true for nil, about which nobody
+// need ask it.
 func unlessNotFound(err error) bool { return !errors.Is(err, errNotFound) }
 
 func describe(err error) string {

@@ -30,7 +30,8 @@ type Config struct {
 	Need backends.Need
 	// OneDatabase says that leases of Redis wait for each other, as there is only one database.
 	OneDatabase bool
-	// Foreign says that the Postgres server is not labs' own: it may let roles connect to databases that are not theirs.
+	// Foreign says that the Postgres server is not labs' own: it may let roles connect to databases
+	// that are not theirs.
 	Foreign bool
 	// Shared says that the servers go on when a Set closes.
 	Shared bool
@@ -63,7 +64,8 @@ func Run(t *testing.T, c Config) {
 	t.Run("a done context closes the set", func(t *testing.T) { testContext(t, c) })
 }
 
-// Open opens a Set in a folder of its own that the test removes; it is closed at the end of the test.
+// Open opens a Set in a folder of its own that the test removes; it is closed at the end of the
+// test.
 func Open(t *testing.T, c Config) *backends.Set {
 	t.Helper()
 	if c.Options.Dir == "" {
@@ -146,7 +148,8 @@ func fill(ctx context.Context, l *backends.Lease, mark string) error {
 	}
 	defer c.Close(ctx)
 	var tables int
-	if err := c.QueryRow(ctx, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").Scan(&tables); err != nil || tables != 0 {
+	if err := c.QueryRow(ctx, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").Scan(
+		&tables); err != nil || tables != 0 {
 		return fmt.Errorf("a new database has %d tables, %v", tables, err)
 	}
 	if _, err := c.Exec(ctx, "CREATE TABLE mark (v text)"); err != nil {
@@ -156,7 +159,8 @@ func fill(ctx context.Context, l *backends.Lease, mark string) error {
 		return err
 	}
 	var got string
-	if err := c.QueryRow(ctx, "SELECT string_agg(v, ',') FROM mark").Scan(&got); err != nil || got != mark {
+	if err := c.QueryRow(ctx, "SELECT string_agg(v, ',') FROM mark").Scan(&got); err != nil ||
+		got != mark {
 		return fmt.Errorf("got %q, %v from Postgres, want %q", got, err, mark)
 	}
 	return nil
@@ -164,13 +168,16 @@ func fill(ctx context.Context, l *backends.Lease, mark string) error {
 
 func testInfo(t *testing.T, s *backends.Set, c Config) {
 	info := s.Info()
-	for kind, needed := range map[string]bool{backends.Redis: c.Need.Redis, backends.Postgres: c.Need.Postgres} {
+	for kind, needed := range map[string]bool{backends.Redis: c.Need.Redis,
+		backends.Postgres: c.Need.Postgres} {
 		got, ok := info[kind]
 		if ok != needed {
 			t.Errorf("info of %s: got %v, want %v", kind, ok, needed)
 		}
-		if needed && (got.Provider != c.Options.Provider || got.Version == "" || strings.Contains(got.Detail, "\n")) {
-			t.Errorf("got info %+v of %s, want provider %s, a version, one line", got, kind, c.Options.Provider)
+		if needed && (got.Provider != c.Options.Provider || got.Version == "" ||
+			strings.Contains(got.Detail, "\n")) {
+			t.Errorf("got info %+v of %s, want provider %s, a version, one line", got, kind,
+				c.Options.Provider)
 		}
 		t.Logf("%s: %+v", kind, got)
 	}
@@ -255,14 +262,16 @@ func testCutOff(t *testing.T, s *backends.Set, c Config) {
 		if err := conn.Ping(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		defer eventually("a connection to Redis", func(ctx context.Context) bool { return conn.Ping(ctx).Err() != nil })
+		defer eventually("a connection to Redis",
+			func(ctx context.Context) bool { return conn.Ping(ctx).Err() != nil })
 	}
 	if c.Need.Postgres {
 		conn := postgresOf(t, l)
 		if err := conn.Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		defer eventually("a connection to Postgres", func(ctx context.Context) bool { return conn.Ping(ctx) != nil })
+		defer eventually("a connection to Postgres",
+			func(ctx context.Context) bool { return conn.Ping(ctx) != nil })
 	}
 	l.Release()
 }
@@ -275,13 +284,16 @@ func testRedisReset(t *testing.T, s *backends.Set, c Config) {
 		l := acquire(t, s, c.Need)
 		r := redisOf(t, l)
 		ctx := t.Context()
-		if exists := r.ScriptExists(ctx, "e0e1f9fabfc9d4800c877a703b823ac0578ff8db").Val(); len(exists) != 1 || exists[0] {
+		if exists := r.ScriptExists(ctx,
+			"e0e1f9fabfc9d4800c877a703b823ac0578ff8db").Val(); len(exists) != 1 || exists[0] {
 			t.Fatalf("lease %d: a script of an earlier lease is loaded: %v", i, exists)
 		}
-		if keys, err := r.Info(ctx, "keyspace").Result(); err != nil || strings.Contains(keys, "db") {
+		if keys, err := r.Info(ctx, "keyspace").Result(); err != nil ||
+			strings.Contains(keys, "db") {
 			t.Fatalf("lease %d: what an earlier lease has left is there: %v, %q", i, err, keys)
 		}
-		if sha := r.ScriptLoad(ctx, "return 1").Val(); sha != "e0e1f9fabfc9d4800c877a703b823ac0578ff8db" {
+		if sha := r.ScriptLoad(ctx,
+			"return 1").Val(); sha != "e0e1f9fabfc9d4800c877a703b823ac0578ff8db" {
 			t.Fatalf("got %s", sha)
 		}
 		r.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -291,7 +303,8 @@ func testRedisReset(t *testing.T, s *backends.Set, c Config) {
 		})
 		switch i {
 		case 1: // a check that locks everybody out
-			if err := r.Do(ctx, "ACL", "SETUSER", "default", "resetpass", ">mine").Err(); err != nil {
+			if err := r.Do(ctx, "ACL", "SETUSER", "default", "resetpass",
+				">mine").Err(); err != nil {
 				t.Log(err) // Redis 5
 			}
 		case 2: // a check that ends the server
@@ -331,7 +344,8 @@ func testRedisTrust(t *testing.T, s *backends.Set, c Config) {
 		{"CONFIG", "SET", "dir", "/"}, {"CONFIG", "SET", "maxmemory", "0"}, {"CONFIG", "GET", "*"},
 		{"SAVE"}, {"BGSAVE"}, {"BGREWRITEAOF"},
 	} {
-		if err := r.Do(ctx, command...).Err(); err == nil || !strings.Contains(err.Error(), "unknown command") {
+		if err := r.Do(ctx, command...).Err(); err == nil ||
+			!strings.Contains(err.Error(), "unknown command") {
 			t.Errorf("%v: got %v, want that there is no such command", command, err)
 		}
 	}
@@ -354,7 +368,10 @@ func testExpiry(t *testing.T, s *backends.Set, c Config) {
 	}
 	r := redisOf(t, acquire(t, s, c.Need))
 	r.Set(t.Context(), "short", "lived", 30*time.Millisecond)
-	await(t, "the key has expired", func() bool { return r.Exists(t.Context(), "short").Val() == 0 })
+	await(t, "the key has expired", func() bool {
+		return r.Exists(t.Context(),
+			"short").Val() == 0
+	})
 }
 
 func testOwnDatabase(t *testing.T, s *backends.Set, c Config) {
@@ -373,9 +390,12 @@ func testOwnDatabase(t *testing.T, s *backends.Set, c Config) {
 		t.Fatal(err)
 	}
 	if super || createDB || createRole || encoding != "UTF8" || collation != "C" {
-		t.Errorf("got superuser %v, createdb %v, createrole %v, %s, %s; want none of the rights, UTF8, C", super, createDB, createRole, encoding, collation)
+		t.Errorf("got superuser %v, createdb %v, createrole %v, %s, %s; want none of the "+
+			"rights, UTF8, C", super, createDB, createRole, encoding, collation)
 	}
-	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA mine; CREATE TEMPORARY TABLE t (v int); CREATE TYPE mine.colour AS ENUM ('red')"); err != nil {
+	if _, err := conn.Exec(t.Context(),
+		"CREATE SCHEMA mine; CREATE TEMPORARY TABLE t (v int); CREATE TYPE mine.colour AS ENUM "+
+			"('red')"); err != nil {
 		t.Errorf("the owner of a database may not use it freely: %v", err)
 	}
 	others := []string{mustParse(t, two.Postgres).Path}
@@ -436,12 +456,14 @@ func testNothingLeft(t *testing.T, c Config) {
 	}
 }
 
-// goroutines lists those that work for a Set; one that starts children lives as long as the process.
+// goroutines lists those that work for a Set; one that starts children lives as long as the
+// process.
 func goroutines() (list []string) {
 	stacks := make([]byte, 1<<22)
 	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
 		ours := false
-		for _, pkg := range []string{"harness/backends.", "moby/moby", "testcontainers", "jackc/pgx", "redis/go-redis", "miniredis"} {
+		for _, pkg := range []string{"harness/backends.", "moby/moby", "testcontainers",
+			"jackc/pgx", "redis/go-redis", "miniredis"} {
 			ours = ours || strings.Contains(stack, pkg)
 		}
 		if ours && !strings.Contains(stack, "backends.init.") {
@@ -461,8 +483,8 @@ func files(dir string) (list []string) {
 	return list
 }
 
-// TempDir makes a folder that every user of this machine can reach, unlike that of t.TempDir, the one for temporary
-// files for the time of the test.
+// TempDir makes a folder that every user of this machine can reach, unlike that of t.TempDir, the
+// one for temporary files for the time of the test.
 func TempDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "backends-test-")

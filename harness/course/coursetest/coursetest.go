@@ -1,6 +1,6 @@
-// Package coursetest makes small courses for the tests of the packages that work on one. A course of this kind has the
-// go.mod, the go.sum and the kit of this repository, so that a lab in it is built as a real one is, and labs of a few
-// lines.
+// Package coursetest makes small courses for the tests of the packages that work on one. A course
+// of this kind has the go.mod, the go.sum and the kit of this repository, so that a lab in it is
+// built as a real one is, and labs of a few lines.
 package coursetest
 
 import (
@@ -16,18 +16,19 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 )
 
-// kit are the packages of the kit that the labs of a test may import: those that are quick to compile.
+// kit are the packages of the kit that the labs of a test may import: those that are quick to
+// compile.
 var kit = []string{"account", "account/begin", "stacks", "expect", "bubble", "lockstep"}
 
-// Example is the folder of an example to write: three labs, one of each level. B01 is complete, I01 is checked with the race
-// detector, and A01 needs a real Redis.
+// Example is the folder of an example to write: three labs, one of each level. B01 is complete, I01
+// is checked with the race detector, and A01 needs a real Redis.
 func Example() (dir string, err error) {
 	root, err := course.Find(".")
 	return filepath.Join(root, "harness", "course", "coursetest", "testdata", "course"), err
 }
 
-// Write makes a course in dir, which may be there already, out of the trees in from: folders that have labs/ and maybe
-// solutions/.
+// Write makes a course in dir, which may be there already, out of the trees in from: folders that
+// have labs/ and maybe solutions/.
 func Write(dir string, from ...string) error {
 	root, err := course.Find(".")
 	if err != nil {
@@ -47,7 +48,8 @@ func Write(dir string, from ...string) error {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
-			if err := copyFile(file, filepath.Join(dir, "harness", "kit", pkg, filepath.Base(file))); err != nil {
+			if err := copyFile(file, filepath.Join(dir, "harness", "kit", pkg,
+				filepath.Base(file))); err != nil {
 				return err
 			}
 		}
@@ -74,8 +76,9 @@ func New(t testing.TB, from ...string) *course.Course {
 	return c
 }
 
-// Lab is the lab in labs/<slug> below root for tests that need no lab.yaml: its files are the Go files that are no
-// tests, its checks the tests of the others, a point each, in the order in which they stand there.
+// Lab is the lab in labs/<slug> below root for tests that need no lab.yaml: its files are the Go
+// files that are no tests, its checks the tests of the others, a point each, in the order in which
+// they stand there.
 func Lab(root, slug string) (*course.Lab, error) {
 	id, _, _ := strings.Cut(slug, "-")
 	l := &course.Lab{
@@ -100,7 +103,8 @@ func Lab(root, slug string) (*course.Lab, error) {
 		}
 	}
 	if len(l.Files) == 0 || len(l.Checks) == 0 {
-		return nil, fmt.Errorf("the lab in %s has %d files and %d checks", l.Dir, len(l.Files), len(l.Checks))
+		return nil, fmt.Errorf("the lab in %s has %d files and %d checks", l.Dir, len(l.Files),
+			len(l.Checks))
 	}
 	return l, nil
 }
@@ -113,7 +117,8 @@ func Tests(file string) ([]string, error) {
 	}
 	var tests []string
 	for _, decl := range f.Decls {
-		if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Test") && fn.Name.Name != "TestMain" {
+		if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil &&
+			strings.HasPrefix(fn.Name.Name, "Test") && fn.Name.Name != "TestMain" {
 			tests = append(tests, fn.Name.Name)
 		}
 	}

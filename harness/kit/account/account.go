@@ -1,13 +1,16 @@
-// Package account is the test binary's half of the full account that the runner demands of every check.
+// Package account is the test binary's half of the full account that the runner demands of every
+// check.
 //
-// The runner compiles a generated TestMain into the test binary of a lab, and into the learner's package an import of
-// package begin, whose initialisation comes before the learner's. [Begin] reads one [Request] from standard input, [Main]
-// runs the one check that the request names, and reports over a pipe that nothing else in the process has a name for. The runner counts a check as passed only if its verdict arrived exactly once, the process
-// ended as expected, and the canary, a check under a random name that must fail, did fail: a package testing that
-// has been talked into calling every test a success is thereby found out.
+// The runner compiles a generated TestMain into the test binary of a lab, and into the learner's
+// package an import of package begin, whose initialisation comes before the learner's. [Begin]
+// reads one [Request] from standard input, [Main] runs the one check that the request names, and
+// reports over a pipe that nothing else in the process has a name for. The runner counts a check as
+// passed only if its verdict arrived exactly once, the process ended as expected, and the canary, a
+// check under a random name that must fail, did fail: a package testing that has been talked into
+// calling every test a success is thereby found out.
 //
-// Under a plain "go test" there is no generated TestMain: [Current] then returns what the environment and the state
-// file of "labs up" say, and findings are only printed.
+// Under a plain "go test" there is no generated TestMain: [Current] then returns what the
+// environment and the state file of "labs up" say, and findings are only printed.
 package account
 
 import (
@@ -26,16 +29,19 @@ import (
 	"time"
 )
 
-// Request tells one test process what to do. It is written to its standard input as one JSON object.
+// Request tells one test process what to do. It is written to its standard input as one JSON
+// object.
 type Request struct {
 	Check    string `json:"check"`     // the name of the one test to run, as in lab.yaml
 	Canary   string `json:"canary"`    // the random name of a test that must fail
 	Nonce    string `json:"nonce"`     // repeated in every report
 	ReportFD uint64 `json:"report_fd"` // the file descriptor (on Windows: handle) to report on
 	Seed     uint64 `json:"seed"`      // for property checks; never 0
-	// Timeout is how long the process may take. Then it reports what it was doing, and ends; 0 is for ever.
+	// Timeout is how long the process may take. Then it reports what it was doing, and ends; 0 is
+	// for ever.
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
-	// Memory is how many bytes the process may allocate before it does the same; 0 is without bound.
+	// Memory is how many bytes the process may allocate before it does the same; 0 is without
+	// bound.
 	Memory int64  `json:"memory,omitempty"`
 	Redis  string `json:"redis,omitempty"`
 	// RedisReal says that Redis is the address of a real server, not of a miniature.
@@ -50,8 +56,8 @@ const (
 	Skipped = "skipped"
 )
 
-// Report is one line on the report pipe: a finding, at the end the verdict of one test, or, where that does not come in
-// time, a dump of the goroutines.
+// Report is one line on the report pipe: a finding, at the end the verdict of one test, or, where
+// that does not come in time, a dump of the goroutines.
 type Report struct {
 	Nonce   string        `json:"nonce"`
 	Test    string        `json:"test"`
@@ -59,7 +65,8 @@ type Report struct {
 	Elapsed time.Duration `json:"elapsed_ns,omitempty"` // real time; with a verdict
 	Finding *Finding      `json:"finding,omitempty"`
 	Hang    string        `json:"hang,omitempty"` // as [stacks.Parse] reads it
-	// Goroutines is how many there were, where they were too many: Hang is then one that stands for most of them.
+	// Goroutines is how many there were, where they were too many: Hang is then one that stands for
+	// most of them.
 	Goroutines int `json:"goroutines,omitempty"`
 	// Memory says that the process has ended for the memory that it has allocated, in bytes.
 	Memory int64 `json:"memory,omitempty"`
@@ -75,15 +82,15 @@ type Finding struct {
 	Where string `json:"where,omitempty"` // file:line of the check that found it
 }
 
-// maxFindings bounds what one check may report, and maxPart the length of each part of a finding in bytes: the first few
-// teach, the rest is noise.
+// maxFindings bounds what one check may report, and maxPart the length of each part of a finding in
+// bytes: the first few teach, the rest is noise.
 const (
 	maxFindings = 10
 	maxPart     = 8 << 10
 )
 
-// maxStack ends a recursion without end after a moment. Go's own bound is a gigabyte, and to walk a stack of that size for
-// the report takes longer than a check may.
+// maxStack ends a recursion without end after a moment. Go's own bound is a gigabyte, and to walk a
+// stack of that size for the report takes longer than a check may.
 const maxStack = 16 << 20
 
 type session struct {
@@ -101,16 +108,17 @@ var (
 	begin = sync.OnceValues(open)
 )
 
-// Begin takes the request, which is then nobody else's, and begins to measure the time. It does nothing in a process
-// that is a program of a lab and no check (package proc), and nothing the second time.
+// Begin takes the request, which is then nobody else's, and begins to measure the time. It does
+// nothing in a process that is a program of a lab and no check (package proc), and nothing the
+// second time.
 func Begin() {
 	if os.Getenv("LABS_PROC") == "" {
 		begin()
 	}
 }
 
-// Main runs the check that standard input asks for, out of checks, and ends the process. It is called by the
-// TestMain that the runner generates, and by nothing else.
+// Main runs the check that standard input asks for, out of checks, and ends the process. It is
+// called by the TestMain that the runner generates, and by nothing else.
 func Main(checks map[string]func(*testing.T)) {
 	s, err := begin()
 	if err != nil {
@@ -134,7 +142,8 @@ func Main(checks map[string]func(*testing.T)) {
 	debug.SetMaxStack(maxStack)
 	matchAll := func(string, string) (bool, error) { return true, nil }
 	canary := func(t *testing.T) { t.Fail() }
-	testing.Main(matchAll, []testing.InternalTest{s.wrap(s.Canary, canary), s.wrap(s.Check, check)}, nil, nil)
+	testing.Main(matchAll, []testing.InternalTest{s.wrap(s.Canary, canary), s.wrap(s.Check, check)},
+		nil, nil)
 }
 
 func open() (*session, error) {
@@ -144,7 +153,8 @@ func open() (*session, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(in, &s.Request); err != nil {
-		return nil, fmt.Errorf("no request on standard input (this binary is started by labs): %w", err)
+		return nil, fmt.Errorf("no request on standard input (this binary is started by labs): %w",
+			err)
 	}
 	closeOnExec(uintptr(s.ReportFD))
 	s.out = os.NewFile(uintptr(s.ReportFD), "report")
@@ -157,9 +167,10 @@ func open() (*session, error) {
 	return s, nil
 }
 
-// wrap makes a test that reports its verdict as the very last thing that happens in it: a cleanup registered first
-// runs after every subtest and every other cleanup. Failed looks for data races, too. A panic or a Goexit that is on its
-// way through the test runs cleanups before the test counts as failed.
+// wrap makes a test that reports its verdict as the very last thing that happens in it: a cleanup
+// registered first runs after every subtest and every other cleanup. Failed looks for data races,
+// too. A panic or a Goexit that is on its way through the test runs cleanups before the test counts
+// as failed.
 func (s *session) wrap(name string, f func(*testing.T)) testing.InternalTest {
 	return testing.InternalTest{Name: name, F: func(t *testing.T) {
 		start, returned := time.Now(), false
@@ -196,8 +207,9 @@ func (s *session) send(r Report) {
 	w.Flush()
 }
 
-// Record sends a finding to the runner. It reports false where there is none to send it to, as under a plain go
-// test: the caller then prints it. A check's findings beyond the tenth are dropped.
+// Record sends a finding to the runner. It reports false where there is none to send it to, as
+// under a plain go test: the caller then prints it. A check's findings beyond the tenth are
+// dropped.
 func Record(f Finding) bool {
 	currentMu.Lock()
 	s := current
@@ -226,8 +238,9 @@ func shortened(s string) string {
 	return strings.ToValidUTF8(s[:maxPart], "") + fmt.Sprintf("… (%d bytes in all)", len(s))
 }
 
-// Current returns the request that this process serves and true or, under a plain go test, what the environment
-// (LABS_REDIS_URL, LABS_POSTGRES_URL, LABS_SEED) and then the state of "labs up" give, and false.
+// Current returns the request that this process serves and true or, under a plain go test, what the
+// environment (LABS_REDIS_URL, LABS_POSTGRES_URL, LABS_SEED) and then the state of "labs up" give,
+// and false.
 func Current() (Request, bool) {
 	currentMu.Lock()
 	s := current

@@ -18,7 +18,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(helper) != "" {
 		req, served := account.Current()
 		again, _ := account.Current()
-		json.NewEncoder(os.Stdout).Encode(map[string]any{"served": served, "same": req == again, "request": req})
+		json.NewEncoder(os.Stdout).Encode(map[string]any{"served": served, "same": req == again,
+			"request": req})
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

@@ -20,9 +20,9 @@ const maxDump = 120 << 10
 const exitHung = 2
 
 // watch reports, when the time is up or the memory is, what every goroutine is doing, and ends the
-// process. A dump that is asked for from outside (SIGQUIT) depends on which thread gets the signal: of a
-// goroutine that runs on another one it says only that there is no stack. Here the world is stopped
-// first, so that each goroutine is seen, also one in a loop without end.
+// process. A dump that is asked for from outside (SIGQUIT) depends on which thread gets the signal:
+// of a goroutine that runs on another one it says only that there is no stack. Here the world is
+// stopped first, so that each goroutine is seen, also one in a loop without end.
 func (s *session) watch() {
 	used := s.wait()
 	if !s.over.CompareAndSwap(false, true) {
@@ -38,14 +38,16 @@ func (s *session) watch() {
 	os.Exit(exitHung)
 }
 
-// memoryPace is how often the memory is looked at: in between, a process fills some hundred megabytes.
+// memoryPace is how often the memory is looked at: in between, a process fills some hundred
+// megabytes.
 const memoryPace = 50 * time.Millisecond
 
-// wait returns when the time is up, or with the memory that the process has, in bytes, as soon as that
-// is more than it may.
+// wait returns when the time is up, or with the memory that the process has, in bytes, as soon as
+// that is more than it may.
 func (s *session) wait() (used int64) {
 	end := time.Now().Add(s.Timeout)
-	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"}}
 	for {
 		left := time.Until(end)
 		if left <= 0 {
@@ -63,15 +65,16 @@ func (s *session) wait() (used int64) {
 	}
 }
 
-// looks is how many dumps are taken of what runs in the lab's code, and breath is what lies between two.
+// looks is how many dumps are taken of what runs in the lab's code, and breath is what lies between
+// two.
 const (
 	looks  = 9
 	breath = 20 * time.Millisecond
 )
 
-// clearest takes a dump. Of what runs it takes several, and gives one that shows it where it was most
-// often: a loop is now and then caught at an instruction that belongs to another line, such as that of
-// the check into which the compiler has put it.
+// clearest takes a dump. Of what runs it takes several, and gives one that shows it where it was
+// most often: a loop is now and then caught at an instruction that belongs to another line, such as
+// that of the check into which the compiler has put it.
 func clearest() string {
 	text, _ := stacks.Dump()
 	count, dumps := map[string]int{}, map[string]string{}
@@ -125,7 +128,8 @@ func crowd() string {
 	}
 	var b strings.Builder
 	b.WriteString("goroutine 1 [of many]:\n")
-	for frames := runtime.CallersFrames(slices.DeleteFunc(most[:], func(pc uintptr) bool { return pc == 0 })); ; {
+	for frames := runtime.CallersFrames(slices.DeleteFunc(most[:],
+		func(pc uintptr) bool { return pc == 0 })); ; {
 		f, more := frames.Next()
 		fmt.Fprintf(&b, "%s(...)\n\t%s:%d\n", f.Function, f.File, f.Line)
 		if !more {

@@ -11,7 +11,8 @@ import (
 
 // plain is what a check run by a bare "go test" or by an editor's debugger goes by.
 var plain = sync.OnceValue(func() Request {
-	r := Request{Seed: rand.Uint64() | 1, Redis: os.Getenv("LABS_REDIS_URL"), Postgres: os.Getenv("LABS_POSTGRES_URL")}
+	r := Request{Seed: rand.Uint64() | 1, Redis: os.Getenv("LABS_REDIS_URL"),
+		Postgres: os.Getenv("LABS_POSTGRES_URL")}
 	if n, err := strconv.ParseUint(os.Getenv("LABS_SEED"), 10, 64); err == nil && n != 0 {
 		r.Seed = n
 	}
@@ -27,7 +28,8 @@ var plain = sync.OnceValue(func() Request {
 	return r
 })
 
-// Up is the part of the state of "labs up" that a plain go test needs. It lies in UpFile below the course's root.
+// Up is the part of the state of "labs up" that a plain go test needs. It lies in UpFile below the
+// course's root.
 type Up struct {
 	Redis     string `json:"redis,omitempty"`
 	RedisReal bool   `json:"redis_real,omitempty"`
@@ -37,7 +39,8 @@ type Up struct {
 // UpFile is where "labs up" leaves an [Up], relative to the root of the course.
 const UpFile = ".labs/up.json"
 
-// readUp looks for the state file in the current folder and those above it: go test runs a test in its own folder.
+// readUp looks for the state file in the current folder and those above it: go test runs a test in
+// its own folder.
 func readUp() (Up, bool) {
 	dir, err := os.Getwd()
 	if err != nil {

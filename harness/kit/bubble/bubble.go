@@ -1,10 +1,11 @@
-// Package bubble runs a check in virtual time: a testing/synctest bubble whose failures are explained in the
-// learner's words. In a bubble the clock stands still while any goroutine can run and jumps to the next timer when all
-// of them wait, so that an hour takes microseconds and 99 ms are 99 ms on every machine.
+// Package bubble runs a check in virtual time: a testing/synctest bubble whose failures are
+// explained in the learner's words. In a bubble the clock stands still while any goroutine can run
+// and jumps to the next timer when all of them wait, so that an hour takes microseconds and 99 ms
+// are 99 ms on every machine.
 //
-// A bubble has three ways to go wrong that say nothing to somebody who has never seen one. Each is turned into a
-// finding that names the learner's own line: a goroutine that outlives the check, a deadlock, and a mutex that is held
-// while time stands still.
+// A bubble has three ways to go wrong that say nothing to somebody who has never seen one. Each is
+// turned into a finding that names the learner's own line: a goroutine that outlives the check, a
+// deadlock, and a mutex that is held while time stands still.
 package bubble
 
 import (
@@ -21,15 +22,16 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/stacks"
 )
 
-// Run runs f in virtual time, which starts at 2000-01-01 00:00:00 UTC. When f returns every goroutine that was started
-// in it must have ended: one that has not is the check's failure, "this goroutine is still waiting at …".
+// Run runs f in virtual time, which starts at 2000-01-01 00:00:00 UTC. When f returns every
+// goroutine that was started in it must have ended: one that has not is the check's failure, "this
+// goroutine is still waiting at …".
 func Run(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	run(t, f, true)
 }
 
-// RunLeaky is Run for a lab whose API has no way to stop what it has started: goroutines that are left when f returns
-// are no failure.
+// RunLeaky is Run for a lab whose API has no way to stop what it has started: goroutines that are
+// left when f returns are no failure.
 func RunLeaky(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	run(t, f, false)
@@ -48,7 +50,8 @@ func explore(t *testing.T, f func(t *testing.T), leakMatters bool) (m *expect.Me
 	bubble.Store("none yet")
 	stop := watch(t, &bubble)
 	defer stop()
-	// The stacks of what is left are gone once synctest.Test has panicked, so they are taken just before f ends.
+	// The stacks of what is left are gone once synctest.Test has panicked, so they are taken just
+	// before f ends.
 	var left []stacks.Goroutine
 	defer func() {
 		r := recover()
@@ -86,10 +89,13 @@ func leakMessage(left []stacks.Goroutine) *expect.Message {
 		where = append(where, s.Describe())
 	}
 	return &expect.Message{
-		Did:  "let the check run to its end, stopped everything that the API lets a caller stop, and looked for goroutines that are left",
-		Want: "none: whatever a call starts has ended when its work is done or its owner has stopped it",
-		Got:  plural(len(left), "goroutine") + " still there: " + strings.Join(where, "; "),
-		Why:  "a goroutine that nothing can end is a leak: each one holds its memory, and often a connection, until the process dies",
+		Did: "let the check run to its end, stopped everything that the API lets a caller " +
+			"stop, and looked for goroutines that are left",
+		Want: "none: whatever a call starts has ended when its work is done or its owner has " +
+			"stopped it",
+		Got: plural(len(left), "goroutine") + " still there: " + strings.Join(where, "; "),
+		Why: "a goroutine that nothing can end is a leak: each one holds its memory, and often " +
+			"a connection, until the process dies",
 	}
 }
 
@@ -119,14 +125,14 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// patience is the real time after which the watchdog first looks at a bubble that has not ended, and
-// the time between two looks. Two looks that find the very same goroutines at the same places are
-// needed for a diagnosis, so a machine that is merely slow never gets one.
+// patience is the real time after which the watchdog first looks at a bubble that has not ended,
+// and the time between two looks. Two looks that find the very same goroutines at the same places
+// are needed for a diagnosis, so a machine that is merely slow never gets one.
 const patience = time.Second
 
 // watch looks at the bubble from outside, in real time. A goroutine that waits for a mutex is not
-// durably blocked, so when the mutex is held by one that sleeps, or by itself, virtual time can never
-// advance (golang/go#77687) and the check would hang until its deadline. The bubble cannot be
+// durably blocked, so when the mutex is held by one that sleeps, or by itself, virtual time can
+// never advance (golang/go#77687) and the check would hang until its deadline. The bubble cannot be
 // unblocked: the process ends with the diagnosis.
 func watch(t *testing.T, bubble *atomic.Value) (stop func()) {
 	done := make(chan struct{})
@@ -180,7 +186,8 @@ func jammed(all []stacks.Goroutine, whole bool, bubble string) (jam stacks.Jam, 
 func give(t *testing.T, jam stacks.Jam, after time.Duration) {
 	f := account.Finding{Did: "ran the check until nothing moved any more", Want: jam.Want(),
 		Got: jam.Got(), Why: jam.Why(),
-		When: fmt.Sprintf("after %v of real time in which virtual time could not move", after.Round(time.Second))}
+		When: fmt.Sprintf("after %v of real time in which virtual time could not move",
+			after.Round(time.Second))}
 	account.Record(f)
 	fmt.Printf("--- FAIL: %s\n%s\n", t.Name(), expect.Text(f))
 	os.Exit(1)

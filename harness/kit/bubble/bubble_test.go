@@ -44,9 +44,15 @@ func TestRun_accepts(t *testing.T) {
 			t.Cleanup(cancel)
 			fixture.Stoppable(ctx)
 		},
-		"a goroutine that ends with the check's context": func(t *testing.T) { fixture.Stoppable(t.Context()) },
-		"a goroutine that is about to end":               func(*testing.T) { fixture.Ends(0) },
-		"a timer that nobody waits for":                  func(*testing.T) { time.AfterFunc(time.Hour, func() {}) },
+		"a goroutine that ends with the check's context": func(
+			t *testing.T) {
+			fixture.Stoppable(t.Context())
+		},
+		"a goroutine that is about to end": func(*testing.T) { fixture.Ends(0) },
+		"a timer that nobody waits for": func(
+			*testing.T) {
+			time.AfterFunc(time.Hour, func() {})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,10 +61,12 @@ func TestRun_accepts(t *testing.T) {
 	}
 }
 
-// TestExplore holds the words for each way in which a bubble goes wrong. {x} is the line that is marked with x.
+// TestExplore holds the words for each way in which a bubble goes wrong. {x} is the line that is
+// marked with x.
 func TestExplore(t *testing.T) {
 	t.Parallel()
-	const moves = "nothing can go on: every goroutine waits, and no timer is left that could wake one"
+	const moves = "nothing can go on: every goroutine waits, and no timer is left that could " +
+		"wake one"
 	for _, tt := range []struct {
 		name  string
 		f     func(*testing.T)
@@ -66,16 +74,22 @@ func TestExplore(t *testing.T) {
 		got   string // none if empty
 	}{
 		{"a leak", func(*testing.T) { fixture.Leak() }, false,
-			"1 goroutine still there: a goroutine is waiting to receive from a channel at {leak waits} (started at {leak starts})"},
+			"1 goroutine still there: a goroutine is waiting to receive from a channel at {leak " +
+				"waits} (started at {leak starts})"},
 		{"a leak that does not matter", func(*testing.T) { fixture.Leak() }, true, ""},
 		{"many leaks", func(*testing.T) { fixture.LeakMany(5) }, false,
-			"5 goroutines still there: " + strings.Repeat("a goroutine is waiting to receive from a channel at {leak waits} (started at {leak starts}); ", 3) + "and 2 more"},
+			"5 goroutines still there: " +
+				strings.Repeat(
+					"a goroutine is waiting to receive from a channel at {leak waits} (started "+
+						"at {leak starts}); ", 3) + "and 2 more"},
 		{"a leak beside one that ends too late", func(*testing.T) { fixture.Ends(time.Second); fixture.Leak() }, false,
-			"2 goroutines still there: a goroutine is asleep (time.Sleep) at {ends late} (started at {ends late starts}); a goroutine is waiting"},
+			"2 goroutines still there: a goroutine is asleep (time.Sleep) at {ends late} " +
+				"(started at {ends late starts}); a goroutine is waiting"},
 		{"a deadlock", func(*testing.T) { fixture.Deadlock() }, false,
 			moves + ". a goroutine is waiting to receive from a channel at {deadlock}"},
 		{"a deadlock of two", func(*testing.T) { fixture.WaitForGroup() }, false,
-			moves + ". a goroutine is waiting for a sync.WaitGroup at {group waits}; a goroutine is waiting to receive from a channel at {worker waits}"},
+			moves + ". a goroutine is waiting for a sync.WaitGroup at {group waits}; a " +
+				"goroutine is waiting to receive from a channel at {worker waits}"},
 		{"a deadlock that the check itself makes", func(*testing.T) { <-make(chan int) }, false, moves},
 		{"nothing", func(*testing.T) { fixture.Ends(0) }, false, ""},
 	} {
@@ -123,8 +137,11 @@ func TestWatch_lock(t *testing.T) {
 	}
 	began := time.Now()
 	out := again(t, "lock")
-	want := places(t, "got:  2 goroutines wait for a mutex, the first at {lock waits}, while its holder is blocked: a goroutine is asleep (time.Sleep) at {lock sleeps}")
-	for _, part := range []string{"--- FAIL: TestWatch_lock\n", want, "want: no mutex is held across a sleep, a call of somebody else's code, or I/O\n", " of real time in which virtual time could not move\n"} {
+	want := places(t, "got:  2 goroutines wait for a mutex, the first at {lock waits}, while "+
+		"its holder is blocked: a goroutine is asleep (time.Sleep) at {lock sleeps}")
+	for _, part := range []string{"--- FAIL: TestWatch_lock\n", want,
+		"want: no mutex is held across a sleep, a call of somebody else's code, or I/O\n",
+		" of real time in which virtual time could not move\n"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("got\n%s\nwant in it\n%s", out, part)
 		}
@@ -153,7 +170,8 @@ func TestProperty_shrinks(t *testing.T) {
 			func(rt *rapid.T) int { return rapid.IntRange(0, 1_000_000).Draw(rt, "n") },
 			func(n int) *expect.Message {
 				if got := fixture.Double(n); got != 2*n {
-					return &expect.Message{Did: fmt.Sprintf("doubled %d", n), Want: fmt.Sprint(2 * n), Got: fmt.Sprint(got)}
+					return &expect.Message{Did: fmt.Sprintf("doubled %d", n),
+						Want: fmt.Sprint(2 * n), Got: fmt.Sprint(got)}
 				}
 				return nil
 			})
@@ -162,7 +180,8 @@ func TestProperty_shrinks(t *testing.T) {
 	if !strings.Contains(first, "did:  doubled 1000\n") {
 		t.Errorf("got\n%s\nwant the smallest number that is wrong", first)
 	}
-	if second := again(t, "property", "-rapid.seed=7", "-rapid.nofailfile"); finding(second) != finding(first) {
+	if second := again(t, "property", "-rapid.seed=7",
+		"-rapid.nofailfile"); finding(second) != finding(first) {
 		t.Errorf("with the same seed: got\n%s\nand\n%s", first, second)
 	}
 }
@@ -175,7 +194,8 @@ func TestProperty_sameSeedSamePlans(t *testing.T) {
 			func(n int) *expect.Message { fmt.Println("plan", n); return nil })
 		return
 	}
-	first, second, other := plans(again(t, "plans", "-rapid.seed=7")), plans(again(t, "plans", "-rapid.seed=7")), plans(again(t, "plans", "-rapid.seed=8"))
+	first, second, other := plans(again(t, "plans", "-rapid.seed=7")),
+		plans(again(t, "plans", "-rapid.seed=7")), plans(again(t, "plans", "-rapid.seed=8"))
 	if len(first) != 100 {
 		t.Errorf("got %d plans, want 100", len(first))
 	}
@@ -196,12 +216,16 @@ func TestProperty_aDeadlockIsTheMessage(t *testing.T) {
 				return nil
 			})
 	}
-	if out, want := again(t, "deadlock", "-rapid.nofailfile"), places(t, "a goroutine is waiting to receive from a channel at {deadlock}"); !strings.Contains(out, want) {
+	if out, want := again(t, "deadlock", "-rapid.nofailfile"),
+		places(t, "a goroutine is waiting to receive from a channel at {deadlock}"); !strings.Contains(out, want) {
 		t.Errorf("got\n%s\nwant in it\n%s", out, want)
 	}
 }
 
-func plans(out string) []string { return regexp.MustCompile(`(?m)^plan .*$`).FindAllString(out, -1) }
+func plans(out string) []string {
+	return regexp.MustCompile(`(?m)^plan .*$`).FindAllString(out,
+		-1)
+}
 
 // finding is the part of an output that says what was found, without when.
 func finding(out string) string {
@@ -210,13 +234,15 @@ func finding(out string) string {
 	return out
 }
 
-// helper is set where this test binary runs as a process of its own, for what ends or fails the process.
+// helper is set where this test binary runs as a process of its own, for what ends or fails the
+// process.
 const helper = "BUBBLE_TEST_HELPER"
 
 // again runs the current test in a process of its own, and returns what that printed.
 func again(t *testing.T, what string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], append([]string{"-test.run=^" + t.Name() + "$", "-test.timeout=60s"}, args...)...)
+	cmd := exec.Command(os.Args[0], append([]string{"-test.run=^" + t.Name() + "$",
+		"-test.timeout=60s"}, args...)...)
 	cmd.Env = append(os.Environ(), helper+"="+what)
 	out, err := cmd.CombinedOutput()
 	if err == nil && what != "plans" {

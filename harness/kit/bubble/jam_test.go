@@ -9,8 +9,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/stacks"
 )
 
-// TestWatch_jams is about mutexes that nobody unlocks. None of it ran concurrently, and the words do
-// not say so.
+// TestWatch_jams is about mutexes that nobody unlocks. None of it ran concurrently, and the words
+// do not say so.
 func TestWatch_jams(t *testing.T) {
 	t.Parallel()
 	jams := map[string]struct {
@@ -18,11 +18,14 @@ func TestWatch_jams(t *testing.T) {
 		got string
 	}{
 		"again": {fixture.LockAgain,
-			"got:  a goroutine waits for a mutex at {inner lock}, and holds it itself, most likely since the call at {outer call}: a sync.Mutex cannot be locked twice\n"},
+			"got:  a goroutine waits for a mutex at {inner lock}, and holds it itself, most " +
+				"likely since the call at {outer call}: a sync.Mutex cannot be locked twice\n"},
 		"reader": {fixture.ReadUnderWrite,
-			"got:  a goroutine waits for a mutex at {inner read}, and holds it itself, most likely since the call at {outer write}: a sync.RWMutex cannot be locked twice\n"},
+			"got:  a goroutine waits for a mutex at {inner read}, and holds it itself, most " +
+				"likely since the call at {outer write}: a sync.RWMutex cannot be locked twice\n"},
 		"forgotten": {fixture.ForgetToUnlock,
-			"got:  a goroutine waits for a mutex at {forgotten}, and no other goroutine is in a call that could unlock it: "},
+			"got:  a goroutine waits for a mutex at {forgotten}, and no other goroutine is in a " +
+				"call that could unlock it: "},
 		"crossed": {fixture.Cross,
 			"got:  2 goroutines wait for a mutex, the first at "},
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 )
 
-// Property draws 100 plans and runs each in a bubble of its own. run returns nil where the property holds, else the
-// message that says what did not; rapid then looks for the smallest plan that still fails, and that one is reported.
-// All drawing is done before the bubble: rapid unwinds by panics, which a bubble does not survive. The seed is that of
-// the run, so "--seed" replays the same plans.
+// Property draws 100 plans and runs each in a bubble of its own. run returns nil where the property
+// holds, else the message that says what did not; rapid then looks for the smallest plan that still
+// fails, and that one is reported. All drawing is done before the bubble: rapid unwinds by panics,
+// which a bubble does not survive. The seed is that of the run, so "--seed" replays the same plans.
 //
 // A bubble over go-redis cannot be run twice in one process: no Property there.
 func Property[P any](t *testing.T, draw func(rt *rapid.T) P, run func(plan P) *expect.Message) {
@@ -37,7 +37,8 @@ func Property[P any](t *testing.T, draw func(rt *rapid.T) P, run func(plan P) *e
 	}
 }
 
-// quiet is a rapid.TB that keeps rapid's own report to itself: the property's message says it better.
+// quiet is a rapid.TB that keeps rapid's own report to itself: the property's message says it
+// better.
 type quiet struct {
 	name   string
 	failed bool

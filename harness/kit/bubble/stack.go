@@ -45,7 +45,8 @@ func inOrder(all []stacks.Goroutine) []stacks.Goroutine {
 func others(all []stacks.Goroutine) (in []stacks.Goroutine) {
 	for i, g := range all {
 		if i > 0 && g.Bubble == all[0].Bubble &&
-			!g.In("testing/synctest.Test", "internal/synctest.Run", "testing.(*common).runCleanup") {
+			!g.In("testing/synctest.Test", "internal/synctest.Run",
+				"testing.(*common).runCleanup") {
 			in = append(in, g)
 		}
 	}

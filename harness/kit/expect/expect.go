@@ -1,6 +1,7 @@
-// Package expect is how a check says that an expectation was not met: what was done, what the contract wants, what
-// happened instead, why it matters in production, and when. A failure message is the lab's user interface: write it
-// for somebody who holds the misconception, and never put the answer into it.
+// Package expect is how a check says that an expectation was not met: what was done, what the
+// contract wants, what happened instead, why it matters in production, and when. A failure message
+// is the lab's user interface: write it for somebody who holds the misconception, and never put the
+// answer into it.
 package expect
 
 import (
@@ -14,23 +15,26 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/account"
 )
 
-// Message is one unmet expectation. Each part is one sentence or two, lower case, no full stop at the end. Did, Want
-// and Got are always given; Why is given unless the check's title already says it.
+// Message is one unmet expectation. Each part is one sentence or two, lower case, no full stop at
+// the end. Did, Want and Got are always given; Why is given unless the check's title already says
+// it.
 type Message struct {
 	Did  string // what the check did: "asked for 6 tokens at once from a full bucket of 5"
 	Want string // what the contract demands: "5 allowed, the sixth denied"
 	Got  string // what happened: "6 allowed"
-	Why  string // what it means in production: "the dependency behind the limiter was sized for bursts of 5"
+	// what it means in production: "the dependency behind the limiter was sized for bursts of 5"
+	Why string
 }
 
-// Fail marks the check as failed, with the message, and lets it go on. It may be called from any goroutine.
+// Fail marks the check as failed, with the message, and lets it go on. It may be called from any
+// goroutine.
 func Fail(t testing.TB, m Message) {
 	t.Helper()
 	t.Error(record(m))
 }
 
-// Fatal marks the check as failed, with the message, and ends it. It may be called only from the goroutine that runs
-// the check.
+// Fatal marks the check as failed, with the message, and ends it. It may be called only from the
+// goroutine that runs the check.
 func Fatal(t testing.TB, m Message) {
 	t.Helper()
 	t.Fatal(record(m))
@@ -44,7 +48,8 @@ func That(t testing.TB, ok bool, m Message) {
 	}
 }
 
-// NoError ends the check unless err is nil. Where the message has no Got, the error's text stands there.
+// NoError ends the check unless err is nil. Where the message has no Got, the error's text stands
+// there.
 func NoError(t testing.TB, err error, m Message) {
 	t.Helper()
 	if err == nil {
@@ -57,7 +62,8 @@ func NoError(t testing.TB, err error, m Message) {
 }
 
 func record(m Message) string {
-	f := account.Finding{Did: m.Did, Want: m.Want, Got: m.Got, Why: m.Why, When: moment(), Where: caller()}
+	f := account.Finding{Did: m.Did, Want: m.Want, Got: m.Got, Why: m.Why, When: moment(),
+		Where: caller()}
 	account.Record(f)
 	return Text(f)
 }
@@ -68,7 +74,8 @@ var (
 	started = time.Now()
 )
 
-// Virtual reports whether the calling goroutine lives in virtual time: the clock of a bubble starts in the year 2000.
+// Virtual reports whether the calling goroutine lives in virtual time: the clock of a bubble starts
+// in the year 2000.
 func Virtual() bool { return time.Now().Before(started.Add(-time.Hour)) }
 
 func moment() string {
@@ -78,8 +85,8 @@ func moment() string {
 	return fmt.Sprintf("+%v", time.Since(started).Round(time.Millisecond))
 }
 
-// caller finds the check's own line: of the frames in _test.go files the outermost, which is in the check and not in a
-// helper that several checks share; else the first outside this package.
+// caller finds the check's own line: of the frames in _test.go files the outermost, which is in the
+// check and not in a helper that several checks share; else the first outside this package.
 func caller() string {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
@@ -106,7 +113,8 @@ func caller() string {
 // Text lays a finding out for a terminal, one labelled line for each part that is there.
 func Text(f account.Finding) string {
 	var b strings.Builder
-	for _, row := range [...][2]string{{"did", f.Did}, {"want", f.Want}, {"got", f.Got}, {"why", f.Why}, {"when", f.When}} {
+	for _, row := range [...][2]string{{"did", f.Did}, {"want", f.Want}, {"got", f.Got},
+		{"why", f.Why}, {"when", f.When}} {
 		if row[1] != "" {
 			fmt.Fprintf(&b, "\n%-5s %s", row[0]+":", strings.ReplaceAll(row[1], "\n", "\n      "))
 		}

@@ -53,7 +53,8 @@ func TestExpect(t *testing.T) {
 		{
 			"NoError takes the error's where there are none",
 			func(t testing.TB) {
-				expect.NoError(t, errors.New("refused"), expect.Message{Did: "dialled", Want: "a connection"})
+				expect.NoError(t, errors.New("refused"),
+					expect.Message{Did: "dialled", Want: "a connection"})
 			},
 			"\ndid:  dialled\nwant: a connection\ngot:  the error: refused\nwhen: +", true,
 		},
@@ -62,8 +63,10 @@ func TestExpect(t *testing.T) {
 			t.Parallel()
 			r := &recorder{TB: t}
 			tt.call(r)
-			if !strings.HasPrefix(r.text, tt.text) || (r.text == "") != (tt.text == "") || r.fatal != tt.fatal || r.calls > 1 {
-				t.Errorf("got %q, fatal = %v after %d calls, want %q…, fatal = %v", r.text, r.fatal, r.calls, tt.text, tt.fatal)
+			if !strings.HasPrefix(r.text, tt.text) || (r.text == "") != (tt.text == "") ||
+				r.fatal != tt.fatal || r.calls > 1 {
+				t.Errorf("got %q, fatal = %v after %d calls, want %q…, fatal = %v", r.text, r.fatal,
+					r.calls, tt.text, tt.fatal)
 			}
 		})
 	}

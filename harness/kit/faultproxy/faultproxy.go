@@ -1,6 +1,7 @@
-// Package faultproxy is a TCP proxy that breaks connections on demand. A check puts it between the code under test and
-// a real server, and decides from outside what the network does: nothing, latency, silence, a reset, a cut at an exact
-// byte. All of it may be changed while connections are open, from any goroutine.
+// Package faultproxy is a TCP proxy that breaks connections on demand. A check puts it between the
+// code under test and a real server, and decides from outside what the network does: nothing,
+// latency, silence, a reset, a cut at an exact byte. All of it may be changed while connections are
+// open, from any goroutine.
 //
 // It uses real sockets, so it has no place in virtual time.
 package faultproxy
@@ -55,8 +56,9 @@ type Proxy struct {
 	}
 }
 
-// New starts a proxy to the server at addr ("tcp", "127.0.0.1:5432" or "unix", "/run/postgresql/.s.PGSQL.5432"). It
-// passes everything on until it is told otherwise, and ends with the test.
+// New starts a proxy to the server at addr ("tcp", "127.0.0.1:5432" or "unix",
+// "/run/postgresql/.s.PGSQL.5432"). It passes everything on until it is told otherwise, and ends
+// with the test.
 func New(t testing.TB, network, addr string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,46 +81,49 @@ func (p *Proxy) Pass() { p.set(pass, 0) }
 // Delay makes whatever is sent arrive d later, in either direction.
 func (p *Proxy) Delay(d time.Duration) { p.set(pass, d) }
 
-// Blackhole lets nothing through and tells nobody. As in TCP, what was sent meanwhile arrives after a Pass.
+// Blackhole lets nothing through and tells nobody. As in TCP, what was sent meanwhile arrives after
+// a Pass.
 func (p *Proxy) Blackhole() { p.set(blackhole, 0) }
 
-// Reset breaks all connections, and every new one until a Pass: a server that has crashed, or, seen by the server, a
-// client that has.
+// Reset breaks all connections, and every new one until a Pass: a server that has crashed, or, seen
+// by the server, a client that has.
 func (p *Proxy) Reset() {
 	p.set(reset, 0)
 	p.closeLinks()
 }
 
-// DropResponses passes requests on and cuts the connection in place of an answer: the server has done the work, and
-// the client does not know.
+// DropResponses passes requests on and cuts the connection in place of an answer: the server has
+// done the work, and the client does not know.
 func (p *Proxy) DropResponses() { p.set(dropResponses, 0) }
 
-// CutAfter lets k more bytes through in one direction, counted over all connections from this call on, and cuts the
-// connection that carries the k-th, both ways, right behind it; k = 0 is in front of the next byte. It happens once;
-// other and new connections are not affected.
+// CutAfter lets k more bytes through in one direction, counted over all connections from this call
+// on, and cuts the connection that carries the k-th, both ways, right behind it; k = 0 is in front
+// of the next byte. It happens once; other and new connections are not affected.
 func (p *Proxy) CutAfter(dir Direction, k int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut.armed, p.cut.dir, p.cut.left = true, dir, max(k, 0)
 }
 
-// Passed is the number of bytes that have been let through in one direction so far, over all connections.
+// Passed is the number of bytes that have been let through in one direction so far, over all
+// connections.
 func (p *Proxy) Passed(dir Direction) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.passed[dir]
 }
 
-// Turns are the moments at which the client began to send after the server had answered, each as the bytes that had
-// passed until then, by Direction. In a protocol of questions and answers these are the ends of the answers, and what
-// passed between two of them is one exchange.
+// Turns are the moments at which the client began to send after the server had answered, each as
+// the bytes that had passed until then, by Direction. In a protocol of questions and answers these
+// are the ends of the answers, and what passed between two of them is one exchange.
 func (p *Proxy) Turns() [][2]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.turns)
 }
 
-// Close ends the proxy and all of its connections. It is called at the end of the test, and may be called before.
+// Close ends the proxy and all of its connections. It is called at the end of the test, and may be
+// called before.
 func (p *Proxy) Close() {
 	p.listener.Close()
 	p.Reset()
@@ -167,7 +172,8 @@ func (p *Proxy) serve(client net.Conn) {
 	p.mu.Unlock()
 }
 
-// pump copies in one direction. The end of what src sends is passed on as such, so the other direction may go on.
+// pump copies in one direction. The end of what src sends is passed on as such, so the other
+// direction may go on.
 func (p *Proxy) pump(l *link, dir Direction, dst, src net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -190,7 +196,8 @@ func (p *Proxy) pump(l *link, dir Direction, dst, src net.Conn) {
 	}
 }
 
-// awaitPassage holds up whatever has been read, the end of the connection included, while the network is a black hole.
+// awaitPassage holds up whatever has been read, the end of the connection included, while the
+// network is a black hole.
 func (p *Proxy) awaitPassage(l *link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

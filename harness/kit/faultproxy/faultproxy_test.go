@@ -23,7 +23,8 @@ func TestPass(t *testing.T) {
 	if got := hear(t, c); got != "HELLO\n" {
 		t.Errorf("got %q, want HELLO", got)
 	}
-	if in, out := p.Passed(faultproxy.ToServer), p.Passed(faultproxy.ToClient); in != 6 || out != 6 {
+	if in, out := p.Passed(faultproxy.ToServer), p.Passed(faultproxy.ToClient); in != 6 ||
+		out != 6 {
 		t.Errorf("passed %d and %d bytes, want 6 and 6", in, out)
 	}
 }
@@ -105,7 +106,8 @@ func TestReset(t *testing.T) {
 	hear(t, c)
 	p.Reset()
 	wantBroken(t, c)
-	if c, err := net.Dial("tcp", p.Addr()); err == nil { // the reset may come before Dial has returned
+	// the reset may come before Dial has returned
+	if c, err := net.Dial("tcp", p.Addr()); err == nil {
 		defer c.Close()
 		wantBroken(t, c)
 	}
@@ -119,7 +121,8 @@ func TestReset(t *testing.T) {
 
 func TestDropResponses(t *testing.T) {
 	log := make(chan string, 10)
-	p := faultproxy.New(t, "tcp", serve(t, "tcp", "127.0.0.1:0", func(line string) string { log <- line; return line }))
+	p := faultproxy.New(t, "tcp", serve(t, "tcp", "127.0.0.1:0",
+		func(line string) string { log <- line; return line }))
 	p.DropResponses()
 	c := dial(t, p)
 	say(t, c, "do it\n")
@@ -157,7 +160,8 @@ func TestCutAfter(t *testing.T) {
 func TestCutAfter_ToServer(t *testing.T) {
 	for k := range 7 {
 		log := make(chan string, 1)
-		p := faultproxy.New(t, "tcp", serve(t, "tcp", "127.0.0.1:0", func(line string) string { log <- line; return "" }))
+		p := faultproxy.New(t, "tcp", serve(t, "tcp", "127.0.0.1:0",
+			func(line string) string { log <- line; return "" }))
 		p.CutAfter(faultproxy.ToServer, k)
 		c := dial(t, p)
 		say(t, c, "hello\n")
@@ -225,7 +229,8 @@ func upper(t *testing.T, network, addr string) string {
 	})
 }
 
-// serve answers each line, and what comes without a line end before the connection ends, and returns its address.
+// serve answers each line, and what comes without a line end before the connection ends, and
+// returns its address.
 func serve(t *testing.T, network, addr string, answer func(line string) string) string {
 	t.Helper()
 	l, err := net.Listen(network, addr)

@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownCore has this goroutine run on one core for as long as it lives, on another one than the workers before it if there are
-// so many. Left to itself, a busy system may well keep two workers on one core, where they never meet.
+// ownCore has this goroutine run on one core for as long as it lives, on another one than the
+// workers before it if there are so many. Left to itself, a busy system may well keep two workers
+// on one core, where they never meet.
 func ownCore(worker int) {
 	var allowed unix.CPUSet
 	if unix.SchedGetaffinity(0, &allowed) != nil || allowed.Count() < 2 {

@@ -1,7 +1,7 @@
-// Package lockstep makes goroutines meet. A race between two steps that are a few nanoseconds apart shows itself only
-// when two callers arrive within them, which goroutines released from one channel hardly ever do: each wakes the next.
-// Here the workers spin at a barrier before every round, so that they leave it within nanoseconds of each other, many
-// thousand times.
+// Package lockstep makes goroutines meet. A race between two steps that are a few nanoseconds apart
+// shows itself only when two callers arrive within them, which goroutines released from one channel
+// hardly ever do: each wakes the next. Here the workers spin at a barrier before every round, so
+// that they leave it within nanoseconds of each other, many thousand times.
 package lockstep
 
 import (
@@ -11,14 +11,15 @@ import (
 	"time"
 )
 
-// patience is how often a worker looks at the barrier before it sleeps for a moment: for some 50 µs. If it has looked more
-// than prompt times, whoever was missing did not run at that moment.
+// patience is how often a worker looks at the barrier before it sleeps for a moment: for some 50
+// µs. If it has looked more than prompt times, whoever was missing did not run at that moment.
 const (
 	patience = 50_000
 	prompt   = 10_000
 )
 
-// lags is how many different head starts there are, and lagStep what lies between two, for Tarry: half a microsecond in all.
+// lags is how many different head starts there are, and lagStep what lies between two, for Tarry:
+// half a microsecond in all.
 const (
 	lags    = 128
 	lagStep = 8
@@ -32,14 +33,16 @@ func Tarry(n int) {
 	}
 }
 
-// Run lets the workers call f(round, worker) for each round, all of them at the same moment, round by round. It
-// returns when all rounds are done, or after the first round that ends later than the budget of real time: how many rounds
-// are done, at least 1, and before how many of those the workers all ran, so that they did meet. Do not call it in virtual
-// time.
+// Run lets the workers call f(round, worker) for each round, all of them at the same moment, round
+// by round. It returns when all rounds are done, or after the first round that ends later than the
+// budget of real time: how many rounds are done, at least 1, and before how many of those the
+// workers all ran, so that they did meet. Do not call it in virtual time.
 //
-// With more workers than there are cores, or on a busy machine, a worker gives its core away now and then while it
-// spins: rounds get slower, and fewer of them are worth something, but none is wrong.
-func Run(rounds, workers int, budget time.Duration, f func(round, worker int)) (done, together int) {
+// With more workers than there are cores, or on a busy machine, a worker gives its core away now
+// and then while it spins: rounds get slower, and fewer of them are worth something, but none is
+// wrong.
+func Run(rounds, workers int, budget time.Duration, f func(round, worker int)) (done,
+	together int) {
 	var (
 		arrived atomic.Int64
 		end     atomic.Int64 // the round not to be done any more
@@ -67,14 +70,16 @@ func Run(rounds, workers int, budget time.Duration, f func(round, worker int)) (
 						runtime.Gosched()
 					}
 				}
-				if int64(round) >= end.Load() { // set before worker 0 arrived, so all see it in the same round
+				// set before worker 0 arrived, so all see it in the same round
+				if int64(round) >= end.Load() {
 					return
 				}
-				if before := waited.Load(); spins > prompt && before <= int64(round) && waited.CompareAndSwap(before, int64(round)+1) {
+				if before := waited.Load(); spins > prompt && before <= int64(round) &&
+					waited.CompareAndSwap(before, int64(round)+1) {
 					apart.Add(1)
 				}
-				// Whoever came last has a head start, of another length on each machine: so each is held back in turn, for a
-				// time that differs from one round to the next.
+				// Whoever came last has a head start, of another length on each machine: so each is
+				// held back in turn, for a time that differs from one round to the next.
 				if lag := round % lags; w == round/lags%workers {
 					Tarry(lagStep * lag)
 				}
@@ -89,8 +94,9 @@ func Run(rounds, workers int, budget time.Duration, f func(round, worker int)) (
 	return int(did.Load()), int(did.Load() - apart.Load())
 }
 
-// Enough does batches, each of which tells in how many rounds its workers met, until there are so many of those, or the
-// budget of real time is used up: on a busy machine two workers seldom run at the same moment.
+// Enough does batches, each of which tells in how many rounds its workers met, until there are so
+// many of those, or the budget of real time is used up: on a busy machine two workers seldom run at
+// the same moment.
 func Enough(rounds int, budget time.Duration, batch func() (together int)) {
 	for met, start := 0, time.Now(); met < rounds && time.Since(start) < budget; {
 		met += batch()

@@ -15,14 +15,16 @@ func TestRun_everyWorkerDoesEveryRound(t *testing.T) {
 		for i := range calls {
 			calls[i] = make([]atomic.Int32, tt.workers)
 		}
-		done, _ := lockstep.Run(tt.rounds, tt.workers, time.Minute, func(round, worker int) { calls[round][worker].Add(1) })
+		done, _ := lockstep.Run(tt.rounds, tt.workers, time.Minute,
+			func(round, worker int) { calls[round][worker].Add(1) })
 		if done != tt.rounds {
 			t.Errorf("%+v: got %d rounds done, want all", tt, done)
 		}
 		for round := range calls {
 			for worker := range calls[round] {
 				if n := calls[round][worker].Load(); n != 1 {
-					t.Errorf("%+v: got %d calls of round %d by worker %d, want 1", tt, n, round, worker)
+					t.Errorf("%+v: got %d calls of round %d by worker %d, want 1", tt, n, round,
+						worker)
 				}
 			}
 		}
@@ -36,7 +38,8 @@ func TestRun_inStep(t *testing.T) {
 	var ended [rounds]atomic.Int32
 	lockstep.Run(rounds, workers, time.Minute, func(round, worker int) {
 		if round > 0 && ended[round-1].Load() != workers {
-			t.Errorf("worker %d begins round %d when %d of %d have ended the one before", worker, round, ended[round-1].Load(), workers)
+			t.Errorf("worker %d begins round %d when %d of %d have ended the one before", worker,
+				round, ended[round-1].Load(), workers)
 		}
 		ended[round].Add(1)
 	})
@@ -55,7 +58,8 @@ func TestRun_budget(t *testing.T) {
 			t.Errorf("got %d calls by worker %d, want as many as rounds done, %d", n, worker, done)
 		}
 	}
-	if done, _ := lockstep.Run(rounds, workers, 20*time.Millisecond, spin); done < 1 || done > 1000 {
+	if done, _ := lockstep.Run(rounds, workers, 20*time.Millisecond, spin); done < 1 ||
+		done > 1000 {
 		t.Errorf("got %d rounds of a millisecond done in 20, want a few", done)
 	}
 }
@@ -70,7 +74,8 @@ func TestRun_together(t *testing.T) {
 		}
 	})
 	if done != rounds || together > rounds/2 {
-		t.Errorf("got %d rounds done, %d of them together; want %d, and half of those at most", done, together, rounds)
+		t.Errorf("got %d rounds done, %d of them together; want %d, and half of those at most",
+			done, together, rounds)
 	}
 	if _, together := lockstep.Run(1000, 1, time.Minute, func(int, int) {}); together != 1000 {
 		t.Errorf("got %d rounds together of a worker that is alone, want all 1000", together)

@@ -1,6 +1,7 @@
-// Package memhttp is a network in memory for HTTP in virtual time: a net.Listener whose connections are the two ends of
-// a net.Pipe, and clients for it. A real socket stops the clock of a bubble; a pipe does not, and its deadlines are
-// virtual. Servers and clients of net/http work over it unchanged.
+// Package memhttp is a network in memory for HTTP in virtual time: a net.Listener whose connections
+// are the two ends of a net.Pipe, and clients for it. A real socket stops the clock of a bubble; a
+// pipe does not, and its deadlines are virtual. Servers and clients of net/http work over it
+// unchanged.
 //
 //	bubble.Run(t, func(t *testing.T) {
 //		l := memhttp.Serve(t, handler)
@@ -38,8 +39,9 @@ type Listener struct {
 	clients []*http.Client
 }
 
-// Listen returns a listener for one check. When the check ends, the listener, its clients and what is left of their
-// connections are closed, and a virtual second passes: net/http keeps goroutines that long.
+// Listen returns a listener for one check. When the check ends, the listener, its clients and what
+// is left of their connections are closed, and a virtual second passes: net/http keeps goroutines
+// that long.
 func Listen(t testing.TB) *Listener {
 	l := &Listener{backlog: make(chan net.Conn, 1024), closed: make(chan struct{})}
 	t.Cleanup(func() {
@@ -89,7 +91,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close stops listening. Connections that have not been accepted are reset, as they are in a kernel.
+// Close stops listening. Connections that have not been accepted are reset, as they are in a
+// kernel.
 func (l *Listener) Close() error {
 	err := l.error("close", net.ErrClosed)
 	l.close.Do(func() {
@@ -123,8 +126,9 @@ func (l *Listener) error(op string, err error) error {
 	return &net.OpError{Op: op, Net: "tcp", Addr: serverAddr, Err: err}
 }
 
-// Dial connects to the listener. Like a kernel, it does not wait for Accept. Once the listener is closed, the error is
-// syscall.ECONNREFUSED. Every connection comes from a port of its own of the same client address.
+// Dial connects to the listener. Like a kernel, it does not wait for Accept. Once the listener is
+// closed, the error is syscall.ECONNREFUSED. Every connection comes from a port of its own of the
+// same client address.
 func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	select {
 	case <-l.closed:
@@ -151,7 +155,8 @@ func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	return conn{near, &from, serverAddr}, nil
 }
 
-// track remembers a connection, so that it is closed in the end, and returns how many there have been before.
+// track remembers a connection, so that it is closed in the end, and returns how many there have
+// been before.
 func (l *Listener) track(c net.Conn) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -189,8 +194,9 @@ func (l *Listener) Client(faults ...Fault) *http.Client {
 	return c
 }
 
-// Raw sends the text as it is over a connection of its own and returns what comes back, until the server closes the
-// connection or is silent for that long. It is for what a client of net/http would not send.
+// Raw sends the text as it is over a connection of its own and returns what comes back, until the
+// server closes the connection or is silent for that long. It is for what a client of net/http
+// would not send.
 func (l *Listener) Raw(t testing.TB, text string, silence time.Duration) string {
 	t.Helper()
 	c, err := l.Dial(t.Context())
@@ -229,8 +235,8 @@ func (s slow) Write(p []byte) (int, error) {
 	return s.Conn.Write(p)
 }
 
-// CutAfter lets the client read n bytes of what the server sends; when more comes, the connection is reset. With n = 0
-// the work is done and the answer is lost.
+// CutAfter lets the client read n bytes of what the server sends; when more comes, the connection
+// is reset. With n = 0 the work is done and the answer is lost.
 func CutAfter(n int) Fault {
 	return func(c net.Conn) net.Conn { return &cut{c, n} }
 }
@@ -253,8 +259,8 @@ func (c *cut) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Hang is a network that drops every packet: what the client writes goes nowhere, and nothing ever comes back. Deadlines
-// and Close work.
+// Hang is a network that drops every packet: what the client writes goes nowhere, and nothing ever
+// comes back. Deadlines and Close work.
 func Hang() Fault {
 	return func(c net.Conn) net.Conn {
 		silent, _ := net.Pipe()

@@ -31,7 +31,8 @@ func TestServe_RequestsTakeVirtualTime(t *testing.T) {
 			t.Errorf("two requests of 5 s took %v", took)
 		}
 		if first != second || !strings.HasPrefix(first, "198.51.100.1:") {
-			t.Errorf("got addresses %q and %q, want one connection of 198.51.100.1 used twice", first, second)
+			t.Errorf("got addresses %q and %q, want one connection of 198.51.100.1 used twice",
+				first, second)
 		}
 		if other := get(t, l.Client()); other == first {
 			t.Errorf("two clients share the connection from %s", other)
@@ -59,16 +60,22 @@ func TestRun_ServersDeadlinesAreVirtual(t *testing.T) {
 
 func TestRaw(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
-		l := memhttp.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) }))
+		l := memhttp.Serve(t, http.HandlerFunc(func(w http.ResponseWriter,
+			r *http.Request) {
+			io.WriteString(w, r.URL.Path)
+		}))
 		start := time.Now()
-		got := l.Raw(t, "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n", time.Second)
-		if !strings.Contains(got, "\r\n\r\n/aHTTP/1.1 200") || !strings.HasSuffix(got, "\r\n\r\n/b") {
+		got := l.Raw(t, "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n",
+			time.Second)
+		if !strings.Contains(got, "\r\n\r\n/aHTTP/1.1 200") ||
+			!strings.HasSuffix(got, "\r\n\r\n/b") {
 			t.Errorf("two pipelined requests were answered with %q", got)
 		}
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("Raw returned after %v, want 1 s of silence", took)
 		}
-		if got := l.Raw(t, "nonsense\r\n\r\n", time.Second); !strings.HasPrefix(got, "HTTP/1.1 400") {
+		if got := l.Raw(t, "nonsense\r\n\r\n", time.Second); !strings.HasPrefix(got,
+			"HTTP/1.1 400") {
 			t.Errorf("nonsense was answered with %q", got)
 		}
 	})
@@ -135,13 +142,17 @@ func TestCutAfter(t *testing.T) {
 
 func TestHang(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
-		l := memhttp.Serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the request came through") }))
+		l := memhttp.Serve(t, http.HandlerFunc(func(http.ResponseWriter,
+			*http.Request) {
+			t.Error("the request came through")
+		}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
 		req, _ := http.NewRequestWithContext(ctx, "GET", memhttp.URL, nil)
 		_, err := l.Client(memhttp.Hang()).Do(req)
-		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Minute {
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) ||
+			took != time.Minute {
 			t.Errorf("got error %v after %v, want the deadline of 1 min", err, took)
 		}
 		go l.Client(memhttp.Hang()).Get(memhttp.URL) // must not outlive the check
@@ -155,7 +166,10 @@ func TestServe_AlsoInRealTime(t *testing.T) {
 }
 
 func answer(text string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, text) })
+	return http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		io.WriteString(w, text)
+	})
 }
 
 func get(t *testing.T, c *http.Client) string {

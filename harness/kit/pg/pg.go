@@ -1,8 +1,10 @@
-// Package pg gives a check a PostgreSQL database of its own, empty and real, and connection pools to it.
+// Package pg gives a check a PostgreSQL database of its own, empty and real, and connection pools
+// to it.
 //
-// Under the runner the database is made and dropped by it. Under a plain "go test" it is made here, on the server that
-// LABS_POSTGRES_URL names or "labs up" has left running, and dropped when the test ends. Time is real, so everything
-// here has a deadline: what hangs becomes a failure that says so.
+// Under the runner the database is made and dropped by it. Under a plain "go test" it is made here,
+// on the server that LABS_POSTGRES_URL names or "labs up" has left running, and dropped when the
+// test ends. Time is real, so everything here has a deadline: what hangs becomes a failure that
+// says so.
 package pg
 
 import (
@@ -28,15 +30,16 @@ import (
 const patience = 5 * time.Second
 
 // Missing is what a check says that has no server to go to.
-const Missing = "this check needs PostgreSQL: run `labs up` first (or `labs check`, which starts one)"
+const Missing = "this check needs PostgreSQL: run `labs up` first (or `labs check`, which " +
+	"starts one)"
 
 var (
 	mu    sync.Mutex
 	known = map[testing.TB]string{} // DSN
 )
 
-// DSN is the connection string of the database that belongs to this test alone. It is empty at the first call, and the
-// same at every later one.
+// DSN is the connection string of the database that belongs to this test alone. It is empty at the
+// first call, and the same at every later one.
 func DSN(t testing.TB) string {
 	t.Helper()
 	mu.Lock()
@@ -61,8 +64,8 @@ func DSN(t testing.TB) string {
 	return dsn
 }
 
-// create makes a database under a random name on the server, and returns the server's connection string with that name
-// in it.
+// create makes a database under a random name on the server, and returns the server's connection
+// string with that name in it.
 func create(t testing.TB, server string) string {
 	t.Helper()
 	name := "labs_" + strings.ToLower(rand.Text())
@@ -91,7 +94,8 @@ func once(dsn, sql string) error {
 	return err
 }
 
-// withDatabase is the connection string with another database, in either of the two forms that there are.
+// withDatabase is the connection string with another database, in either of the two forms that
+// there are.
 func withDatabase(dsn, name string) string {
 	if u, err := url.Parse(dsn); err == nil && strings.HasPrefix(u.Scheme, "postgres") {
 		u.Path = "/" + name
@@ -107,11 +111,12 @@ func withDatabase(dsn, name string) string {
 // Option changes a pool.
 type Option func(*pgxpool.Config)
 
-// MaxConns sets how many connections the pool may open; 4 without it. Servers allow about 100 to all of their clients
-// together.
+// MaxConns sets how many connections the pool may open; 4 without it. Servers allow about 100 to
+// all of their clients together.
 func MaxConns(n int) Option { return func(c *pgxpool.Config) { c.MaxConns = int32(n) } }
 
-// Pool is a new pool of connections to the test's database. It is closed, see [Close], when the test ends.
+// Pool is a new pool of connections to the test's database. It is closed, see [Close], when the
+// test ends.
 func Pool(t testing.TB, opts ...Option) *pgxpool.Pool {
 	t.Helper()
 	return open(t, config(t, opts))
@@ -158,9 +163,9 @@ func open(t testing.TB, c *pgxpool.Config) *pgxpool.Pool {
 	return pool
 }
 
-// Close closes a pool before the end of the test, which saves the server's connections. It waits for those that are in
-// use. One that is never given back is a finding: a transaction that was neither committed nor rolled back, or rows
-// that were neither read to the end nor closed.
+// Close closes a pool before the end of the test, which saves the server's connections. It waits
+// for those that are in use. One that is never given back is a finding: a transaction that was
+// neither committed nor rolled back, or rows that were neither read to the end nor closed.
 func Close(t testing.TB, pool *pgxpool.Pool) {
 	t.Helper()
 	closed := make(chan struct{})
@@ -180,13 +185,16 @@ func Close(t testing.TB, pool *pgxpool.Pool) {
 				Did:  "closed the pool when all calls had returned",
 				Want: "all of its connections given back",
 				Got:  fmt.Sprintf("%d still in use %v later", s.AcquiredConns(), wait),
-				Why:  "each transaction that is neither committed nor rolled back, and each result that is not read to its end, keeps a connection; when the pool has none left, every request waits for ever",
+				Why: "each transaction that is neither committed nor rolled back, and each " +
+					"result that is not read to its end, keeps a connection; when the pool has " +
+					"none left, every request waits for ever",
 			})
 		}
 	}
 }
 
-// Exec runs a statement of the check's own, or several without arguments, and ends the check if that fails.
+// Exec runs a statement of the check's own, or several without arguments, and ends the check if
+// that fails.
 func Exec(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -196,13 +204,15 @@ func Exec(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
 	}
 }
 
-// Count returns the one number that a query of the check's own gives, and ends the check if there is none.
+// Count returns the one number that a query of the check's own gives, and ends the check if there
+// is none.
 func Count(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) int {
 	t.Helper()
 	return Value[int](t, pool, sql, args...)
 }
 
-// Value returns the one value that a query of the check's own gives, and ends the check if there is none.
+// Value returns the one value that a query of the check's own gives, and ends the check if there is
+// none.
 func Value[T any](t testing.TB, pool *pgxpool.Pool, sql string, args ...any) (v T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -213,8 +223,8 @@ func Value[T any](t testing.TB, pool *pgxpool.Pool, sql string, args ...any) (v 
 	return v
 }
 
-// The constructors of pgx are called from functions that are not inlined: inlined into a check they would have much of
-// pgx compiled again with every edit of the lab.
+// The constructors of pgx are called from functions that are not inlined: inlined into a check they
+// would have much of pgx compiled again with every edit of the lab.
 
 //go:noinline
 func newPool(c *pgxpool.Config) (*pgxpool.Pool, error) {

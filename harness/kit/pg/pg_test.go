@@ -23,7 +23,8 @@ func TestDSN_EachTestHasADatabaseOfItsOwn(t *testing.T) {
 			}
 			seen[dsn] = true
 			db := Pool(t)
-			if n := Count(t, db, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"); n != 0 {
+			if n := Count(t, db,
+				"SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"); n != 0 {
 				t.Errorf("%d tables in a database that should be empty", n)
 			}
 			Exec(t, db, "CREATE TABLE things (n int)")
@@ -101,7 +102,8 @@ func TestWithDatabase(t *testing.T) {
 	for dsn, want := range map[string]string{
 		"postgres://u:p@127.0.0.1:5432/postgres?sslmode=disable": "postgres://u:p@127.0.0.1:5432/x?sslmode=disable",
 		"postgresql:///old?host=/run/pg&dbname=older":            "postgresql:///x?host=%2Frun%2Fpg",
-		"host=/run/pg user=u dbname=old":                         "host=/run/pg user=u dbname=old dbname=x",
+		"host=/run/pg user=u dbname=old": "host=/run/pg user=u " +
+			"dbname=old dbname=x",
 	} {
 		if got := withDatabase(dsn, "x"); got != want {
 			t.Errorf("withDatabase(%q): got %q, want %q", dsn, got, want)

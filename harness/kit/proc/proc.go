@@ -1,8 +1,8 @@
-// Package proc runs a program of a lab as a real child process: for what only a process has, such as signals, an exit
-// code and an environment.
+// Package proc runs a program of a lab as a real child process: for what only a process has, such
+// as signals, an exit code and an environment.
 //
-// Where a check runs there is no go command, so the child is the test binary itself. The lab's test file says which
-// program it becomes:
+// Where a check runs there is no go command, so the child is the test binary itself. The lab's test
+// file says which program it becomes:
 //
 //	func init() { proc.Handle("server", shutdown.Program) }
 //
@@ -39,11 +39,12 @@ const (
 // orphaned is the exit code of a child whose parent is gone.
 const orphaned = 3
 
-// patience is how long WaitLine waits for what takes milliseconds on an idle machine. It is less than a check has.
+// patience is how long WaitLine waits for what takes milliseconds on an idle machine. It is less
+// than a check has.
 const patience = 10 * time.Second
 
-// Handle runs the program and exits with its result, if this process has been started to be it; otherwise it does
-// nothing. Call it in an init function of the test file.
+// Handle runs the program and exits with its result, if this process has been started to be it;
+// otherwise it does nothing. Call it in an init function of the test file.
 func Handle(name string, program func() int) {
 	if os.Getenv(programVar) != name {
 		return
@@ -62,8 +63,8 @@ type Options struct {
 	// Env is its environment, as in os.Environ. It inherits nothing but what the system needs.
 	Env []string
 
-	// Stdin is all of its standard input. Empty: an input on which nothing comes, and that ends the child when the test
-	// process dies.
+	// Stdin is all of its standard input. Empty: an input on which nothing comes, and that ends the
+	// child when the test process dies.
 	Stdin string
 }
 
@@ -88,8 +89,8 @@ type Exit struct {
 // Signaled reports whether a signal killed the process.
 func (e Exit) Signaled() bool { return e.Code == -1 }
 
-// self is this test binary. It is found out before anything can change the working directory; /proc, which os.Executable
-// needs, is not there in a sandbox.
+// self is this test binary. It is found out before anything can change the working directory;
+// /proc, which os.Executable needs, is not there in a sandbox.
 var self = func() string {
 	if path := os.Args[0]; strings.ContainsRune(path, filepath.Separator) {
 		if abs, err := filepath.Abs(path); err == nil {
@@ -103,7 +104,8 @@ var self = func() string {
 // Start starts this binary as the named program. The child is killed when the test ends.
 func Start(t testing.TB, name string, o Options) *Proc {
 	t.Helper()
-	p := &Proc{t: t, name: name, cmd: exec.Command(self), stdout: newOutput(), stderr: newOutput(), ended: make(chan struct{})}
+	p := &Proc{t: t, name: name, cmd: exec.Command(self), stdout: newOutput(), stderr: newOutput(),
+		ended: make(chan struct{})}
 	p.cmd.Env = append(system(), programVar+"="+name)
 	p.cmd.Env = append(p.cmd.Env, o.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
@@ -124,7 +126,8 @@ func Start(t testing.TB, name string, o Options) *Proc {
 	go func() {
 		defer close(p.ended)
 		p.cmd.Wait()
-		p.exit = Exit{Code: p.cmd.ProcessState.ExitCode(), At: time.Now(), Status: p.cmd.ProcessState.String()}
+		p.exit = Exit{Code: p.cmd.ProcessState.ExitCode(), At: time.Now(),
+			Status: p.cmd.ProcessState.String()}
 	}()
 	t.Cleanup(func() {
 		p.cmd.Process.Kill()
@@ -133,8 +136,8 @@ func Start(t testing.TB, name string, o Options) *Proc {
 	return p
 }
 
-// system are the variables that a process may need to run at all. GORACE keeps a program that was built with -race from
-// sleeping a second when it exits.
+// system are the variables that a process may need to run at all. GORACE keeps a program that was
+// built with -race from sleeping a second when it exits.
 func system() []string {
 	env := []string{"GORACE=" + strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0")}
 	for _, name := range []string{"TMPDIR", "SystemRoot", "TEMP", "TMP"} {
@@ -145,8 +148,9 @@ func system() []string {
 	return env
 }
 
-// WaitLine waits until the program has printed a line that begins with prefix, and returns the rest of that line. Lines
-// are handed out once, in order. The test ends if the program does first, or is silent for too long.
+// WaitLine waits until the program has printed a line that begins with prefix, and returns the rest
+// of that line. Lines are handed out once, in order. The test ends if the program does first, or is
+// silent for too long.
 func (p *Proc) WaitLine(prefix string) string {
 	p.t.Helper()
 	timeout := time.After(patience)
@@ -157,23 +161,27 @@ func (p *Proc) WaitLine(prefix string) string {
 			return strings.TrimPrefix(line, prefix)
 		}
 		if ended {
-			p.t.Fatalf("the program %q ended (%s) before it printed a line that begins with %q. %s", p.name, p.exit.Status, prefix, p.Output())
+			p.t.Fatalf("the program %q ended (%s) before it printed a line that begins with %q. %s",
+				p.name, p.exit.Status, prefix, p.Output())
 		}
 		select {
 		case <-more:
 		case <-p.ended:
 			ended = true // one more look: all of its output has been read
 		case <-timeout:
-			p.t.Fatalf("the program %q printed no line that begins with %q within %v. %s", p.name, prefix, patience, p.Output())
+			p.t.Fatalf("the program %q printed no line that begins with %q within %v. %s", p.name,
+				prefix, patience, p.Output())
 		}
 	}
 }
 
-// Signal sends a signal. On Windows, which has no signals, the test is skipped. It is no error if the program has ended.
+// Signal sends a signal. On Windows, which has no signals, the test is skipped. It is no error if
+// the program has ended.
 func (p *Proc) Signal(sig os.Signal) {
 	p.t.Helper()
 	if runtime.GOOS == "windows" && sig != os.Kill {
-		p.t.Skip("not judged here: Windows has no signals; run this check on Linux or macOS, or in WSL")
+		p.t.Skip("not judged here: Windows has no signals; run this check on Linux or macOS, or " +
+			"in WSL")
 	}
 	if err := p.cmd.Process.Signal(sig); err != nil && err != os.ErrProcessDone {
 		p.t.Fatalf("signal %v to %s: %v", sig, p.name, err)
@@ -229,7 +237,8 @@ func (o *output) String() string {
 	return o.all.String()
 }
 
-// next takes whole lines until it finds one with the prefix. If there is none, more tells when to look again.
+// next takes whole lines until it finds one with the prefix. If there is none, more tells when to
+// look again.
 func (o *output) next(prefix string) (line string, ok bool, more <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

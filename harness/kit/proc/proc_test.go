@@ -80,7 +80,8 @@ func TestExitCode(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	os.Setenv("LABS_PROC_TEST", "the parent's own")
-	got := proc.Start(t, "environment", proc.Options{Env: []string{"ADDR=127.0.0.1:0"}}).WaitLine("environment ")
+	got := proc.Start(t, "environment",
+		proc.Options{Env: []string{"ADDR=127.0.0.1:0"}}).WaitLine("environment ")
 	if !strings.Contains(got, "ADDR=127.0.0.1:0") || strings.Contains(got, "LABS_PROC_TEST") {
 		t.Errorf("environment: %s", got)
 	}

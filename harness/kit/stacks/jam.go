@@ -10,7 +10,8 @@ import (
 type Jam struct {
 	Waiters []Goroutine // wait for a mutex, in the lab's code
 	// Holders are what may be holding it: in a call of the lab's code, and blocked, in a bubble
-	// durably. With none of them, the waiters wait for themselves, for each other, or for a call that has returned.
+	// durably. With none of them, the waiters wait for themselves, for each other, or for a call
+	// that has returned.
 	Holders []Goroutine
 }
 
@@ -53,8 +54,8 @@ func (j Jam) kind() int {
 	return neverUnlocked
 }
 
-// heldAsleep reports whether one of those that may hold a mutex sleeps or talks to somebody, and does
-// not only wait for other goroutines, as whoever has started them does.
+// heldAsleep reports whether one of those that may hold a mutex sleeps or talks to somebody, and
+// does not only wait for other goroutines, as whoever has started them does.
 func (j Jam) heldAsleep() bool {
 	return slices.ContainsFunc(j.Holders, func(g Goroutine) bool {
 		return !strings.HasPrefix(g.state(), "chan ") && g.state() != "sync.WaitGroup.Wait"
@@ -78,7 +79,8 @@ func (g Goroutine) lock() string {
 		if IsLab(f.Place) {
 			return ""
 		}
-		if strings.Contains(f.Func, "sync.(*Mutex).") || strings.Contains(f.Func, "sync.(*RWMutex).") {
+		if strings.Contains(f.Func, "sync.(*Mutex).") ||
+			strings.Contains(f.Func, "sync.(*RWMutex).") {
 			at, _, _ := strings.Cut(f.Args, ",")
 			if at = strings.Trim(at, "{? "); strings.HasPrefix(at, "0x") {
 				return at

@@ -76,16 +76,16 @@ func (g *Goroutine) read(lines []string) {
 	}
 }
 
-// The sizes between which a dump is tried: mostly a small buffer does, and a property takes hundreds
-// of dumps.
+// The sizes between which a dump is tried: mostly a small buffer does, and a property takes
+// hundreds of dumps.
 const (
 	smallest = 32 << 10
 	largest  = 64 << 20
 )
 
 // Dump is the text of a dump of all goroutines, that of the caller first. whole says that none is
-// missing: beyond 64 MiB the rest is cut off. Everything stands still meanwhile, some 20 µs for each
-// goroutine: see [Many].
+// missing: beyond 64 MiB the rest is cut off. Everything stands still meanwhile, some 20 µs for
+// each goroutine: see [Many].
 func Dump() (text string, whole bool) {
 	for size := max(smallest, runtime.NumGoroutine()<<10); ; size *= 2 {
 		buf := make([]byte, min(size, largest))
@@ -98,7 +98,8 @@ func Dump() (text string, whole bool) {
 // many is how many goroutines are too many for a dump in passing.
 const many = 10_000
 
-// Many returns how many goroutines there are, if that is too many to look at each of them, and else 0.
+// Many returns how many goroutines there are, if that is too many to look at each of them, and else
+// 0.
 func Many() int {
 	if n := runtime.NumGoroutine(); n > many {
 		return n
@@ -113,11 +114,12 @@ func All() (all []Goroutine, whole bool) {
 }
 
 // IsLab tells the learner's files, and no check's, by their place: below labs/ or solutions/. The
-// course may itself lie in a folder of such a name, or of the harness's, so what counts is what comes
-// last.
+// course may itself lie in a folder of such a name, or of the harness's, so what counts is what
+// comes last.
 func IsLab(place string) bool {
 	at := max(strings.LastIndex(place, "/labs/"), strings.LastIndex(place, "/solutions/"))
-	if at < 0 || strings.HasSuffix(place, ".go:1") { // what the compiler gives an inlined empty loop
+	// what the compiler gives an inlined empty loop
+	if at < 0 || strings.HasSuffix(place, ".go:1") {
 		return false
 	}
 	below := place[at:]
@@ -191,7 +193,8 @@ func (g Goroutine) Place() string {
 	return "an unknown place"
 }
 
-// Describe says what a goroutine is doing, where: "a goroutine is asleep (time.Sleep) at store.go:7".
+// Describe says what a goroutine is doing, where: "a goroutine is asleep (time.Sleep) at
+// store.go:7".
 func (g Goroutine) Describe() string {
 	text := "a goroutine is " + g.Doing() + " at " + g.Place()
 	if started := g.StartedAt(); g.Where() != "" && started != "" {

@@ -46,8 +46,10 @@ func TestParse(t *testing.T) {
 	want := []stacks.Goroutine{
 		{
 			ID: "7", State: "running, synctest bubble 3", Bubble: "3",
-			Frames:  []stacks.Frame{{pkg + "_test.TestOne.func1", "0xc000", dir + "thing_test.go:20"}},
-			Started: stacks.Frame{Func: "testing/synctest.Test", Place: "/usr/local/go/src/testing/synctest/synctest.go:282"},
+			Frames: []stacks.Frame{{pkg + "_test.TestOne.func1", "0xc000",
+				dir + "thing_test.go:20"}},
+			Started: stacks.Frame{Func: "testing/synctest.Test",
+				Place: "/usr/local/go/src/testing/synctest/synctest.go:282"},
 		},
 		{
 			ID: "8", State: "chan receive (durable), 2 minutes, synctest bubble 3", Bubble: "3",
@@ -103,7 +105,8 @@ func TestAll(t *testing.T) {
 			waiting++
 		}
 	}
-	if waiting != 500 || !whole || !all[0].In("github.com/backend-labs/backend-labs/harness/kit/stacks.") {
+	if waiting != 500 || !whole ||
+		!all[0].In("github.com/backend-labs/backend-labs/harness/kit/stacks.") {
 		t.Errorf("got %d of 500, whole %v, the first %+v", waiting, whole, all[0])
 	}
 }

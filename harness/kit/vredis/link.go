@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// Link is the network between one client and the server. Everything about it may be changed while commands are under
-// way. The commands that set a connection up (HELLO, AUTH, SELECT, CLIENT) are neither recorded nor counted nor slow.
+// Link is the network between one client and the server. Everything about it may be changed while
+// commands are under way. The commands that set a connection up (HELLO, AUTH, SELECT, CLIENT) are
+// neither recorded nor counted nor slow.
 type Link struct {
 	mu    sync.Mutex
 	state state
@@ -53,7 +54,8 @@ func (c Command) String() string {
 	return strings.Join(words, " ")
 }
 
-// RTT makes every round trip take d from now on: the server acts at once, the answer arrives d later.
+// RTT makes every round trip take d from now on: the server acts at once, the answer arrives d
+// later.
 func (l *Link) RTT(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,11 +65,13 @@ func (l *Link) RTT(d time.Duration) {
 // Hang makes the server take what the client sends and never answer, also on new connections.
 func (l *Link) Hang() { l.set(hung) }
 
-// Cut breaks the connections and refuses new ones: the process at the other end is gone, or a cable is.
+// Cut breaks the connections and refuses new ones: the process at the other end is gone, or a cable
+// is.
 func (l *Link) Cut() { l.set(down) }
 
-// CutAfter lets k more commands reach the server and then cuts the link, so that the answer to the last of them is
-// lost. It is also what the server sees of a client that dies after its k-th command.
+// CutAfter lets k more commands reach the server and then cuts the link, so that the answer to the
+// last of them is lost. It is also what the server sees of a client that dies after its k-th
+// command.
 func (l *Link) CutAfter(k int) {
 	l.mu.Lock()
 	l.limit, l.left = true, k
@@ -146,7 +150,8 @@ func (l *Link) dialer(next dialFunc) dialFunc {
 	}
 }
 
-// conn is one connection over a link, used as go-redis does: by one reader and one writer at a time.
+// conn is one connection over a link, used as go-redis does: by one reader and one writer at a
+// time.
 type conn struct {
 	net.Conn
 	link    *Link
@@ -189,7 +194,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 }
 
-// pass decides what becomes of a command, records it if it gets through, and says whether the link breaks after it.
+// pass decides what becomes of a command, records it if it gets through, and says whether the link
+// breaks after it.
 func (c *conn) pass(cmd Command) (verdict state, last bool) {
 	l := c.link
 	l.mu.Lock()
@@ -215,8 +221,8 @@ func (c *conn) pass(cmd Command) (verdict state, last bool) {
 	return up, last
 }
 
-// pump takes what the server sends as soon as it does. The pipe to the miniature has no buffer: a server that waited
-// until its answer was read would not read the rest of a pipeline.
+// pump takes what the server sends as soon as it does. The pipe to the miniature has no buffer: a
+// server that waited until its answer was read would not read the rest of a pipeline.
 func (c *conn) pump() {
 	buf := make([]byte, 4096)
 	for {
@@ -321,7 +327,8 @@ func isSetUp(name string) bool {
 	return false
 }
 
-// parse takes the first command of b, an array of bulk strings in RESP, and its size; 0 when it is not complete.
+// parse takes the first command of b, an array of bulk strings in RESP, and its size; 0 when it is
+// not complete.
 func parse(b []byte) (Command, int) {
 	n, at, ok := number(b, 0, '*')
 	if !ok {

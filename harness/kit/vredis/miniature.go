@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// miniature is miniredis without a socket. Its fields are functions, and its constructor is never inlined, so that
-// compiling a package that uses vredis does not load miniredis.
+// miniature is miniredis without a socket. Its fields are functions, and its constructor is never
+// inlined, so that compiling a package that uses vredis does not load miniredis.
 type miniature struct {
 	dial   dialFunc
 	refuse func(message string)

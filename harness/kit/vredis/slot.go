@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Keys are the keys that the command names: those of a script or function by their count, else the first argument.
+// Keys are the keys that the command names: those of a script or function by their count, else the
+// first argument.
 func (c Command) Keys() []string {
 	switch c.Name {
 	case "PING", "TIME", "SCRIPT", "FUNCTION", "MULTI", "EXEC", "DISCARD", "UNWATCH":
@@ -25,8 +26,9 @@ func (c Command) Keys() []string {
 	return c.Args[:min(1, len(c.Args))]
 }
 
-// Slot is the hash slot of a key in a Redis Cluster, as the cluster specification defines it: CRC16 (XMODEM) of the
-// key, or of its hash tag where it has one, modulo 16384. Asking a server (CLUSTER KEYSLOT) works on a cluster only.
+// Slot is the hash slot of a key in a Redis Cluster, as the cluster specification defines it: CRC16
+// (XMODEM) of the key, or of its hash tag where it has one, modulo 16384. Asking a server (CLUSTER
+// KEYSLOT) works on a cluster only.
 func Slot(key string) int {
 	if _, rest, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {

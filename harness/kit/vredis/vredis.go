@@ -1,15 +1,17 @@
-// Package vredis gives a check its Redis: a miniature in virtual time ([Start]), or the real server that belongs to
-// this check alone ([Real], [Own]).
+// Package vredis gives a check its Redis: a miniature in virtual time ([Start]), or the real server
+// that belongs to this check alone ([Real], [Own]).
 //
-// Either way the check gets n go-redis clients, one for each instance of the application that it plays, and for each
-// client a [Link]: the network in between, which counts and records what passes, and which can be slow, hang or break.
+// Either way the check gets n go-redis clients, one for each instance of the application that it
+// plays, and for each client a [Link]: the network in between, which counts and records what
+// passes, and which can be slow, hang or break.
 //
-// [Start] belongs inside bubble.Run. The miniature is miniredis, its clock is that of the bubble: expiry is exact to the
-// millisecond, TIME and Lua's redis.call('TIME') tell virtual time, and an hour of it costs nothing.
+// [Start] belongs inside bubble.Run. The miniature is miniredis, its clock is that of the bubble:
+// expiry is exact to the millisecond, TIME and Lua's redis.call('TIME') tell virtual time, and an
+// hour of it costs nothing.
 //
-// Under a plain "go test" the real server is the one that LABS_REDIS_URL names, or that "labs up" has left running. Its
-// database is then emptied at the start of each check, so two packages must not use it at the same time
-// (go test -p 1).
+// Under a plain "go test" the real server is the one that LABS_REDIS_URL names, or that "labs up"
+// has left running. Its database is then emptied at the start of each check, so two packages must
+// not use it at the same time (go test -p 1).
 package vredis
 
 import (
@@ -33,8 +35,8 @@ type Redis struct {
 	refuse func(message string) // nil for a real server
 }
 
-// Start gives n clients of one Redis in memory, in virtual time. It must be called inside bubble.Run; what it starts
-// ends with the test.
+// Start gives n clients of one Redis in memory, in virtual time. It must be called inside
+// bubble.Run; what it starts ends with the test.
 func Start(t *testing.T, n int) *Redis {
 	t.Helper()
 	if !expect.Virtual() {
@@ -42,29 +44,33 @@ func Start(t *testing.T, n int) *Redis {
 	}
 	m := newMiniature()
 	r := &Redis{refuse: m.refuse}
-	// Cleanups run last in, first out: the clients close, the server closes, and then whatever had been waiting for
-	// either has a second of virtual time to find out and end.
+	// Cleanups run last in, first out: the clients close, the server closes, and then whatever had
+	// been waiting for either has a second of virtual time to find out and end.
 	t.Cleanup(func() { time.Sleep(time.Second) })
 	t.Cleanup(m.close)
 	r.connect(t, n, func() *redis.Options {
 		return &redis.Options{
-			Addr:   "127.0.0.1:6379", // nobody listens there: the dialer decides. A host name would be looked up
+			// nobody listens there: the dialer decides. A host name would be looked up
+			Addr:   "127.0.0.1:6379",
 			Dialer: m.dial,
-			// A pool that can run out makes go-redis keep a timer in a package-level sync.Pool. A timer made in one
-			// bubble kills the process when the next one uses it (internal/semaphore.go), so the pool never runs out.
-			PoolSize:       1 << 14,
-			ReadBufferSize: 4096, WriteBufferSize: 4096, // a thousand calls at once are a thousand connections
+			// A pool that can run out makes go-redis keep a timer in a package-level sync.Pool. A
+			// timer made in one bubble kills the process when the next one uses it
+			// (internal/semaphore.go), so the pool never runs out.
+			PoolSize: 1 << 14,
+			// a thousand calls at once are a thousand connections
+			ReadBufferSize: 4096, WriteBufferSize: 4096,
 		}
 	})
 	return r
 }
 
-// Real gives n clients of this check's own Redis and insists on a real server: needs: ["redis!"]. Time is real there.
-// Without one the check fails at once and says what to do.
+// Real gives n clients of this check's own Redis and insists on a real server: needs: ["redis!"].
+// Time is real there. Without one the check fails at once and says what to do.
 func Real(t *testing.T, n int) *Redis {
 	t.Helper()
 	if req, _ := account.Current(); req.Redis != "" && !req.RedisReal {
-		t.Fatal("this check needs a real Redis server, and what is running is a miniature: install redis-server or start Docker, then `labs up`")
+		t.Fatal("this check needs a real Redis server, and what is running is a miniature: " +
+			"install redis-server or start Docker, then `labs up`")
 	}
 	return Own(t, n)
 }
@@ -106,7 +112,8 @@ func (r *Redis) connect(t *testing.T, n int, options func() *redis.Options) {
 	client := func(l *Link) redis.UniversalClient {
 		o := options()
 		o.Dialer = l.dialer(o.Dialer)
-		o.ContextTimeoutEnabled = true // false is the default: a deadline in the context would then be ignored
+		// false is the default: a deadline in the context would then be ignored
+		o.ContextTimeoutEnabled = true
 		o.DisableIdentity = true
 		o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 		c := redis.NewClient(o)
@@ -121,7 +128,8 @@ func (r *Redis) connect(t *testing.T, n int, options func() *redis.Options) {
 	}
 }
 
-// RTT makes every round trip of every client take d from now on. Setting up a connection stays free.
+// RTT makes every round trip of every client take d from now on. Setting up a connection stays
+// free.
 func (r *Redis) RTT(d time.Duration) { r.each(func(l *Link) { l.RTT(d) }) }
 
 // Hang makes the server take whatever the clients send and never answer, also on new connections.
@@ -130,7 +138,8 @@ func (r *Redis) Hang() { r.each((*Link).Hang) }
 // Cut breaks all connections and refuses new ones.
 func (r *Redis) Cut() { r.each((*Link).Cut) }
 
-// Heal ends what Hang, Cut, CutAfter and Refuse have done. Connections that hung or broke stay useless, as in life.
+// Heal ends what Hang, Cut, CutAfter and Refuse have done. Connections that hung or broke stay
+// useless, as in life.
 func (r *Redis) Heal() {
 	r.each((*Link).Heal)
 	if r.refuse != nil {
@@ -138,8 +147,8 @@ func (r *Redis) Heal() {
 	}
 }
 
-// Refuse makes the server answer every command with an error until Heal: "LOADING Redis is loading the dataset in
-// memory". Only the miniature can do so; the admin client gets the error, too.
+// Refuse makes the server answer every command with an error until Heal: "LOADING Redis is loading
+// the dataset in memory". Only the miniature can do so; the admin client gets the error, too.
 func (r *Redis) Refuse(message string) { r.refuse(message) }
 
 func (r *Redis) each(f func(*Link)) {
@@ -148,7 +157,8 @@ func (r *Redis) each(f func(*Link)) {
 	}
 }
 
-// Commands lists what has reached the server from all clients since the last Forget, client by client.
+// Commands lists what has reached the server from all clients since the last Forget, client by
+// client.
 func (r *Redis) Commands() []Command {
 	var all []Command
 	r.each(func(l *Link) { all = append(all, l.Commands()...) })

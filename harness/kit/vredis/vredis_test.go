@@ -49,8 +49,9 @@ func TestStart_clockIsTheBubbles(t *testing.T) {
 	})
 }
 
-// go-redis keeps timers in a package-level pool once a connection pool has run out. A second bubble in the process
-// would die of them (and a bubble after real time would stand still), unless connection pools never run out.
+// go-redis keeps timers in a package-level pool once a connection pool has run out. A second bubble
+// in the process would die of them (and a bubble after real time would stand still), unless
+// connection pools never run out.
 func TestStart_manyBubblesInOneProcess(t *testing.T) {
 	for range 3 {
 		bubble.Run(t, func(t *testing.T) {
@@ -86,9 +87,11 @@ func TestLink_countsRoundTrips(t *testing.T) {
 			t.Errorf("two round trips of 10 ms took %v", took)
 		}
 		if r.Trips() != 2 || r.Links[0].Trips() != 1 {
-			t.Errorf("got %d trips, %d of them client 0's, want 2 and 1", r.Trips(), r.Links[0].Trips())
+			t.Errorf("got %d trips, %d of them client 0's, want 2 and 1", r.Trips(),
+				r.Links[0].Trips())
 		}
-		if got, want := fmt.Sprint(r.Commands()), "[SET a 1 ex 3600 INCR b EXPIRE b 1]"; got != want {
+		if got, want := fmt.Sprint(r.Commands()),
+			"[SET a 1 ex 3600 INCR b EXPIRE b 1]"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		r.Forget()
@@ -98,7 +101,8 @@ func TestLink_countsRoundTrips(t *testing.T) {
 	})
 }
 
-// A pipeline does not fit into the buffers of an in-memory connection: neither end may wait for the other to read.
+// A pipeline does not fit into the buffers of an in-memory connection: neither end may wait for the
+// other to read.
 func TestStart_bigPipeline(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		r := Start(t, 1)
@@ -133,7 +137,8 @@ func TestRedis_faults(t *testing.T) {
 	for _, f := range []struct {
 		name  string
 		start func(*Redis)
-		min   time.Duration // real drivers differ in how they fail, but none waits past the deadline
+		// real drivers differ in how they fail, but none waits past the deadline
+		min time.Duration
 	}{
 		{"hang", (*Redis).Hang, 50 * time.Millisecond},
 		{"cut", (*Redis).Cut, 0},
@@ -148,7 +153,8 @@ func TestRedis_faults(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				err := r.Clients[0].Ping(short).Err()
-				if took := time.Since(start); err == nil || took < f.min || took > 50*time.Millisecond {
+				if took := time.Since(start); err == nil || took < f.min ||
+					took > 50*time.Millisecond {
 					t.Errorf("got %v after %v, want an error after %v to 50ms", err, took, f.min)
 				}
 				r.Heal()

@@ -1,5 +1,5 @@
-// Package runtest plays the processes of checks for tests: what a check reports and how its process ends is a function
-// in the test, and nothing is started.
+// Package runtest plays the processes of checks for tests: what a check reports and how its process
+// ends is a function in the test, and nothing is started.
 package runtest
 
 import (
