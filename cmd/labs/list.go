@@ -165,7 +165,14 @@ func (t labTable) lab(l *course.Lab, s workspace.Standing, title int) []string {
 		}
 		return lines
 	}
-	lines := []string{head + l.Title + t.Faint(fmt.Sprintf(", %d min", l.Minutes))}
+	var lines []string
+	about := ansi.Wrap(l.Title+t.Faint(fmt.Sprintf(", %d min", l.Minutes)), max(10, t.columns-left), "")
+	for i, part := range strings.Split(about, "\n") {
+		if i > 0 {
+			head = strings.Repeat(" ", left)
+		}
+		lines = append(lines, head+part)
+	}
 	for _, more := range strings.Split(ansi.Wrap(l.Question, max(10, t.columns-left), ""), "\n") {
 		lines = append(lines, strings.Repeat(" ", left)+t.Faint(more))
 	}

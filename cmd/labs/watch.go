@@ -153,7 +153,7 @@ func (o *watchOptions) session() *watch.Session {
 		Answer: (*course.Lab).HasSolution,
 		Pages: map[rune]func(context.Context, watch.Scene) (*watch.Page, error){
 			watch.KeyHint: o.hintPage, watch.KeySolution: o.solutionPage, watch.KeyList: o.listPage,
-			watch.KeyBrief: o.briefPage, watch.KeyFull: o.fullPage, watch.KeyHelp: watch.Help,
+			watch.KeyBrief: o.briefPage, watch.KeyFull: o.fullPage, watch.KeyHelp: watch.HelpFor(func() int { return o.columns() }),
 		},
 	}
 }

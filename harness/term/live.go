@@ -2,7 +2,6 @@ package term
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -119,9 +118,5 @@ func Plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	many := what + "s"
-	if strings.HasSuffix(what, "y") && !strings.HasSuffix(what, "ay") {
-		many = strings.TrimSuffix(what, "y") + "ies"
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	return fmt.Sprintf("%d %ss", n, what)
 }

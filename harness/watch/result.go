@@ -71,22 +71,30 @@ func (f *frame) result(s Scene, room int) []string {
 	first, failing, passing := checks[:1], checks[1:holds], checks[holds:]
 	lines := details(r, first, f.style)
 	lines = append(f.heading(lines[0]), lines[1:]...)
-	rest := append(f.checks(failing), f.checks(passing)...)
+	rest := f.fill(failing, passing, max(2, room-len(lines)-1))
 	if len(rest) == 0 {
 		return f.cut(lines, room)
 	}
-	if len(lines)+1+len(rest) > room && len(passing) > 1 {
+	return append(append(f.cut(lines, room-len(rest)-1), ""), rest...)
+}
+
+// fill shows checks in so many lines: each of them, or those that fail alone, or as many of these as
+// there is room for, and how many there are besides.
+func (f *frame) fill(failing, passing []run.Check, room int) []string {
+	rest := append(f.checks(failing), f.checks(passing)...)
+	if len(rest) > room && len(passing) > 1 {
 		rest = append(f.checks(failing), "  "+f.p.Good("✓")+" "+
 			f.p.Faint(fmt.Sprintf("%d others hold", len(passing))))
 	}
-	if left := max(2, room-len(lines)-1); len(rest) > left {
-		sum := fmt.Sprintf("%d more fail", len(failing)-left+1)
-		if len(passing) > 0 {
-			sum += fmt.Sprintf(", %d hold", len(passing))
-		}
-		rest = append(rest[:left-1], "    "+f.p.Faint(sum))
+	if len(rest) <= room {
+		return rest
 	}
-	return append(append(f.cut(lines, room-len(rest)-1), ""), rest...)
+	rest, shown := f.some(failing, room-1)
+	sum := fmt.Sprintf("%d more fail", len(failing)-shown)
+	if len(passing) > 0 {
+		sum += fmt.Sprintf(", %d hold", len(passing))
+	}
+	return append(rest, "    "+f.p.Faint(sum))
 }
 
 // heading is the line with a check's title, in several lines if it is long.
@@ -103,19 +111,29 @@ func (f *frame) cut(lines []string, room int) []string {
 	return append(slices.Clone(lines[:room-1]), "      "+f.p.Faint("… v shows it in full"))
 }
 
-// checks are checks in a line each.
-func (f *frame) checks(checks []run.Check) []string {
-	lines := make([]string, len(checks))
-	for i, c := range checks {
-		mark, note := f.p.Bad("✗"), fmt.Sprintf(" %d/%d", c.Points, c.MaxPoints)
+// some shows the first checks in so many lines, and tells how many these are.
+func (f *frame) some(checks []run.Check, room int) (lines []string, shown int) {
+	for _, c := range checks {
+		more := f.checks([]run.Check{c})
+		if len(lines)+len(more) > room {
+			break
+		}
+		lines, shown = append(lines, more...), shown+1
+	}
+	return lines, shown
+}
+
+// checks are checks by their titles, a line each where there is room.
+func (f *frame) checks(checks []run.Check) (lines []string) {
+	for _, c := range checks {
+		mark, note := f.p.Bad("✗"), fmt.Sprintf("%d/%d", c.Points, c.MaxPoints)
 		switch c.Verdict {
 		case run.Passed:
 			mark = f.p.Good("✓")
 		case run.NotJudged, run.InfraError:
-			mark, note = f.p.Warn("–"), " not judged"
+			mark, note = f.p.Warn("–"), "not judged"
 		}
-		lines[i] = fmt.Sprintf("  %s %s%s", mark, ansi.Truncate(c.Title, f.columns-4-len(note),
-			"…"), f.p.Faint(note))
+		lines = append(lines, hung("  "+mark+" ", c.Title+" "+f.p.Faint(note), f.columns)...)
 	}
 	return lines
 }
@@ -124,7 +142,9 @@ func (f *frame) checks(checks []run.Check) []string {
 func (f *frame) announce(l *course.Lab, room int) []string {
 	lines := append(f.wrap("  ", l.Question), "")
 	for _, c := range l.Checks {
-		lines = append(lines, f.p.Faint("  · "+c.Title))
+		for _, line := range hung("  · ", c.Title, f.columns) {
+			lines = append(lines, f.p.Faint(line))
+		}
 	}
 	return lines[:min(len(lines), max(1, room))]
 }
@@ -145,10 +165,11 @@ func (f *frame) passed(s Scene, room int) []string {
 	} else {
 		then = append(then, "  Every other lab is passed, too.")
 	}
-	if left := room - len(lines) - len(then); len(titles) > max(1, left) {
-		left = max(1, left)
-		titles = append(slices.Clone(titles[:left-1]),
-			"    "+f.p.Faint(fmt.Sprintf("and %d more", len(titles)-left+1)))
+	if left := max(1, room-len(lines)-len(then)); len(titles) > left {
+		shown := 0
+		titles, shown = f.some(s.Result.Checks, left-1)
+		more := fmt.Sprintf("and %d more", len(s.Result.Checks)-shown)
+		titles = append(titles, "    "+f.p.Faint(more))
 	}
 	return append(append(lines, titles...), then...)
 }

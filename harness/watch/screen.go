@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -112,16 +113,33 @@ func fit(line string, columns int) string {
 	return ansi.Truncate(line, columns, more)
 }
 
+// title names the lab and what is edited, as much of it as there is room for.
 func (f *frame) title(s Scene) string {
-	files := make([]string, len(s.Lab.Files))
+	paths, names := make([]string, len(s.Lab.Files)), make([]string, len(s.Lab.Files))
 	for i, file := range s.Lab.Files {
-		files[i] = "labs/" + s.Lab.Slug + "/" + file
+		paths[i], names[i] = "labs/"+s.Lab.Slug+"/"+file, path.Base(file)
 	}
-	return f.p.Strong(s.Lab.ID+" "+s.Lab.Title) + "  " + f.p.Faint(strings.Join(files, " "))
+	lab := f.p.Strong(s.Lab.ID + " " + s.Lab.Title)
+	return f.first(lab+"  "+f.p.Faint(strings.Join(paths, " ")),
+		lab+"  "+f.p.Faint(strings.Join(names, " ")), lab)
+}
+
+// first is the first of several texts that fits into a line, or else the last.
+func (f *frame) first(texts ...string) string {
+	for _, text := range texts {
+		if ansi.StringWidth(text) <= f.columns {
+			return text
+		}
+	}
+	return texts[len(texts)-1]
 }
 
 // status says what goes on, or else how it has ended.
 func (f *frame) status(s Scene) string {
+	sum := ""
+	if s.Result != nil {
+		sum = summary(*s.Result, f.style)
+	}
 	switch {
 	case s.Phase == Checking:
 		text := f.p.Accent("checking…") + f.elapsed(s)
@@ -134,11 +152,11 @@ func (f *frame) status(s Scene) string {
 	case s.Result == nil:
 		return ""
 	case s.Phase == Racing:
-		return summary(*s.Result, f.style) + "; " + f.p.Accent("race detector…") + f.elapsed(s)
+		return f.first(sum+"; "+f.p.Accent("race detector…")+f.elapsed(s), sum)
 	case s.Remembered:
-		return summary(*s.Result, f.style) + f.p.Faint("; unchanged since then")
+		return f.first(sum+f.p.Faint("; unchanged since then"), sum)
 	}
-	return summary(*s.Result, f.style) + f.p.Faint("; at "+s.At.Format(time.TimeOnly))
+	return f.first(sum+f.p.Faint("; at "+s.At.Format(time.TimeOnly)), sum)
 }
 
 // elapsed is the time of a phase that takes long enough to make one wonder whether it hangs.
