@@ -19,6 +19,11 @@ bin/labs:
 	@$(GO) build -o $@ ./cmd/labs
 	@CGO_ENABLED=0 $(GO) build -o bin/labs-sandbox ./cmd/labs-sandbox
 
+.PHONY: install
+install: ## put labs where go install puts programs, so that it is on the PATH
+	@$(GO) install ./cmd/labs
+	@CGO_ENABLED=0 $(GO) install ./cmd/labs-sandbox
+
 .PHONY: demo
 demo: ## build labs and show it at work: a pure, a Redis and a Postgres lab
 	@echo "building labs (the first time this takes about a minute)"
@@ -51,7 +56,7 @@ check: ## gofmt, vet and staticcheck, for linux, darwin and windows
 
 .PHONY: golden
 golden: ## rewrite the expected outputs of the tests; read the diff like any other change
-	@$(GO) test ./harness/report ./harness/course -update
+	@$(GO) test ./harness/report ./harness/course ./harness/watch ./harness/prose -update
 
 .PHONY: bench
 bench: bin/labs ## the table of speeds, as ratios measured side by side
