@@ -46,3 +46,14 @@ func Processes(o Options) (pids []int) {
 
 // EmbeddedVersion is the version that is downloaded.
 const EmbeddedVersion = string(embeddedVersion)
+
+// RememberPull notes why an image could not be pulled, as a command of these options has found out.
+func (o Options) RememberPull(image, why string) error {
+	st, err := newSite(o)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	st.rememberPull(image, why)
+	return nil
+}

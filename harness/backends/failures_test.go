@@ -120,7 +120,7 @@ func TestFailure_NoImage(t *testing.T) {
 		Getenv: environment("LABS_REDIS_IMAGE=localhost:1/none:ci",
 			"LABS_POSTGRES_IMAGE=localhost:1/none:ci")}
 	wantMissing(t, o, backends.Need{Redis: true}, backends.NoImage,
-		"the image localhost:1/none:ci is not here and cannot be pulled: …",
+		"no image localhost:1/none:ci here, and no registry to pull it from",
 		"docker pull localhost:1/none:ci, or set LABS_REDIS_IMAGE to an image that docker "+
 			"images lists")
 	o.Provider, o.Dir = backends.Auto, t.TempDir()
@@ -132,11 +132,14 @@ func TestFailure_NoImage(t *testing.T) {
 		}
 		return env(key)
 	}
-	// the second command does not try again
-	for _, want := range []string{"cannot be pulled", "minutes ago"} {
+	for _, want := range []string{"no registry to pull it from", "as remembered"} {
 		i := open(t, o, backends.Need{Redis: true}).Info()[backends.Redis]
-		if i.Provider != backends.Embedded || !strings.Contains(i.Detail, want) {
+		if i.Provider != backends.Embedded || !strings.Contains(i.PassedOver, want) {
 			t.Errorf("got %+v, want miniredis, and %q", i, want)
+		}
+		// the second command does not try again, but goes by what the first has noted
+		if err := o.RememberPull("localhost:1/none:ci", "as remembered"); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

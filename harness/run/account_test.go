@@ -231,7 +231,7 @@ func TestProcess_brokenSandbox(t *testing.T) {
 		error) {
 		return sandbox.Exit{}, errors.New("no namespaces here")
 	})
-	if o.Verdict != run.InfraError || o.Message != "no namespaces here" {
+	if o.Verdict != run.InfraError || !strings.HasPrefix(o.Message, "no namespaces here\nhint: ") {
 		t.Errorf("got %s, %q, want %s", o.Verdict, o.Message, run.InfraError)
 	}
 }

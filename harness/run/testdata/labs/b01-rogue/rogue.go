@@ -90,7 +90,7 @@ func UnlockOfUnlocked() {
 
 var spins atomic.Int64
 
-func Loop() {
+func Loop() { // mark: loop begins
 	for spins.Add(1) != 0 { // mark: loop
 	}
 }
