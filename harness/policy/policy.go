@@ -220,7 +220,7 @@ func (c *checker) importSpec(spec *ast.ImportSpec) {
 		c.add(line, RuleForbidden, what, why)
 		return
 	case !c.allowed(path):
-		c.add(line, RuleImport, what, "it is not among the packages that this lab allows")
+		c.add(line, RuleImport, what, c.notAllowed())
 		return
 	case spec.Name == nil:
 		c.imported[localName(path)] = path
@@ -319,6 +319,17 @@ func (c *checker) forbidden(path string) string {
 		}
 	}
 	return ""
+}
+
+// notAllowed says which packages a lab allows.
+func (c *checker) notAllowed() string {
+	more := ""
+	if len(c.lab.Imports) > 0 {
+		more = strings.Join(c.lab.Imports, ", ") + ", "
+	}
+	return "it is not among the packages that this lab allows: " + more + "golang.org/x/sync, " +
+		"golang.org/x/time/rate, and those of the standard library that reach neither the process " +
+		"nor the machine"
 }
 
 func (c *checker) allowed(path string) bool {
