@@ -109,8 +109,8 @@ func (a *app) complain(err error) {
 		hint = fault.Doctor
 	}
 	// An error may have the name of a submission in it, or what somebody's program has said.
-	fmt.Fprintf(a.Err, "%s %s\n", p.Bad("labs:"), report.PlainLines(text))
+	fmt.Fprintf(a.Err, "%s %s\n", p.Bad("labs:"), a.typed(report.PlainLines(text)))
 	if hint != "" {
-		fmt.Fprintf(a.Err, "%s %s\n", p.Accent("hint:"), report.PlainLines(hint))
+		fmt.Fprintf(a.Err, "%s %s\n", p.Accent("hint:"), a.typed(report.PlainLines(hint)))
 	}
 }

@@ -212,7 +212,7 @@ func (a *app) building() func(compile.Progress) {
 // note is one line of progress. Nothing that stands in it, such as the name of a submission, is
 // interpreted by a terminal or a CI runner.
 func (a *app) note(format string, args ...any) {
-	fmt.Fprintln(a.Err, a.Paint().Faint("· "+report.PlainLines(fmt.Sprintf(format, args...))))
+	fmt.Fprintln(a.Err, a.Paint().Faint("· "+a.typed(report.PlainLines(fmt.Sprintf(format, args...)))))
 }
 
 // lab finds the lab that a command is about: the one named, else the one whose folder this is, else

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/course"
@@ -52,17 +53,23 @@ func (a *app) foot(l *course.Lab) string {
 	var b strings.Builder
 	b.WriteString("\n")
 	if len(l.Imports) > 0 {
-		fmt.Fprintf(&b, "  may import, besides what every lab may: %s\n",
-			strings.Join(l.Imports, " "))
+		b.WriteString(hanging("  ", "may import, besides what every lab may: "+
+			strings.Join(l.Imports, " "), a.Columns))
 	}
 	for _, f := range l.Forbid {
-		fmt.Fprintf(&b, "  may not import %s: %s\n", f.Import, f.Why)
+		b.WriteString(hanging("  ", "may not import "+f.Import+": "+f.Why, a.Columns))
 	}
 	for _, f := range l.Files {
 		fmt.Fprintf(&b, "  edit:  %s\n", relative(filepath.Join(l.Dir, f)))
 	}
 	fmt.Fprintf(&b, "  then:  %s watch %s\n", a.command, l.Slug)
 	return b.String()
+}
+
+// hanging is text in lines of so many columns, each behind the indent, the second a little further.
+func hanging(indent, text string, columns int) string {
+	wrapped := ansi.Wrap(text, max(20, columns-len(indent)-2), "")
+	return indent + strings.ReplaceAll(wrapped, "\n", "\n"+indent+"  ") + "\n"
 }
 
 // markdown shows a text: rendered on a terminal, where it may go through the pager; on a pipe as it

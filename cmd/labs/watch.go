@@ -336,6 +336,10 @@ func (o *watchOptions) listPage(context.Context, watch.Scene) (*watch.Page, erro
 	table.each(o.w.Course.Labs, standings, func(l *course.Lab, line string) {
 		page.Lines, page.Labs = append(page.Lines, line), append(page.Labs, l)
 	})
+	page.Lines, page.Labs = append(page.Lines, ""), append(page.Labs, nil)
+	for line := range strings.SplitSeq(ansi.Wrap(legend, o.columns()-2, ""), "\n") {
+		page.Lines, page.Labs = append(page.Lines, o.Paint().Faint(line)), append(page.Labs, nil)
+	}
 	return page, nil
 }
 

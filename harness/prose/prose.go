@@ -136,7 +136,7 @@ func (r *renderer) fold(line string, width int) []string {
 		}
 		head := ansi.Truncate(rest, max(8, room), "")
 		parts = append(parts, lead+head)
-		rest = rest[len(head):]
+		rest = strings.TrimLeft(rest[len(head):], " ")
 	}
 	return parts
 }

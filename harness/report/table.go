@@ -96,7 +96,11 @@ func tellJudge(w io.Writer, results []run.Result, columns int) {
 	}
 	var parts []string
 	for _, row := range judgedBy(r) {
-		parts = append(parts, row[0]+" "+strings.ReplaceAll(row[1], "_", " "))
+		value := strings.ReplaceAll(row[1], "_", " ")
+		if !strings.HasPrefix(value, row[0]) { // as that of go does: go1.26.8
+			value = row[0] + " " + value
+		}
+		parts = append(parts, value)
 	}
 	if len(parts) > 0 {
 		fmt.Fprintln(w, ansi.Wrap("judged by: "+strings.Join(parts, ", "), max(20, columns), ""))

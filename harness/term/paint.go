@@ -10,13 +10,14 @@ type Paint struct {
 // Paint returns the colours of these streams.
 func (s *Streams) Paint() Paint { return NewPaint(s.Colour) }
 
-// The colours, of the 256 of xterm: each has a contrast of at least 4 to 1 against white and
-// against black (WCAG 2.2, relative luminance), which none of the first 16 is sure to have on both.
+// The colours, of the 256 of xterm: each has a contrast of about 3 to 1 or more against white, against
+// black and against the backgrounds of the themes that are used most, light and dark, which none of the
+// first 16 is sure to have on all of them. Source: WCAG 2.2, 1.4.11, relative luminance.
 const (
 	green = 28  // #008700
-	red   = 160 // #d70000
-	amber = 130 // #af5f00
-	teal  = 30  // #008787
+	red   = 196 // #ff0000
+	amber = 136 // #af8700
+	blue  = 32  // #0087d7
 )
 
 // NewPaint returns colours that are on or off.
@@ -37,7 +38,7 @@ func NewPaint(on bool) Paint {
 		Warn:      of(amber),
 		Strong:    style(color.Bold),
 		Faint:     style(color.Faint),
-		Accent:    of(teal),
+		Accent:    of(blue),
 		Underline: style(color.Underline),
 	}
 }

@@ -91,11 +91,20 @@ func (p *Page) pick(l *course.Lab) {
 	}
 }
 
+// end is the last line of what is picked: a lab may have several.
+func (p *Page) end() int {
+	end := p.picked
+	for end+1 < len(p.Labs) && p.Labs[end+1] == nil && p.Lines[end+1] != "" {
+		end++
+	}
+	return end
+}
+
 // window gives the lines that fit into so many rows, and how many there are before and after them.
 func (p *Page) window(rows int) (lines []string, before, after int) {
 	rows = max(1, rows)
 	if p.picks() {
-		p.top = min(max(p.top, p.picked-rows+1), p.picked)
+		p.top = min(max(p.top, p.end()-rows+1), p.picked)
 	}
 	p.top = max(0, min(p.top, len(p.Lines)-rows))
 	end := min(len(p.Lines), p.top+rows)

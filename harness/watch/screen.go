@@ -215,11 +215,12 @@ func (f *frame) pageKeys(p *Page, before, after int) string {
 	} else if before+after > 0 {
 		keys += "  " + f.p.Accent("space ↑ ↓") + " " + f.p.Faint("turn")
 	}
-	if before+after > 0 {
-		total := len(p.Lines)
-		keys += "  " + f.p.Faint(fmt.Sprintf("lines %d to %d of %d", before+1, total-after, total))
+	if before+after == 0 {
+		return keys
 	}
-	return keys
+	total := len(p.Lines)
+	return f.first(keys+"  "+f.p.Faint(fmt.Sprintf("lines %d to %d of %d", before+1, total-after, total)),
+		keys+"  "+f.p.Faint(fmt.Sprintf("%d/%d", total-after, total)), keys)
 }
 
 func (f *frame) page(p *Page, lines []string, before int) []string {
