@@ -50,6 +50,7 @@ func (j *Judge) Judge(
 ) ([]run.Result, error) {
 	b := j.Builder()
 	results, checks := make([]run.Result, len(jobs)), make([]string, len(jobs))
+	strays := make([]string, len(jobs))
 	progress, err := j.Workspace.Progress()
 	if err != nil {
 		return nil, err
@@ -57,6 +58,7 @@ func (j *Judge) Judge(
 	var todo []int
 	jobs = slices.Clone(jobs) // what is to be judged first is known here alone
 	for i, job := range jobs {
+		strays[i] = job.Lab.NotHandedIn(job.Dir)
 		if j.Remember {
 			checks[i], _ = b.ChecksSHA256(job.Lab) // what cannot be read says so when it is built
 		}
@@ -72,7 +74,7 @@ func (j *Judge) Judge(
 	if err := j.grade(ctx, b, jobs, todo, results, show); err != nil {
 		return nil, err
 	}
-	return results, j.keep(ctx, jobs, results, checks)
+	return results, j.keep(ctx, jobs, results, checks, strays)
 }
 
 // known is the result that needs no judging, or nil.
@@ -163,8 +165,17 @@ func (j *Judge) grade(
 	return nil
 }
 
+// settled is what was not handed in, if that is the same before and after the lab was judged. Otherwise
+// nobody knows which of them the result's remark is about: it is noted as what it never is.
+func settled(before, after string) string {
+	if before != after {
+		return "changed meanwhile"
+	}
+	return after
+}
+
 func (j *Judge) keep(
-	ctx context.Context, jobs []grade.Job, results []run.Result, checks []string,
+	ctx context.Context, jobs []grade.Job, results []run.Result, checks, strays []string,
 ) error {
 	judged := slices.ContainsFunc(results,
 		func(r run.Result) bool { return r.Verdict != run.InfraError })
@@ -174,7 +185,7 @@ func (j *Judge) keep(
 	return j.Workspace.Update(ctx, func(p *workspace.Progress) {
 		for i, job := range jobs {
 			if r := results[i]; checks[i] != "" {
-				p.Judge(r, checks[i], job.Lab.NotHandedIn(job.Dir), time.Now())
+				p.Judge(r, checks[i], settled(strays[i], job.Lab.NotHandedIn(job.Dir)), time.Now())
 			}
 		}
 	})

@@ -31,6 +31,8 @@ type bench struct {
 	j     *judge.Judge
 	ran   atomic.Int32
 	fails bool
+	// during, if not nil, is called while a check runs.
+	during func()
 }
 
 func setup(t *testing.T) *bench {
@@ -50,6 +52,9 @@ func setup(t *testing.T) *bench {
 		Sandbox: runtest.Actor(func(_ context.Context, _ sandbox.Command,
 			p runtest.Pipe) (sandbox.Exit, error) {
 			b.ran.Add(1)
+			if b.during != nil {
+				b.during()
+			}
 			p.Canary()
 			if b.fails {
 				p.Found("less than that")
@@ -125,6 +130,21 @@ func (b *bench) want(l *course.Lab, want string) {
 	if got := b.judge(l); got != want {
 		b.t.Errorf("got %q, want %q", got, want)
 	}
+}
+
+// TestJudge_aFileThatComesMeanwhile: what is kept has no remark on it, so it is not the answer the next
+// time.
+func TestJudge_aFileThatComesMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	l := b.lab("b01")
+	b.solve(l, "mine")
+	b.during = func() { b.write(filepath.Join(l.Dir, "helper.go"), "package adder\n") }
+	b.want(l, "passed; 2 run")
+	b.during = nil
+	const note = "helper.go is not handed in: lab.yaml names adder.go alone"
+	b.want(l, "passed; "+note+"; 2 run")
+	b.want(l, "passed from memory; "+note+"; 0 run")
 }
 
 func TestJudge_memory(t *testing.T) {
