@@ -46,7 +46,7 @@ func (o *gradeOptions) run(ctx context.Context, args []string) error {
 		Options: grade.Options{Race: !o.noRace, Seed: o.seed, Timeout: o.timeout},
 		Course:  batch.RevisionOf(ctx, w.Course),
 	}
-	if o.lab != "" {
+	if g.Demanded && len(labs) == 1 {
 		g.Single = labs[0]
 	}
 	if o.batch {
@@ -62,7 +62,9 @@ func (o *gradeOptions) demanded(c *course.Course) ([]*course.Lab, error) {
 		names = []string{o.lab}
 	}
 	if len(names) == 0 {
-		o.tellBroken(c)
+		if len(c.Broken) > 0 { // whoever has handed in that lab would be told that it is none
+			return nil, c.Broken[0]
+		}
 		return c.Labs, nil
 	}
 	wanted := map[*course.Lab]bool{}

@@ -114,7 +114,7 @@ func TestWatch_WithoutTheRaceRun(t *testing.T) {
 			Columns: 80})
 		code <- execute(ctx, a, []string{"--course", root, "watch", "adder", "--no-race"})
 	}()
-	out.await(t, "passed, not yet under the race detector: 1 of 1 point\n  it was left out; "+
+	out.await(t, "passed, not yet under the race detector: 1 of 1 point\n  the race detector was left out by --no-race; "+
 		"labs check b01 has it, too\n")
 	o := watchTest(t, root)
 	var kept *run.Result

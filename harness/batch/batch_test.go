@@ -1,6 +1,8 @@
 package batch_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -173,6 +175,61 @@ func TestOne_withoutSolutions(t *testing.T) {
 
 // TestOne_rejected is about a submission that intake refuses: it has a name, and where it is known
 // of which lab it is, the lab's maximum.
+// TestOne_theReferenceFails is the course's fault, and costs nobody points.
+func TestOne_theReferenceFails(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.g.Sandbox = runtest.Actor(func(_ context.Context, _ sandbox.Command,
+		p runtest.Pipe) (sandbox.Exit, error) {
+		p.Canary()
+		p.Found("a check that is wrong")
+		p.Own(account.Failed)
+		return runtest.Honest, nil
+	})
+	got := b.one(b.hand(t.TempDir(), map[string]string{"b01-adder": "reference"}))
+	if len(got) != 1 || !strings.HasPrefix(got[0], "B01 infra_error; this is the course's reference") {
+		t.Errorf("got %q, want no verdict", got)
+	}
+	got = b.one(b.hand(t.TempDir(), map[string]string{"b01-adder": "changed"}))
+	if len(got) != 1 || !strings.HasPrefix(got[0], "B01 failed") {
+		t.Errorf("got %q of somebody's own code, want failed", got)
+	}
+}
+
+// TestOne_anArchiveInAFolder is how learning platforms give what was uploaded.
+func TestOne_anArchiveInAFolder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	l, err := b.c.Named("b01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(l.SolutionDir, l.Files[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	z := zip.NewWriter(&packed)
+	w, err := z.Create("labs/b01-adder/" + l.Files[0])
+	if err == nil {
+		_, err = w.Write(append(source, "\nvar mine = 1\n"...))
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "homework.zip"), packed.String())
+	put(t, filepath.Join(dir, ".DS_Store"), "")
+	s := batch.Submission{Name: filepath.Base(dir), Path: dir}
+	if got := b.one(s); len(got) != 1 || got[0] != "B01 passed" {
+		t.Errorf("got %q, want the archive read", got)
+	}
+	put(t, filepath.Join(dir, "second.zip"), packed.String())
+	if got := b.one(s); len(got) != 1 || !strings.Contains(got[0], "rejected") {
+		t.Errorf("got %q of two archives, want none guessed", got)
+	}
+}
+
 func TestOne_rejected(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -281,6 +338,11 @@ func TestList(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	more := t.TempDir() // somebody has handed in each of these
+	put(t, filepath.Join(more, "hal.rar"), "")
+	put(t, filepath.Join(more, "eve.tar.bz2"), "")
+	put(t, filepath.Join(more, "ida"), "PK\x03\x04")
+	put(t, filepath.Join(more, "bucket.go"), "package x")
 	at := func(names ...string) (paths []string) {
 		for _, name := range names {
 			paths = append(paths, filepath.Join(dir, name))
@@ -301,6 +363,7 @@ func TestList(t *testing.T) {
 		{"two of one name", at("ann", "other/ann"), false, "ann ann (2)"},
 		{"nothing", nil, false, "--submissions is given without a submission"},
 		{"standard input", []string{"-", "-"}, false, "standard input cannot be one of many submissions"},
+		{"archives that are not read", []string{more}, false, "eve.tar.bz2 hal.rar ida; bucket.go is neither a folder nor an archive"},
 		{"an empty folder", at("empty"), false, "there are no submissions in " + filepath.Join(dir, "empty")},
 	} {
 		subs, strays, err := batch.List(tt.paths, tt.demanded)

@@ -1,7 +1,9 @@
 package batch
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,12 +87,32 @@ func stray(path, name string, demanded bool) string {
 	switch {
 	case err != nil:
 		return "cannot be read"
-	case !st.IsDir() && !intake.IsArchive(name):
+	case !st.IsDir() && !intake.IsArchive(name) && !packed(path):
 		return "is neither a folder nor an archive"
 	case st.IsDir() && !demanded && empty(path):
 		return "is empty"
 	}
 	return ""
+}
+
+// otherArchives are endings of archives that are not read. Somebody has handed in one all the same, and
+// is to be told.
+var otherArchives = []string{".rar", ".7z", ".bz2", ".xz", ".zst", ".gz", ".lz"}
+
+// packed reports whether a file is an archive by another ending, or has none and begins as one does.
+func packed(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	if slices.Contains(otherArchives, ext) {
+		return true
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [4]byte
+	n, _ := io.ReadFull(f, head[:])
+	return bytes.HasPrefix(head[:n], []byte("PK\x03\x04")) || bytes.HasPrefix(head[:n], []byte{0x1f, 0x8b})
 }
 
 // empty reports whether a folder has nothing in it that anybody has put there.

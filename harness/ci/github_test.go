@@ -19,7 +19,7 @@ type workflow struct {
 	Env         map[string]string `yaml:"env"`
 	Concurrency struct {
 		Group  string `yaml:"group"`
-		Cancel bool   `yaml:"cancel-in-progress"`
+		Cancel string `yaml:"cancel-in-progress"`
 	} `yaml:"concurrency"`
 	Jobs map[string]job `yaml:"jobs"`
 }
@@ -67,8 +67,8 @@ func TestGitHub(t *testing.T) {
 			if len(w.Permissions) != 1 || w.Permissions["contents"] != "read" {
 				t.Errorf("got the permissions %v, want contents: read alone", w.Permissions)
 			}
-			if !w.Concurrency.Cancel || w.Concurrency.Group == "" {
-				t.Errorf("got %+v, want that a newer commit ends the older run", w.Concurrency)
+			if w.Concurrency.Cancel != "${{ github.event_name == 'pull_request' }}" || w.Concurrency.Group == "" {
+				t.Errorf("got %+v, want that a newer commit of a pull request ends the older run", w.Concurrency)
 			}
 			j := w.Jobs["grade"]
 			if len(w.Jobs) != 1 || j.Permissions != nil || j.Services != nil ||

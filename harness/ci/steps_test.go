@@ -192,12 +192,21 @@ var cases = map[string]struct {
 	"by hand, with a name that is none": {func(b *bench) string {
 		return ""
 	}, "b7, $(touch pwned) ::error::x", found{"",
-		"no lab of the course has one of the names that were asked for", 1}},
+		"a name that was asked for is that of no lab of the course", 1}},
 	"a lab that was deleted": {func(b *bench) string {
 		base := b.git("rev-parse", "HEAD")
 		b.git("rm", "--quiet", "-r", "labs/b01-adder")
 		b.commit()
 		return base
+	}, "", found{"b01-adder", "to grade: b01-adder", 0}},
+	"by hand, with one name of two that is none": {func(b *bench) string {
+		b.work("labs/b01-adder/x.go")
+		return ""
+	}, "b01, b99", found{"b01-adder", "a name that was asked for is that of no lab of the course", 1}},
+	"a repository of one's own with one lab": {func(b *bench) string {
+		b.git("rm", "--quiet", "-r", "labs/b02-other", "labs/i02-store")
+		b.work("labs/b01-adder/x.go")
+		return strings.Repeat("0", 40)
 	}, "", found{"b01-adder", "to grade: b01-adder", 0}},
 	"names that mean something to a shell": {func(b *bench) string {
 		base := b.git("rev-parse", "HEAD")
@@ -322,14 +331,14 @@ func TestGitLab_script(t *testing.T) {
 					tt.want.said)
 			}
 			calls := b.read("calls")
-			if graded := strings.Contains(calls, "labs --course"); graded != (tt.want.labs != "") {
+			if graded := strings.Contains(calls, "labs --course"); graded != (tt.want.labs != "" && tt.want.code == 0) {
 				t.Errorf("got the calls %q, want the labs %q graded", calls, tt.want.labs)
 			}
 			if want := "--labs " + strings.ReplaceAll(tt.want.labs, " ", ",") +
-				" "; tt.want.labs != "" && !strings.Contains(calls, want) {
+				" "; tt.want.labs != "" && tt.want.code == 0 && !strings.Contains(calls, want) {
 				t.Errorf("got the calls %q, want %s", calls, want)
 			}
-			if built := strings.Contains(calls, "go build"); built != (tt.want.labs != "") {
+			if built := strings.Contains(calls, "go build"); built != (tt.want.labs != "" && tt.want.code == 0) {
 				t.Errorf("got the calls %q: what is not graded is not built", calls)
 			}
 			stores := strings.Contains(calls,
@@ -362,5 +371,27 @@ func TestGitLab_exit(t *testing.T) {
 				t.Errorf("the section %s is not opened and closed: %q", section, out)
 			}
 		}
+	}
+}
+
+// TestGitLab_ownFilesOfTheGrading hands in what the grading would otherwise run or publish as its own.
+func TestGitLab_ownFilesOfTheGrading(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{".cache/mod/example.com/m@v1.0.0/zz.go", "reports/junit.xml", "graded/labs/x.go"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.work("labs/b01-adder/x.go", file)
+			out, code := b.gitlab(strings.Repeat("0", 40), "", "0")
+			if code != 1 || !strings.Contains(out, "where the grading keeps what it needs: remove it") {
+				t.Errorf("got exit code %d and %q", code, out)
+			}
+			if calls := b.read("calls"); strings.Contains(calls, "go build") {
+				t.Errorf("got the calls %q, want nothing built", calls)
+			}
+			if _, err := os.Stat(filepath.Join(b.top, "submission", filepath.FromSlash(file))); err == nil {
+				t.Error("it is still there, and would be kept")
+			}
+		})
 	}
 }

@@ -262,9 +262,9 @@ func (v *view) summary(r run.Result) string {
 	case run.NotAttempted, run.NotHandedIn:
 		return v.p.Warn(r.Words()) + fmt.Sprintf(": 0 of %s", term.Plural(r.MaxPoints, "point"))
 	case run.BuildFailed:
-		return v.p.Bad("does not compile") + ": nothing was run"
+		return v.p.Bad(r.Words()) + v.nothingRun(r)
 	case run.Rejected:
-		return v.p.Bad("rejected") + ": nothing was run"
+		return v.p.Bad(r.Words()) + v.nothingRun(r)
 	case run.TimedOut:
 		return v.p.Bad("timed out") + ": " + counts
 	case run.InfraError:
@@ -275,6 +275,14 @@ func (v *view) summary(r run.Result) string {
 			judged, term.Plural(len(r.Checks), "check"), passed, took)
 	}
 	return v.p.Bad(r.Words()) + ": " + counts
+}
+
+// nothingRun says so, and what it costs where that is known.
+func (v *view) nothingRun(r run.Result) string {
+	if r.MaxPoints == 0 {
+		return ": nothing was run"
+	}
+	return ": nothing was run, 0 of " + term.Plural(r.MaxPoints, "point")
 }
 
 func firstLine(s string) string {

@@ -65,6 +65,7 @@ def tests(results):
 
 def main():
     env, out = os.environ, Path.cwd()
+    (out / "result.json").unlink(missing_ok=True)  # the submission may have one of its own
     with tempfile.TemporaryDirectory() as tmp:
         course, binary, report = Path(tmp, "course"), Path(tmp, "labs"), Path(tmp, "results.json")
         build(course, binary)
@@ -77,7 +78,6 @@ def main():
             results += json.loads(report.read_text())
             report.unlink()
     rows = list(tests(results))
-    (out / "result.json").unlink(missing_ok=True)  # the submission may have one of its own
     (out / "result.json").write_text(json.dumps({
         "schema": "classroom50/result/v1",
         "classroom": env["CLASSROOM"],
