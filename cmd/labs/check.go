@@ -233,7 +233,7 @@ func (o *checkOptions) live(jobs []grade.Job) *report.Live {
 	if o.json || !o.Interactive || len(jobs) != 1 {
 		return nil
 	}
-	return report.NewLive(o.Out, jobs[0].Lab.ID, jobs[0].Lab.Title, o.style())
+	return report.NewLive(o.typing(o.Out), jobs[0].Lab.ID, jobs[0].Lab.Title, o.style())
 }
 
 // show returns what is called with each lab's result as soon as it is final, and with the result of
@@ -244,7 +244,7 @@ func (o *checkOptions) show(jobs []grade.Job, live *report.Live) func(judge.Verd
 		return func(judge.Verdict) {}
 	}
 	style := o.style()
-	first := func(r run.Result) { report.Terminal(o.Out, r, style) }
+	first := func(r run.Result) { report.Terminal(o.typing(o.Out), r, style) }
 	if live != nil {
 		first = live.End
 	}
@@ -266,11 +266,11 @@ func (o *checkOptions) show(jobs []grade.Job, live *report.Live) func(judge.Verd
 		case !shown:
 			first(v.Result)
 		case was != v.Verdict || raceFailed(v.Result):
-			report.Terminal(o.Out, v.Result, style)
+			report.Terminal(o.typing(o.Out), v.Result, style)
 		case v.Complete():
 			fmt.Fprintln(o.Out, o.Paint().Good("passed")+" under the race detector, too")
 		case v.NotYetRaced():
-			report.Verdict(o.Out, v.Result, style)
+			report.Verdict(o.typing(o.Out), v.Result, style)
 		}
 		if v.Remembered {
 			fmt.Fprintln(o.Out,

@@ -20,9 +20,11 @@ const (
 	exitUsage    = 2 // the command line, or the course, is not right
 	exitInfra    = 3 // something of ours broke or is not to be had; no fault of what was judged
 	exitRejected = 4 // the submission was refused before it was run
+
+	exitStopped = 130 // by Ctrl-C or SIGTERM, as shells say it
 )
 
-const exitHelp = `Exit codes: 0 passed or done, 1 not passed, 2 usage, 3 infrastructure, 4 rejected.`
+const exitHelp = `Exit codes: 0 passed or done, 1 not passed, 2 usage, 3 infrastructure, 4 rejected, 130 stopped.`
 
 // notPassed is the error of a command that has already shown why.
 type notPassed struct{ code int }
@@ -55,6 +57,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitPassed
+	case errors.Is(err, context.Canceled):
+		return exitStopped
 	case errors.As(err, &not):
 		return not.code
 	case errors.As(err, &noStub):

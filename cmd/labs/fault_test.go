@@ -240,7 +240,7 @@ var faults = []struct {
 			os.Remove(filepath.Join(p.course, "labs",
 				"b01-adder", "adder_test.go"))
 		},
-		want: "no file of labs/b01-adder has Test", hint: "git checkout labs/b01-adder",
+		want: "no file of labs/b01-adder has Test", hint: "git checkout 'labs/b01-adder/.*_test.go'",
 	},
 	{
 		name: "a kit that does not compile",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/prose"
+	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 func newShow(a *app) *cobra.Command {
@@ -25,11 +27,11 @@ than the screen goes through a pager: $LABS_PAGER, $PAGER or less; --no-pager le
   labs show b10 > brief.md       on a pipe: the Markdown itself`,
 		Args:              atMostOneLab,
 		ValidArgsFunction: a.completeLabs,
-		RunE:              func(_ *cobra.Command, args []string) error { return runShow(a, args) },
+		RunE:              func(c *cobra.Command, args []string) error { return runShow(c.Context(), a, args) },
 	}
 }
 
-func runShow(a *app, args []string) error {
+func runShow(ctx context.Context, a *app, args []string) error {
 	w, err := a.open()
 	if err != nil {
 		return err
@@ -42,6 +44,8 @@ func runShow(a *app, args []string) error {
 	if err != nil {
 		return fmt.Errorf("read the brief: %w", err)
 	}
+	// Whoever reads a brief is at that lab from then on; that this cannot be noted is no reason to hide it.
+	w.Update(ctx, func(p *workspace.Progress) { p.Last = l.ID })
 	if !a.Interactive {
 		return a.markdown(string(data))
 	}

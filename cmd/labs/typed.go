@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,4 +27,19 @@ func (a *app) typed(text string) string {
 		return text
 	}
 	return commands.ReplaceAllString(text, strings.ReplaceAll(a.command, "$", "$$")+" $1")
+}
+
+// typing gives a writer that makes each piece of text for people that.
+func (a *app) typing(w io.Writer) io.Writer { return typingWriter{a, w} }
+
+type typingWriter struct {
+	a *app
+	w io.Writer
+}
+
+func (t typingWriter) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(t.w, t.a.typed(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

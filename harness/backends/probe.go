@@ -100,8 +100,8 @@ func (st *site) probeContainer(backend, variable, otherwise string) func(context
 		return "", &Error{
 			Backend: backend, Provider: Container, Kind: NoImage,
 			Text: fmt.Sprintf("the image %s is not here", image),
-			Remedy: fmt.Sprintf("labs pulls it when it is needed; docker pull %s does so now",
-				image),
+			Remedy: fmt.Sprintf("docker pull %s, if a registry can be reached; labs tries that itself "+
+				"when the image is needed", image),
 		}
 	}
 }

@@ -46,14 +46,14 @@ func TestBuilder_touchedChecks(t *testing.T) {
 				write(t, checks, strings.ReplaceAll(read(t, checks), "TestAdd(", "TestPlus("))
 			},
 			"no file of labs/b01-adder has TestAdd, which lab.yaml names",
-			"git checkout labs/b01-adder",
+			"git checkout 'labs/b01-adder/*_test.go'",
 		},
 		{
 			"a check made a helper", func(t *testing.T, dir, checks string) {
 				write(t, checks, strings.ReplaceAll(read(t, checks), "TestAdd(", "add("))
 			},
 			"no file of labs/b01-adder has TestAdd, which lab.yaml names",
-			"git checkout labs/b01-adder",
+			"git checkout 'labs/b01-adder/*_test.go'",
 		},
 		{
 			"a stray character", func(t *testing.T, dir,
@@ -72,7 +72,7 @@ func TestBuilder_touchedChecks(t *testing.T) {
 		{
 			"the file deleted", func(t *testing.T, dir, checks string) { os.Remove(checks) },
 			"no file of labs/b01-adder has TestAdd, which lab.yaml names",
-			"git checkout labs/b01-adder",
+			"git checkout 'labs/b01-adder/*_test.go'",
 		},
 		{
 			"a link to nowhere", func(t *testing.T, dir,
@@ -81,7 +81,7 @@ func TestBuilder_touchedChecks(t *testing.T) {
 				os.Symlink("nowhere", checks)
 			},
 			"no file of labs/b01-adder has TestAdd, which lab.yaml names",
-			"git checkout labs/b01-adder",
+			"git checkout 'labs/b01-adder/*_test.go'",
 		},
 		{
 			"another package", func(t *testing.T, dir, checks string) {

@@ -176,7 +176,7 @@ type Course struct {
 }
 
 // ErrNoCourse says that there is no course in a folder or above it.
-var ErrNoCourse = errors.New("no course here: no folder with go.mod and labs/")
+var ErrNoCourse = errors.New("there is no course: no folder with go.mod and labs/")
 
 // Find looks for a course in dir and the folders above it.
 func Find(dir string) (root string, err error) {
@@ -189,7 +189,7 @@ func Find(dir string) (root string, err error) {
 			return at, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%w or in a folder above %s", ErrNoCourse, dir)
+			return "", fmt.Errorf("%w, neither here nor in a folder above %s", ErrNoCourse, dir)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (s *session) follow(ctx context.Context, racing []int, built raceBuild, can
 	}
 	open := map[int]bool{}
 	for _, i := range racing {
-		if s.tallies[i].undecided() {
+		if s.tallies[i].undecided() && ctx.Err() == nil {
 			r := s.result(i)
 			s.on(Event{Job: i, Plain: &r})
 			open[i] = true

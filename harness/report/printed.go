@@ -44,7 +44,7 @@ func (v *view) prints(c run.Check) {
 		return
 	case !v.s.Verbose:
 		v.printf("      %s\n", v.p.Faint("it printed "+term.Plural(len(lines), "line")+
-			"; -v shows them"))
+			"; "+v.s.more()+" shows them"))
 		return
 	}
 	v.printf("      %s\n", v.p.Faint("it printed:"))

@@ -21,6 +21,15 @@ type Style struct {
 	Verbose bool // every failure in full, with its output; otherwise the first two
 	Failing bool // failing checks first, as while watching
 	Brief   bool // only the first failure in full, checks that pass only as a number
+	Keys    bool // what is to be pressed, as while watching, and not what is to be typed
+}
+
+// more is how to see more.
+func (s Style) more() string {
+	if s.Keys {
+		return "v"
+	}
+	return "-v"
 }
 
 // inFull is how many failures are shown in full unless Verbose is set.

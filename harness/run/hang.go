@@ -30,7 +30,7 @@ func explainHang(r account.Report, output string, after time.Duration) (message,
 			"does each call start one that nothing ends?", message, (r.Goroutines+500)/1000,
 			location), location
 	}
-	if jam, jammed := stacks.FindJam(all); jammed {
+	if jam, jammed := stacks.FindJam(all); jammed && !r.Cut {
 		return message + "; " + jam.Got(), location
 	}
 	message += "; it was then at " + location

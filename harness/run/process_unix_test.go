@@ -195,6 +195,7 @@ func TestProcess_hangs(t *testing.T) {
 		{"b01-rogue", "TestLockTwice", "a goroutine waits for a mutex at {lock twice}, and no other goroutine is in a call that could unlock it: " +
 			"the same call has locked it before, or an earlier one has returned without " +
 			"unlocking it", "lock twice"},
+		{"b01-rogue", "TestLoopWithTheLock", at + "{loop with the lock}" + loop, "loop with the lock"},
 		{"b01-rogue", "TestManyGoroutines", "there were about many goroutines by then, most of them at {one of many}: does each call start one that nothing ends?", "one of many"},
 		{"b03-loops-in-init", "TestNothing", at + "{loop in init}" + loop, "loop in init"},
 	} {

@@ -70,7 +70,7 @@ const widest = 100
 func newFrame(columns, rows int, colour bool, now time.Time) *frame {
 	return &frame{
 		columns: max(20, columns), rows: max(6, rows), now: now, p: term.NewPaint(colour),
-		style: report.Style{Colour: colour, Columns: min(max(20, columns), widest), Failing: true},
+		style: report.Style{Colour: colour, Columns: min(max(20, columns), widest), Failing: true, Keys: true},
 	}
 }
 

@@ -68,6 +68,8 @@ type Report struct {
 	// Goroutines is how many there were, where they were too many: Hang is then one that stands for
 	// most of them.
 	Goroutines int `json:"goroutines,omitempty"`
+	// Cut says that Hang does not have every goroutine: the one that holds a mutex may be missing.
+	Cut bool `json:"cut,omitempty"`
 	// Memory says that the process has ended for the memory that it has allocated, in bytes.
 	Memory int64 `json:"memory,omitempty"`
 }

@@ -32,7 +32,7 @@ func (s *session) watch() {
 	if r.Goroutines > 0 {
 		r.Hang = crowd()
 	} else {
-		r.Hang = telling(clearest())
+		r.Hang, r.Cut = telling(clearest())
 	}
 	s.send(r)
 	os.Exit(exitHung)
@@ -138,21 +138,24 @@ func crowd() string {
 	}
 }
 
-// telling shortens a dump to the goroutines that say most: those in the lab's code, then those in a
-// check's, then the others, without the one that took the dump.
-func telling(dump string) string {
-	var parts [3][]string
+// telling shortens a dump to the goroutines that say most: those that run in the lab's code, those that
+// wait there, then those in a check's, then the others, without the one that took the dump. cut says
+// that some are left out.
+func telling(dump string) (text string, cut bool) {
+	var parts [4][]string
 	for i, block := range strings.Split(dump, "\n\n") {
 		if i == 0 {
 			continue
 		}
-		rank := 2
+		rank := 3
 		for _, g := range stacks.Parse(block) {
 			switch {
-			case g.Where() != "":
+			case g.Where() != "" && g.Moves():
 				rank = 0
-			case g.InCheck() != "":
+			case g.Where() != "":
 				rank = 1
+			case g.InCheck() != "":
+				rank = 2
 			}
 		}
 		parts[rank] = append(parts[rank], block)
@@ -161,10 +164,10 @@ func telling(dump string) string {
 	for _, part := range parts {
 		for _, block := range part {
 			if b.Len()+len(block) > maxDump {
-				return b.String()
+				return b.String(), true
 			}
 			b.WriteString(block + "\n\n")
 		}
 	}
-	return b.String()
+	return b.String(), false
 }

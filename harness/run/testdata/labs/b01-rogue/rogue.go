@@ -266,3 +266,22 @@ func FillMemory() {
 		hoard = append(hoard, b)
 	}
 }
+
+// LoopWithTheLock has very many wait for a lock whose holder never ends.
+func LoopWithTheLock() {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	locked := make(chan bool)
+	wg.Go(func() {
+		mu.Lock()
+		close(locked)
+		for i := 0; ; i++ { // mark: loop with the lock begins
+			spins.Add(int64(i)) // mark: loop with the lock
+		}
+	})
+	<-locked
+	for range 3000 {
+		wg.Go(func() { mu.Lock() })
+	}
+	wg.Wait()
+}

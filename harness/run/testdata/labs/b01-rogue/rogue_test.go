@@ -146,3 +146,5 @@ func TestUnwrapItself(t *testing.T) {
 func TestManyGoroutines(t *testing.T) { rogue.ManyGoroutines() }
 
 func TestFillMemory(t *testing.T) { rogue.FillMemory() }
+
+func TestLoopWithTheLock(t *testing.T) { rogue.LoopWithTheLock() }
