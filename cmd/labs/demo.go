@@ -111,7 +111,7 @@ func runDemo(ctx context.Context, a *app, provider string) error {
 	fmt.Fprintf(a.Out, `Now you. Type:
   %[1]s list                     what there is
   %[1]s show token-bucket        the brief of a lab
-  %[1]s watch token-bucket       then edit labs/b10-token-bucket/bucket.go; every save is judged
+  %[1]s watch token-bucket       then edit its bucket.go: every save is judged
 `, a.command)
 	return nil
 }
@@ -148,6 +148,7 @@ func demoActs(w *workspace.Workspace, tmp string) ([]act, error) {
 // demonstrate shows one step and tells whether it ended as it should. What cannot be judged on this
 // machine is said, and is no failure of the demonstration.
 func (a *app) demonstrate(act act, r run.Result) bool {
+	r.Race = run.Race{State: run.RaceNotNeeded} // the demonstration does without
 	p := a.Paint()
 	fmt.Fprintf(a.Out, "%s\n\n", p.Accent("── "+act.says))
 	report.Terminal(a.Out, r, report.Style{Colour: a.Colour, Columns: a.Columns, Brief: true})
