@@ -34,7 +34,7 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 		o.Message, o.Location = explainHang(l.hang, output, p.Timeout)
 	case exit.TimedOut:
 		o.Verdict = TimedOut
-		o.Message, o.Location = explainHang(account.Report{Hang: output}, output, p.Timeout)
+		o.Message, o.Location = explainHang(account.Report{Hang: output}, "", p.Timeout)
 	case len(own) == 0 && l.strange > 0 && exit.Code == expectedExit && exit.Signal == "":
 		o.Message = incomplete
 	case len(own) == 0:

@@ -39,7 +39,7 @@ const MaxOutput = 1 << 20
 // lateness is how long after its time a process may take to say what it was doing, and stackGrace
 // how long its runtime may take to print that where it has said nothing.
 const (
-	lateness   = 5 * time.Second
+	lateness   = 10 * time.Second
 	stackGrace = 2 * time.Second
 )
 

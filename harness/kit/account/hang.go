@@ -65,11 +65,13 @@ func (s *session) wait() (used int64) {
 	}
 }
 
-// looks is how many dumps are taken of what runs in the lab's code, and breath is what lies between
-// two.
+// Of what runs in the lab's code dumps are taken until one place was seen looks times, with breath
+// between two. None is begun after enough: with thousands of goroutines on a busy machine each takes
+// long.
 const (
 	looks  = 9
 	breath = 20 * time.Millisecond
+	enough = time.Second
 )
 
 // clearest takes a dump. Of what runs it takes several, and gives one that shows it where it was
@@ -79,7 +81,7 @@ func clearest() string {
 	text, _ := stacks.Dump()
 	count, dumps := map[string]int{}, map[string]string{}
 	best := ""
-	for range looks {
+	for begun := time.Now(); count[best] < looks && time.Since(begun) < enough; {
 		at := running(stacks.Parse(text))
 		if at == "" {
 			return text
