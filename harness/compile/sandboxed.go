@@ -20,6 +20,7 @@ const (
 	maxBuildMemory = 3 << 30
 	maxBuildFile   = 512 << 20
 	maxBuildWrites = 2 << 30
+	maxBuildFiles  = 4096 // open at once
 )
 
 // Bomb says that a build took more than a lab's files may take.
@@ -58,7 +59,7 @@ func (b *Builder) inSandbox(ctx context.Context, args []string, tmp string, plan
 		},
 		Output: &out, MaxOutput: 1 << 20, Timeout: maxBuildTime, Grace: time.Second, KeepUser: true,
 		Limits: sandbox.Limits{Memory: maxBuildMemory, FileSize: maxBuildFile,
-			Scratch: maxBuildWrites, Processes: 1024},
+			Scratch: maxBuildWrites, Processes: 1024, Files: maxBuildFiles},
 	}
 	for _, name := range []string{"go.mod", "go.sum", "harness/kit", "labs"} {
 		path := filepath.Join(b.Course.Root, filepath.FromSlash(name))

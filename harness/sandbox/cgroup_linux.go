@@ -13,6 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// socketMemory is what all sockets of a group may keep, where it is counted apart: more than those
+// that have a descriptor can.
+const socketMemory = 64 << 20
+
 // cgroupParent is where groups are made: one folder in the unified hierarchy (cgroup v2), or one in
 // each of the hierarchies of memory and pids (v1).
 type cgroupParent struct {
@@ -129,6 +133,8 @@ func (p *cgroupParent) makeV1(l Limits) (*cgroup, error) {
 		write(filepath.Join(memory, "memory.limit_in_bytes"), l.Memory),
 		write(filepath.Join(pids, "pids.max"), int64(l.Processes)))
 	write(filepath.Join(memory, "memory.memsw.limit_in_bytes"), l.Memory) // not everywhere
+	// Version 2 counts the buffers of sockets as memory, this one apart from it.
+	write(filepath.Join(memory, "memory.kmem.tcp.limit_in_bytes"), socketMemory)
 	if err != nil {
 		g.remove()
 		return nil, err

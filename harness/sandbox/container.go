@@ -169,6 +169,7 @@ func (b *Container) options(c Command) (client.ContainerCreateOptions, error) {
 	host := &container.HostConfig{
 		AutoRemove: true, NetworkMode: "none", IpcMode: "none", ReadonlyRootfs: true,
 		LogConfig: container.LogConfig{Type: "none"}, SecurityOpt: []string{"no-new-privileges"},
+		Sysctls: socketSettings,
 		CapDrop: []string{"ALL"}, CapAdd: []string{"SYS_CHROOT", "SETUID", "SETGID", "KILL"},
 		Tmpfs: map[string]string{
 			box + "/tmp": fmt.Sprintf("rw,nosuid,nodev,noexec,mode=1777,size=%d,nr_inodes=65536",

@@ -38,6 +38,7 @@ func become() error {
 	if err := unix.Sethostname([]byte("lab")); err != nil {
 		return fmt.Errorf("sethostname: %w", err)
 	}
+	boundSockets()
 	if err := loopback(st.Listen); err != nil {
 		return err
 	}

@@ -49,7 +49,13 @@ var probes = map[string]func() string{
 	"fill memory": func() string { return fillMemory() },
 	"dial out":    func() string { return outcome(dial("tcp", "192.0.2.1:80")) },
 	"vsock":       func() string { return outcome(socket(unix.AF_VSOCK, unix.SOCK_STREAM)) },
-	"netlink":     func() string { return outcome(socket(unix.AF_NETLINK, unix.SOCK_RAW)) },
+	"unix":        func() string { return outcome(socket(unix.AF_UNIX, unix.SOCK_STREAM)) },
+	"pair": func() string {
+		_, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		return outcome(err)
+	},
+	"hoard":   hoard,
+	"netlink": func() string { return outcome(socket(unix.AF_NETLINK, unix.SOCK_RAW)) },
 	"bridge": func() string {
 		c, err := net.Dial("tcp", "127.0.0.1:6379")
 		if err != nil {
@@ -137,6 +143,26 @@ func fill(path string) error {
 	return nil
 }
 
+// hoard has the kernel keep as much as it takes in connections that nobody reads from.
+func hoard() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err.Error()
+	}
+	kept, block := 0, make([]byte, 1<<20)
+	for range 200 {
+		c, err := net.DialTimeout("tcp", l.Addr().String(), 100*time.Millisecond)
+		if err != nil {
+			break // so many connections wait, or are open
+		}
+		defer c.Close()
+		c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+		n, _ := c.Write(block)
+		kept += n
+	}
+	return fmt.Sprintf("refused beyond 48 MiB: %v", kept <= 48<<20)
+}
+
 func fillMemory() string {
 	var all [][]byte
 	for range 10_000 {
@@ -215,6 +241,9 @@ func TestNS_Holds(t *testing.T) {
 		{"dial out", "refused"},
 		{"vsock", "refused"},
 		{"netlink", "refused"},
+		{"unix", "refused"},
+		{"pair", "refused"},
+		{"hoard", "refused beyond 48 MiB: true"},
 		{"own loopback", "achieved"},
 		{"mount", "refused"},
 		{"unshare", "refused"},

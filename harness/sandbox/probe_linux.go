@@ -1,6 +1,14 @@
 package sandbox
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 func systemProbes(prevented func(string, error) Finding) []Finding {
 	socket := func(family, kind int) error {
@@ -17,7 +25,57 @@ func systemProbes(prevented func(string, error) Finding) []Finding {
 		prevented("mount a file system", unix.Mount("tmpfs", "/tmp", "tmpfs", 0, "")),
 		prevented("take a capability", takeCapability()),
 		prevented("trace a process", unix.PtraceAttach(1)),
+		prevented("open a socket that passes on descriptors (unix)",
+			socket(unix.AF_UNIX, unix.SOCK_STREAM)),
+		socketProbe(),
 	}
+}
+
+// maxUnread is what may wait in the kernel for one connection that nobody reads from.
+const maxUnread = 1 << 20
+
+// socketProbe sends to somebody who does not read, until nothing more is taken.
+func socketProbe() Finding {
+	f := Finding{Probe: "have the kernel keep megabytes for one connection"}
+	n, err := unread(maxUnread)
+	if f.Holds = n < maxUnread; f.Holds {
+		f.Detail = fmt.Sprintf("%d KiB were kept", n>>10)
+		if err != nil {
+			f.Detail += ": " + err.Error()
+		}
+	} else {
+		f.Detail = "1 MiB and more was kept"
+	}
+	return f
+}
+
+// unread counts the bytes that a connection takes that nobody reads from, up to a limit.
+func unread(limit int) (n int, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	// Nobody is at work beside it: what is not taken within this time is not going to be.
+	const stuck = 100 * time.Millisecond
+	block := make([]byte, 64<<10)
+	for n < limit {
+		c.SetWriteDeadline(time.Now().Add(stuck))
+		sent, err := c.Write(block)
+		n += sent
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 func takeCapability() error {

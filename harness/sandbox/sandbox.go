@@ -78,9 +78,10 @@ type Limits struct {
 	Files     int   // open at once
 }
 
-// DefaultLimits are those of a check.
+// DefaultLimits are those of a check. Files bounds what the kernel keeps for it as well: see the
+// buffers of sockets.
 var DefaultLimits = Limits{Memory: 1 << 30, Processes: 512, FileSize: 64 << 20, Scratch: 128 << 20,
-	Files: 4096}
+	Files: 256}
 
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits
