@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/backend-labs/backend-labs/harness/batch"
 	"github.com/backend-labs/backend-labs/harness/compile"
@@ -33,7 +32,7 @@ func (o *gradeOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if !o.noRace && slices.ContainsFunc(labs, func(l *course.Lab) bool { return l.Race }) {
+	if !o.noRace {
 		if err := o.builder(w).Race(); err != nil {
 			return err
 		}
@@ -43,7 +42,7 @@ func (o *gradeOptions) run(ctx context.Context, args []string) error {
 	g := &batch.Grader{
 		Labs: labs, Demanded: o.lab != "" || len(o.labs) > 0,
 		Builder: func() *compile.Builder { return o.builder(w) }, Sandbox: box, Open: stores.Open,
-		Options: grade.Options{Race: !o.noRace, Seed: o.seed, Timeout: o.timeout},
+		Options: grade.Options{Race: !o.noRace, EveryLab: true, Seed: o.seed, Timeout: o.timeout},
 		Course:  batch.RevisionOf(ctx, w.Course),
 	}
 	if g.Demanded && len(labs) == 1 {

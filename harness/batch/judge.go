@@ -43,7 +43,7 @@ func (g *Grader) graded(ctx context.Context, found []intake.Submission,
 // the build cache, and what the course itself is to blame for becomes nobody's failure.
 func (g *Grader) prepare(ctx context.Context, l *course.Lab) error {
 	once, _ := g.ready.LoadOrStore(l.Slug, sync.OnceValue(func() error {
-		return g.Builder().Pristine(ctx, []*course.Lab{l}, g.Options.Race)
+		return g.Builder().Pristine(ctx, []*course.Lab{l}, g.Options.Races)
 	}))
 	if err := once.(func() error)(); err != nil && ctx.Err() == nil {
 		return &NotReady{err}

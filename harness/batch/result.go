@@ -20,7 +20,7 @@ func (g *Grader) blank(v run.Verdict, why string) run.Result {
 func (g *Grader) unjudged(l *course.Lab, v run.Verdict, why string) run.Result {
 	r := g.blank(v, why)
 	r.Lab, r.Slug, r.Title = l.ID, l.Slug, l.Title
-	if l.Race {
+	if g.Options.DemandsRace(l) {
 		r.Race.State = run.RaceNotBegun
 	}
 	return g.complete(l, r)

@@ -29,17 +29,18 @@ func newCourseError(l *course.Lab, text, remedy string) *CourseError {
 // Pristine builds labs as the course has them, each with its recorded stub and nobody's files,
 // outside of a sandbox. A run that grades does so before it judges anybody: what all submissions
 // share then lies in the build cache, and what the course itself is to blame for ends the run and
-// becomes nobody's failure. race builds those that need it with the race detector, too.
+// becomes nobody's failure. race says which to build with the race detector, too.
 //
 // The error is of one lab, the first in their order: a [*CourseError] if it does not compile, else
 // what stands in the way on this machine, with a Hint.
-func (b *Builder) Pristine(ctx context.Context, labs []*course.Lab, race bool) error {
+func (b *Builder) Pristine(ctx context.Context, labs []*course.Lab,
+	race func(*course.Lab) bool) error {
 	outside := &Builder{Course: b.Course, Dir: b.Dir, Progress: b.Progress}
 	var reqs []Request
 	for _, l := range labs {
 		dir := pristine(l)
 		reqs = append(reqs, Request{Lab: l, Dir: dir})
-		if race && l.Race {
+		if race(l) {
 			reqs = append(reqs, Request{Lab: l, Dir: dir, Race: true})
 		}
 	}

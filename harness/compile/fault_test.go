@@ -149,7 +149,7 @@ func TestBuilder_touchedChecks(t *testing.T) {
 			if strings.Contains(bin.Err.Error(), "\n") {
 				t.Errorf("got %q, want one line", bin.Err)
 			}
-			if err := b.Pristine(t.Context(), []*course.Lab{one}, false); err == nil ||
+			if err := b.Pristine(t.Context(), []*course.Lab{one}, withoutRace); err == nil ||
 				hintOf(err) == "" {
 				t.Errorf("got %v, want that nobody is judged by this lab", err)
 			}
@@ -176,7 +176,7 @@ func TestBuilder_changedAPI(t *testing.T) {
 	if bin.Err != nil || bin.Compile == nil || !bin.Compile.Lines[0].Check {
 		t.Errorf("got %v and %+v, want a compile error about the checks", bin.Err, bin.Compile)
 	}
-	if err := b.Pristine(t.Context(), []*course.Lab{one}, false); err != nil {
+	if err := b.Pristine(t.Context(), []*course.Lab{one}, withoutRace); err != nil {
 		t.Errorf("got %v, want that the lab is right as the course has it", err)
 	}
 }
@@ -192,7 +192,7 @@ func TestBuilder_Pristine_ownStub(t *testing.T) {
 	write(t, filepath.Join(one.Dir, "adder.go"),
 		"package adder\n\nfunc Add(a, b int) int { return c }\n")
 	record(t, one.Dir, "adder.go")
-	err := builder(t, root).Pristine(t.Context(), []*course.Lab{one}, false)
+	err := builder(t, root).Pristine(t.Context(), []*course.Lab{one}, withoutRace)
 	want, ok := errors.AsType[*compile.CourseError](err)
 	if !ok || want.Lab != "b01-adder" || !strings.HasSuffix(want.Text,
 		"as the course has it: adder.go:3:33: undefined: c") {
@@ -238,3 +238,5 @@ func record(t *testing.T, dir, name string) {
 	}
 	write(t, filepath.Join(stub, name), read(t, filepath.Join(dir, name)))
 }
+
+func withoutRace(*course.Lab) bool { return false }

@@ -70,14 +70,23 @@ type Grader struct {
 
 // Options are how to judge.
 type Options struct {
-	Race bool   // also run race labs under the race detector
-	Seed uint64 // 0: a random one
+	Race bool // also run race labs under the race detector
+	// EveryLab makes every lab a race lab. Code that is not trusted can forge by a data race
+	// whatever the lab is about, so a graded pass demands it.
+	EveryLab bool
+	Seed     uint64 // 0: a random one
 	// for one check, 0: [DefaultTimeout]; under the race detector three times as much
 	Timeout time.Duration
 	Runs    int // how often each check is run, in random order; 0 is 1
 	// check processes at once; 0: one for each core, or two if Runs is more than 1
 	Parallel int
 }
+
+// Races reports whether a lab is run under the race detector, too.
+func (o Options) Races(l *course.Lab) bool { return o.Race && o.DemandsRace(l) }
+
+// DemandsRace reports whether a lab counts as passed only with that.
+func (o Options) DemandsRace(l *course.Lab) bool { return o.EveryLab || l.Race }
 
 // DefaultTimeout is a check's own deadline. Checks in virtual time take milliseconds; what takes
 // this long hangs.
@@ -195,7 +204,7 @@ func (s *session) admitted(which func(*course.Lab) bool) (jobs []int) {
 
 func (s *session) work(ctx context.Context) {
 	s.open(ctx)
-	racing := s.admitted(func(l *course.Lab) bool { return s.o.Race && l.Race })
+	racing := s.admitted(func(l *course.Lab) bool { return s.o.Races(l) })
 	building, cancel := context.WithCancel(ctx)
 	defer cancel()
 	raceBuilt := s.buildRace(building, racing)

@@ -73,7 +73,7 @@ func (s *session) follow(ctx context.Context, racing []int, built raceBuild, can
 // followed reports whether a job's plain run may be followed by a race run, in which case it is
 // settled there.
 func (s *session) followed(i int) bool {
-	return s.o.Race && s.jobs[i].Lab.Race && s.tallies[i].undecided()
+	return s.o.Races(s.jobs[i].Lab) && s.tallies[i].undecided()
 }
 
 // withoutRace settles a job that was left for the race run.
@@ -111,7 +111,7 @@ func (s *session) race(i int) run.Race {
 	no := t.noRace
 	t.mu.Unlock()
 	switch {
-	case !l.Race:
+	case !s.o.DemandsRace(l):
 		return run.Race{State: run.RaceNotNeeded}
 	case !s.o.Race:
 		remedy := "labs check " + strings.ToLower(l.ID) + " has it, too"

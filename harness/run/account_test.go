@@ -1,9 +1,11 @@
 package run_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -62,15 +64,48 @@ func TestProcess_account(t *testing.T) {
 		}, honest, run.Failed, incomplete},
 		{"a pass of another check only", func(p runtest.Pipe) { p.Canary(); p.Report(account.Report{Test: "TestOther", Verdict: account.Passed}) }, honest, run.Failed, ended},
 		{"a verdict nobody knows", func(p runtest.Pipe) { p.Canary(); p.Own("great") }, honest, run.Failed, ""},
-		{"a wrong nonce", func(p runtest.Pipe) {
+		{"a line that is not sealed", func(p runtest.Pipe) {
 			p.Canary()
-			p.Report(account.Report{Nonce: "r", Test: p.Check, Verdict: account.Passed})
+			fmt.Fprintf(p, "%s\n", runtest.Content(account.Report{Test: p.Check, Verdict: account.Passed}))
 		}, honest, run.Failed, incomplete},
-		{"a wrong nonce besides", func(p runtest.Pipe) {
+		{"a line sealed with another key", func(p runtest.Pipe) {
 			p.Canary()
 			p.Own(account.Passed)
-			p.Report(account.Report{Nonce: "r", Test: p.Check, Verdict: account.Passed})
+			other := account.NewKey()
+			p.Write(other.Seal(2, runtest.Content(account.Report{Test: p.Check, Verdict: account.Passed})))
 		}, honest, run.Failed, incomplete},
+		{"a seal of another number", func(p runtest.Pipe) {
+			p.Canary()
+			p.Write(p.Key.Seal(2, runtest.Content(account.Report{Test: p.Check, Verdict: account.Passed})))
+		}, honest, run.Failed, incomplete},
+		{"a line once more", func(p runtest.Pipe) {
+			var twice bytes.Buffer
+			p.Writer = io.MultiWriter(p.Writer, &twice)
+			p.Canary()
+			p.Own(account.Passed)
+			p.Write(twice.Bytes())
+		}, honest, run.Failed, incomplete},
+		{"a line that was changed", func(p runtest.Pipe) {
+			p.Canary()
+			line := p.Key.Seal(1, runtest.Content(account.Report{Test: p.Check, Verdict: account.Failed}))
+			p.Write(bytes.Replace(line, []byte(account.Failed), []byte(account.Passed), 1))
+		}, honest, run.Failed, incomplete},
+		{"a failure that was lost before a pass", func(p runtest.Pipe) {
+			p.Canary()
+			p.Writer, p.Request.ReportFD = io.Discard, 0
+			p.Found("less")
+		}, honest, run.Failed, ended},
+		{"sealed nonsense", func(p runtest.Pipe) { p.Canary(); p.Write(p.Key.Seal(1, []byte("{"))) }, honest, run.Failed, incomplete},
+		{"a failure behind much junk", func(p runtest.Pipe) {
+			for range 5000 {
+				fmt.Fprintln(p, "junk")
+			}
+			p.Canary()
+			p.Found("less")
+			p.Own(account.Failed)
+		}, honest, run.Failed, incomplete},
+		{"a report that cannot be kept apart", func(p runtest.Pipe) { p.Report(account.Report{Test: p.Check, Broken: "no table"}) },
+			sandbox.Exit{Code: 2}, run.InfraError, "the report of a check cannot be kept apart here: no table\nhint: "},
 		{"garbage besides", func(p runtest.Pipe) { p.Canary(); p.Own(account.Passed); fmt.Fprintln(p, "garbage") }, honest, run.Failed, incomplete},
 		{"an empty line besides", func(p runtest.Pipe) { p.Canary(); p.Own(account.Passed); fmt.Fprintln(p) }, honest, run.Failed, incomplete},
 		{"a line too long", func(p runtest.Pipe) { fmt.Fprintln(p, strings.Repeat("x", 1<<20)); p.Canary(); p.Own(account.Passed) }, honest, run.Failed, incomplete},
@@ -134,16 +169,17 @@ func TestProcess_duration(t *testing.T) {
 func TestProcess_request(t *testing.T) {
 	t.Parallel()
 	var requests []account.Request
+	var keys []account.Key
 	process := run.Process{
 		Binary: "/bin/none", Test: "TestX", Seed: 7, Timeout: time.Minute,
 		Redis: "127.0.0.1:1", RedisReal: true, Postgres: "postgres://x",
 		Sandbox: runtest.Actor(func(_ context.Context, c sandbox.Command,
 			p runtest.Pipe) (sandbox.Exit, error) {
-			requests = append(requests, p.Request)
+			requests, keys = append(requests, p.Request), append(keys, p.Key)
 			if c.Path != "/bin/none" || c.Timeout <= time.Minute || c.Dir == "" {
 				t.Errorf("got the command %+v", c)
 			}
-			for _, want := range []string{"GORACE=atexit_sleep_ms=0", "HOME=" + c.Dir,
+			for _, want := range []string{"GORACE=atexit_sleep_ms=0 halt_on_error=1", "HOME=" + c.Dir,
 				"TMPDIR=" + c.Dir} {
 				if !strings.Contains(strings.Join(c.Env, "\n"), want) {
 					t.Errorf("got the environment %q, want %s in it", c.Env, want)
@@ -158,12 +194,11 @@ func TestProcess_request(t *testing.T) {
 		}
 	}
 	a, b := requests[0], requests[1]
-	if a.Nonce == b.Nonce || a.Canary == b.Canary || len(a.Nonce) < 20 ||
-		!strings.HasPrefix(a.Canary, "Test") {
-		t.Errorf("got the nonces %s and %s and the canaries %s and %s, want long ones, new each "+
-			"time", a.Nonce, b.Nonce, a.Canary, b.Canary)
+	if keys[0] == keys[1] || a.Canary == b.Canary || !strings.HasPrefix(a.Canary, "Test") {
+		t.Errorf("got the keys %x and the canaries %s and %s, want new ones each time", keys,
+			a.Canary, b.Canary)
 	}
-	want := account.Request{Check: "TestX", Canary: a.Canary, Nonce: a.Nonce, ReportFD: a.ReportFD,
+	want := account.Request{Check: "TestX", Canary: a.Canary, ReportFD: a.ReportFD,
 		Seed: 7, Timeout: time.Minute, Redis: "127.0.0.1:1", RedisReal: true,
 		Postgres: "postgres://x"}
 	if !reflect.DeepEqual(a, want) {

@@ -26,6 +26,9 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 		o.Duration = own[0].Elapsed
 	}
 	switch {
+	case l.broken != "":
+		return infra("the report of a check cannot be kept apart here: %s\nhint: labs doctor shows "+
+			"which sandbox can", l.broken)
 	case l.hang.Memory > 0:
 		o.OutOfMemory = true
 		o.Message, o.Location = explainMemory(l.hang)
@@ -39,7 +42,8 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 		o.Message = incomplete
 	case len(own) == 0:
 		o.Message, o.Location = explainEnd(p, output, exit, len(birds) > 0)
-		if len(l.findings) > 0 { // it could not go on after what it found
+		// It could not go on after what it found; a race is told first, since it ends the process.
+		if len(l.findings) > 0 && explainRace(output) == "" {
 			o.Message = Say(l.findings[0])
 		}
 	case len(own) > 1 || len(birds) != 1 || len(l.verdicts) != 2 || l.strange > 0:

@@ -1,15 +1,12 @@
 package run
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/fault"
@@ -31,6 +28,9 @@ type Process struct {
 	Redis     string // the check's own backends, if it needs them
 	RedisReal bool
 	Postgres  string
+
+	// Without leaves out defences of the account: tests show by it what each is good for.
+	Without account.Without
 }
 
 // MaxOutput is how much of a check's output is kept.
@@ -56,9 +56,12 @@ type Outcome struct {
 	OutOfMemory bool
 }
 
-// environment is what a check's process gets besides its folder. GORACE: without it a race binary
-// sleeps for a second at its end.
-var environment = []string{"GORACE=atexit_sleep_ms=0", "GOTRACEBACK=all"}
+// environment is what a check's process gets besides its folder. A race ends the process: from
+// there on nothing that is in its memory can be relied on; and without the other word a race binary
+// sleeps for a second at its end. The number of processors is the same in all runs, and the
+// runtime's own changes of it are switched off by that.
+var environment = []string{"GORACE=atexit_sleep_ms=0 halt_on_error=1", "GOTRACEBACK=all",
+	fmt.Sprint("GOMAXPROCS=", runtime.GOMAXPROCS(0))}
 
 // Run runs the check and judges the account of it. It returns an error only if ctx ended; a process
 // that could not be started is an InfraError.
@@ -71,7 +74,7 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 	if p.Sandbox.Name() != "none" {
 		dir = "/tmp" // its own, inside
 	}
-	nonce := "r" + rand.Text()
+	key := account.NewKey()
 	canary := "Test" + rand.Text()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -82,17 +85,16 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return infra("%v", err), nil
 	}
-	request, err := json.Marshal(account.Request{
-		Check: p.Test, Canary: canary, Nonce: nonce, ReportFD: sandbox.PrepareReport(w),
-		Seed:    p.Seed,
+	request, err := account.Encode(&key, account.Request{
+		Check: p.Test, Canary: canary, ReportFD: sandbox.PrepareReport(w), Seed: p.Seed,
 		Timeout: p.Timeout, Memory: p.Memory, Redis: p.Redis, RedisReal: p.RedisReal,
-		Postgres: p.Postgres,
+		Postgres: p.Postgres, Private: p.Sandbox.Name() != "none", Without: p.Without,
 	})
 	if err != nil {
 		return Outcome{}, err
 	}
 	ledger := make(chan *ledger, 1)
-	go func() { ledger <- readLedger(r, nonce) }()
+	go func() { ledger <- readLedger(r, &key) }()
 
 	var out bytes.Buffer
 	exit, err := p.Sandbox.Run(ctx, sandbox.Command{
@@ -123,44 +125,4 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 
 func infra(format string, args ...any) Outcome {
 	return Outcome{Verdict: InfraError, Message: fmt.Sprintf(format, args...)}
-}
-
-// ledger is all that arrived on the report pipe.
-type ledger struct {
-	verdicts map[string][]account.Report // by test
-	findings []Finding
-	hang     account.Report // of one whose time was up
-	strange  int            // lines that no honest process writes
-}
-
-// maxReport bounds a line of the pipe, and maxReports their number.
-const (
-	maxReport  = 256 << 10
-	maxReports = 1000
-)
-
-// readLedger reads to the end, also where it has seen enough: nothing may block on the pipe.
-func readLedger(r *os.File, nonce string) *ledger {
-	l := &ledger{verdicts: map[string][]account.Report{}}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxReport)
-	for n := 0; lines.Scan() && n < maxReports; n++ {
-		var rep account.Report
-		if json.Unmarshal(lines.Bytes(), &rep) != nil || rep.Nonce != nonce {
-			l.strange++
-			continue
-		}
-		switch {
-		case rep.Verdict != "":
-			l.verdicts[rep.Test] = append(l.verdicts[rep.Test], rep)
-		case rep.Hang != "":
-			l.hang = rep
-		case rep.Finding != nil:
-			l.findings = append(l.findings, Finding(*rep.Finding))
-		}
-	}
-	if rest, _ := io.Copy(io.Discard, r); rest > 0 || errors.Is(lines.Err(), bufio.ErrTooLong) {
-		l.strange++
-	}
-	return l
 }

@@ -4,22 +4,24 @@
 // The runner compiles a generated TestMain into the test binary of a lab, and into the learner's
 // package an import of package begin, whose initialisation comes before the learner's. [Begin]
 // reads one [Request] from standard input, [Main] runs the one check that the request names, and
-// reports over a pipe that nothing else in the process has a name for. The runner counts a check as
-// passed only if its verdict arrived exactly once, the process ended as expected, and the canary, a
-// check under a random name that must fail, did fail: a package testing that has been talked into
-// calling every test a success is thereby found out.
+// reports over a pipe that one thread of the account's own has a name for and no other (on Linux;
+// elsewhere it is merely not told). Each line is sealed with a key that came with the request. The
+// runner counts a check as passed only if its verdict arrived exactly once, with all lines before
+// it and nothing else, the process ended as expected, and the canary, a check under a random name
+// that must fail, did fail: a package testing that has been talked into calling every test a
+// success is thereby found out.
+//
+// What checks believe in and learners could change is looked at before and after the check: the
+// exported variables of the learner's package ([Variables]), and those of the standard library.
 //
 // Under a plain "go test" there is no generated TestMain: [Current] then returns what the
 // environment and the state file of "labs up" say, and findings are only printed.
 package account
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -29,26 +31,6 @@ import (
 	"time"
 )
 
-// Request tells one test process what to do. It is written to its standard input as one JSON
-// object.
-type Request struct {
-	Check    string `json:"check"`     // the name of the one test to run, as in lab.yaml
-	Canary   string `json:"canary"`    // the random name of a test that must fail
-	Nonce    string `json:"nonce"`     // repeated in every report
-	ReportFD uint64 `json:"report_fd"` // the file descriptor (on Windows: handle) to report on
-	Seed     uint64 `json:"seed"`      // for property checks; never 0
-	// Timeout is how long the process may take. Then it reports what it was doing, and ends; 0 is
-	// for ever.
-	Timeout time.Duration `json:"timeout_ns,omitempty"`
-	// Memory is how many bytes the process may allocate before it does the same; 0 is without
-	// bound.
-	Memory int64  `json:"memory,omitempty"`
-	Redis  string `json:"redis,omitempty"`
-	// RedisReal says that Redis is the address of a real server, not of a miniature.
-	RedisReal bool   `json:"redis_real,omitempty"`
-	Postgres  string `json:"postgres,omitempty"`
-}
-
 // Verdict words of a report.
 const (
 	Passed  = "passed"
@@ -56,10 +38,9 @@ const (
 	Skipped = "skipped"
 )
 
-// Report is one line on the report pipe: a finding, at the end the verdict of one test, or, where
-// that does not come in time, a dump of the goroutines.
+// Report is the content of one line on the report pipe: a finding, at the end the verdict of one
+// test, or, where that does not come in time, a dump of the goroutines.
 type Report struct {
-	Nonce   string        `json:"nonce"`
 	Test    string        `json:"test"`
 	Verdict string        `json:"verdict,omitempty"`
 	Elapsed time.Duration `json:"elapsed_ns,omitempty"` // real time; with a verdict
@@ -72,6 +53,8 @@ type Report struct {
 	Cut bool `json:"cut,omitempty"`
 	// Memory says that the process has ended for the memory that it has allocated, in bytes.
 	Memory int64 `json:"memory,omitempty"`
+	// Broken says why this process cannot be what the runner demands of it: nothing was run.
+	Broken string `json:"broken,omitempty"`
 }
 
 // Finding is one unmet expectation in the learner's terms; see package expect.
@@ -97,8 +80,11 @@ const maxStack = 16 << 20
 
 type session struct {
 	Request
+	report *pipe
+	census census // of the process as it was before the learner's code
+	shared shared
+
 	mu       sync.Mutex
-	out      io.Writer
 	findings int
 	over     atomic.Bool // the check has its verdict, or its time is up
 }
@@ -142,27 +128,29 @@ func Main(checks map[string]func(*testing.T)) {
 	}
 	flag.Set("test.paniconexit0", "true")
 	debug.SetMaxStack(maxStack)
+	early := s.leftBehind()
 	matchAll := func(string, string) (bool, error) { return true, nil }
 	canary := func(t *testing.T) { t.Fail() }
-	testing.Main(matchAll, []testing.InternalTest{s.wrap(s.Canary, canary), s.wrap(s.Check, check)},
-		nil, nil)
+	guarded := func(t *testing.T) { s.guard(t, early, check) }
+	testing.Main(matchAll, []testing.InternalTest{s.wrap(s.Canary, canary),
+		s.wrap(s.Check, guarded)}, nil, nil)
 }
 
 func open() (*session, error) {
 	s := new(session)
-	in, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<20))
+	var k Key
+	defer clear(k[:])
+	err := readRequest(&k, &s.Request)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(in, &s.Request); err != nil {
-		return nil, fmt.Errorf("no request on standard input (this binary is started by labs): %w",
-			err)
+	emptyInput()
+	s.report, err = openPipe(uintptr(s.ReportFD), k, s.Private, s.Without.Table)
+	if err != nil {
+		s.send(Report{Test: s.Check, Broken: err.Error()})
+		return nil, err
 	}
-	closeOnExec(uintptr(s.ReportFD))
-	s.out = os.NewFile(uintptr(s.ReportFD), "report")
-	if s.out == (*os.File)(nil) {
-		return nil, errors.New("no report pipe")
-	}
+	s.census, s.shared = takeCensus(), takeShared()
 	if s.Timeout > 0 {
 		go s.watch()
 	}
@@ -197,16 +185,11 @@ func (s *session) wrap(name string, f func(*testing.T)) testing.InternalTest {
 }
 
 func (s *session) send(r Report) {
-	r.Nonce = s.Nonce
 	line, err := json.Marshal(r)
 	if err != nil {
 		return // strings and numbers always marshal
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := bufio.NewWriter(s.out)
-	w.Write(append(line, '\n'))
-	w.Flush()
+	s.report.send(line)
 }
 
 // Record sends a finding to the runner. It reports false where there is none to send it to, as
@@ -219,6 +202,11 @@ func Record(f Finding) bool {
 	if s == nil {
 		return false
 	}
+	s.record(f)
+	return true
+}
+
+func (s *session) record(f Finding) {
 	s.mu.Lock()
 	s.findings++
 	full := s.findings > maxFindings
@@ -229,7 +217,6 @@ func Record(f Finding) bool {
 		}
 		s.send(Report{Test: s.Check, Finding: &f})
 	}
-	return true
 }
 
 // shortened keeps the beginning of a text that is too long for a report.

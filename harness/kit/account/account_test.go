@@ -102,12 +102,19 @@ func TestMain_byHand(t *testing.T) {
 	for _, tt := range []struct{ stdin, want string }{
 		{"", "account: no request on standard input (this binary is started by labs): unexpected end of JSON input\n"},
 		{"hello", "account: no request on standard input (this binary is started by labs): invalid character 'h' looking for beginning of value\n"},
-		{`{"check": "TestX", "report_fd": 2}`, "account: this binary has no check \"TestX\"\n"},
+		{`{"check": "TestX", "report_fd": 3}`, "account: this binary has no check \"TestX\"\n"},
 	} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestMain_byHand$")
 		cmd.Env = append(os.Environ(), "ACCOUNT_TEST_MAIN=1")
-		cmd.Stdin = strings.NewReader(tt.stdin)
+		cmd.Stdin = strings.NewReader(strings.Repeat("k", len(account.Key{})) + tt.stdin)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.ExtraFiles = []*os.File{w}
 		out, _ := cmd.CombinedOutput()
+		r.Close()
+		w.Close()
 		if code := cmd.ProcessState.ExitCode(); code != 2 || string(out) != tt.want {
 			t.Errorf("%q: got exit code %d and %q, want 2 and %q", tt.stdin, code, out, tt.want)
 		}

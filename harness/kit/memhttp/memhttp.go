@@ -22,8 +22,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 )
+
+func init() {
+	account.Keep("http.DefaultClient", &http.DefaultClient)
+	account.Keep("*http.DefaultClient", http.DefaultClient)
+	account.Keep("http.DefaultTransport", &http.DefaultTransport)
+	account.Keep("http.DefaultServeMux", &http.DefaultServeMux)
+	account.Keep("http.NoBody", &http.NoBody)
+	account.Keep("http.ErrServerClosed", &http.ErrServerClosed)
+	account.Keep("http.ErrAbortHandler", &http.ErrAbortHandler)
+	account.Keep("http.ErrHandlerTimeout", &http.ErrHandlerTimeout)
+	account.Keep("http.ErrUseLastResponse", &http.ErrUseLastResponse)
+	account.Keep("http.ErrNoCookie", &http.ErrNoCookie)
+}
 
 // URL is the address of every server: the clients of a [Listener] reach it under any name.
 const URL = "http://server.test"

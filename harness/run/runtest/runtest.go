@@ -21,17 +21,19 @@ func (Actor) Name() string { return "none" }
 // Run calls the function.
 func (play Actor) Run(ctx context.Context, c sandbox.Command) (sandbox.Exit, error) {
 	defer c.Report.Close()
-	var req account.Request
-	if err := json.Unmarshal(c.Stdin, &req); err != nil {
+	p := Pipe{Writer: c.Report, sealed: new(uint64)}
+	if err := account.Decode(c.Stdin, &p.Key, &p.Request); err != nil {
 		return sandbox.Exit{}, err
 	}
-	return play(ctx, c, Pipe{c.Report, req})
+	return play(ctx, c, p)
 }
 
 // Pipe is what the process has read, and where it reports.
 type Pipe struct {
 	io.Writer
 	account.Request
+	Key    account.Key
+	sealed *uint64 // lines so far
 }
 
 // Elapsed is how long a check took, by its report.
@@ -40,16 +42,19 @@ const Elapsed = 3 * time.Millisecond
 // Honest is the exit of a process in which all went its way.
 var Honest = sandbox.Exit{Code: 1, Wall: 5 * time.Second}
 
-// Report writes a line, with the right nonce if it has none.
+// Report writes the next line.
 func (p Pipe) Report(r account.Report) {
-	if r.Nonce == "" {
-		r.Nonce = p.Nonce
-	}
-	line, err := json.Marshal(r)
+	p.Write(p.Key.Seal(*p.sealed, Content(r)))
+	*p.sealed++
+}
+
+// Content is that of the line for a report.
+func Content(r account.Report) []byte {
+	text, err := json.Marshal(r)
 	if err != nil {
 		panic(err)
 	}
-	p.Write(append(line, '\n'))
+	return text
 }
 
 // Canary reports that the check that must fail did.

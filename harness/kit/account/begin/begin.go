@@ -6,3 +6,6 @@ package begin
 import "github.com/backend-labs/backend-labs/harness/kit/account"
 
 func init() { account.Begin() }
+
+// Variables tells the account of the exported variables of the learner's package.
+func Variables(pointers map[string]any) { account.Variables(pointers) }

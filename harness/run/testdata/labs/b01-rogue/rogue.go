@@ -14,9 +14,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
-
-	"github.com/backend-labs/backend-labs/harness/kit/account"
 )
 
 func Nothing() {}
@@ -220,16 +217,9 @@ func Terminate() {
 	select {}
 }
 
-// current is the account's own variable; its session begins with the Request, and that with three strings.
-//
-//go:linkname current github.com/backend-labs/backend-labs/harness/kit/account.current
-var current unsafe.Pointer
-
-// ReportTwice sends a pass in the name of the check, with the nonce that it has found in memory.
+// ReportTwice sends a pass in the name of the check.
 func ReportTwice(test string) {
-	r := (*account.Request)(current)
-	line := fmt.Sprintf("{\"nonce\":%q,\"test\":%q,\"verdict\":\"passed\"}\n", r.Nonce, test)
-	syscall.Write(3, []byte(line))
+	WriteOnThePipe(fmt.Sprintf("{\"test\":%q,\"verdict\":\"passed\"}\n", test))
 }
 
 type itself struct{ asked int }

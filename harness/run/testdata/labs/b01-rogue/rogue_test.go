@@ -44,13 +44,13 @@ func TestMuchOnThePipe(t *testing.T)     { rogue.WriteOnThePipe(strings.Repeat("
 func TestCloseThePipe(t *testing.T)      { rogue.CloseThePipe() }
 func TestReportTwice(t *testing.T)       { rogue.ReportTwice(t.Name()) }
 
-func TestGuessedNonce(t *testing.T) {
-	rogue.WriteOnThePipe(`{"nonce":"r","test":"TestGuessedNonce","verdict":"passed"}` + "\n")
+func TestGuessedLine(t *testing.T) {
+	rogue.WriteOnThePipe(`{"test":"TestGuessedLine","verdict":"passed"}` + "\n")
 }
 
 func TestReportAndFail(t *testing.T) {
 	rogue.ReportTwice(t.Name())
-	t.Error("and fails")
+	t.Error("and fails") // mark: reports and fails
 }
 
 // TestRaceWithCheck reads what the lab's code writes at the same time.
