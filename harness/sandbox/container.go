@@ -165,10 +165,14 @@ func (b *Container) options(c Command) (client.ContainerCreateOptions, error) {
 		l.Target = box + l.Target
 		binds = append(binds, l)
 	}
+	filter, err := engineFilter()
+	if err != nil {
+		return client.ContainerCreateOptions{}, fmt.Errorf("the container's seccomp profile: %w", err)
+	}
 	processes := int64(limits.Processes + initThreads)
 	host := &container.HostConfig{
 		AutoRemove: true, NetworkMode: "none", IpcMode: "none", ReadonlyRootfs: true,
-		LogConfig: container.LogConfig{Type: "none"}, SecurityOpt: []string{"no-new-privileges"},
+		LogConfig: container.LogConfig{Type: "none"}, SecurityOpt: []string{"no-new-privileges", filter},
 		Sysctls: socketSettings,
 		CapDrop: []string{"ALL"}, CapAdd: []string{"SYS_CHROOT", "SETUID", "SETGID", "KILL"},
 		Tmpfs: map[string]string{
