@@ -20,6 +20,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
+	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
@@ -50,7 +51,8 @@ var fixture = sync.OnceValues(func() (map[string]string, error) {
 	b := &compile.Builder{Course: c, Dir: filepath.Join(scratch, "bin")}
 	var reqs []compile.Request
 	for _, slug := range []string{"b01-rogue", "b02-exits-in-init", "b03-loops-in-init",
-		"b04-sets-flags-in-init", "b05-eats-the-request", "b06-bubbles"} {
+		"b04-sets-flags-in-init", "b05-eats-the-request", "b06-bubbles",
+		"b07-upsets", "b08-starts-in-init", "b09-one-error"} {
 		l, err := coursetest.Lab(scratch, slug)
 		if err != nil {
 			return nil, err
@@ -199,6 +201,58 @@ func TestProcess_writesOnThePipe(t *testing.T) {
 		})
 	}
 }
+
+// TestProcess_guards is about code that changes what a check relies on, or that has begun before it.
+// With that defence left out nobody notices.
+func TestProcess_guards(t *testing.T) {
+	t.Parallel()
+	library := account.Without{Library: true}
+	variables := account.Without{Variables: true}
+	for _, tt := range []struct {
+		binary, test, message string
+		without               account.Without
+	}{
+		{"b07-upsets", "TestCount", "", account.Without{}},
+		{"b07-upsets", "TestRestored", "", account.Without{}},
+		{"b07-upsets", "TestEOF", "changed meanwhile: io.EOF", library},
+		{"b07-upsets", "TestUTC", "changed meanwhile: *time.UTC", library},
+		{"b07-upsets", "TestEncoding", "changed meanwhile: *base64.StdEncoding", library},
+		{"b07-upsets", "TestProcessors", "changed meanwhile: runtime.GOMAXPROCS", library},
+		{"b07-upsets", "TestEnvironment", "changed meanwhile: the environment", library},
+		{"b07-upsets", "TestNilError", "ErrA had another value when the package was loaded", variables},
+		{"b07-upsets", "TestSwap", "ErrA, ErrB had another value when the package was loaded", variables},
+		{"b08-starts-in-init", "TestNothing", "a goroutine is … (started at {started}); " +
+			"a socket is open (descriptor 5); a file was made: left", account.Without{Census: true}},
+		{"b09-one-error", "TestNothing", "ErrA and ErrB are one and the same", variables},
+	} {
+		t.Run(tt.binary+"/"+tt.test, func(t *testing.T) {
+			t.Parallel()
+			p := process(t, tt.binary, tt.test)
+			o := mustRun(t, p)
+			if tt.message == "" {
+				if o.Verdict != run.Passed {
+					t.Errorf("got %s, %q, want it passed", o.Verdict, o.Message)
+				}
+				return
+			}
+			got := descriptor.ReplaceAllString(o.Message, "(descriptor 5)")
+			got = doing.ReplaceAllString(got, "a goroutine is … (started")
+			if want := places(t, tt.binary, tt.message); o.Verdict != run.Failed ||
+				!strings.HasPrefix(got, want+": ") {
+				t.Errorf("got %s, %q, want %s, %q…", o.Verdict, got, run.Failed, want)
+			}
+			p.Without = tt.without
+			if o := mustRun(t, p); o.Verdict != run.Passed {
+				t.Errorf("with that left out: got %s, %q", o.Verdict, o.Message)
+			}
+		})
+	}
+}
+
+// What depends on the moment is left out.
+var doing = regexp.MustCompile(`a goroutine is .* \(started`)
+
+var descriptor = regexp.MustCompile(`\(descriptor \d+\)`)
 
 // TestProcess_hangs is about what has no end. It is stopped and explained after its time.
 func TestProcess_hangs(t *testing.T) {

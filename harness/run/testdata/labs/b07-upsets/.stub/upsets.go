@@ -1,0 +1,8 @@
+package upsets
+
+import "errors"
+
+var (
+	ErrA = errors.New("a")
+	ErrB = errors.New("b")
+)
