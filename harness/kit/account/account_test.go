@@ -14,7 +14,14 @@ import (
 // helper makes this test binary print what account.Current says where it is started.
 const helper = "ACCOUNT_TEST_HELPER"
 
+// helpers are what else it may be.
+var helpers = map[string]func(){}
+
 func TestMain(m *testing.M) {
+	if play := helpers[os.Getenv(helper)]; play != nil {
+		play()
+		os.Exit(0)
+	}
 	if os.Getenv(helper) != "" {
 		req, served := account.Current()
 		again, _ := account.Current()
