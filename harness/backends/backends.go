@@ -22,6 +22,11 @@
 // free database makes the leases wait for each other. The servers that labs starts have a bound on
 // memory, and lack the commands with which a client could reach others through them or write files.
 //
+// A database has a quota: of disk, temporary files included, of its connections' memory, and of
+// locks. One that goes beyond is stopped, and [Lease.Exceeded] says why; the others do not notice.
+// The servers that labs starts bound their logs as well. Of the server of a URL, labs bounds what
+// the role that it is given may see: temporary files and memory only as a superuser.
+//
 // # What is left behind
 //
 // Nothing. [Set.Close] ends what the Set started, and a done context closes it. If the process is
@@ -109,9 +114,28 @@ type Lease struct {
 	RealRedis bool   // Redis is a real server
 	Postgres  string // a postgres:// URL
 
-	release []func()
-	once    sync.Once
+	release  []func()
+	exceeded []func() string
+	once     sync.Once
 }
+
+// Exceeded says in one line what the holder has taken beyond what a lease gives, or nothing. Its
+// connections have ended then, and it gets no others. It is to be asked before the lease is given
+// back.
+func (l *Lease) Exceeded() string {
+	for _, f := range l.exceeded {
+		if why := f(); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// unwatched is part of a source that holds nobody to a quota: each lease has a server that bounds
+// itself, or is for code that is trusted.
+type unwatched struct{}
+
+func (unwatched) exceeded(string) string { return "" }
 
 // Release gives the lease back. It returns at once; whoever is still connected is cut off. It may
 // be called twice.
@@ -129,6 +153,9 @@ type source interface {
 	// take waits for an empty backend and returns its URL and what gives it back, which must return
 	// at once.
 	take(ctx context.Context) (url string, release func(), err error)
+	// exceeded says in one line what the lease of that URL has taken beyond what it may, or
+	// nothing. It is asked before the lease is given back.
+	exceeded(url string) string
 	// close ends everything that take or the start of the source brought about, released or not.
 	close()
 }
@@ -190,14 +217,15 @@ func (s *Set) Acquire(ctx context.Context, need Need) (*Lease, error) {
 	}
 	l := &Lease{}
 	for _, sup := range s.wanted(need) {
-		url, release, info, err := sup.take(ctx)
+		url, release, src, err := sup.take(ctx)
 		if err != nil {
 			l.Release()
 			return nil, err
 		}
 		l.release = append(l.release, release)
+		l.exceeded = append(l.exceeded, func() string { return src.exceeded(url) })
 		if sup.backend == Redis {
-			l.Redis, l.RealRedis = url, info.Provider != Embedded
+			l.Redis, l.RealRedis = url, src.info().Provider != Embedded
 		} else {
 			l.Postgres = url
 		}

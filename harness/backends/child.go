@@ -30,9 +30,10 @@ type spawn struct {
 	dir  string
 	as   *user
 	quit syscall.Signal
-	// memory is the address space that it may take, in bytes, where the system can limit that; 0 is
-	// no limit.
-	memory uint64
+	// memory is the address space that each of its processes may take, and file how long a file
+	// that they write may be, the log too: in bytes, where the system can limit that; 0 is no
+	// limit.
+	memory, file uint64
 }
 
 // starter runs functions on one operating system thread that lives as long as the process: Linux
@@ -63,7 +64,8 @@ func (st *site) spawn(s spawn) (*child, error) {
 		return nil, err
 	}
 	defer logFile.Close()
-	cmd := exec.Command(s.argv[0], s.argv[1:]...)
+	argv := limited(s)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, logFile, logFile
 	cmd.Env = []string{"PATH=" + st.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "HOME=" + s.dir}
 	if isWindows {
@@ -76,9 +78,6 @@ func (st *site) spawn(s spawn) (*child, error) {
 	c := &child{dir: s.dir, log: logFile.Name(), dead: make(chan struct{}), quit: s.quit}
 	c.PID = cmd.Process.Pid
 	c.Process = owner.Of(c.PID)
-	if s.memory > 0 {
-		limitMemory(c.PID, s.memory)
-	}
 	go func() { cmd.Wait(); close(c.dead) }()
 	if err := st.journal.add(entry{Process: &c.Process, Name: s.kind}); err != nil {
 		c.end()

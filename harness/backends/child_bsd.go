@@ -15,5 +15,3 @@ func processAttributes(as *user, _ syscall.Signal, stay bool) *syscall.SysProcAt
 	}
 	return a
 }
-
-func limitMemory(int, uint64) {}

@@ -1,10 +1,6 @@
 package backends
 
-import (
-	"syscall"
-
-	"golang.org/x/sys/unix"
-)
+import "syscall"
 
 // processAttributes puts a child into a process group of its own, so that Ctrl-C in a terminal
 // reaches only labs, which then ends it; lets the kernel end it when this process dies; and makes
@@ -20,10 +16,4 @@ func processAttributes(as *user, quit syscall.Signal, stay bool) *syscall.SysPro
 		a.Credential = &syscall.Credential{Uid: uint32(as.uid), Gid: uint32(as.gid)}
 	}
 	return a
-}
-
-// limitMemory limits the address space of a process that has just started. That it has ended
-// already shows elsewhere.
-func limitMemory(pid int, bytes uint64) {
-	unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: bytes, Max: bytes}, nil)
 }

@@ -56,6 +56,8 @@ func (st *site) customise(e *engine, ports ...string) []testcontainers.Container
 		testcontainers.WithLabels(st.labels()),
 		testcontainers.WithWaitStrategy(atOnce{}),
 		testcontainers.WithHostConfigModifier(func(c *container.HostConfig) {
+			c.LogConfig = container.LogConfig{Type: "json-file",
+				Config: map[string]string{"max-size": "8m", "max-file": "1"}}
 			if e.publishesHere(st) {
 				c.PortBindings = loopback(ports)
 			}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/testcontainers/testcontainers-go"
 	tcpostgres "github.com/testcontainers/testcontainers-go/modules/postgres"
 )
@@ -75,7 +76,11 @@ func (st *site) startPostgresContainer(ctx context.Context) (*box, *url.URL, err
 		tcpostgres.WithDatabase("postgres"),
 		testcontainers.WithEnv(
 			map[string]string{"POSTGRES_INITDB_ARGS": "--no-sync --wal-segsize=1"}),
-		testcontainers.WithCmd(append([]string{"postgres"}, settings()...)...),
+		testcontainers.WithCmd(append([]string{"postgres"}, settings(st.connections())...)...),
+		testcontainers.WithHostConfigModifier(func(c *container.HostConfig) {
+			c.Ulimits = []*container.Ulimit{hardLimit("data", postgresMemory),
+				hardLimit("fsize", postgresFile)}
+		}),
 	)
 	c, err := tcpostgres.Run(ctx, image, options...)
 	b, err := st.started(e, c, err)
@@ -98,4 +103,8 @@ func (st *site) startPostgresContainer(ctx context.Context) (*box, *url.URL, err
 		return nil, nil, err
 	}
 	return b, base, nil
+}
+
+func hardLimit(name string, n int64) *container.Ulimit {
+	return &container.Ulimit{Name: name, Soft: n, Hard: n}
 }

@@ -21,6 +21,7 @@ import (
 // loop of the shell. So resetting one means to end it: a new one is there some 10 ms later, and
 // nothing of the old one is left.
 type containerRedis struct {
+	unwatched
 	box     *box
 	version string
 	detail  string
@@ -92,6 +93,9 @@ func (st *site) startRedisContainer(ctx context.Context, n int) (*box, []*redisS
 			strconv.Itoa(redisAddressSpace >> 10)}, redisSettings()...)...),
 		// nobody, in any image
 		testcontainers.WithConfigModifier(func(c *container.Config) { c.User = "65534:65534" }),
+		testcontainers.WithHostConfigModifier(func(c *container.HostConfig) {
+			c.Ulimits = []*container.Ulimit{hardLimit("fsize", redisFile)}
+		}),
 	)
 	c, err := tcredis.Run(ctx, image, options...)
 	b, err := st.started(e, c, err)

@@ -10,6 +10,7 @@ import (
 // miniature is the embedded Redis: a miniredis in this process for every lease. Its keys expire as
 // time passes.
 type miniature struct {
+	unwatched
 	mu     sync.Mutex
 	out    map[*miniredis.Miniredis]bool
 	closed bool

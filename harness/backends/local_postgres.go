@@ -133,10 +133,11 @@ func (st *site) startPostgresOnce(ctx context.Context, bin, dir, password, provi
 	server, err := st.spawn(spawn{
 		kind: Postgres, dir: dir, as: as, quit: sigquit,
 		argv: append([]string{filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"),
-			"-p", strconv.Itoa(port)}, settings(
+			"-p", strconv.Itoa(port)}, settings(st.connections(),
 			"listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC",
 			"log_timezone=UTC",
 		)...),
+		memory: postgresMemory, file: postgresFile,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -153,11 +154,22 @@ func (st *site) startPostgresOnce(ctx context.Context, bin, dir, password, provi
 	return server, base, nil
 }
 
+// postgresMemory is the memory that each process of a server that labs starts may take, the shared
+// one included, and postgresFile how long a file of it may be, its log too; in bytes, where the
+// system can limit that.
+const (
+	postgresMemory = 1 << 30
+	postgresFile   = 2 * quotaDisk
+)
+
 // settings are the arguments for the servers that labs starts. They survive no crash of the
-// machine, as nothing in them has to; everything that a client can see is as it is by default.
-func settings(more ...string) (args []string) {
+// machine, as nothing in them has to; everything that a client can see is as it is by default,
+// but for the room that is there for others: connections, locks, and how much is kept of what was
+// written (the log of changes).
+func settings(connections int, more ...string) (args []string) {
 	for _, s := range append([]string{
-		"fsync=off", "full_page_writes=off", "max_connections=" + strconv.Itoa(maxConnections),
+		"fsync=off", "full_page_writes=off", "max_connections=" + strconv.Itoa(connections),
+		"max_locks_per_transaction=512", "max_wal_size=64MB", "min_wal_size=16MB",
 		"cluster_name=backend-labs",
 	}, more...) {
 		args = append(args, "-c", s)

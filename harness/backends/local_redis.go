@@ -19,6 +19,7 @@ const installRedis = "install Redis (Debian: apt-get install redis-server; macOS
 // localRedis runs a redis-server of this machine for every lease: it starts in some 30 ms, and
 // nothing that a check does to it can reach another check.
 type localRedis struct {
+	unwatched
 	site    *site
 	program string
 	version string
@@ -110,7 +111,7 @@ func (l *localRedis) startOnce(ctx context.Context) (*redisServer, error) {
 		kind: Redis, dir: dir, as: as, quit: syscall.SIGKILL,
 		argv: append([]string{l.program, "--port", strconv.Itoa(port), "--bind", "127.0.0.1",
 			"--dir", dir}, redisSettings()...),
-		memory: redisAddressSpace,
+		memory: redisAddressSpace, file: redisFile,
 	})
 	if err != nil {
 		removeTemp(dir)

@@ -33,6 +33,7 @@ type pgServer struct {
 	number    int // 150018
 	whose     ownership
 	superuser bool
+	quotas    quotas
 	*stock[*pgDatabase]
 }
 
@@ -117,6 +118,7 @@ func (s *pgServer) stockUp(ctx context.Context, n int) error {
 		return err
 	}
 	s.stock = newStock(n, first, s.create, s.destroy)
+	s.stock.wg.Go(func() { s.watch(s.stock.ctx) })
 	return nil
 }
 
@@ -129,7 +131,21 @@ func (s *pgServer) take(ctx context.Context) (string, func(), error) {
 		s.giveBack(db)
 		return "", nil, err
 	}
-	return db.url, func() { s.giveBack(db) }, nil
+	s.quotas.begin(db.name)
+	release := func() {
+		s.quotas.end(db.name)
+		s.giveBack(db)
+	}
+	return db.url, release, nil
+}
+
+// exceeded says what the lease of that URL has taken beyond its quota.
+func (s *pgServer) exceeded(lease string) string {
+	u, err := url.Parse(lease)
+	if err != nil {
+		return ""
+	}
+	return s.quotas.why(strings.TrimPrefix(u.Path, "/"))
 }
 
 func (s *pgServer) answers(ctx context.Context) error {
@@ -142,11 +158,15 @@ func (s *pgServer) answers(ctx context.Context) error {
 }
 
 // connectionLimit is what a role may have open at once: as many as an ordinary role has on a server
-// with the default settings. The servers that labs starts allow maxConnections in all.
-const (
-	connectionLimit = 97
-	maxConnections  = 300
-)
+// with the default settings.
+const connectionLimit = 97
+
+// connections is what a server that labs starts allows in all: so many that no check can take those
+// of another, also while the databases of checks that have ended are being removed.
+func (st *site) connections() int {
+	const most = 2000 // for as many cores as a machine seldom has
+	return min(max(300, connectionLimit*(2*st.Slots)+10), most)
+}
 
 func (s *pgServer) create(ctx context.Context) (*pgDatabase, error) {
 	name := fmt.Sprintf("labs_%08x_%d", s.key, s.count.Add(1))
@@ -171,6 +191,11 @@ func (s *pgServer) createNamed(ctx context.Context, name, roleOptions string) (*
 		}
 	}
 	statements = append(statements, create, "REVOKE ALL ON DATABASE "+name+" FROM PUBLIC")
+	if s.superuser {
+		for _, setting := range roleSettings {
+			statements = append(statements, "ALTER ROLE "+name+" SET "+setting)
+		}
+	}
 	for _, statement := range statements {
 		if err := s.pool.exec(ctx, statement); err != nil {
 			s.dropNamed(name)

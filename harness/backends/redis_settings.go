@@ -8,6 +8,10 @@ const (
 	redisAddressSpace = 1 << 30
 )
 
+// redisFile is how long a file of a server may be, in bytes: its log, into which a script may write
+// whatever it likes, and what SHUTDOWN saves.
+const redisFile = 32 << 20
+
 // redisWithout are the commands that the servers of labs do not have, as those of most who rent out
 // a Redis: with them a client reaches other servers from where this one stands, loads code, writes
 // files, or lifts the limits.

@@ -40,20 +40,20 @@ func (s *supply) start(ctx context.Context) {
 
 // take takes from the source. If that fails, the server may have died: take looks for a source once
 // more.
-func (s *supply) take(ctx context.Context) (url string, release func(), info Info, err error) {
+func (s *supply) take(ctx context.Context) (url string, release func(), from source, err error) {
 	for failed := false; ; failed = true {
 		src, missing := s.get()
 		if missing != nil {
-			return "", nil, Info{}, missing
+			return "", nil, nil, missing
 		}
 		if url, release, err = src.take(ctx); err == nil {
-			return url, release, src.info(), nil
+			return url, release, src, nil
 		}
 		if ctx.Err() != nil {
-			return "", nil, Info{}, err
+			return "", nil, nil, err
 		}
 		if failed {
-			return "", nil, Info{}, asError(s.backend, src.info().Provider, err)
+			return "", nil, nil, asError(s.backend, src.info().Provider, err)
 		}
 		s.replace(ctx, src, err)
 	}

@@ -15,6 +15,7 @@ import (
 // the process is killed, the next one resets the server. Nothing is made ahead: a "labs watch" that
 // stands idle would keep servers from others.
 type sharedRedis struct {
+	unwatched
 	site *site
 	box  *box
 	up   *upRedis

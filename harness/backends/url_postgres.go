@@ -41,7 +41,18 @@ func (st *site) openURLPostgres(ctx context.Context) (source, *Error) {
 		return nil, unreachable(Postgres, PostgresURLVar, base.Host, err)
 	}
 	r.detail = base.Host
+	if st.Apart {
+		r.detail += ", of which labs bounds " + r.bounds()
+	}
 	return r, nil
+}
+
+// bounds says what of it labs can bound for a check, and what only its administrator can.
+func (r *remotePostgres) bounds() string {
+	if r.superuser {
+		return "what a check writes and locks, not its logs, nor on all systems its memory"
+	}
+	return "what a check keeps in tables and locks, not temporary files, logs and memory"
 }
 
 func (st *site) connectPostgres(ctx context.Context, base *url.URL, whose ownership,

@@ -26,6 +26,7 @@ import (
 // off and tries again later. Of two that both kept the name, each has looked after setting it and
 // seen no other, so each must have set it after the other had looked: impossible.
 type remoteRedis struct {
+	unwatched
 	site    *site
 	options redis.Options
 	base    *url.URL

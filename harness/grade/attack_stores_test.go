@@ -34,9 +34,11 @@ import (
 // finds what it is after, the victim's Redis and database, in a table of its own database; a real
 // one would have to guess.
 type storeAttack struct {
-	Name    string `yaml:"-"`
-	Tries   string `yaml:"tries"`
-	Without string `yaml:"without"` // what it gets where it succeeds: shared, plain or superuser
+	Name  string `yaml:"-"`
+	Tries string `yaml:"tries"`
+	// what it gets where it succeeds: shared, plain, superuser or unbounded
+	Without  string `yaml:"without"`
+	Exceeded string `yaml:"exceeded"` // what the check that did it must say, if that
 }
 
 // victim is another submission that is being judged: it has something in its Redis and its
@@ -130,6 +132,14 @@ func (f fixed) Acquire(context.Context, []string) (grade.Lease, error) {
 }
 func (f fixed) Info() map[string]run.Backend { return nil }
 
+// roomy is a sandbox in which a check can open more connections than a server takes.
+type roomy struct{ sandbox.Sandbox }
+
+func (s *roomy) Run(ctx context.Context, c sandbox.Command) (sandbox.Exit, error) {
+	c.Limits.Files = 1024
+	return s.Sandbox.Run(ctx, c)
+}
+
 // TestAttacks_Stores grades attacks on the data of another submission. None may reach it; and each
 // does where both have what they would have without backends of their own.
 func TestAttacks_Stores(t *testing.T) {
@@ -156,7 +166,7 @@ func TestAttacks_Stores(t *testing.T) {
 		l, err := set.Acquire(t.Context(), need)
 		must(t, err)
 		return grade.Lease{Redis: l.Redis, RedisReal: true, Postgres: l.Postgres,
-			Release: l.Release}
+			Exceeded: l.Exceeded, Release: l.Release}
 	}
 
 	c, err := attacked()
@@ -168,7 +178,7 @@ func TestAttacks_Stores(t *testing.T) {
 	bin := t.TempDir()
 	judge := func(t *testing.T, dir string, stores grade.Stores) run.Result {
 		t.Helper()
-		g := &grade.Grader{Builder: &compile.Builder{Course: c, Dir: bin}, Sandbox: new(sandbox.NS)}
+		g := &grade.Grader{Builder: &compile.Builder{Course: c, Dir: bin}, Sandbox: &roomy{new(sandbox.NS)}}
 		g.Open = func(context.Context, []string) (grade.Stores, error) { return stores, nil }
 		return mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}},
 			grade.Options{Timeout: 20 * time.Second}, nil)[0]
@@ -212,8 +222,9 @@ func TestAttacks_Stores(t *testing.T) {
 			}
 
 			his, mine := lease(), lease()
-			if yes, how := attack(mine, newVictim(t, his.Redis, his.Postgres)); yes {
-				t.Errorf("with backends of its own: %s", how)
+			yes, how := attack(mine, newVictim(t, his.Redis, his.Postgres))
+			if yes || !strings.Contains(how, a.Exceeded) {
+				t.Errorf("with backends of its own: %s; want it to say %q", how, a.Exceeded)
 			}
 			mine.Release()
 			his.Release()
@@ -229,6 +240,8 @@ func TestAttacks_Stores(t *testing.T) {
 				mine.Redis = plainRedis(t)
 			case "superuser":
 				mine.Postgres = asAdministrator(t, o.Dir, mine.Postgres)
+			case "unbounded":
+				mine.Exceeded, mine.Postgres = nil, unbounded(t, o.Dir, mine.Postgres)
 			default:
 				t.Fatalf("there is no way to be without %q", a.Without)
 			}
@@ -262,6 +275,31 @@ func plainRedis(t *testing.T) (url string) {
 	}
 	t.Fatal("redis-server does not start")
 	return ""
+}
+
+// unbounded is the address of a new database in the server of that one, to which nothing is a bound
+// but what bounds the server.
+func unbounded(t *testing.T, dir, database string) string {
+	t.Helper()
+	admin, err := url.Parse(asAdministrator(t, dir, database))
+	must(t, err)
+	admin.Path = "/postgres"
+	c, err := pgx.Connect(t.Context(), admin.String())
+	must(t, err)
+	t.Cleanup(func() { c.Close(context.Background()) })
+	for _, statement := range []string{"CREATE ROLE unbounded LOGIN PASSWORD 'unbounded'",
+		"CREATE DATABASE unbounded OWNER unbounded TEMPLATE template0"} {
+		_, err := c.Exec(t.Context(), statement)
+		must(t, err)
+	}
+	t.Cleanup(func() {
+		c.Exec(context.Background(), "DROP DATABASE unbounded WITH (FORCE)")
+		c.Exec(context.Background(), "DROP ROLE unbounded")
+	})
+	u, err := url.Parse(database)
+	must(t, err)
+	u.User, u.Path = url.UserPassword("unbounded", "unbounded"), "/unbounded"
+	return u.String()
 }
 
 // asAdministrator is the address of that database for the administrator of the server.

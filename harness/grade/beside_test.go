@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
@@ -84,5 +86,35 @@ func TestGrade_strays(t *testing.T) {
 				t.Errorf("got %s, %q; want %s and %q", r.Verdict, r.Notes, tt.want, note)
 			}
 		})
+	}
+}
+
+// TestLease_within wants a check that took more than its lease gives to have failed for that,
+// whatever it says itself.
+func TestLease_within(t *testing.T) {
+	t.Parallel()
+	const why = "it had written 300 MiB to its database; a check may write 256 MiB"
+	for _, tt := range []struct {
+		name, exceeded string
+		reported, want run.Outcome
+	}{
+		{"within", "", run.Outcome{Verdict: run.Passed}, run.Outcome{Verdict: run.Passed}},
+		{"says that it has passed", why, run.Outcome{Verdict: run.Passed},
+			run.Outcome{Verdict: run.Failed, Message: why}},
+		{"could not go on", why,
+			run.Outcome{Verdict: run.InfraError, Message: "connection reset", Location: "a.go:1",
+				Findings: []run.Finding{{Got: "an error"}}, Output: "kept"},
+			run.Outcome{Verdict: run.Failed, Message: why, Output: "kept"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			lease := grade.Lease{Exceeded: func() string { return tt.exceeded }}
+			if got := lease.Within(tt.reported); !cmp.Equal(got, tt.want) {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	if got := (grade.Lease{}).Within(run.Outcome{Verdict: run.Passed}); got.Verdict != run.Passed {
+		t.Errorf("a lease without quotas: got %+v", got)
 	}
 }

@@ -48,7 +48,10 @@ type Lease struct {
 	Redis     string
 	RedisReal bool
 	Postgres  string
-	Release   func()
+	// Exceeded, if not nil, says in one line what the check has taken beyond what a lease gives, or
+	// nothing. It is asked before Release.
+	Exceeded func() string
+	Release  func()
 }
 
 // Unavailable says that a backend is not to be had on this machine, and what to do about it.
@@ -369,6 +372,7 @@ func (s *session) processOnce(ctx context.Context, c course.Check, binary string
 	if race {
 		p.Timeout *= raceFactor
 	}
+	within := func(o run.Outcome) run.Outcome { return o }
 	if len(c.Needs) > 0 {
 		<-s.opened
 		lease, err := s.lease(ctx, c.Needs)
@@ -383,8 +387,22 @@ func (s *session) processOnce(ctx context.Context, c course.Check, binary string
 		}
 		defer lease.Release()
 		p.Redis, p.RedisReal, p.Postgres = lease.Redis, lease.RedisReal, lease.Postgres
+		within = lease.within
 	}
-	return p.Run(ctx)
+	out, err := p.Run(ctx)
+	return within(out), err
+}
+
+// within is the outcome of a check that had this lease: one that took more than it gives has
+// failed, and whatever else it says comes of that.
+func (l Lease) within(o run.Outcome) run.Outcome {
+	if l.Exceeded == nil {
+		return o
+	}
+	if why := l.Exceeded(); why != "" {
+		o.Verdict, o.Message, o.Location, o.Findings = run.Failed, why, "", nil
+	}
+	return o
 }
 
 func (s *session) lease(ctx context.Context, needs []string) (Lease, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/backend-labs/backend-labs/harness/backends"
@@ -98,6 +99,16 @@ func (s *Stores) Acquire(ctx context.Context, needs []string) (grade.Lease, erro
 	redis, postgres := needOf(needs)
 	var lease grade.Lease
 	var release []func()
+	var exceeded []func() string
+	lease.Exceeded = func() string {
+		var all []string
+		for _, f := range exceeded {
+			if why := f(); why != "" {
+				all = append(all, why)
+			}
+		}
+		return strings.Join(all, "; ")
+	}
 	lease.Release = func() {
 		for _, f := range release {
 			f()
@@ -113,7 +124,7 @@ func (s *Stores) Acquire(ctx context.Context, needs []string) (grade.Lease, erro
 			lease.Release()
 			return grade.Lease{}, unavailable(err)
 		}
-		release = append(release, l.Release)
+		release, exceeded = append(release, l.Release), append(exceeded, l.Exceeded)
 		if kind == backends.Redis {
 			lease.Redis, lease.RedisReal = l.Redis, l.RealRedis
 		} else {

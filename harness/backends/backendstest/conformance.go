@@ -53,6 +53,7 @@ func Run(t *testing.T, c Config) {
 		{"a Redis gives no way to others", testRedisTrust},
 		{"keys of Redis expire", testExpiry},
 		{"a role reaches its own database alone", testOwnDatabase},
+		{"a database that takes too much is stopped alone", testQuota},
 		{"how long a lease takes when another was ready", testWarm},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s, c) })
@@ -550,4 +551,28 @@ func awaited(done func() bool) bool {
 		}
 	}
 	return true
+}
+
+func testQuota(t *testing.T, s *backends.Set, c Config) {
+	if !c.Need.Postgres {
+		t.Skip("it is about Postgres")
+	}
+	need := backends.Need{Postgres: true}
+	greedy, other := acquire(t, s, need), acquire(t, s, need)
+	db := postgresOf(t, greedy)
+	const table = "CREATE TABLE t (v text); ALTER TABLE t ALTER v SET STORAGE PLAIN"
+	_, err := db.Exec(t.Context(), table, pgx.QueryExecModeSimpleProtocol)
+	for n := 0; n < 100 && err == nil; n++ { // 2 GiB in all, a page for each row
+		_, err = db.Exec(t.Context(),
+			"INSERT INTO t SELECT repeat('x', 5000) FROM generate_series(1, 2500)")
+	}
+	if why := greedy.Exceeded(); !strings.HasPrefix(why, "it had written ") {
+		t.Errorf("got %q and %v; want it to be stopped for what it has written", why, err)
+	}
+	if why := other.Exceeded(); why != "" {
+		t.Errorf("the other one is stopped, too: %s", why)
+	}
+	if _, err := postgresOf(t, other).Exec(t.Context(), "CREATE TABLE t ()"); err != nil {
+		t.Errorf("the other one cannot go on: %v", err)
+	}
 }

