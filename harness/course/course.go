@@ -241,17 +241,25 @@ func Load(root string) (*Course, error) {
 	return c, nil
 }
 
-func modulePath(gomod string) (string, error) {
+// Language is the version of Go that the course's go.mod asks for, such as 1.26.0.
+func (c *Course) Language() (string, error) {
+	return directive(filepath.Join(c.Root, "go.mod"), "go")
+}
+
+func modulePath(gomod string) (string, error) { return directive(gomod, "module") }
+
+// directive is what a go.mod says behind a word.
+func directive(gomod, word string) (string, error) {
 	data, err := os.ReadFile(gomod)
 	if err != nil {
 		return "", fmt.Errorf("read the course: %w", err)
 	}
 	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "module "); ok {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), word+" "); ok {
 			return strings.Trim(strings.TrimSpace(rest), `"`), nil
 		}
 	}
-	return "", fmt.Errorf("%s: no module line", gomod)
+	return "", fmt.Errorf("%s: no %s line", gomod, word)
 }
 
 func isFile(path string) bool {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -144,7 +142,7 @@ func (g *Grader) Grade(ctx context.Context, jobs []Job, o Options, on func(Event
 	// A process of its own, whose answer is wanted at the end: it need not be in the way of the
 	// build's first steps.
 	time.AfterFunc(150*time.Millisecond, func() { compile.GoVersion() })
-	s.admit()
+	s.admit(ctx)
 	s.work(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -170,29 +168,8 @@ type session struct {
 	opened    chan struct{}
 
 	tallies []*tally
-}
-
-// admit holds every submission against the policy. What it refuses is neither built nor run.
-func (s *session) admit() {
-	for i, j := range s.jobs {
-		for _, note := range []string{j.Note, j.Lab.NotHandedIn(j.Dir)} {
-			if note != "" {
-				s.tallies[i].notes = append(s.tallies[i].notes, note)
-			}
-		}
-		files := map[string][]byte{}
-		for _, name := range j.Lab.Files {
-			data, err := os.ReadFile(filepath.Join(j.Dir, filepath.FromSlash(name)))
-			if err != nil {
-				s.tallies[i].broken(compile.Unread(j.Lab, name, j.Dir, err))
-				continue
-			}
-			files[name] = data
-		}
-		if v := policy.Check(j.Lab, files); len(v) > 0 && !s.g.unpoliced {
-			s.tallies[i].reject(v)
-		}
-	}
+	files   []map[string][]byte // of each job, as the policy is to see them
+	unread  []*policy.Unread    // of each job, or nil
 }
 
 // admitted are the jobs that are to be built.
@@ -221,6 +198,9 @@ func (s *session) work(ctx context.Context) {
 	}
 	for k, i := range all {
 		s.tallies[i].built(plain[k])
+	}
+	s.afterBuild(ctx, all, plain)
+	for k, i := range all {
 		if plain[k].Path != "" {
 			s.on(Event{Job: i, Built: true})
 		} else {

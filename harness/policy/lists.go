@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"go/types"
+	"slices"
+)
 
 // defaultImports are the packages that every lab may use: those that compute, and those whose
 // effects the sandbox bounds. A lab's "imports" adds to them. Not among them are, on purpose:
@@ -36,6 +39,15 @@ type names struct {
 	only   []string // if not nil: these alone
 	except []string // else: all but these
 	why    string
+	ends   []string // of except: those that end the process
+}
+
+// because says why a name is not allowed.
+func (n names) because(name string) string {
+	if slices.Contains(n.ends, name) {
+		return whyEnds
+	}
+	return n.why
 }
 
 func (n names) allows(name string) bool {
@@ -44,6 +56,13 @@ func (n names) allows(name string) bool {
 	}
 	return !slices.Contains(n.except, name)
 }
+
+// What several packages have in common.
+const (
+	whyShared     = "the checks run in the same process and would get it, too"
+	whyInput      = "the standard input is not the submission's to read"
+	whyDescriptor = "it reaches descriptors by their numbers"
+)
 
 // partly are the packages of which some names are not allowed, whoever allows the package.
 var partly = map[string]names{
@@ -61,13 +80,17 @@ var partly = map[string]names{
 		},
 		why: "a lab does not end its process, look at its arguments or open descriptors by number",
 	},
+	"os/signal": {
+		only: []string{"Notify", "NotifyContext", "Stop"},
+		why:  "it changes what a signal does to the whole process",
+	},
 	"syscall": {
 		only: []string{"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "Signal"},
 		why:  "only the names of signals are allowed: everything else speaks to the kernel directly",
 	},
 	"runtime": {
-		only: []string{"GOMAXPROCS", "Gosched", "NumCPU", "NumGoroutine", "KeepAlive", "Error",
-			"MemStats", "ReadMemStats", "GC", "Version", "GOOS", "GOARCH", "AddCleanup", "Cleanup"},
+		only: []string{"Gosched", "NumCPU", "NumGoroutine", "KeepAlive", "Error", "MemStats",
+			"ReadMemStats", "GC", "Version", "GOOS", "GOARCH"},
 		why: "only names that cannot change how the process runs are allowed",
 	},
 	"reflect": {
@@ -79,20 +102,119 @@ var partly = map[string]names{
 			"AndUintptr", "OrUintptr"},
 		why: "it works on unsafe pointers: use atomic.Pointer",
 	},
+	"fmt": {except: []string{"Scan", "Scanf", "Scanln"}, why: whyInput},
 	"log": {
-		except: []string{"Fatal", "Fatalf", "Fatalln"},
-		why:    "it ends the process; a server must not end because of one call: return the error",
+		except: []string{"Fatal", "Fatalf", "Fatalln", "Default", "SetOutput", "SetFlags",
+			"SetPrefix", "Writer"},
+		ends: []string{"Fatal", "Fatalf", "Fatalln"},
+		why:  "the logger behind it is the checks' as well: make your own by log.New",
+	},
+	"log/slog": {
+		except: []string{"SetDefault", "SetLogLoggerLevel"},
+		why:    "the logger behind it is the checks' as well: make your own by slog.New",
 	},
 	"net": {
-		except: []string{"FileConn", "FileListener", "FilePacketConn"},
-		why:    "it makes connections of descriptors by number",
+		except: []string{"FileConn", "FileListener", "FilePacketConn", "DialUnix", "ListenUnix",
+			"ListenUnixgram", "UnixConn", "UnixListener", "UnixAddr", "ResolveUnixAddr"},
+		why: whyDescriptor,
 	},
+	"net/http": {
+		except: []string{"Handle", "HandleFunc", "DefaultServeMux"},
+		why:    "the mux behind it is the checks' as well: make your own by http.NewServeMux",
+	},
+	"crypto": {except: []string{"RegisterHash"}, why: whyShared},
+	"crypto/elliptic": {
+		only: []string{"P224", "P256", "P384", "P521", "Curve"},
+		why:  "of this package only the curves are allowed",
+	},
+	"crypto/x509":  {except: []string{"SetFallbackRoots"}, why: whyShared},
+	"encoding/gob": {except: []string{"Register", "RegisterName"}, why: whyShared},
+	"math/rand":    {except: []string{"Seed"}, why: whyShared + ": make your own by rand.New"},
+	"mime":         {except: []string{"AddExtensionType"}, why: whyShared},
+
+	"github.com/redis/go-redis/v9": {except: []string{"SetLogger"}, why: whyShared},
 }
 
-// methods are names that are not allowed on any value: they give or take an unsafe.Pointer, which
-// Go converts to a pointer of any type, and whose type it infers, without an import of unsafe.
-var methods = set("UnsafePointer", "UnsafeAddr", "UnsafeStringData", "UnsafeSliceData",
-	"SetPointer")
+// members are methods that are not allowed, as "package.Type.Method", of types that are.
+var members = map[string]string{
+	"log.Logger.Fatal":   whyEnds,
+	"log.Logger.Fatalf":  whyEnds,
+	"log.Logger.Fatalln": whyEnds,
+	"log.Logger.Writer":  whyDescriptor,
+
+	"os.File.Fd":            whyDescriptor,
+	"os.File.Chdir":         "the working folder is the whole process's",
+	"net.conn.File":         whyDescriptor, // that of TCPConn, UDPConn and IPConn
+	"net.TCPListener.File":  whyDescriptor,
+	"net.UnixListener.File": whyDescriptor,
+
+	"crypto/elliptic.Curve.Params": "the parameters of a curve are the same ones for the checks",
+}
+
+// denied are types of which no expression may be: their values lead to what the checks share.
+var denied = map[string]string{
+	"crypto/elliptic.CurveParams": "the parameters of a curve are the same ones for the checks",
+	"syscall.RawConn":             whyDescriptor,
+	"net.UnixConn":                whyDescriptor,
+	"net.UnixListener":            whyDescriptor,
+}
+
+const whyEnds = "it ends the process; a server must not end because of one call: return the error"
+
+// hidden are the methods by which an interface, whoever declares it, would reach one of [members]:
+// a value that has them need not be of a type that is named.
+var hidden = map[string]func(*types.Signature) bool{
+	"Fatal":   variadic,
+	"Fatalf":  variadic,
+	"Fatalln": variadic,
+	"Fd":      results("uintptr"),
+	"File":    results("*os.File", "error"),
+	"Params":  results("*crypto/elliptic.CurveParams"),
+}
+
+func variadic(s *types.Signature) bool { return s.Variadic() }
+
+// results makes a test for a signature with these results, of which some may be type parameters:
+// their types are inferred.
+func results(want ...string) func(*types.Signature) bool {
+	return func(s *types.Signature) bool {
+		if s.Results().Len() != len(want) {
+			return false
+		}
+		for i, w := range want {
+			t := s.Results().At(i).Type()
+			if types.TypeString(t, nil) != w && !parametric(t) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// parametric reports whether a type is a type parameter or a pointer to one.
+func parametric(t types.Type) bool {
+	if p, ok := t.(*types.Pointer); ok {
+		t = p.Elem()
+	}
+	_, ok := t.(*types.TypeParam)
+	return ok
+}
+
+// methods are names that are not allowed on any value. Some give or take an unsafe.Pointer, which Go
+// converts to a pointer of any type, and whose type it infers, without an import of unsafe.
+var methods = map[string]string{
+	"UnsafePointer":    whyAddress,
+	"UnsafeAddr":       whyAddress,
+	"UnsafeStringData": whyAddress,
+	"UnsafeSliceData":  whyAddress,
+	"SetPointer":       whyAddress,
+	"SyscallConn":      whyDescriptor,
+	"ReadMsgUnix":      whyDescriptor,
+	"WriteMsgUnix":     whyDescriptor,
+	"RegisterProtocol": "the transport may be the one that the checks use, too",
+}
+
+const whyAddress = "it gives an address that can be turned into any pointer"
 
 func set(paths ...string) map[string]bool {
 	m := make(map[string]bool, len(paths))

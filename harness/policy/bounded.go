@@ -1,0 +1,140 @@
+package policy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/fault"
+)
+
+// What the types of one submission may take. The largest lab needs a hundredth of it. A checker of
+// types cannot be interrupted, and types can be written that it never gets to the end of: so it
+// works in a process of its own.
+const (
+	maxTime   = 10 * time.Second
+	maxMemory = 1 << 30
+	maxStack  = 256 << 20
+	patience  = 2 * time.Second // for a process that does not end itself
+)
+
+// processName is the name that this program has when it applies the rules about types, and exitBomb
+// its exit code if they take too much.
+const (
+	processName = "labs-policy"
+	exitBomb    = 3
+)
+
+// errBomb says that the types of a submission take too much.
+var errBomb = errors.New("looking at the types takes more time or memory than a lab's may take")
+
+// init makes the process that [bounded] starts of this program. It cannot be left to main: the
+// program may be any that grades, the binary of a test as well, and one that forgot it would start
+// itself again and again.
+func init() {
+	if len(os.Args) == 1 && os.Args[0] == processName {
+		os.Exit(serve())
+	}
+}
+
+// bounded applies the rules about types in bounded time and memory.
+func bounded(ctx context.Context, s *source) (verdict, error) {
+	v, err := apart(ctx, s)
+	if errors.Is(err, errBomb) {
+		return verdict{Violations: []Violation{s.first(RuleNesting, "the types of this source",
+			"looking at them takes more time or memory than a lab's may take")}}, nil
+	}
+	return v, err
+}
+
+// first is a violation of the submission as a whole.
+func (s *source) first(rule Rule, what, why string) Violation {
+	name := ""
+	for n := range s.Files {
+		if name == "" || n < name {
+			name = n
+		}
+	}
+	return Violation{File: name, Line: 1, Rule: rule, What: what, Why: why}
+}
+
+// apart has another process of this program apply the rules.
+func apart(ctx context.Context, s *source) (v verdict, err error) {
+	in, err := json.Marshal(s)
+	if err != nil {
+		return v, err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return v, fault.Of("look for this program", err)
+	}
+	limited, cancel := context.WithTimeout(ctx, maxTime+patience)
+	defer cancel()
+	var out, stderr bytes.Buffer
+	cmd := exec.CommandContext(limited, exe)
+	cmd.Args = []string{processName}
+	cmd.Env = []string{"GOTRACEBACK=none"}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &stderr
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return v, ctx.Err()
+	case errors.As(err, &exit) && exit.ExitCode() == exitUnable:
+		return v, errors.New(stderr.String())
+	case errors.As(err, &exit): // whatever ends it otherwise, a stack that is too deep as well
+		return v, errBomb
+	case err != nil:
+		return v, fault.Of("start the process that looks at types", err)
+	}
+	if err := json.Unmarshal(out.Bytes(), &v); err != nil {
+		return v, fmt.Errorf("read what the process that looks at types says: %w", err)
+	}
+	return v, nil
+}
+
+// exitUnable is the exit code of a process that could not do its work, for no fault of the
+// submission's. It says why on its standard error.
+const exitUnable = 4
+
+// serve is what that process does. It returns its exit code.
+func serve() int {
+	debug.SetGCPercent(400)
+	debug.SetMaxStack(maxStack)
+	time.AfterFunc(maxTime, func() { os.Exit(exitBomb) })
+	go watchMemory(maxMemory, func() { os.Exit(exitBomb) })
+	var s source
+	err := json.NewDecoder(os.Stdin).Decode(&s)
+	var v verdict
+	if err == nil {
+		v, err = s.inspect()
+	}
+	if err == nil {
+		err = json.NewEncoder(os.Stdout).Encode(v)
+	}
+	if err != nil {
+		fmt.Fprint(os.Stderr, err)
+		return exitUnable
+	}
+	return 0
+}
+
+// watchMemory calls tooMuch when the process has more than that many bytes.
+func watchMemory(limit uint64, tooMuch func()) {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"}}
+	for range time.Tick(5 * time.Millisecond) {
+		metrics.Read(samples)
+		if samples[0].Value.Uint64()-samples[1].Value.Uint64() > limit {
+			tooMuch()
+			return
+		}
+	}
+}

@@ -1,0 +1,319 @@
+package policy
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"strings"
+)
+
+// initialisers looks at what runs before a check begins: the values of variables at the top of a
+// package, init functions, and what of the submission they call. What they start would be there
+// before the check, and outlive it: a goroutine that is in no check's bubble, a socket that is
+// nobody's.
+//
+// What is called by a name is known. What is called as a value may be any function of the
+// submission's whose value has been taken in code that runs.
+func (u *unit) initialisers() {
+	in := &start{unit: u, bodies: u.functions(), seen: map[ast.Node]bool{},
+		values: map[ast.Node]bool{}, methods: map[ast.Node]bool{}}
+	for _, f := range u.files {
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.GenDecl:
+				if d.Tok == token.VAR {
+					in.walk(d)
+				}
+			case *ast.FuncDecl:
+				if d.Recv == nil && d.Name.Name == "init" && d.Body != nil {
+					in.walk(d.Body)
+				}
+			}
+		}
+	}
+	in.rest()
+}
+
+// functions are the bodies of the submission's functions and methods.
+func (u *unit) functions() map[*types.Func]*ast.FuncDecl {
+	all := map[*types.Func]*ast.FuncDecl{}
+	for _, f := range u.files {
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
+				if obj, ok := u.info.Defs[fn.Name].(*types.Func); ok {
+					all[obj] = fn
+				}
+			}
+		}
+	}
+	return all
+}
+
+// start follows what runs.
+type start struct {
+	*unit
+	bodies  map[*types.Func]*ast.FuncDecl
+	seen    map[ast.Node]bool // has been looked at
+	values  map[ast.Node]bool // functions whose value has been taken: literals and declarations
+	methods map[ast.Node]bool // those of the types of which there are values
+
+	// values and methods are called, and no name tells which
+	callsValues, callsMethods bool
+
+	later []func() // reports what is wrong if values are called
+}
+
+// rest follows the functions that are called without their names, if any is.
+func (s *start) rest() {
+	for more := true; more; {
+		more = false
+		for _, some := range []struct {
+			called    bool
+			functions map[ast.Node]bool
+		}{{s.callsValues, s.values}, {s.callsMethods, s.methods}} {
+			for f := range some.functions {
+				if some.called && !s.seen[f] {
+					more = true
+					s.body(f)
+				}
+			}
+		}
+	}
+	for _, report := range s.later {
+		if s.callsValues {
+			report()
+		}
+	}
+}
+
+// body looks at a function that may be called.
+func (s *start) body(f ast.Node) {
+	if s.seen[f] {
+		return
+	}
+	s.seen[f] = true
+	switch f := f.(type) {
+	case *ast.FuncLit:
+		s.walk(f.Body)
+	case *ast.FuncDecl:
+		s.walk(f.Body)
+	}
+}
+
+// walk looks at code that runs.
+func (s *start) walk(code ast.Node) {
+	ast.Inspect(code, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			s.literal(n)
+			return false
+		case *ast.GoStmt:
+			s.report(n, "a go statement", "it starts a goroutine")
+		case *ast.SendStmt:
+			s.report(n, "a channel", "it may wait for another goroutine")
+		case *ast.SelectStmt:
+			s.report(n, "a select statement", "it may wait for another goroutine")
+		case *ast.UnaryExpr:
+			if n.Op == token.ARROW {
+				s.report(n, "a channel", "it may wait for another goroutine")
+			}
+		case *ast.RangeStmt:
+			s.ranged(n)
+		case *ast.CallExpr:
+			s.call(n)
+		case *ast.Ident:
+			s.named(n)
+		}
+		return true
+	})
+}
+
+func (s *start) report(n ast.Node, what, why string) {
+	s.add(n, RuleInitialiser, what, why+" before a check begins: do it in a function that is called")
+}
+
+// literal looks at a function without a name: it runs if it is called where it stands.
+func (s *start) literal(n *ast.FuncLit) {
+	around, inside := s.above(n)
+	if call, ok := around.(*ast.CallExpr); ok && call.Fun == inside {
+		s.body(n)
+		return
+	}
+	s.values[n] = true
+}
+
+func (s *start) ranged(n *ast.RangeStmt) {
+	t := s.info.TypeOf(n.X)
+	if _, ok := under[*types.Chan](t); ok {
+		s.report(n, "a channel", "it may wait for another goroutine")
+	}
+	if _, ok := under[*types.Signature](t); ok {
+		s.callsValues = true
+	}
+}
+
+// named looks at a name in code that runs.
+func (s *start) named(id *ast.Ident) {
+	switch obj := s.info.Uses[id].(type) {
+	case *types.Func:
+		obj = obj.Origin()
+		if s.foreign(obj) {
+			s.library(id, obj)
+			return
+		}
+		if f := s.bodies[obj]; f != nil {
+			s.reference(id, f)
+		} else if obj.Signature().Recv() != nil {
+			s.callsMethods, s.callsValues = true, true // an interface's method
+		}
+	case *types.TypeName:
+		s.methodsOf(obj)
+	}
+}
+
+// library looks at the name of a function of another package.
+func (s *start) library(id *ast.Ident, f *types.Func) {
+	why := s.starts(f)
+	switch {
+	case why == "":
+	case s.called(id):
+		s.report(id, types.ExprString(s.whole(id)), why)
+	default: // such as a clock that tests replace
+		s.later = append(s.later, func() { s.report(id, types.ExprString(s.whole(id)), why) })
+	}
+}
+
+// reference looks at the name of a function of the submission's own.
+func (s *start) reference(id *ast.Ident, f *ast.FuncDecl) {
+	if s.called(id) {
+		s.body(f)
+		return
+	}
+	s.values[f] = true
+}
+
+// called reports whether the function of that name is called where it stands. Else its value is
+// taken.
+func (s *start) called(id *ast.Ident) bool {
+	around, inside := s.above(s.whole(id))
+	switch x := around.(type) {
+	case *ast.IndexExpr:
+		if x.X == inside {
+			around, inside = s.above(x)
+		}
+	case *ast.IndexListExpr:
+		around, inside = s.above(x)
+	}
+	call, ok := around.(*ast.CallExpr)
+	return ok && call.Fun == inside
+}
+
+// methodsOf takes the methods of a type that code that runs makes values of: they may be called
+// through an interface.
+func (s *start) methodsOf(t *types.TypeName) {
+	if s.foreign(t) {
+		return
+	}
+	named := namedOf(t.Type())
+	if named == nil {
+		return
+	}
+	for m := range named.Origin().Methods() {
+		if f := s.bodies[m]; f != nil {
+			s.methods[f] = true
+		}
+	}
+}
+
+// call looks at whether a function is called whose name the call does not tell.
+func (s *start) call(n *ast.CallExpr) {
+	tv := s.info.Types[n.Fun]
+	if tv.IsType() || tv.IsBuiltin() {
+		return
+	}
+	f := s.callee(n)
+	if f == nil {
+		if _, literal := ast.Unparen(n.Fun).(*ast.FuncLit); !literal {
+			s.callsValues = true
+		}
+		return
+	}
+	if !s.foreign(f) || lazy[functionName(f)] {
+		return
+	}
+	seen := map[types.Type]bool{}
+	if sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr); ok && s.info.Selections[sel] != nil {
+		s.handed(s.info.TypeOf(sel.X), seen)
+	}
+	for _, arg := range n.Args {
+		s.handed(s.info.TypeOf(arg), seen)
+	}
+}
+
+// handed looks at a value that a function of another package gets: it may call what it finds there.
+func (s *start) handed(t types.Type, seen map[types.Type]bool) {
+	if t == nil || seen[t] {
+		return
+	}
+	seen[t] = true
+	t = types.Unalias(t)
+	n, named := t.(*types.Named)
+	named = named && n.Obj().Pkg() != nil
+	if named && !s.foreign(n.Obj()) {
+		s.methodsOf(n.Obj())
+		s.callsMethods = true
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Signature:
+		s.callsValues = true
+	case *types.Interface:
+		s.callsMethods = true
+		s.callsValues = s.callsValues || t != types.Universe.Lookup("error").Type()
+	case *types.Pointer:
+		s.handed(u.Elem(), seen)
+	case *types.Slice:
+		s.handed(u.Elem(), seen)
+	case *types.Array:
+		s.handed(u.Elem(), seen)
+	case *types.Map:
+		s.handed(u.Elem(), seen)
+	case *types.Tuple:
+		for v := range u.Variables() {
+			s.handed(v.Type(), seen)
+		}
+	case *types.Struct:
+		for f := range u.Fields() {
+			if f.Exported() || !s.foreign(f) {
+				s.handed(f.Type(), seen)
+			}
+		}
+	}
+}
+
+// functionName is a function as "package.Name" or a method as "package.Type.Name".
+func functionName(f *types.Func) string {
+	if name := member(f); name != "" {
+		return name
+	}
+	if f.Pkg() == nil {
+		return f.Name()
+	}
+	return f.Pkg().Path() + "." + f.Name()
+}
+
+// starts says what a function of another package leaves behind, or "".
+func (s *start) starts(f *types.Func) string {
+	name, path := functionName(f), f.Pkg().Path()
+	if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ".") && !modest[name] {
+		return "it may start goroutines and open connections"
+	}
+	if why := starting[name]; why != "" {
+		return why
+	}
+	for prefix, why := range startingWith {
+		if strings.HasPrefix(name, prefix) {
+			return why
+		}
+	}
+	return ""
+}
