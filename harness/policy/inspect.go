@@ -214,6 +214,18 @@ func (u *unit) add(n ast.Node, rule Rule, what, why string) {
 	}
 }
 
+// addUnless notes a violation if there is none of that rule in the line: of two ways to say the same
+// thing one is enough.
+func (u *unit) addUnless(n ast.Node, rule Rule, what, why string) {
+	at := u.fset.PositionFor(n.Pos(), false)
+	f := u.found[at.Filename]
+	if f != nil && !slices.ContainsFunc(f.found, func(v Violation) bool {
+		return v.Line == at.Line && v.Rule == rule
+	}) {
+		f.add(at.Line, rule, what, why)
+	}
+}
+
 // each calls f with every node of the submission's own files.
 func (u *unit) each(f func(ast.Node)) {
 	for _, name := range slices.Sorted(maps.Keys(u.found)) {

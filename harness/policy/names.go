@@ -107,9 +107,9 @@ func (u *unit) reaching() {
 		}
 		switch name := typeName(named); {
 		case denied[name] != "":
-			u.add(n, RuleName, types.ExprString(e), denied[name])
+			u.addUnless(n, RuleName, types.ExprString(e), denied[name])
 		case by != "" && name == "log.Logger":
-			u.add(n, RuleName, types.ExprString(e), "package "+by+
+			u.addUnless(n, RuleName, types.ExprString(e), "package "+by+
 				" can call any method, also those that end the process: use log/slog")
 		}
 	})

@@ -48,7 +48,7 @@ const (
 )
 
 func (s *seal) add(n ast.Node, what, name string) {
-	s.unit.add(n, RuleVariable, what, "there are values of "+name+
+	s.addUnless(n, RuleVariable, what, "there are values of "+name+
 		" that the checks use, too, and this could change one")
 }
 
