@@ -16,6 +16,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	retry "github.com/backend-labs/backend-labs/labs/b12-safe-retry"
 )
 
@@ -374,7 +375,7 @@ func TestTheContextEndsTheWait(t *testing.T) {
 				Got:  n.attempts(),
 				Why:  "whoever cancels a request does not want it to be sent any more",
 			})
-			expect.That(t, got.took == 64*time.Second && errors.Is(got.err, context.Canceled),
+			expect.That(t, got.took == 64*time.Second && sentinel.Is(got.err, context.Canceled),
 				expect.Message{
 					Did:  did,
 					Want: "context.Canceled at +1m4s, at once",
@@ -398,7 +399,7 @@ func TestTheContextEndsTheWait(t *testing.T) {
 		defer cancel()
 		got := n.do(t, request(t, "GET", "/documents/1", "").WithContext(ctx))
 		expect.That(t, n.count() == 1 && got.took == 3*time.Second &&
-			errors.Is(got.err, context.DeadlineExceeded), expect.Message{
+			sentinel.Is(got.err, context.DeadlineExceeded), expect.Message{
 			Did:  "sent a GET with a deadline of 3 s, which was not answered",
 			Want: "1 attempt, and context.DeadlineExceeded at +3s",
 			Got:  fmt.Sprintf("%s at +%v; %s", got, got.took, n.attempts()),

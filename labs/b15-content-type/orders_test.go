@@ -3,7 +3,6 @@ package orders_test
 import (
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	orders "github.com/backend-labs/backend-labs/labs/b15-content-type"
 )
 
@@ -122,7 +122,7 @@ func TestABodyThatIsNotWhatItSays(t *testing.T) {
 				"else, perhaps by whoever made the link that the customer followed"},
 	} {
 		got, err := decode(one.target, one.label, one.body)
-		expect.That(t, errors.Is(err, orders.ErrMalformed), expect.Message{
+		expect.That(t, known.Is(err, orders.ErrMalformed), expect.Message{
 			Did: fmt.Sprintf("called DecodeOrder with %s: POST %s, Content-Type: %s, the body %q",
 				one.what, one.target, one.label, one.body),
 			Want: "ErrMalformed, for a 400",
@@ -343,10 +343,14 @@ func decode(target, label, body string) (orders.Order, error) {
 
 func outcome(o orders.Order, err error) string {
 	if err != nil {
-		return fmt.Sprintf("the error %q", err)
+		return "the error " + known.Quote(err)
 	}
 	return fmt.Sprintf("the order %+v and no error", o)
 }
+
+// known are the errors that a caller answers in different ways.
+var known = sentinel.Errors{"ErrUnsupported": orders.ErrUnsupported,
+	"ErrMalformed": orders.ErrMalformed}
 
 func labelled(label string) string {
 	if label == "" {
@@ -369,7 +373,7 @@ func wantOrder(t *testing.T, label, body string, want orders.Order, why string) 
 func wantError(t *testing.T, label, body string, want error, what, why string) {
 	t.Helper()
 	got, err := decode("/orders", label, body)
-	expect.That(t, errors.Is(err, want), expect.Message{
+	expect.That(t, known.Is(err, want), expect.Message{
 		Did:  fmt.Sprintf("called DecodeOrder %s and the body %s", labelled(label), body),
 		Want: what,
 		Got:  outcome(got, err),

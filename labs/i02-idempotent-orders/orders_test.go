@@ -16,6 +16,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/faultproxy"
 	"github.com/backend-labs/backend-labs/harness/kit/pg"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	orders "github.com/backend-labs/backend-labs/labs/i02-idempotent-orders"
 )
 
@@ -99,7 +100,7 @@ func TestAnotherRequestUnderTheSameKeyIsRefused(t *testing.T) {
 		other.change(&req)
 		got := place(t, db, gw, "ann", "k1", req)
 		did := "used the key of an order again for a request with " + other.what
-		expect.That(t, errors.Is(got.err, orders.ErrMismatch), expect.Message{
+		expect.That(t, known.Is(got.err, orders.ErrMismatch), expect.Message{
 			Did:  did,
 			Want: "ErrMismatch",
 			Got:  got.String(),
@@ -172,7 +173,7 @@ func TestConcurrentDuplicatesCreateOneOrder(t *testing.T) {
 			ids = appendNew(ids, a.String())
 			continue
 		}
-		expect.That(t, errors.Is(a.err, orders.ErrInProgress), expect.Message{
+		expect.That(t, known.Is(a.err, orders.ErrInProgress), expect.Message{
 			Did:  did,
 			Want: "from each call the order or ErrInProgress",
 			Got:  "from one of them: " + a.String(),
@@ -404,7 +405,7 @@ func TestADeclinedCardIsTheOutcome(t *testing.T) {
 		}}
 		declined := "placed an order that the gateway declined " + no.how
 		first := place(t, db, gw, no.user, no.user+"-1", shoes)
-		expect.That(t, errors.Is(first.err, orders.ErrDeclined), expect.Message{
+		expect.That(t, known.Is(first.err, orders.ErrDeclined), expect.Message{
 			Did:  declined,
 			Want: "ErrDeclined",
 			Got:  first.String(),
@@ -423,7 +424,7 @@ func wantDeclinedAgain(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, d
 	t.Helper()
 	did := declined + ", and sent the request again with its key, to another instance"
 	again := place(t, pg.Pool(t), gw, user, user+"-1", shoes)
-	expect.That(t, errors.Is(again.err, orders.ErrDeclined), expect.Message{
+	expect.That(t, known.Is(again.err, orders.ErrDeclined), expect.Message{
 		Did:  did,
 		Want: "ErrDeclined again, without asking the gateway",
 		Got:  again.String() + "; " + gw.String(),
@@ -441,7 +442,7 @@ func wantDeclinedAgain(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, d
 	req := shoes
 	req.Cents++
 	other := place(t, db, gw, user, user+"-1", req)
-	expect.That(t, errors.Is(other.err, orders.ErrMismatch), expect.Message{
+	expect.That(t, known.Is(other.err, orders.ErrMismatch), expect.Message{
 		Did:  declined + ", and used its key again for another request",
 		Want: "ErrMismatch",
 		Got:  other.String(),
@@ -579,7 +580,7 @@ func TestASlowCallIsOvertakenWithoutHarm(t *testing.T) {
 		last = <-second
 	}
 	first := <-slow
-	expect.That(t, first.err == nil || errors.Is(first.err, orders.ErrInProgress), expect.Message{
+	expect.That(t, first.err == nil || known.Is(first.err, orders.ErrInProgress), expect.Message{
 		Did:  did,
 		Want: "from the first call the order, too, or ErrInProgress",
 		Got:  first.String(),
@@ -734,31 +735,21 @@ func (a answer) String() string {
 	switch {
 	case a.err == nil:
 		return fmt.Sprintf("order %d", a.id)
-	case errors.Is(a.err, orders.ErrMismatch):
-		return "ErrMismatch"
-	case errors.Is(a.err, orders.ErrInProgress):
-		return "ErrInProgress"
-	case errors.Is(a.err, orders.ErrDeclined):
-		return "ErrDeclined"
 	case errors.Is(a.err, errHangs):
 		return a.err.Error()
 	}
-	return "the error: " + a.err.Error()
+	return known.Say(a.err)
 }
+
+// known are the errors that a client is answered with in different ways.
+var known = sentinel.Errors{"ErrMismatch": orders.ErrMismatch,
+	"ErrInProgress": orders.ErrInProgress, "ErrDeclined": orders.ErrDeclined}
 
 // is reports whether two answers are the same order.
 func (a answer) is(b answer) bool { return a.err == nil && b.err == nil && a.id == b.id }
 
 // failed reports whether the answer is an error that has no meaning of its own.
-func (a answer) failed() bool {
-	for _, special := range []error{nil, orders.ErrMismatch, orders.ErrInProgress,
-		orders.ErrDeclined, errHangs} {
-		if errors.Is(a.err, special) {
-			return false
-		}
-	}
-	return true
-}
+func (a answer) failed() bool { return known.None(a.err) && !errors.Is(a.err, errHangs) }
 
 // place makes one call of CreateOrder.
 func place(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string,
@@ -792,7 +783,7 @@ func settle(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string,
 	start := time.Now()
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		a := place(t, db, gw, user, key, req)
-		if !errors.Is(a.err, orders.ErrInProgress) || time.Since(start) > settled {
+		if !known.Is(a.err, orders.ErrInProgress) || time.Since(start) > settled {
 			return a
 		}
 		<-time.After(pause)

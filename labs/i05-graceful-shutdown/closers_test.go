@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	shutdown "github.com/backend-labs/backend-labs/labs/i05-graceful-shutdown"
 )
 
@@ -148,7 +149,7 @@ func TestErrorsOfClosersAreReported(t *testing.T) {
 		const did = "registered three closers, of which the first and the last fail, and sent " +
 			"the signal"
 		s.mustReturn(t, did, "the closers, which take no time, are done", s.signalled, slack)
-		expect.That(t, errors.Is(s.err, errDatabase) && errors.Is(s.err, errQueue), expect.Message{
+		expect.That(t, sentinel.Is(s.err, errDatabase) && sentinel.Is(s.err, errQueue), expect.Message{
 			Did:  did,
 			Want: fmt.Sprintf("Run's error wraps both: %q and %q", errDatabase, errQueue),
 			Got:  "Run returned " + describe(s.err),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	shutdown "github.com/backend-labs/backend-labs/labs/i05-graceful-shutdown"
 )
 
@@ -303,7 +304,7 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 		// Whether Run waits for the DrainDelay then is left open.
 		s.mustReturn(t, did, "the listener has failed", s.began.Add(5*time.Second),
 			time.Second+slack)
-		expect.That(t, errors.Is(s.err, errBroken), expect.Message{
+		expect.That(t, sentinel.Is(s.err, errBroken), expect.Message{
 			Did:  did,
 			Want: fmt.Sprintf("Run returns an error that wraps the listener's: %q", errBroken),
 			Got:  "Run returned " + describe(s.err),

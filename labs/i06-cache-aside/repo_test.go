@@ -333,10 +333,10 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 		w.db.breakWith(fmt.Errorf("query: %w", boom))
 		_, err := w.repo.Get(t.Context(), lamp.ID)
 		_, errList := w.repo.List(t.Context())
-		expect.That(t, errors.Is(err, boom) && errors.Is(errList, boom), expect.Message{
+		expect.That(t, known.Is(err, boom) && known.Is(errList, boom), expect.Message{
 			Did:  "called Get and List while the database returns an error",
-			Want: "that error",
-			Got:  fmt.Sprintf("%v, and %v", err, errList),
+			Want: "that error, and not ErrNotFound",
+			Got:  known.Say(err) + ", and " + known.Say(errList),
 			Why:  "a caller must be able to tell an outage from an item that does not exist",
 		})
 		w.db.breakWith(nil)
@@ -356,11 +356,11 @@ func TestACancelledReadIsNotRemembered(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), dbTime/2)
 		defer cancel()
 		_, err := w.repo.Get(ctx, lamp.ID)
-		expect.That(t, errors.Is(err, context.DeadlineExceeded), expect.Message{
+		expect.That(t, known.Is(err, context.DeadlineExceeded), expect.Message{
 			Did: fmt.Sprintf("called Get with a context that ends after %v; the database takes %v",
 				dbTime/2, dbTime),
 			Want: "the error that the database returned: context deadline exceeded",
-			Got:  fmt.Sprintf("error: %v", err),
+			Got:  known.Say(err),
 		})
 		got, err := w.repo.Get(t.Context(), lamp.ID)
 		expect.That(t, err == nil && got == lamp, expect.Message{
@@ -380,10 +380,10 @@ func TestAFailedSaveChangesNothing(t *testing.T) {
 		err := w.repo.Update(t.Context(), newLamp)
 		errDelete := w.repo.Delete(t.Context(), lamp.ID)
 		w.db.breakWith(nil)
-		expect.That(t, errors.Is(err, boom) && errors.Is(errDelete, boom), expect.Message{
+		expect.That(t, known.Is(err, boom) && known.Is(errDelete, boom), expect.Message{
 			Did:  "called Update and Delete while the database refuses them",
 			Want: "the database's error from both",
-			Got:  fmt.Sprintf("%v, and %v", err, errDelete),
+			Got:  known.Say(err) + ", and " + known.Say(errDelete),
 			Why:  "whoever is told nil believes that it is saved",
 		})
 		got := w.get(lamp.ID)

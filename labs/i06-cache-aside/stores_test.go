@@ -72,9 +72,9 @@ func TestOnRedisAndPostgres(t *testing.T) {
 		got, err := repo.Get(ctx, id)
 		deleted := repo.Delete(ctx, id)
 		_, after := repo.Get(ctx, id)
-		return unless(errors.Is(before, cacheaside.ErrNotFound) && created == nil && err == nil &&
+		return unless(known.Is(before, cacheaside.ErrNotFound) && created == nil && err == nil &&
 			got.Price == 200 &&
-			deleted == nil && errors.Is(after, cacheaside.ErrNotFound),
+			deleted == nil && known.Is(after, cacheaside.ErrNotFound),
 			"%v; %+v, error: %v; %v (Update: %v, Delete: %v)", before, got, err, after, created,
 			deleted)
 	})

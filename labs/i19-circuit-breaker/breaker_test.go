@@ -15,6 +15,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/lockstep"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	breaker "github.com/backend-labs/backend-labs/labs/i19-circuit-breaker"
 )
 
@@ -36,7 +37,7 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 				err := b.Do(t.Context(), d.call)
 				took := time.Since(start)
 				if i <= failures {
-					expect.That(t, errors.Is(err, errSick) && took == d.takes, expect.Message{
+					expect.That(t, known.Is(err, errSick) && took == d.takes, expect.Message{
 						Did: did,
 						Want: fmt.Sprintf(
 							"call %d reaches the dependency and gets its error: the circuit is "+
@@ -47,7 +48,7 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 					})
 					continue
 				}
-				expect.That(t, errors.Is(err, breaker.ErrOpen) && took == 0, expect.Message{
+				expect.That(t, known.Is(err, breaker.ErrOpen) && took == 0, expect.Message{
 					Did:  did,
 					Want: fmt.Sprintf("call %d is refused with ErrOpen, in no time", i),
 					Got:  fmt.Sprintf("call %d got %s after %v", i, describe(err), took),
@@ -77,7 +78,7 @@ func TestASuccessStartsTheCountAgain(t *testing.T) {
 				d.err = nil
 			}
 			err := b.Do(t.Context(), d.call)
-			expect.That(t, errors.Is(err, d.err) && d.calls() == i+1, expect.Message{
+			expect.That(t, known.Is(err, d.err) && d.calls() == i+1, expect.Message{
 				Did: did,
 				Want: fmt.Sprintf(
 					"all 15 calls reach the dependency: never are there 5 failures in a row; "+
@@ -194,7 +195,7 @@ func TestAFailedTrialOpensTheCircuitAgain(t *testing.T) {
 			time.Sleep(2 * time.Millisecond)
 			before := d.calls()
 			err := b.Do(t.Context(), d.call)
-			expect.That(t, errors.Is(err, errSick) && d.calls() == before+1, expect.Message{
+			expect.That(t, known.Is(err, errSick) && d.calls() == before+1, expect.Message{
 				Did: "called 30.001 s " + since,
 				Want: "the call is a trial: it reaches the dependency, which is still failing, " +
 					"and gets its error",
@@ -247,7 +248,7 @@ func TestASuccessfulTrialClosesTheCircuit(t *testing.T) {
 		d.err = errSick
 		for i := 1; i <= 5; i++ {
 			err := b.Do(t.Context(), d.call)
-			expect.That(t, errors.Is(err, errSick), expect.Message{
+			expect.That(t, known.Is(err, errSick), expect.Message{
 				Did: "closed the circuit with a trial that succeeded, then let calls fail, " +
 					"with Failures: 5",
 				Want: fmt.Sprintf(
@@ -438,7 +439,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 		d := &dependency{err: errSick, takes: time.Second}
 		start := time.Now()
 		failed := together(callers, func() bool {
-			return errors.Is(b.Do(t.Context(), d.call),
+			return known.Is(b.Do(t.Context(), d.call),
 				errSick)
 		})
 		took := time.Since(start)
@@ -462,7 +463,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 		})
 		start = time.Now()
 		rejected := together(callers, func() bool {
-			return errors.Is(b.Do(t.Context(), d.call),
+			return known.Is(b.Do(t.Context(), d.call),
 				breaker.ErrOpen)
 		})
 		took = time.Since(start)
@@ -493,7 +494,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 			bs[round/pairs].Do(context.Background(), fail)
 		})
 		for _, b := range bs[:rounds/pairs] {
-			if err := b.Do(context.Background(), fail); !errors.Is(err, breaker.ErrOpen) {
+			if err := b.Do(context.Background(), fail); !known.Is(err, breaker.ErrOpen) {
 				expect.Fatal(t, expect.Message{
 					Did: fmt.Sprintf(
 						"let 2 goroutines make a failing call each at the same moment, %d times "+
@@ -557,7 +558,7 @@ func trip(t *testing.T, b *breaker.Breaker, failures int) {
 				Want: "the call reaches the dependency, which fails",
 				Got:  "the dependency was not called; Do returned " + describe(err),
 			})
-		case !reached || errors.Is(err, breaker.ErrOpen):
+		case !reached || known.Is(err, breaker.ErrOpen):
 			return
 		}
 	}
@@ -576,7 +577,7 @@ func harmless(t *testing.T, calls string, isFailure func(error) bool, outcome er
 	d := &dependency{err: outcome}
 	for i := range 100 {
 		err := b.Do(t.Context(), d.call)
-		expect.That(t, errors.Is(err, outcome) && d.calls() == i+1, expect.Message{
+		expect.That(t, known.Is(err, outcome) && d.calls() == i+1, expect.Message{
 			Did: "with Failures: 5, made 100 calls that " + calls,
 			Want: fmt.Sprintf(
 				"all 100 reach the dependency and get %s: none of them says that it is sick",
@@ -594,7 +595,7 @@ func refused(t *testing.T, b *breaker.Breaker, d *dependency, did string) {
 	t.Helper()
 	before := d.calls()
 	err := b.Do(t.Context(), d.call)
-	expect.That(t, errors.Is(err, breaker.ErrOpen) && d.calls() == before, expect.Message{
+	expect.That(t, known.Is(err, breaker.ErrOpen) && d.calls() == before, expect.Message{
 		Did:  did,
 		Want: "refused with ErrOpen, and the dependency is not called: the circuit is open",
 		Got: fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err),
@@ -630,8 +631,11 @@ func describe(err error) string {
 	switch {
 	case err == nil:
 		return "no error"
-	case errors.Is(err, breaker.ErrOpen):
+	case known.Is(err, breaker.ErrOpen):
 		return "ErrOpen"
 	}
-	return fmt.Sprintf("the error %q", err)
+	return "the error " + known.Quote(err)
 }
+
+// known are the errors that a caller must tell apart: nobody was asked, or somebody has failed.
+var known = sentinel.Errors{"ErrOpen": breaker.ErrOpen, "the dependency's error": errSick}

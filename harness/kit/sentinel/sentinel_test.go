@@ -1,0 +1,105 @@
+package sentinel_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
+)
+
+var (
+	errA     = errors.New("a")
+	errB     = errors.New("b")
+	errInner = fmt.Errorf("inner: %w", errA) // it wraps errA itself
+	known    = sentinel.Errors{"ErrA": errA, "ErrB": errB, "ErrInner": errInner}
+)
+
+type always struct{}
+
+func (always) Error() string { return "always" }
+func (always) Is(error) bool { return true }
+
+type assigns struct{ error }
+
+func (assigns) As(any) bool { return true }
+
+type itself struct{}
+
+func (itself) Error() string   { return "itself" }
+func (e itself) Unwrap() error { return e }
+
+type pointer struct{ text string }
+
+func (p *pointer) Error() string { return p.text }
+
+type panics struct{ error }
+
+func (panics) Is(error) bool { panic("no") }
+
+type many struct{ errs []error }
+
+func (many) Error() string     { return "many" }
+func (m many) Unwrap() []error { return m.errs }
+
+// says is an error of a type of its own that honestly says what it is.
+type says struct{}
+
+func (says) Error() string        { return "says" }
+func (says) Is(target error) bool { return target == errB }
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	var nothing *pointer
+	for _, tt := range []struct {
+		name string
+		err  error
+		is   error // the one that it is, of errA, errB, context.Canceled; nil: none
+		none bool
+		say  string
+	}{
+		{"the error itself", errA, errA, false, "ErrA"},
+		{"wrapped", fmt.Errorf("x: %w", fmt.Errorf("y: %w", errB)), errB, false, "ErrB"},
+		{"joined with another", errors.Join(errors.New("x"), errB), errB, false, "ErrB"},
+		{"one that says so by its Is", says{}, errB, false, "ErrB"},
+		{"no error", nil, nil, false, "no error"},
+		{"another error", errors.New("x"), nil, true, "the error: x"},
+		{"one that is not among them", context.Canceled, context.Canceled, true, "the error: context canceled"},
+		{"two at once", errors.Join(errA, errB), nil, false, "one error that is ErrA and ErrB at once: no caller can tell which"},
+		{"one of them and one that is not among them", errors.Join(errA, context.Canceled), errA, false, "ErrA"},
+		{"an Is that is always true", fmt.Errorf("x: %w", always{}), nil, false, "one error that says of itself that it is every error there is"},
+		{"an As that is always true", assigns{errA}, nil, false, "one error that says of itself that it is every error there is"},
+		{"an Unwrap without end", itself{}, nil, true, "the error: itself"},
+		{"a nil pointer", nothing, nil, true, "the error: one whose Error panics (runtime error: invalid memory address or nil pointer dereference): is it a nil *sentinel_test.pointer?"},
+		{"an Is that panics", panics{errA}, nil, true, "the error: a"},
+		{"what cannot be compared", many{[]error{nil, errB}}, errB, false, "ErrB"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, want := range []error{errA, errB, context.Canceled} {
+				if got := known.Is(tt.err, want); got != (tt.is == want) {
+					t.Errorf("got %v for %v, want %v", got, want, tt.is == want)
+				}
+			}
+			if got := known.None(tt.err); got != tt.none {
+				t.Errorf("got none %v, want %v", got, tt.none)
+			}
+			if got := known.Say(tt.err); got != tt.say {
+				t.Errorf("got %q, want %q", got, tt.say)
+			}
+		})
+	}
+	if known.Is(errInner, errInner) {
+		t.Error("got one of them taken for itself that is another, too: a switch takes the first case")
+	}
+	if outer := fmt.Errorf("x: %w", errB); !known.Is(fmt.Errorf("y: %w", outer), outer) {
+		t.Error("got an error refused for being what the wanted one is")
+	}
+	if !known.Is(nil, nil) || known.Is(errA, nil) || known.None(nil) {
+		t.Error("got no error taken for one, or one for none")
+	}
+	if known.Is(errInner, errA) {
+		t.Error("got the wrapping error taken for the wrapped one: a caller would take the first case")
+	}
+}
