@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,8 +28,46 @@ func systemProbes(prevented func(string, error) Finding) []Finding {
 		prevented("trace a process", unix.PtraceAttach(1)),
 		prevented("open a socket that passes on descriptors (unix)",
 			socket(unix.AF_UNIX, unix.SOCK_STREAM)),
-		socketProbe(),
+		socketProbe(), tableProbe(),
 	}
+}
+
+// tableProbe writes on a pipe that one thread alone has in its table of descriptors, as the report of
+// a check is kept.
+func tableProbe() Finding {
+	f := Finding{Probe: "write on a pipe that another thread keeps for itself"}
+	r, w, err := os.Pipe()
+	if err != nil {
+		f.Detail = err.Error()
+		return f
+	}
+	defer r.Close()
+	fd := int(w.Fd())
+	apart, closed, written := make(chan error), make(chan bool), make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with its table
+		apart <- unix.Unshare(unix.CLONE_FILES)
+		<-closed
+		_, err := unix.Write(fd, []byte("x"))
+		unix.Close(fd)
+		written <- err
+	}()
+	err = <-apart
+	w.Close()
+	_, foreign := unix.Write(fd, []byte("y"))
+	close(closed)
+	own := <-written
+	switch {
+	case err != nil:
+		f.Detail = "a thread can have no descriptors of its own: " + err.Error()
+	case own != nil:
+		f.Detail = "nor can that thread: " + own.Error()
+	case foreign == nil:
+		f.Detail = "it was written"
+	default:
+		f.Holds, f.Detail = true, foreign.Error()
+	}
+	return f
 }
 
 // maxUnread is what may wait in the kernel for one connection that nobody reads from.
