@@ -25,7 +25,9 @@ func newDoctor(a *app) *cobra.Command {
 		Use:   "doctor",
 		Short: "What works on this machine, and what to do about the rest",
 		Long: `Doctor builds something small of the course, and looks at every place from which Redis and Postgres could come and at
-the sandboxes that graded runs need, by trying from inside what they must prevent. Its last line says what is ready.
+the sandboxes that graded runs need, by trying from inside what they must prevent. Of each promise that a graded verdict
+rests on it says whether it holds here, and by what that is known. The last two lines say what is ready: for your own
+checks, and for graded runs.
 
 It ends with 0 if labs can be checked here, and with 3 if not even that is possible.`,
 		Example: `  labs doctor
@@ -56,12 +58,17 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	promises := doctor.Promises(all)
+	for _, l := range promises {
+		tell(l)
+	}
 	if o.json {
 		enc := json.NewEncoder(o.Out)
 		enc.SetIndent("", "  ")
-		err = enc.Encode(all)
+		err = enc.Encode(append(all, promises...))
 	} else {
 		o.wrapped("", doctor.Verdict(all))
+		o.wrapped("", doctor.Graded(all))
 	}
 	if err == nil && !doctor.Ready(all) {
 		return &notPassed{exitInfra}

@@ -27,6 +27,7 @@ type Line struct {
 	// of many.
 	Minor bool `json:"minor"`
 
+	probe string // what was tried from inside a sandbox
 	found string // what is ready by it, for the last line
 	lacks string // what is missing without it
 }

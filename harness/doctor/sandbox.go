@@ -71,7 +71,7 @@ func sumUp(name string, found []sandbox.Finding) []Line {
 		if !f.Holds {
 			verb = "CAN "
 		}
-		all = append(all, Line{Part: part, OK: f.Holds, Minor: true,
+		all = append(all, Line{Part: part, OK: f.Holds, Minor: true, probe: f.Probe,
 			Detail: verb + f.Probe + " (" + f.Detail + ")"})
 	}
 	return all

@@ -31,7 +31,7 @@ func (e *Exam) toolchain(ctx context.Context) []Line {
 	if built != nil {
 		goLine = broken("go", built)
 	}
-	race := Line{Part: "race detector", OK: true, Detail: "with " + t.CC, found: "race detector",
+	race := Line{Part: racePart, OK: true, Detail: "with " + t.CC, found: "race detector",
 		lacks: "race detector"}
 	if err := e.Builder.Race(); err != nil {
 		race.OK, race.Detail, race.Hint = false, err.Error(), fault.HintOf(err, "")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -24,6 +25,10 @@ const probeName = "labs-sandbox-probe"
 // inside may read, such as the course's go.mod. thorough adds those that take a second: they fork
 // and allocate until they are stopped.
 func Probe(ctx context.Context, s Sandbox, secret string, thorough bool) ([]Finding, error) {
+	if s.Name() == (None{}).Name() {
+		return nil, errors.New("probe the sandbox: there is none, and the probes would do here what " +
+			"they try")
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("probe the sandbox: %w", err)
