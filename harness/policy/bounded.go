@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/fault"
@@ -24,6 +26,12 @@ const (
 	maxStack  = 256 << 20
 	patience  = 2 * time.Second // for a process that does not end itself
 )
+
+// work is what the process is asked to do.
+type work struct {
+	Source *source
+	Time   time.Duration // that it may take
+}
 
 // processName is the name that this program has when it applies the rules about types, and exitBomb
 // its exit code if they take too much.
@@ -40,13 +48,19 @@ var errBomb = errors.New("looking at the types takes more time or memory than a 
 // itself again and again.
 func init() {
 	if len(os.Args) == 1 && os.Args[0] == processName {
-		os.Exit(serve())
+		debug.SetGCPercent(400)
+		debug.SetMaxStack(maxStack)
+		os.Exit(serve(os.Stdin, os.Stdout, os.Stderr, os.Exit))
 	}
 }
 
 // bounded applies the rules about types in bounded time and memory.
 func bounded(ctx context.Context, s *source) (verdict, error) {
-	v, err := apart(ctx, s)
+	return within(ctx, s, maxTime)
+}
+
+func within(ctx context.Context, s *source, limit time.Duration) (verdict, error) {
+	v, err := apart(ctx, work{s, limit})
 	if errors.Is(err, errBomb) {
 		return verdict{Violations: []Violation{s.first(RuleNesting, "the types of this source",
 			"looking at them takes more time or memory than a lab's may take")}}, nil
@@ -66,8 +80,8 @@ func (s *source) first(rule Rule, what, why string) Violation {
 }
 
 // apart has another process of this program apply the rules.
-func apart(ctx context.Context, s *source) (v verdict, err error) {
-	in, err := json.Marshal(s)
+func apart(ctx context.Context, w work) (v verdict, err error) {
+	in, err := json.Marshal(w)
 	if err != nil {
 		return v, err
 	}
@@ -75,7 +89,7 @@ func apart(ctx context.Context, s *source) (v verdict, err error) {
 	if err != nil {
 		return v, fault.Of("look for this program", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, maxTime+patience)
+	limited, cancel := context.WithTimeout(ctx, w.Time+patience)
 	defer cancel()
 	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(limited, exe)
@@ -104,37 +118,46 @@ func apart(ctx context.Context, s *source) (v verdict, err error) {
 // submission's. It says why on its standard error.
 const exitUnable = 4
 
-// serve is what that process does. It returns its exit code.
-func serve() int {
-	debug.SetGCPercent(400)
-	debug.SetMaxStack(maxStack)
-	time.AfterFunc(maxTime, func() { os.Exit(exitBomb) })
-	go watchMemory(maxMemory, func() { os.Exit(exitBomb) })
-	var s source
-	err := json.NewDecoder(os.Stdin).Decode(&s)
+// serve is what that process does. It returns its exit code, or exits earlier if it takes too much.
+func serve(in io.Reader, out, errors io.Writer, exit func(int)) int {
+	defer watchMemory(maxMemory, func() { exit(exitBomb) })()
+	var w work
 	var v verdict
+	err := json.NewDecoder(in).Decode(&w)
 	if err == nil {
-		v, err = s.inspect()
+		defer time.AfterFunc(w.Time, func() { exit(exitBomb) }).Stop()
+		v, err = w.Source.inspect()
 	}
 	if err == nil {
-		err = json.NewEncoder(os.Stdout).Encode(v)
+		err = json.NewEncoder(out).Encode(v)
 	}
 	if err != nil {
-		fmt.Fprint(os.Stderr, err)
+		fmt.Fprint(errors, err)
 		return exitUnable
 	}
 	return 0
 }
 
-// watchMemory calls tooMuch when the process has more than that many bytes.
-func watchMemory(limit uint64, tooMuch func()) {
+// watchMemory calls tooMuch when the process has more than that many bytes, unless it has been
+// stopped.
+func watchMemory(limit uint64, tooMuch func()) (stop func()) {
 	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/released:bytes"}}
-	for range time.Tick(5 * time.Millisecond) {
-		metrics.Read(samples)
-		if samples[0].Value.Uint64()-samples[1].Value.Uint64() > limit {
-			tooMuch()
-			return
+	tick, stopped := time.NewTicker(5*time.Millisecond), make(chan struct{})
+	go func() {
+		defer tick.Stop()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-tick.C:
+			}
+			metrics.Read(samples)
+			if samples[0].Value.Uint64()-samples[1].Value.Uint64() > limit {
+				tooMuch()
+				return
+			}
 		}
-	}
+	}()
+	return sync.OnceFunc(func() { close(stopped) })
 }

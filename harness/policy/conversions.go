@@ -6,8 +6,8 @@ import (
 	"go/types"
 )
 
-// conversions calls f with every expression whose value becomes one of an interface type, explicitly
-// or not, and with the two types.
+// conversions calls f with every expression whose value becomes one of an interface type,
+// explicitly or not, and with the two types.
 func (u *unit) conversions(f func(e ast.Expr, from, to types.Type)) {
 	c := &converter{unit: u, f: f}
 	u.each(c.node)

@@ -161,10 +161,16 @@ func (s *start) named(id *ast.Ident) {
 			s.library(id, obj)
 			return
 		}
-		if f := s.bodies[obj]; f != nil {
+		switch f := s.bodies[obj]; {
+		case f != nil:
 			s.reference(id, f)
-		} else if obj.Signature().Recv() != nil {
-			s.callsMethods, s.callsValues = true, true // an interface's method
+		case obj.Pkg() != nil && obj.Pkg() != s.pkg:
+			s.report(id, types.ExprString(s.whole(id)), "it is in another package, and may begin something")
+		case obj.Signature().Recv() != nil: // an interface's method
+			s.callsMethods, s.callsValues = true, true
+			if startingMethods[obj.Name()] {
+				s.report(id, types.ExprString(s.whole(id)), "it may begin something")
+			}
 		}
 	case *types.TypeName:
 		s.methodsOf(obj)

@@ -40,12 +40,10 @@ func (s *source) inspect() (verdict, error) {
 	for _, dir := range slices.Sorted(maps.Keys(s.dirs())) {
 		in.load(path.Join(s.Path, dir))
 	}
+	in.rules()
 	var v verdict
 	for _, name := range slices.Sorted(maps.Keys(in.units)) {
 		u := in.units[name]
-		if u.pkg != nil {
-			u.rules()
-		}
 		for _, name := range slices.Sorted(maps.Keys(u.found)) {
 			v.Violations = append(v.Violations, u.found[name].sorted()...)
 		}
@@ -199,11 +197,17 @@ func (in *inspector) note(file string, line int, msg string) {
 	}
 }
 
-// rules applies them all.
-func (u *unit) rules() {
-	u.names()
-	u.variables()
-	u.initialisers()
+// rules applies them all. What one package does with a shared value counts for the others.
+func (in *inspector) rules() {
+	loose := map[string]bool{}
+	for _, u := range in.units {
+		u.names()
+		u.variables(loose)
+		u.initialisers()
+	}
+	for _, u := range in.units {
+		u.sealed(loose)
+	}
 }
 
 // add notes a violation, if it is in a file of the submission.
@@ -214,8 +218,8 @@ func (u *unit) add(n ast.Node, rule Rule, what, why string) {
 	}
 }
 
-// addUnless notes a violation if there is none of that rule in the line: of two ways to say the same
-// thing one is enough.
+// addUnless notes a violation if there is none of that rule in the line: of two ways to say the
+// same thing one is enough.
 func (u *unit) addUnless(n ast.Node, rule Rule, what, why string) {
 	at := u.fset.PositionFor(n.Pos(), false)
 	f := u.found[at.Filename]

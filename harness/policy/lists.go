@@ -119,8 +119,9 @@ var partly = map[string]names{
 		why: whyDescriptor,
 	},
 	"net/http": {
-		except: []string{"Handle", "HandleFunc", "DefaultServeMux"},
-		why:    "the mux behind it is the checks' as well: make your own by http.NewServeMux",
+		except: []string{"Handle", "HandleFunc", "DefaultServeMux", "ServerContextKey"},
+		why: "it leads to the mux or the server that the checks have: make your own, such as " +
+			"by http.NewServeMux",
 	},
 	"crypto": {except: []string{"RegisterHash"}, why: whyShared},
 	"crypto/elliptic": {
@@ -132,7 +133,11 @@ var partly = map[string]names{
 	"math/rand":    {except: []string{"Seed"}, why: whyShared + ": make your own by rand.New"},
 	"mime":         {except: []string{"AddExtensionType"}, why: whyShared},
 
-	"github.com/redis/go-redis/v9": {except: []string{"SetLogger"}, why: whyShared},
+	"github.com/jackc/pgx/v5/pgconn": {except: []string{"RegisterGSSProvider"}, why: whyShared},
+	"github.com/redis/go-redis/v9": {
+		except: []string{"SetLogger", "SetLogLevel", "SetOTelRecorder"},
+		why:    whyShared,
+	},
 }
 
 // members are methods that are not allowed, as "package.Type.Method", of types that are.
@@ -148,6 +153,13 @@ var members = map[string]string{
 	"net.TCPListener.File":  whyDescriptor,
 	"net.UnixListener.File": whyDescriptor,
 
+	"net.IP.DefaultMask": "its bytes are the same ones for the checks: make your own by net.IPv4Mask",
+
+	"reflect.Type.Method":        whyMethods,
+	"reflect.Type.MethodByName":  whyMethods,
+	"reflect.Value.Method":       whyMethods,
+	"reflect.Value.MethodByName": whyMethods,
+
 	"crypto/elliptic.Curve.Params": "the parameters of a curve are the same ones for the checks",
 }
 
@@ -158,6 +170,8 @@ var denied = map[string]string{
 	"net.UnixConn":                whyDescriptor,
 	"net.UnixListener":            whyDescriptor,
 }
+
+const whyMethods = "it calls methods by their names as text, also those that are not allowed"
 
 const whyEnds = "it ends the process; a server must not end because of one call: return the error"
 
@@ -200,8 +214,8 @@ func parametric(t types.Type) bool {
 	return ok
 }
 
-// methods are names that are not allowed on any value. Some give or take an unsafe.Pointer, which Go
-// converts to a pointer of any type, and whose type it infers, without an import of unsafe.
+// methods are names that are not allowed on any value. Some give or take an unsafe.Pointer, which
+// Go converts to a pointer of any type, and whose type it infers, without an import of unsafe.
 var methods = map[string]string{
 	"UnsafePointer":    whyAddress,
 	"UnsafeAddr":       whyAddress,

@@ -59,6 +59,11 @@ var startingWith = map[string]string{
 	"os.Truncate": whyFile, "os.File.": whyFile,
 }
 
+// startingMethods are the names of methods among them, by which an interface of the submission's
+// own would reach them.
+var startingMethods = set("Accept", "Dial", "DialContext", "Do", "Go", "Listen", "ListenAndServe",
+	"ListenAndServeTLS", "ListenPacket", "Post", "PostForm", "RoundTrip", "Serve", "ServeTLS", "Wait")
+
 // modest are functions of other modules that start nothing. All others of theirs may.
 var modest = map[string]bool{
 	"github.com/redis/go-redis/v9.NewScript":  true,

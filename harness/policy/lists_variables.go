@@ -2,8 +2,8 @@ package policy
 
 import "go/types"
 
-// variable is a variable of another package, and how it may be used. Whatever may be used freely may
-// be compared, cloned by [cloning], and handed to what is listed.
+// variable says how a variable of another package may be used. Each may be compared, and handed to
+// the functions of [cloning].
 type variable struct {
 	free      bool     // its value may go anywhere: nothing can be changed through it
 	methods   []string // may be called on it
@@ -16,7 +16,6 @@ type variable struct {
 // shared are the variables of other packages that are no error, text, number or function, which
 // can be read freely anyway. One that is not on the list may be compared and cloned, and no more.
 var shared = map[string]variable{
-	"context.DeadlineExceeded":       {free: true},
 	"crypto/rand.Reader":             {free: true},
 	"encoding/base32.HexEncoding":    {free: true},
 	"encoding/base32.StdEncoding":    {free: true},
@@ -24,21 +23,18 @@ var shared = map[string]variable{
 	"encoding/base64.RawURLEncoding": {free: true},
 	"encoding/base64.StdEncoding":    {free: true},
 	"encoding/base64.URLEncoding":    {free: true},
-	"encoding/binary.BigEndian":      {free: true},
-	"encoding/binary.LittleEndian":   {free: true},
-	"encoding/binary.NativeEndian":   {free: true},
 	"hash/crc32.IEEETable": {arguments: []string{"hash/crc32.Checksum", "hash/crc32.New",
 		"hash/crc32.Update"}},
-	"io.Discard":              {free: true},
-	"log/slog.DiscardHandler": {free: true},
-	"net/http.NoBody":         {free: true},
+	"io.Discard":                   {free: true},
+	"log/slog.DiscardHandler":      {free: true},
+	"net/http.LocalAddrContextKey": {free: true},
 	"net/http.DefaultClient": {
 		methods: []string{"Do", "Get", "Head", "Post", "PostForm"},
 		seals:   []string{"net/http.Client"},
 		why:     "the checks use the same client: make your own, &http.Client{}",
 	},
 	"net/http.DefaultTransport": {
-		methods: []string{"RoundTrip", "*http.Transport.Clone"},
+		methods: []string{"RoundTrip", "*net/http.Transport.Clone"},
 		seals:   []string{roundTripper},
 		why: "the checks use the same transport: make your own, &http.Transport{}, or a clone, " +
 			"http.DefaultTransport.(*http.Transport).Clone()",
@@ -66,8 +62,8 @@ var shared = map[string]variable{
 	"time.UTC":                       {free: true},
 }
 
-const whyIP = "its bytes are the same ones for the checks: make your own by slices.Clone, net.IPv4 " +
-	"or net.ParseIP"
+const whyIP = "its bytes are the same ones for the checks: make your own by slices.Clone, " +
+	"net.IPv4 or net.ParseIP"
 
 var ipMethods = []string{"Equal", "String", "IsLoopback", "IsUnspecified"}
 
@@ -92,6 +88,7 @@ var sealedTypes = map[string]bool{
 	"hash/crc32.Table":         true,
 	"hash/crc64.Table":         true,
 	"log/slog.Logger":          false,
+	"net/http.contextKey":      false,
 	"net/http.ProtocolError":   false, // its text alone: what it is remains
 	"time.Location":            false,
 	"unicode.RangeTable":       true,

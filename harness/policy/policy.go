@@ -56,7 +56,8 @@ func (v Violation) String() string {
 // What is told of a file: whoever breaks a rule ten thousand times need not read so many lines.
 const (
 	maxFound = 20
-	maxWhat  = 100 // bytes
+	maxKept  = 1000 // of which those are the first
+	maxWhat  = 100  // bytes
 )
 
 // Unread is the error for source that the rules about types cannot judge, as it has mistakes in its
@@ -103,8 +104,8 @@ func texts(l *course.Lab, files map[string][]byte) (all []Violation,
 	return all, imports
 }
 
-// Check applies all rules to the files. The error is an [*Unread] if they have mistakes, or says why
-// the rules could not be applied; there are no violations then.
+// Check applies all rules to the files. The error is an [*Unread] if they have mistakes, or says
+// why the rules could not be applied; there are no violations then.
 func (c *Checker) Check(ctx context.Context, l *course.Lab, files map[string][]byte) ([]Violation,
 	error) {
 	all, imports := texts(l, files)
@@ -132,7 +133,7 @@ func (f *findings) add(line int, rule Rule, what, why string) {
 		what = strings.ToValidUTF8(what[:maxWhat], "") + "…"
 	}
 	v := Violation{File: f.name, Line: line, Rule: rule, What: what, Why: why}
-	if !slices.Contains(f.found, v) {
+	if len(f.found) < maxKept && !slices.Contains(f.found, v) {
 		f.found = append(f.found, v)
 	}
 }

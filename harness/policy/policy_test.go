@@ -89,6 +89,7 @@ const (
 	whyBlank   = "a package that is imported for its effects alone changes what the checks see"
 	whyShared  = "it belongs to its package and is the same one for the checks"
 	whyBuild   = "a lab's file is part of every build"
+	whyInput   = "the standard input is not the submission's to read"
 	whySpeaks  = "it speaks to the compiler, the linker or the go command"
 	whyPlace   = "it gives the code another place than it has"
 	whyLooks   = "it makes the source look other than it is compiled"

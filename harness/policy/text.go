@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/backend-labs/backend-labs/harness/course"
 )
@@ -23,6 +24,10 @@ type text struct {
 // encoding looks for what a reader of the source would not see: NUL, what moves a terminal's
 // cursor, and the Unicode characters that reorder text (CVE-2021-42574).
 func (t *text) encoding(src []byte) {
+	if !utf8.Valid(src) {
+		t.add(1, RuleEncoding, "bytes that are not UTF-8", "source is text")
+		return
+	}
 	line := 1
 	for _, r := range string(src) {
 		switch {

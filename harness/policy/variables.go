@@ -4,13 +4,15 @@ import (
 	"go/ast"
 	"go/types"
 	"slices"
+	"strings"
 )
 
 // variables looks at the variables of other packages. They are the checks' variables, too: who sets
 // context.Canceled to nil, or what time.UTC points to to another zone, decides what the checks see.
-func (u *unit) variables() {
+//
+// It adds to loose the types of values that go where they could be changed.
+func (u *unit) variables(loose map[string]bool) {
 	w := u.writes()
-	loose := map[string]bool{}
 	u.uses(func(id *ast.Ident, obj types.Object) {
 		v, ok := obj.(*types.Var)
 		if !ok || !u.foreign(v) || !global(v) {
@@ -36,7 +38,6 @@ func (u *unit) variables() {
 			u.add(e, RuleVariable, types.ExprString(e), whyUse(s))
 		}
 	})
-	u.sealed(loose)
 }
 
 const whyVariable = "it belongs to its package and is the same one for the checks"
@@ -46,24 +47,11 @@ func whyUse(s variable) string {
 	switch {
 	case s.why != "":
 		return s.why
-	case len(s.methods) > 0:
-		return whyVariable + ": all that it may be used for is a call of " + list(s.methods)
 	case len(s.arguments) > 0:
-		return whyVariable + ": all that it may be used for is an argument of " + list(s.arguments)
+		return whyVariable + ": hand it to " + strings.Join(s.arguments, ", ") +
+			" directly, or not at all"
 	}
 	return whyVariable + ", and what it points to could be changed: make your own"
-}
-
-func list(words []string) string {
-	text := words[0]
-	for i, w := range words[1:] {
-		if i == len(words)-2 {
-			text += " or " + w
-		} else {
-			text += ", " + w
-		}
-	}
-	return text
 }
 
 // use is what a submission does with the value of a variable.
@@ -71,6 +59,7 @@ type use struct {
 	method   string // is called on it, or taken of it
 	argument string // it is handed to this function, as "package.Name"
 	compared bool
+	copied   bool // what it points to is
 	value    bool // it goes somewhere else as it is
 }
 
@@ -84,6 +73,8 @@ func (u *unit) use(e ast.Expr) use {
 		}
 	case *ast.BinaryExpr:
 		return use{compared: true}
+	case *ast.StarExpr:
+		return use{copied: true}
 	case *ast.CaseClause:
 		return use{compared: slices.Contains(n.List, inside)}
 	case *ast.CallExpr:
@@ -107,7 +98,7 @@ func (u *unit) asserted(n *ast.TypeAssertExpr) string {
 	around, _ := u.above(n)
 	if sel, ok := around.(*ast.SelectorExpr); ok && n.Type != nil {
 		if s := u.info.Selections[sel]; s != nil && s.Kind() == types.MethodVal {
-			return types.ExprString(n.Type) + "." + sel.Sel.Name
+			return types.TypeString(u.info.TypeOf(n.Type), nil) + "." + sel.Sel.Name
 		}
 	}
 	return ""
@@ -143,6 +134,8 @@ func (n use) harmless(s variable) bool {
 	switch {
 	case n.compared:
 		return true
+	case n.copied:
+		return len(s.seals) > 0
 	case n.method != "":
 		return slices.Contains(s.methods, n.method)
 	case n.argument != "":

@@ -1,0 +1,146 @@
+package policy
+
+import (
+	"go/importer"
+	"go/token"
+	"go/types"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/backend-labs/backend-labs/harness/compile"
+	"github.com/backend-labs/backend-labs/harness/course"
+)
+
+// packages are all that a lab of this course allows.
+func packages(t *testing.T) map[string]*types.Package {
+	t.Helper()
+	root, err := course.Find(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := course.Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := slices.Collect(maps.Keys(defaultImports))
+	for _, l := range c.Labs {
+		paths = append(paths, l.Imports...)
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	b := &compile.Builder{Course: c, Dir: t.TempDir()}
+	s := &source{}
+	if s.Exports, err = b.Exports(t.Context(), paths); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]*types.Package{}
+	lib := importer.ForCompiler(token.NewFileSet(), "gc", s.export)
+	for _, path := range paths {
+		if s.Exports[path] == "" {
+			continue // its module is not in go.mod yet
+		}
+		if all[path], err = lib.Import(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// TestLists is that every variable that a submission could change something through is on the list,
+// and that the lists name nothing that is not there.
+func TestLists(t *testing.T) {
+	t.Parallel()
+	all := packages(t)
+	left := maps.Clone(shared)
+	for path, pkg := range all {
+		for _, name := range pkg.Scope().Names() {
+			delete(left, path+"."+name)
+			v, ok := pkg.Scope().Lookup(name).(*types.Var)
+			if p, some := partly[path]; !ok || !v.Exported() || some && !p.allows(name) {
+				continue
+			}
+			_, listed := sharedOf(v)
+			known := path == "encoding/xml" || path == "unicode"
+			if !listed && !inert(v.Type(), 0) && !known {
+				t.Errorf("%s.%s, a %s, is not on the list", path, name, v.Type())
+			}
+			if listed && inert(v.Type(), 0) && !known {
+				t.Errorf("%s.%s, a %s, need not be on the list", path, name, v.Type())
+			}
+		}
+	}
+	for name := range left {
+		t.Errorf("there is no variable %s", name)
+	}
+	for path, p := range partly {
+		for _, name := range slices.Concat(p.only, p.except) {
+			if all[path] != nil && all[path].Scope().Lookup(name) == nil {
+				t.Errorf("there is no %s.%s", path, name)
+			}
+		}
+		for _, name := range p.ends {
+			if !slices.Contains(p.except, name) {
+				t.Errorf("%s.%s ends the process and is allowed", path, name)
+			}
+		}
+	}
+}
+
+// TestLists_setters is that what sets something for a whole package by its name is not allowed.
+func TestLists_setters(t *testing.T) {
+	t.Parallel()
+	harmless := []string{"net/http.SetCookie"}
+	for path, pkg := range packages(t) {
+		for _, name := range pkg.Scope().Names() {
+			_, ok := pkg.Scope().Lookup(name).(*types.Func)
+			if p, some := partly[path]; !ok || some && !p.allows(name) ||
+				slices.Contains(harmless, path+"."+name) {
+				continue
+			}
+			for _, begin := range []string{"Set", "Register", "Handle", "Enable", "Disable"} {
+				if strings.HasPrefix(name, begin) {
+					t.Errorf("%s.%s is allowed", path, name)
+				}
+			}
+		}
+	}
+}
+
+// TestLists_members is that the lists name methods, functions and types that are there.
+func TestLists_members(t *testing.T) {
+	t.Parallel()
+	all := packages(t)
+	there := func(name string) bool {
+		for path, pkg := range all {
+			rest, ok := cutPackage(name, path)
+			if !ok {
+				continue
+			}
+			typ, method, isMethod := strings.Cut(rest, ".")
+			obj := pkg.Scope().Lookup(typ)
+			if obj == nil || !isMethod {
+				return obj != nil
+			}
+			m, _, _ := types.LookupFieldOrMethod(types.NewPointer(obj.Type()), true, pkg, method)
+			if types.IsInterface(obj.Type()) {
+				m, _, _ = types.LookupFieldOrMethod(obj.Type(), true, pkg, method)
+			}
+			return m != nil
+		}
+		return strings.HasPrefix(name, "golang.org/x/time/") // it is not in go.mod yet
+	}
+	var names []string
+	for _, list := range []map[string]string{members, denied, starting} {
+		names = slices.AppendSeq(names, maps.Keys(list))
+	}
+	for _, list := range []map[string]bool{sealedTypes, modest, lazy} {
+		names = slices.AppendSeq(names, maps.Keys(list))
+	}
+	for _, name := range names {
+		if !there(name) && name != "net.conn.File" && name != "net/http.contextKey" {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
