@@ -16,22 +16,31 @@ import (
 // submission's whose value has been taken in code that runs.
 func (u *unit) initialisers() {
 	in := &start{unit: u, bodies: u.functions(), seen: map[ast.Node]bool{},
-		values: map[ast.Node]bool{}, methods: map[ast.Node]bool{}}
-	for _, f := range u.files {
-		for _, d := range f.Decls {
-			switch d := d.(type) {
-			case *ast.GenDecl:
-				if d.Tok == token.VAR {
-					in.walk(d)
-				}
-			case *ast.FuncDecl:
-				if d.Recv == nil && d.Name.Name == "init" && d.Body != nil {
-					in.walk(d.Body)
-				}
+		values: map[ast.Node]ast.Node{}, methods: map[ast.Node]ast.Node{}}
+	for _, own := range []bool{true, false} { // what the course's files call has been looked at then
+		for name, f := range u.files {
+			if (u.found[name] != nil) == own {
+				in.roots(f)
 			}
 		}
 	}
 	in.rest()
+}
+
+// roots looks at the initialisers of a file.
+func (s *start) roots(f *ast.File) {
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.GenDecl:
+			if d.Tok == token.VAR {
+				s.walk(d)
+			}
+		case *ast.FuncDecl:
+			if d.Recv == nil && d.Name.Name == "init" && d.Body != nil {
+				s.walk(d.Body)
+			}
+		}
+	}
 }
 
 // functions are the bodies of the submission's functions and methods.
@@ -52,10 +61,13 @@ func (u *unit) functions() map[*types.Func]*ast.FuncDecl {
 // start follows what runs.
 type start struct {
 	*unit
-	bodies  map[*types.Func]*ast.FuncDecl
-	seen    map[ast.Node]bool // has been looked at
-	values  map[ast.Node]bool // functions whose value has been taken: literals and declarations
-	methods map[ast.Node]bool // those of the types of which there are values
+	bodies map[*types.Func]*ast.FuncDecl
+	seen   map[ast.Node]bool // has been looked at
+	// functions whose value has been taken, literals and declarations, and those of the types of
+	// which there are values; with the place where that is
+	values, methods map[ast.Node]ast.Node
+
+	via ast.Node // the place in the submission from which code of the course's is called
 
 	// values and methods are called, and no name tells which
 	callsValues, callsMethods bool
@@ -69,12 +81,12 @@ func (s *start) rest() {
 		more = false
 		for _, some := range []struct {
 			called    bool
-			functions map[ast.Node]bool
+			functions map[ast.Node]ast.Node
 		}{{s.callsValues, s.values}, {s.callsMethods, s.methods}} {
-			for f := range some.functions {
+			for f, from := range some.functions {
 				if some.called && !s.seen[f] {
 					more = true
-					s.body(f)
+					s.body(f, from)
 				}
 			}
 		}
@@ -86,18 +98,28 @@ func (s *start) rest() {
 	}
 }
 
-// body looks at a function that may be called.
-func (s *start) body(f ast.Node) {
+// body looks at a function that may be called, as from says.
+func (s *start) body(f, from ast.Node) {
 	if s.seen[f] {
 		return
 	}
 	s.seen[f] = true
+	before := s.via
+	if s.mine(from) {
+		s.via = from
+	}
 	switch f := f.(type) {
 	case *ast.FuncLit:
 		s.walk(f.Body)
 	case *ast.FuncDecl:
 		s.walk(f.Body)
 	}
+	s.via = before
+}
+
+// mine reports whether a place is in a file of the submission's, not in one that the course gives.
+func (s *start) mine(n ast.Node) bool {
+	return s.found[s.fset.PositionFor(n.Pos(), false).Filename] != nil
 }
 
 // walk looks at code that runs.
@@ -129,17 +151,17 @@ func (s *start) walk(code ast.Node) {
 }
 
 func (s *start) report(n ast.Node, what, why string) {
-	s.add(n, RuleInitialiser, what, why+" before a check begins: do it in a function that is called")
+	s.add(s.from(n), RuleInitialiser, what, why+" before a check begins: do it in a function that is called")
 }
 
 // literal looks at a function without a name: it runs if it is called where it stands.
 func (s *start) literal(n *ast.FuncLit) {
 	around, inside := s.above(n)
 	if call, ok := around.(*ast.CallExpr); ok && call.Fun == inside {
-		s.body(n)
+		s.body(n, n)
 		return
 	}
-	s.values[n] = true
+	s.values[n] = n
 }
 
 func (s *start) ranged(n *ast.RangeStmt) {
@@ -173,8 +195,16 @@ func (s *start) named(id *ast.Ident) {
 			}
 		}
 	case *types.TypeName:
-		s.methodsOf(obj)
+		s.methodsOf(id, obj)
 	}
+}
+
+// from is a place, or the one in the submission that has led there.
+func (s *start) from(n ast.Node) ast.Node {
+	if !s.mine(n) && s.via != nil {
+		return s.via
+	}
+	return n
 }
 
 // library looks at the name of a function of another package.
@@ -185,17 +215,18 @@ func (s *start) library(id *ast.Ident, f *types.Func) {
 	case s.called(id):
 		s.report(id, types.ExprString(s.whole(id)), why)
 	default: // such as a clock that tests replace
-		s.later = append(s.later, func() { s.report(id, types.ExprString(s.whole(id)), why) })
+		at := s.from(id)
+		s.later = append(s.later, func() { s.report(at, types.ExprString(s.whole(id)), why) })
 	}
 }
 
 // reference looks at the name of a function of the submission's own.
 func (s *start) reference(id *ast.Ident, f *ast.FuncDecl) {
 	if s.called(id) {
-		s.body(f)
+		s.body(f, id)
 		return
 	}
-	s.values[f] = true
+	s.values[f] = s.from(id)
 }
 
 // called reports whether the function of that name is called where it stands. Else its value is
@@ -216,7 +247,7 @@ func (s *start) called(id *ast.Ident) bool {
 
 // methodsOf takes the methods of a type that code that runs makes values of: they may be called
 // through an interface.
-func (s *start) methodsOf(t *types.TypeName) {
+func (s *start) methodsOf(n ast.Node, t *types.TypeName) {
 	if s.foreign(t) {
 		return
 	}
@@ -226,7 +257,7 @@ func (s *start) methodsOf(t *types.TypeName) {
 	}
 	for m := range named.Origin().Methods() {
 		if f := s.bodies[m]; f != nil {
-			s.methods[f] = true
+			s.methods[f] = s.from(n)
 		}
 	}
 }
@@ -249,15 +280,15 @@ func (s *start) call(n *ast.CallExpr) {
 	}
 	seen := map[types.Type]bool{}
 	if sel, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr); ok && s.info.Selections[sel] != nil {
-		s.handed(s.info.TypeOf(sel.X), seen)
+		s.handed(n, s.info.TypeOf(sel.X), seen)
 	}
 	for _, arg := range n.Args {
-		s.handed(s.info.TypeOf(arg), seen)
+		s.handed(n, s.info.TypeOf(arg), seen)
 	}
 }
 
 // handed looks at a value that a function of another package gets: it may call what it finds there.
-func (s *start) handed(t types.Type, seen map[types.Type]bool) {
+func (s *start) handed(at ast.Node, t types.Type, seen map[types.Type]bool) {
 	if t == nil || seen[t] {
 		return
 	}
@@ -266,7 +297,7 @@ func (s *start) handed(t types.Type, seen map[types.Type]bool) {
 	n, named := t.(*types.Named)
 	named = named && n.Obj().Pkg() != nil
 	if named && !s.foreign(n.Obj()) {
-		s.methodsOf(n.Obj())
+		s.methodsOf(at, n.Obj())
 		s.callsMethods = true
 	}
 	switch u := t.Underlying().(type) {
@@ -276,21 +307,21 @@ func (s *start) handed(t types.Type, seen map[types.Type]bool) {
 		s.callsMethods = true
 		s.callsValues = s.callsValues || t != types.Universe.Lookup("error").Type()
 	case *types.Pointer:
-		s.handed(u.Elem(), seen)
+		s.handed(at, u.Elem(), seen)
 	case *types.Slice:
-		s.handed(u.Elem(), seen)
+		s.handed(at, u.Elem(), seen)
 	case *types.Array:
-		s.handed(u.Elem(), seen)
+		s.handed(at, u.Elem(), seen)
 	case *types.Map:
-		s.handed(u.Elem(), seen)
+		s.handed(at, u.Elem(), seen)
 	case *types.Tuple:
 		for v := range u.Variables() {
-			s.handed(v.Type(), seen)
+			s.handed(at, v.Type(), seen)
 		}
 	case *types.Struct:
 		for f := range u.Fields() {
 			if f.Exported() || !s.foreign(f) {
-				s.handed(f.Type(), seen)
+				s.handed(at, f.Type(), seen)
 			}
 		}
 	}

@@ -208,6 +208,7 @@ func TestCheck(t *testing.T) {
 		{"NUL", "package x\n\nvar a = 1 // \x00\n", []string{"3 encoding: a NUL byte: source is text"}},
 		{"text that runs the other way", "package x\n\nvar a = \"\u202e\"\n", []string{"3 encoding: the character U+202E: " + whyLooks}},
 		{"an isolate, in a comment", "package x\n// \u2066\n", []string{"2 encoding: the character U+2066: " + whyLooks}},
+		{"what is not UTF-8", "package x\n\nvar a = \"\xff\"\n", []string{"1 encoding: bytes that are not UTF-8: source is text"}},
 		{"a terminal's escape", "package x\n\n// \x1b[8m\n", []string{"3 encoding: the character U+001B: " + whyLooks}},
 		{"Arabic, Hebrew, a tab, escapes that are written out", "package x\n\nvar a = \"سلام שלום\t\\u202e\\x1b\\x00\"\n", nil},
 
@@ -255,6 +256,133 @@ func TestCheck_files(t *testing.T) {
 	}
 	if got, err := checker().Check(t.Context(), lab, nil); got != nil || err != nil {
 		t.Errorf("got %v, %v of no files, want nothing", got, err)
+	}
+}
+
+// TestCheck_packages is about a lab of which several packages are handed in.
+func TestCheck_packages(t *testing.T) {
+	t.Parallel()
+	const sub = "github.com/backend-labs/backend-labs/labs/b99-x/sub"
+	l := &course.Lab{Slug: "b99-x", Files: []string{"x.go", "sub/y.go"}, Imports: []string{sub}}
+	x := "package x\n\nimport (\n\t\"" + sub + "\"\n\t\"net/http\"\n)\n\n"
+	y := "package sub\n\nimport \"net/http\"\n\n"
+	for _, tt := range []struct {
+		name, x, y string
+		want       []string
+	}{
+		{"both are right", x + "var n, m = sub.N, http.MethodGet\n", y + "var N = http.MethodPut\n",
+			nil},
+		{"one is wrong", x + "var n, m = sub.N, http.MethodGet\n", y + "var N = http.Handle\n",
+			[]string{"sub/y.go:5: http.Handle (rule name)"}},
+		{"the variable of the one is the other's", x + "func f() { sub.N, sub.M[0] = http.MethodPut, 1 }\n",
+			y + "var N, M = http.MethodPut, []int{0}\n", nil},
+		{"what the one takes the other changes", x + "func f() { sub.C = http.DefaultClient }\n",
+			y + "var C *http.Client\n\nfunc f() { C.Timeout = 1 }\n",
+			[]string{"sub/y.go:7: C.Timeout as a variable (rule variable)"}},
+		{"the one begins what the other has", x + "var n, m = sub.N(), http.MethodGet\n",
+			y + "func N() int { go http.Get(``); return 1 }\n",
+			[]string{"x.go:8: sub.N (rule initialiser)"}},
+		{"they import each other", x + "var n, m = sub.N, http.MethodGet\n",
+			"package sub\n\nimport x \"github.com/backend-labs/backend-labs/labs/b99-x\"\n\nvar N = x.N\n",
+			[]string{"sub/y.go:3: could not import "}},
+		{"one is not there", x + "var n, m = sub.N, http.MethodGet\n", "",
+			[]string{`x.go:4: import "` + sub + `" (rule import)`}},
+		{"one does not parse", x + "var n, m = sub.N, http.MethodGet\n", "package sub\n\nvar\n",
+			[]string{"sub/y.go:3: "}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			files := map[string][]byte{"x.go": []byte(tt.x), "sub/y.go": []byte(tt.y)}
+			if tt.y == "" {
+				delete(files, "sub/y.go")
+			}
+			l := *l
+			if strings.Contains(tt.name, "each other") {
+				l.Imports = append(slices.Clone(l.Imports), strings.TrimSuffix(sub, "/sub"))
+			}
+			found, err := checker().Check(t.Context(), &l, files)
+			got := []string{}
+			for _, v := range found {
+				got = append(got, v.String())
+			}
+			if err != nil {
+				got = append(got, err.Error())
+			}
+			if !slices.EqualFunc(got, tt.want, strings.HasPrefix) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestCheck_given is about files of the course's in the learner's package.
+func TestCheck_given(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, src := range map[string]string{
+		"given.go": "package x\n\nimport (\n\t\"os\"\n\t\"os/exec\"\n)\n\n" +
+			"func Run() error { return exec.Command(os.Args[0]).Start() }\n\n" +
+			"func Start(f func()) int {\n\tgo f()\n\treturn 1\n}\n\n" +
+			"type T struct{}\n\nfunc (T) Error() string { go Run(); return `` }\n",
+		"cmd/main.go": "package main\n\nfunc main() { mistake }\n",
+		"broken.go":   "package\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(src), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		name, src string
+		given     []string
+		want      []string
+	}{
+		{"what they use is theirs", "var f = Run\n", nil, nil},
+		{"what is not there", "var f = Run2\n", nil, []string{"x.go:3: undefined: Run2"}},
+		{"what they start is the submission's, which calls them", "var n = Start(nil)\n", nil,
+			[]string{"x.go:3: a go statement (rule initialiser)"}},
+		{"by a value", "func init() { f := Start; f(nil) }\n", nil,
+			[]string{"x.go:3: a go statement (rule initialiser)"}},
+		{"by an interface", "var e error = T{}\n\nvar s = e.Error()\n", nil,
+			[]string{"x.go:3: a go statement (rule initialiser)"}},
+		{"by an interface that is called before", "var s = e.Error()\n\nvar e error = T{}\n", nil,
+			[]string{"x.go:5: a go statement (rule initialiser)"}},
+		{"a program beside them", "var f = Run\n", []string{"given.go", "cmd/main.go", "go.txt"}, nil},
+		{"one that is gone", "", []string{"gone.go"}, []string{"read gone.go of lab B99: "}},
+		{"one that does not parse", "", []string{"broken.go"},
+			[]string{"the course's broken.go of lab B99 does not parse: "}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := &course.Lab{ID: "B99", Slug: "b99-x", Dir: dir, Files: []string{"x.go"}, Given: tt.given}
+			if l.Given == nil {
+				l.Given = []string{"given.go"}
+			}
+			found, err := checker().Check(t.Context(), l,
+				map[string][]byte{"x.go": []byte("package x\n\n" + tt.src)})
+			got := []string{}
+			for _, v := range found {
+				got = append(got, v.String())
+			}
+			if err != nil {
+				got = append(got, err.Error())
+			}
+			if !slices.EqualFunc(got, tt.want, strings.HasPrefix) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestText is that what the text says is refused without any types.
+func TestText(t *testing.T) {
+	t.Parallel()
+	got := policy.Text(lab, map[string][]byte{"x.go": []byte("package x\n\nimport \"unsafe\"\n\nfunc {"),
+		"sub/y.go": []byte("package sub\n\nimport \"os\"\n\nvar x = os.Exit\n")})
+	if len(got) != 1 || got[0].Line != 3 || got[0].File != "x.go" {
+		t.Errorf("got %v, want the import of unsafe", got)
 	}
 }
 
