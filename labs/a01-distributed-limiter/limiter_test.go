@@ -2,6 +2,8 @@ package limiter_test
 
 import (
 	"fmt"
+	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -10,12 +12,17 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/fleet"
 	"github.com/backend-labs/backend-labs/harness/kit/vredis"
 	limiter "github.com/backend-labs/backend-labs/labs/a01-distributed-limiter"
 )
 
 // tenASecond is the limit of most checks: a unit drips in every 100 ms.
 var tenASecond = limiter.Limit{Rate: 10, Per: time.Second, Burst: 10}
+
+// hundredAnHour is for checks in real time: nothing drips in meanwhile, unless the machine is very
+// busy.
+var hundredAnHour = limiter.Limit{Rate: 100, Per: time.Hour, Burst: 100}
 
 const sharedWhy = "the limit protects what all instances share; what they decide side by side " +
 	"without seeing each other adds up behind them"
@@ -78,6 +85,58 @@ func checkStorm(t *testing.T, r *vredis.Redis, calls int) {
 			burst, burst-1),
 		Got: fmt.Sprintf("%d allowed", admitted),
 		Why: sharedWhy,
+	})
+}
+
+func init() { fleet.Handle("instance", instance) }
+
+// instance is a process with one limiter: POST /calls makes as many calls as it is told and answers
+// how many were allowed.
+func instance() (http.Handler, error) {
+	rdb, err := vredis.Dial(os.Getenv("REDIS"))
+	if err != nil {
+		return nil, err
+	}
+	x := limiter.New(rdb, hundredAnHour, limiter.FailClosed, 30*time.Second, time.Now)
+	return fleet.Reply(func(r *http.Request, calls int) (allowed int, err error) {
+		for range calls {
+			d, err := x.AllowN(r.Context(), "alice", 1)
+			if err != nil {
+				return allowed, err
+			}
+			if d.Allowed {
+				allowed++
+			}
+		}
+		return allowed, nil
+	}), nil
+}
+
+func TestProcessesShareOneLimit(t *testing.T) {
+	const calls = 60
+	r := vredis.Own(t, 0)
+	start := time.Now()
+	total, each := 0, []int{}
+	for _, x := range fleet.Start(t, "instance", 3, "REDIS="+r.URL) {
+		var got int
+		expect.NoError(t, x.Ask("/calls", calls, &got), expect.Message{
+			Did: fmt.Sprintf("started three processes with an instance in each and one Redis for "+
+				"all, and let each make %d calls", calls),
+			Want: "decisions, and no error: Redis is well",
+		})
+		total, each = total+got, append(each, got)
+	}
+	dripped := int(time.Since(start) / (time.Hour / 100))
+	burst := hundredAnHour.Burst
+	expect.That(t, within(total, burst-1, burst+dripped), expect.Message{
+		Did: fmt.Sprintf("started three processes with an instance in each and one Redis for all, "+
+			"and let one after the other make %d calls for one client, with a burst of %d", calls,
+			burst),
+		Want: fmt.Sprintf("%d allowed by all of them together (%d is accepted, for rounding)",
+			burst, burst-1),
+		Got: fmt.Sprintf("%d allowed: %v", total, each),
+		Why: "a variable, also one of the package, is one process's; the instances of a service " +
+			"run on different machines, and what they must know of each other lies in Redis",
 	})
 }
 

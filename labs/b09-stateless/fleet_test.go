@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,28 +17,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/backend-labs/backend-labs/harness/kit/proc"
+	processes "github.com/backend-labs/backend-labs/harness/kit/fleet"
 	stateless "github.com/backend-labs/backend-labs/labs/b09-stateless"
 )
 
-func init() { proc.Handle("instance", instance) }
+func init() { processes.Handle("instance", instance) }
 
 func TestTwoProcessesServeOneUser(t *testing.T) {
 	shared := new(memory)
 	server := httptest.NewServer(overHTTP(shared))
 	t.Cleanup(server.Close)
-	var addresses []string
-	for range 2 {
-		p := proc.Start(t, "instance", proc.Options{Env: []string{"STORE=" + server.URL,
-			"SECRET=" + string(secret)}})
-		addresses = append(addresses, p.WaitLine("listening on "))
-	}
+	instances := processes.Start(t, "instance", 2, "STORE="+server.URL, "SECRET="+string(secret))
 	client := &http.Client{Timeout: 10 * time.Second}
 	t.Cleanup(client.CloseIdleConnections)
 	var turn atomic.Int64
 	do := func(method, path, token string, body any) answer {
-		address := addresses[turn.Add(1)%2]
-		r, err := http.NewRequest(method, "http://"+address+path, jsonOf(body))
+		r, err := http.NewRequest(method, instances[turn.Add(1)%2].URL+path, jsonOf(body))
 		if err != nil {
 			return answer{err: err}
 		}
@@ -76,19 +69,11 @@ func TestTwoProcessesServeOneUser(t *testing.T) {
 		bob.cart(t), added)
 }
 
-// instance is a program that serves one instance whose store is in another process.
-func instance() int {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+// instance is a process with one instance whose store is in another process.
+func instance() (http.Handler, error) {
 	store := remote{os.Getenv("STORE"),
 		&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
-	fmt.Println("listening on", ln.Addr())
-	fmt.Fprintln(os.Stderr, http.Serve(ln, stateless.NewInstance(store,
-		[]byte(os.Getenv("SECRET")))))
-	return 1
+	return stateless.NewInstance(store, []byte(os.Getenv("SECRET"))), nil
 }
 
 func fetch(client *http.Client, r *http.Request) answer {

@@ -28,6 +28,7 @@ import (
 
 // Redis is one server and its clients.
 type Redis struct {
+	URL     string                  // for another process, see [Dial]; "" of one in memory
 	Clients []redis.UniversalClient // one for each instance of the application
 	Links   []*Link                 // Links[i] is the network between Clients[i] and the server
 	Admin   redis.UniversalClient   // the check's own client: never disturbed, never recorded
@@ -86,7 +87,7 @@ func Own(t *testing.T, n int) *Redis {
 	if err != nil {
 		t.Fatalf("the address of this check's Redis: %v", err)
 	}
-	r := new(Redis)
+	r := &Redis{URL: req.Redis}
 	r.connect(t, n, func() *redis.Options {
 		o := *opt
 		o.Dialer = redis.NewDialer(opt)
@@ -112,11 +113,7 @@ func (r *Redis) connect(t *testing.T, n int, options func() *redis.Options) {
 	client := func(l *Link) redis.UniversalClient {
 		o := options()
 		o.Dialer = l.dialer(o.Dialer)
-		// false is the default: a deadline in the context would then be ignored
-		o.ContextTimeoutEnabled = true
-		o.DisableIdentity = true
-		o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-		c := redis.NewClient(o)
+		c := newClient(o)
 		t.Cleanup(func() { c.Close() })
 		return c
 	}
@@ -206,3 +203,24 @@ func (r *Redis) TTLs(t testing.TB) map[string]time.Duration {
 }
 
 const goneSince = time.Duration(-2) // PTTL of a key that has expired in between
+
+// Dial gives the client of an instance in a process of its own (package fleet), for the URL of the
+// check's Redis. It is as those of [Own], without a link.
+func Dial(url string) (redis.UniversalClient, error) {
+	opt, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	quieten()
+	opt.ReadTimeout = time.Minute
+	return newClient(opt), nil
+}
+
+// newClient heeds the deadline of a context, which go-redis does not by default, and says nothing
+// that it has not been told to.
+func newClient(o *redis.Options) *redis.Client {
+	o.ContextTimeoutEnabled = true
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClient(o)
+}
