@@ -104,9 +104,8 @@ the answer holds under real stores, real faults and simulated time, and what a w
 		"no pager for what is longer than the screen (else $LABS_PAGER, $PAGER or less)")
 	root.PersistentFlags().StringVar(&a.courseDir, "course", "",
 		"the course's `folder` (default: the current one or the nearest above it that has labs/)")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{err, "see " + c.CommandPath() + " --help"}
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpOn(root))
 	root.AddGroup(&cobra.Group{ID: "learn", Title: "For learners:"},
 		&cobra.Group{ID: "run", Title: "For whoever runs labs:"})
 	add := func(group string, cmds ...*cobra.Command) {

@@ -21,8 +21,14 @@ func (e *Exam) toolchain(ctx context.Context) []Line {
 			os.TempDir())}
 	}
 	path, _ := exec.LookPath("go")
+	temp := e.place("temporary folder", fault.TempFolder(), os.TempDir())
 	start := time.Now()
-	built := e.Builder.Try(ctx)
+	var built error
+	if temp.OK { // it builds there
+		built = e.Builder.Try(ctx)
+	} else {
+		built = fault.New(temp.Hint, "%s at %s cannot build: %s", t.GOVERSION, path, temp.Detail)
+	}
 	goLine := Line{
 		Part: "go", OK: true, Needed: true, Detail: t.GOVERSION + " at " + path +
 			", which builds the course (" + seconds(time.Since(start)) + ")",
@@ -41,8 +47,7 @@ func (e *Exam) toolchain(ctx context.Context) []Line {
 		cache.Hint = "set GOCACHE to a folder that you may write to"
 	}
 	return []Line{
-		goLine, race, cache,
-		e.place("temporary folder", fault.TempFolder(), os.TempDir()),
+		goLine, race, cache, temp,
 		e.place("binaries", runs(e.Builder.Dir), e.Builder.Dir),
 	}
 }

@@ -20,6 +20,8 @@ func (p *picker) tarball(name string, r io.Reader) error {
 	switch {
 	case errors.Is(err, io.EOF) && len(magic) == 0:
 		return reject("", "%s is empty", name)
+	case string(magic) == "PK":
+		return reject("", "%s is a .zip, which is read from a file alone: give it a name that ends so", name)
 	case err != nil && !errors.Is(err, io.EOF):
 		return fmt.Errorf("read the submission: %w", err)
 	case len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b:

@@ -375,6 +375,7 @@ func TestRead_damaged(t *testing.T) {
 	}{
 		{"an empty tar", "a.tar", nil, "rejected: a.tar is empty"},
 		{"no tar", "a.tar", []byte("package bucket\n"), "rejected: a.tar is not a tar archive, or is damaged: unexpected EOF"},
+		{"a zip by the name of a tar", "a.tar", []byte("PK\x03\x04"), "rejected: a.tar is a .zip, which is read from a file alone: give it a name that ends so"},
 		{"no gzip", "a.tar.gz", []byte("\x1f\x8b this is not one"), "rejected: a.tar.gz is not a gzip file: gzip: invalid header"},
 		{"a wrong checksum of gzip", "a.tar.gz", badGzip, "rejected: a.tar.gz is not a tar archive, or is damaged: gzip: invalid checksum"},
 		{"no zip", "a.zip", []byte("package bucket\n"), "rejected: it is not a .zip archive, or is damaged: zip: not a valid zip file"},

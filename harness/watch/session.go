@@ -344,6 +344,9 @@ func (l *loop) press(key rune) outcome {
 func (l *loop) turn(key rune) bool {
 	p := l.scene.Page
 	const all = 1 << 20
+	if key == p.Key && key != KeyHint { // h once more is one more hint
+		key = keyQuit
+	}
 	switch key {
 	case keyQuit, Escape:
 		l.scene.Page = nil

@@ -449,6 +449,11 @@ func TestSession_Keys(t *testing.T) {
 			if s := r.press(Down, 'q'); s.Page != nil {
 				t.Error("q does not close the page")
 			}
+			for _, key := range []rune{'?', 'l', 'b'} {
+				if r.press(key); r.press(key).Page != nil {
+					t.Errorf("%c once more does not close its page", key)
+				}
+			}
 			r.press('?')
 			r.file.write("1")
 			if s := settled(r); s.Page != nil || s.Result.SourceSHA256 != "1" {
