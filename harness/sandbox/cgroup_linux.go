@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -18,10 +19,14 @@ import (
 const socketMemory = 64 << 20
 
 // cgroupParent is where groups are made: one folder in the unified hierarchy (cgroup v2), or one in
-// each of the hierarchies of memory and pids (v1).
+// each of the hierarchies of memory and pids, and of cpu where it can be had (v1).
+//
+// Groups share the processors evenly, however many threads each of them has: that alone is why
+// there is one of cpu. Where there is none, the session of a sandbox is a group as well, on kernels
+// with autogroups (sched(7)).
 type cgroupParent struct {
-	v2           string
-	memory, pids string
+	v2                string
+	memory, pids, cpu string
 }
 
 // cgroup bounds one process and its children.
@@ -44,11 +49,14 @@ func findCgroup() *cgroupParent {
 			if has, err := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control")); err == nil &&
 				strings.Contains(string(has), "memory") && strings.Contains(string(has), "pids") {
 				p.v2 = dir
+				// It is no harm where this is refused, only less.
+				os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+cpu"), 0o644)
 			}
 		}
 	}
 	if p.v2 == "" {
 		p.memory, p.pids = v1Dir("memory"), v1Dir("pids")
+		p.cpu = cmp.Or(v1Dir("cpu"), v1Dir("cpu,cpuacct"))
 	}
 	g, err := p.make(DefaultLimits)
 	if err != nil || g == nil {
@@ -121,6 +129,12 @@ func (p *cgroupParent) makeV2(l Limits) (*cgroup, error) {
 func (p *cgroupParent) makeV1(l Limits) (*cgroup, error) {
 	memory, pids := filepath.Join(p.memory, groupName()), filepath.Join(p.pids, groupName())
 	g := &cgroup{fd: -1, oom: filepath.Join(memory, "memory.oom_control")}
+	if p.cpu != "" {
+		if cpu := filepath.Join(p.cpu, groupName()); os.Mkdir(cpu, 0o755) == nil {
+			g.dirs = append(g.dirs, cpu)
+			g.v1 = append(g.v1, filepath.Join(cpu, "cgroup.procs"))
+		}
+	}
 	for _, dir := range []string{memory, pids} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			g.remove()

@@ -34,6 +34,8 @@ type NS struct {
 	// cgroup is where the limits on memory and processes are set, if this process may do so.
 	cgroup *cgroupParent
 	once   sync.Once
+	// crowd leaves the shares of the processors out: for a test of what they are good for.
+	crowd bool
 }
 
 // initName is what the first stage inside the namespaces is called, as its arguments' first word.
@@ -83,7 +85,7 @@ func (n *NS) Run(ctx context.Context, c Command) (Exit, error) {
 		st.Listen = append(st.Listen, b.Inside)
 	}
 	flags := uintptr(unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
-	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if os.Geteuid() == 0 {
 		if !c.KeepUser {
 			st.UID = firstUID + int(lastUID.Add(1)%uids)
@@ -95,6 +97,12 @@ func (n *NS) Run(ctx context.Context, c Command) (Exit, error) {
 	}
 	attr.Cloneflags = flags
 
+	if n.crowd {
+		attr.Setsid, attr.Setpgid = false, true
+		if n.cgroup != nil {
+			n.cgroup.cpu = ""
+		}
+	}
 	group, err := n.cgroup.make(st.Limits)
 	if err != nil {
 		return Exit{}, fmt.Errorf("limit memory and processes: %w", err)

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"os"
@@ -100,6 +101,27 @@ var probes = map[string]func() string{
 		for n := 0; n >= 0; n ^= 1 {
 		}
 		return ""
+	},
+	"spin": func() string {
+		for range 30 {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = []string{"PROBE=loop"}
+			cmd.Start()
+		}
+		for range 200 {
+			go func() {
+				for n := 0; n >= 0; n ^= 1 {
+				}
+			}()
+		}
+		select {}
+	},
+	"work": func() string {
+		begin, sum := time.Now(), [32]byte{}
+		for range 1_000_000 {
+			sum = sha256.Sum256(sum[:])
+		}
+		return fmt.Sprint(int64(time.Since(begin)))
 	},
 	"hosts processes": func() string { return outcome(syscall.Kill(-1, 0)) },
 }
