@@ -116,7 +116,8 @@ the answer holds under real stores, real faults and simulated time, and what a w
 	}
 	add("learn", newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newSolution(a),
 		newReset(a), newProgress(a))
-	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newProve(a), newStub(a),
+	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newProve(a), newNew(a),
+		newStub(a),
 		newDemo(a))
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,6 +44,35 @@ func (s *subject) form() {
 	s.tests()
 	s.patches()
 	s.confusables()
+	s.unwritten()
+}
+
+// unwritten names the lines that are still to be written, by the word that "labs new" has put there.
+func (s *subject) unwritten() {
+	for _, top := range []string{s.lab.Dir, s.lab.SolutionDir} {
+		filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() && d.Name() == ".stub" {
+				return filepath.SkipDir // the stub is looked at where it is edited
+			}
+			if d.IsDir() || strings.HasSuffix(path, ".patch") {
+				return nil
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return nil
+			}
+			rel, _ := filepath.Rel(filepath.Dir(filepath.Dir(top)), path)
+			n := 0
+			for line := range strings.Lines(string(data)) {
+				n++
+				if _, todo, found := strings.Cut(line, "TODO"); found {
+					s.problem("%s:%d is to be written: %s", filepath.ToSlash(rel), n,
+						strings.Trim(todo, ":\"*,\n "))
+				}
+			}
+			return nil
+		})
+	}
 }
 
 // solved reports whether the solution is there, and says what is missing.
