@@ -19,6 +19,7 @@ const (
 	quotaDisk   = 256 << 20 // of tables, indexes, large objects and temporary files
 	quotaMemory = 768 << 20 // of all its connections together, beyond what the server shares
 	quotaLocks  = 10_000    // held at once; the server's table of locks is one for all databases
+	quotaNotify = 128 << 20 // of notifications that wait for somebody who listens, and does not read
 	quotaPause  = 200 * time.Millisecond
 )
 
@@ -155,16 +156,39 @@ func (w *pgWatch) look(ctx context.Context, names []string) {
 	}
 	for _, u := range all {
 		if w.server.quotas.note(u.name, u.exceeds()) {
-			w.stop(ctx, u)
+			w.stop(ctx, u.name)
 		}
+	}
+	w.clearQueue(ctx, names)
+}
+
+// clearQueue stops who keeps the queue of notifications from being emptied, which is one for all
+// databases: it fills the disk, and where it is full nobody can notify anybody. It waits for the
+// oldest transaction of those that listen; no view tells who listens, so it is the oldest one of
+// all, unless it has only just begun. If that was not it, it is the next one's turn soon.
+func (w *pgWatch) clearQueue(ctx context.Context, names []string) {
+	const room = 8 << 30 // what the queue can hold
+	var used float64
+	err := w.conn.QueryRow(ctx, "SELECT pg_notification_queue_usage()").Scan(&used)
+	if err != nil || used*room <= quotaNotify {
+		return
+	}
+	var name string
+	err = w.conn.QueryRow(ctx, `SELECT datname FROM pg_stat_activity WHERE datname = ANY($1)
+		AND xact_start < now() - interval '1 second' ORDER BY xact_start LIMIT 1`,
+		names).Scan(&name)
+	why := fmt.Sprintf("%d MiB of notifications waited in PostgreSQL for the end of its "+
+		"transaction; %d MiB may", int64(used*room)>>20, quotaNotify>>20)
+	if err == nil && w.server.quotas.note(name, why) {
+		w.stop(ctx, name)
 	}
 }
 
 // stop ends what a database's role does, and lets it do no more.
-func (w *pgWatch) stop(ctx context.Context, u usage) {
-	w.conn.Exec(ctx, "ALTER ROLE "+quote(u.name)+" NOLOGIN")
+func (w *pgWatch) stop(ctx context.Context, name string) {
+	w.conn.Exec(ctx, "ALTER ROLE "+quote(name)+" NOLOGIN")
 	w.conn.Exec(ctx,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", u.name)
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
 }
 
 // usagesQuery gives the usage of the databases $1. What only a superuser may see is the rest: the

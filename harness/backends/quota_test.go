@@ -111,6 +111,52 @@ func takeOn(ctx context.Context, url, first, more string) {
 	}
 }
 
+// TestQuota_Notifications has one lease keep the queue of notifications full, which is one for the
+// whole server.
+func TestQuota_Notifications(t *testing.T) {
+	needs(t, backends.Local)
+	need := backends.Need{Postgres: true}
+	s := open(t, backends.Options{Provider: backends.Local, Slots: 2}, need)
+	var leases [2]*backends.Lease
+	for i := range leases {
+		l, err := s.Acquire(t.Context(), need)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Release()
+		leases[i] = l
+	}
+	greedy, other := leases[0], leases[1]
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	deaf, err := pgx.Connect(ctx, greedy.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close(context.Background())
+	for _, statement := range []string{"LISTEN news", "BEGIN", "SELECT 1"} {
+		if _, err := deaf.Exec(ctx, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	takeOn(ctx, greedy.Postgres, "",
+		"SELECT count(pg_notify('news', i || repeat('x', 7900))) FROM generate_series(1, 2000) i")
+	if why := greedy.Exceeded(); !strings.Contains(why, "MiB of notifications waited") {
+		t.Errorf("got %q, want it to be stopped for the notifications", why)
+	}
+	if why := other.Exceeded(); why != "" {
+		t.Errorf("the other one is stopped, too: %s", why)
+	}
+	c, err := pgx.Connect(ctx, other.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	if _, err := c.Exec(ctx, "NOTIFY news"); err != nil {
+		t.Errorf("the other one cannot notify: %v", err)
+	}
+}
+
 // TestQuota_ServersFiles wants what is no database's, the log of changes and the text log, to stay
 // small whatever a check does, and what a check says not to be in the log at all.
 func TestQuota_ServersFiles(t *testing.T) {
