@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,12 +72,7 @@ func within(ctx context.Context, s *source, limit time.Duration) (verdict, error
 
 // first is a violation of the submission as a whole.
 func (s *source) first(rule Rule, what, why string) Violation {
-	name := ""
-	for n := range s.Files {
-		if name == "" || n < name {
-			name = n
-		}
-	}
+	name := slices.Sorted(maps.Keys(s.Files))[0]
 	return Violation{File: name, Line: 1, Rule: rule, What: what, Why: why}
 }
 
@@ -97,15 +94,16 @@ func apart(ctx context.Context, w work) (v verdict, err error) {
 	cmd.Env = []string{"GOTRACEBACK=none"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &stderr
 	err = cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return v, ctx.Err()
-	case errors.As(err, &exit) && exit.ExitCode() == exitUnable:
-		return v, errors.New(stderr.String())
-	case errors.As(err, &exit): // whatever ends it otherwise, a stack that is too deep as well
-		return v, errBomb
-	case err != nil:
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		if exit.ExitCode() == exitUnable {
+			return v, errors.New(stderr.String())
+		}
+		return v, errBomb // whatever has ended it, such as a stack that is too deep
+	}
+	if err != nil {
 		return v, fault.Of("start the process that looks at types", err)
 	}
 	if err := json.Unmarshal(out.Bytes(), &v); err != nil {

@@ -151,7 +151,8 @@ func (s *start) walk(code ast.Node) {
 }
 
 func (s *start) report(n ast.Node, what, why string) {
-	s.add(s.from(n), RuleInitialiser, what, why+" before a check begins: do it in a function that is called")
+	s.add(s.from(n), RuleInitialiser, what,
+		why+" before a check begins: do it in a function that is called")
 }
 
 // literal looks at a function without a name: it runs if it is called where it stands.
@@ -183,16 +184,18 @@ func (s *start) named(id *ast.Ident) {
 			s.library(id, obj)
 			return
 		}
-		switch f := s.bodies[obj]; {
-		case f != nil:
+		if f := s.bodies[obj]; f != nil {
 			s.reference(id, f)
-		case obj.Pkg() != nil && obj.Pkg() != s.pkg:
-			s.report(id, types.ExprString(s.whole(id)), "it is in another package, and may begin something")
-		case obj.Signature().Recv() != nil: // an interface's method
-			s.callsMethods, s.callsValues = true, true
-			if startingMethods[obj.Name()] {
-				s.report(id, types.ExprString(s.whole(id)), "it may begin something")
-			}
+			return
+		}
+		if obj.Pkg() != nil && obj.Pkg() != s.pkg {
+			s.report(id, types.ExprString(s.whole(id)), "it is in another package, and may begin "+
+				"something")
+			return
+		}
+		s.callsMethods, s.callsValues = true, true // by an interface
+		if startingMethods[obj.Name()] {
+			s.report(id, types.ExprString(s.whole(id)), "it may begin something")
 		}
 	case *types.TypeName:
 		s.methodsOf(id, obj)
@@ -210,14 +213,15 @@ func (s *start) from(n ast.Node) ast.Node {
 // library looks at the name of a function of another package.
 func (s *start) library(id *ast.Ident, f *types.Func) {
 	why := s.starts(f)
-	switch {
-	case why == "":
-	case s.called(id):
-		s.report(id, types.ExprString(s.whole(id)), why)
-	default: // such as a clock that tests replace
-		at := s.from(id)
-		s.later = append(s.later, func() { s.report(at, types.ExprString(s.whole(id)), why) })
+	if why == "" {
+		return
 	}
+	if s.called(id) {
+		s.report(id, types.ExprString(s.whole(id)), why)
+		return
+	}
+	at := s.from(id) // its value is taken, such as a clock that tests replace
+	s.later = append(s.later, func() { s.report(at, types.ExprString(s.whole(id)), why) })
 }
 
 // reference looks at the name of a function of the submission's own.

@@ -34,9 +34,14 @@ type unit struct {
 // inspect applies the rules about types. The error says why they could not be applied, if that is
 // not the submission's fault.
 func (s *source) inspect() (verdict, error) {
-	in := &inspector{src: s, fset: token.NewFileSet(), units: map[string]*unit{},
+	fset := token.NewFileSet()
+	return s.inspectWith(fset, importer.ForCompiler(fset, "gc", s.export))
+}
+
+// inspectWith has the packages of others from lib.
+func (s *source) inspectWith(fset *token.FileSet, lib types.Importer) (verdict, error) {
+	in := &inspector{src: s, fset: fset, lib: lib, units: map[string]*unit{},
 		own: map[*types.Package]bool{}}
-	in.lib = importer.ForCompiler(in.fset, "gc", s.export)
 	for _, dir := range slices.Sorted(maps.Keys(s.dirs())) {
 		in.load(path.Join(s.Path, dir))
 	}
@@ -56,15 +61,13 @@ func (s *source) inspect() (verdict, error) {
 func (s *source) export(path string) (io.ReadCloser, error) {
 	file, ok := s.Exports[path]
 	if !ok {
-		return nil, &unknown{path}
+		return nil, errUnknown
 	}
 	return os.Open(file)
 }
 
-// unknown says that a package is none that the submission may import.
-type unknown struct{ path string }
-
-func (e *unknown) Error() string { return "there is no package " + e.path }
+// errUnknown says that a package is none that the submission imports with a right to.
+var errUnknown = errors.New("there is no such package")
 
 // inspector reads the packages of a submission, in the order in which they import each other.
 type inspector struct {
@@ -88,7 +91,7 @@ func (in *inspector) Import(name string) (*types.Package, error) {
 		return u.pkg, nil
 	}
 	pkg, err := in.lib.Import(name)
-	if err != nil && in.broken == nil && !errors.As(err, new(*unknown)) {
+	if err != nil && in.broken == nil && !errors.Is(err, errUnknown) {
 		in.broken = fmt.Errorf("the types of package %s cannot be read; "+
 			"labs may have been built by another Go than the one on the PATH: %w", name, err)
 	}

@@ -120,8 +120,7 @@ var partly = map[string]names{
 	},
 	"net/http": {
 		except: []string{"Handle", "HandleFunc", "DefaultServeMux", "ServerContextKey"},
-		why: "it leads to the mux or the server that the checks have: make your own, such as " +
-			"by http.NewServeMux",
+		why:    "it leads to the checks' own mux or server: make your own, by http.NewServeMux",
 	},
 	"crypto": {except: []string{"RegisterHash"}, why: whyShared},
 	"crypto/elliptic": {
@@ -130,7 +129,7 @@ var partly = map[string]names{
 	},
 	"crypto/x509":  {except: []string{"SetFallbackRoots"}, why: whyShared},
 	"encoding/gob": {except: []string{"Register", "RegisterName"}, why: whyShared},
-	"math/rand":    {except: []string{"Seed"}, why: whyShared + ": make your own by rand.New"},
+	"math/rand":    {except: []string{"Seed"}, why: "the checks share it: make your own by rand.New"},
 	"mime":         {except: []string{"AddExtensionType"}, why: whyShared},
 
 	"github.com/jackc/pgx/v5/pgconn": {except: []string{"RegisterGSSProvider"}, why: whyShared},

@@ -36,8 +36,7 @@ var shared = map[string]variable{
 	"net/http.DefaultTransport": {
 		methods: []string{"RoundTrip", "*net/http.Transport.Clone"},
 		seals:   []string{roundTripper},
-		why: "the checks use the same transport: make your own, &http.Transport{}, or a clone, " +
-			"http.DefaultTransport.(*http.Transport).Clone()",
+		why:     "the checks use it, too: Clone it, http.DefaultTransport.(*http.Transport).Clone()",
 	},
 	"net.DefaultResolver": {
 		methods: []string{"LookupAddr", "LookupCNAME", "LookupHost", "LookupIP", "LookupIPAddr",
@@ -62,8 +61,7 @@ var shared = map[string]variable{
 	"time.UTC":                       {free: true},
 }
 
-const whyIP = "its bytes are the same ones for the checks: make your own by slices.Clone, " +
-	"net.IPv4 or net.ParseIP"
+const whyIP = "its bytes are the same ones for the checks: make your own by slices.Clone"
 
 var ipMethods = []string{"Equal", "String", "IsLoopback", "IsUnspecified"}
 

@@ -105,12 +105,12 @@ func (u *unit) reaching() {
 		if named == nil {
 			return
 		}
-		switch name := typeName(named); {
-		case denied[name] != "":
-			u.addUnless(n, RuleName, types.ExprString(e), denied[name])
-		case by != "" && name == "log.Logger":
-			u.addUnless(n, RuleName, types.ExprString(e), "package "+by+
-				" can call any method, also those that end the process: use log/slog")
+		why := denied[typeName(named)]
+		if by != "" && typeName(named) == "log.Logger" {
+			why = "package " + by + " can call any method, also those that end the process: use log/slog"
+		}
+		if why != "" {
+			u.addUnless(n, RuleName, types.ExprString(e), why)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/build/constraint"
@@ -28,20 +29,26 @@ func (t *text) encoding(src []byte) {
 		t.add(1, RuleEncoding, "bytes that are not UTF-8", "source is text")
 		return
 	}
-	line := 1
-	for _, r := range string(src) {
-		switch {
-		case r == '\n':
-			line++
-		case r == 0:
-			t.add(line, RuleEncoding, "a NUL byte", "source is text")
-			return
-		case r == '\b', r == '\x1b', r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
-			t.add(line, RuleEncoding, fmt.Sprintf("the character %U", r),
-				"it makes the source look other than it is compiled")
-			return
-		}
+	i := bytes.IndexFunc(src, misleading)
+	if i < 0 {
+		return
 	}
+	r, _ := utf8.DecodeRune(src[i:])
+	what, why := fmt.Sprintf("the character %U", r),
+		"it makes the source look other than it is compiled"
+	if r == 0 {
+		what, why = "a NUL byte", "source is text"
+	}
+	t.add(1+bytes.Count(src[:i], []byte("\n")), RuleEncoding, what, why)
+}
+
+func misleading(r rune) bool {
+	switch r {
+	case 0, '\b', '\x1b', '\u202a', '\u202b', '\u202c', '\u202d', '\u202e', '\u2066', '\u2067',
+		'\u2068', '\u2069':
+		return true
+	}
+	return false
 }
 
 // directives looks at every comment, wherever it stands. No directive is allowed, not even one that
@@ -106,17 +113,23 @@ func (t *text) imports(src []byte, all map[string]Violation) {
 func (t *text) importSpec(line int, spec *ast.ImportSpec, path string) {
 	what := "import " + spec.Path.Value
 	why := t.forbidden(path)
-	switch {
-	case path == "C":
+	if path == "C" {
 		t.add(line, RuleCgo, `import "C"`, "labs are written in Go alone")
-	case why != "":
+		return
+	}
+	if why != "" {
 		t.add(line, RuleForbidden, what, why)
-	case !t.allowed(path):
+		return
+	}
+	if !t.allowed(path) {
 		t.add(line, RuleImport, what, t.notAllowed())
-	case spec.Name != nil && spec.Name.Name == ".":
+		return
+	}
+	switch spec.Name.String() {
+	case ".":
 		t.add(line, RuleImport, "import . "+spec.Path.Value,
 			"a reader cannot see where its names come from: import it by its name")
-	case spec.Name != nil && spec.Name.Name == "_":
+	case "_":
 		t.add(line, RuleImport, "import _ "+spec.Path.Value,
 			"a package that is imported for its effects alone changes what the checks see")
 	}

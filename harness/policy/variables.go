@@ -28,14 +28,14 @@ func (u *unit) variables(loose map[string]bool) {
 		}
 		s, listed := sharedOf(v)
 		use := u.use(e)
-		switch {
-		case listed && s.free, !listed && inert(v.Type(), 0), use.harmless(s):
-		case listed && len(s.seals) > 0 && use.value:
-			for _, t := range s.seals {
-				loose[t] = true
-			}
-		default:
+		if s.free || !listed && inert(v.Type()) || use.harmless(s) {
+			return
+		}
+		if !use.value || s.seals == nil {
 			u.add(e, RuleVariable, types.ExprString(e), whyUse(s))
+		}
+		for _, t := range s.seals {
+			loose[t] = true
 		}
 	})
 }
@@ -44,10 +44,10 @@ const whyVariable = "it belongs to its package and is the same one for the check
 
 // whyUse says how a variable may be used.
 func whyUse(s variable) string {
-	switch {
-	case s.why != "":
+	if s.why != "" {
 		return s.why
-	case len(s.arguments) > 0:
+	}
+	if s.arguments != nil {
 		return whyVariable + ": hand it to " + strings.Join(s.arguments, ", ") +
 			" directly, or not at all"
 	}
@@ -131,22 +131,13 @@ var cloning = []string{"maps.Clone", "slices.Clone", "bytes.Clone"}
 
 // harmless reports whether nothing can be changed by this use.
 func (n use) harmless(s variable) bool {
-	switch {
-	case n.compared:
-		return true
-	case n.copied:
-		return len(s.seals) > 0
-	case n.method != "":
-		return slices.Contains(s.methods, n.method)
-	case n.argument != "":
-		return slices.Contains(cloning, n.argument) || slices.Contains(s.arguments, n.argument)
-	}
-	return false
+	return n.compared || n.copied && s.seals != nil || slices.Contains(s.methods, n.method) ||
+		slices.Contains(cloning, n.argument) || slices.Contains(s.arguments, n.argument)
 }
 
 // inert reports whether nothing can be changed through a value of this type: it is a copy that
 // points to nothing, or an error, which only tells.
-func inert(t types.Type, depth int) bool {
+func inert(t types.Type) bool {
 	if types.Identical(t, types.Universe.Lookup("error").Type()) {
 		return true
 	}
@@ -154,10 +145,10 @@ func inert(t types.Type, depth int) bool {
 	case *types.Basic, *types.Signature:
 		return true
 	case *types.Array:
-		return depth < 4 && inert(t.Elem(), depth+1)
+		return inert(t.Elem())
 	case *types.Struct:
 		for f := range t.Fields() {
-			if depth >= 4 || !inert(f.Type(), depth+1) {
+			if !inert(f.Type()) {
 				return false
 			}
 		}
