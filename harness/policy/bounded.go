@@ -26,7 +26,6 @@ const (
 	maxTime   = 10 * time.Second
 	maxMemory = 1 << 30
 	maxStack  = 256 << 20
-	patience  = 2 * time.Second // for a process that does not end itself
 )
 
 // work is what the process is asked to do.
@@ -86,7 +85,7 @@ func apart(ctx context.Context, w work) (v verdict, err error) {
 	if err != nil {
 		return v, fault.Of("look for this program", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, w.Time+patience)
+	limited, cancel := context.WithTimeout(ctx, 2*w.Time) // should it not end itself
 	defer cancel()
 	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(limited, exe)
@@ -139,8 +138,7 @@ func serve(in io.Reader, out, errors io.Writer, exit func(int)) int {
 // watchMemory calls tooMuch when the process has more than that many bytes, unless it has been
 // stopped.
 func watchMemory(limit uint64, tooMuch func()) (stop func()) {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"},
-		{Name: "/memory/classes/heap/released:bytes"}}
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}}
 	tick, stopped := time.NewTicker(5*time.Millisecond), make(chan struct{})
 	go func() {
 		defer tick.Stop()
@@ -151,7 +149,7 @@ func watchMemory(limit uint64, tooMuch func()) (stop func()) {
 			case <-tick.C:
 			}
 			metrics.Read(samples)
-			if samples[0].Value.Uint64()-samples[1].Value.Uint64() > limit {
+			if samples[0].Value.Uint64() > limit {
 				tooMuch()
 				return
 			}

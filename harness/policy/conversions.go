@@ -51,7 +51,7 @@ func (c *converter) node(n ast.Node) {
 			c.values(n.Values, func(int) types.Type { return c.info.TypeOf(n.Type) })
 		}
 	case *ast.ReturnStmt:
-		if sig := c.enclosing(n); sig != nil && len(n.Results) > 0 {
+		if sig := c.enclosing(n); sig != nil {
 			c.values(n.Results, func(i int) types.Type { return at(sig.Results(), i) })
 		}
 	case *ast.SendStmt:

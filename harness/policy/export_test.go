@@ -6,9 +6,13 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/backend-labs/backend-labs/harness/course"
 )
 
 // InProcess lets a checker apply its rules in this process, which reads the types of each package
@@ -26,6 +30,16 @@ func (c *Checker) InProcess() *Checker {
 		return s.inspectWith(fset, lib)
 	}
 	return c
+}
+
+// Allowed are the packages that a lab of a course may use.
+func Allowed(c *course.Course) []string {
+	paths := slices.Collect(maps.Keys(defaultImports))
+	for _, l := range c.Labs {
+		paths = append(paths, l.Imports...)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
 // once is an importer for many at once.

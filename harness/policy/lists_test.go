@@ -1,12 +1,15 @@
 package policy
 
 import (
+	"context"
 	"go/importer"
 	"go/token"
 	"go/types"
 	"maps"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/compile"
@@ -14,26 +17,25 @@ import (
 )
 
 // packages are all that a lab of this course allows.
-func packages(t *testing.T) map[string]*types.Package {
-	t.Helper()
+var packages = sync.OnceValues(func() (map[string]*types.Package, error) {
 	root, err := course.Find(".")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	c, err := course.Load(root)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	paths := slices.Collect(maps.Keys(defaultImports))
-	for _, l := range c.Labs {
-		paths = append(paths, l.Imports...)
+	paths := Allowed(c)
+	dir, err := os.MkdirTemp("", "policy")
+	if err != nil {
+		return nil, err
 	}
-	slices.Sort(paths)
-	paths = slices.Compact(paths)
-	b := &compile.Builder{Course: c, Dir: t.TempDir()}
+	defer os.RemoveAll(dir)
+	b := &compile.Builder{Course: c, Dir: dir}
 	s := &source{}
-	if s.Exports, err = b.Exports(t.Context(), paths); err != nil {
-		t.Fatal(err)
+	if s.Exports, err = b.Exports(context.Background(), paths); err != nil {
+		return nil, err
 	}
 	all := map[string]*types.Package{}
 	lib := importer.ForCompiler(token.NewFileSet(), "gc", s.export)
@@ -42,8 +44,17 @@ func packages(t *testing.T) map[string]*types.Package {
 			continue // its module is not in go.mod yet
 		}
 		if all[path], err = lib.Import(path); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
+	}
+	return all, nil
+})
+
+func mustPackages(t *testing.T) map[string]*types.Package {
+	t.Helper()
+	all, err := packages()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
 }
@@ -52,7 +63,7 @@ func packages(t *testing.T) map[string]*types.Package {
 // and that the lists name nothing that is not there.
 func TestLists(t *testing.T) {
 	t.Parallel()
-	all := packages(t)
+	all := mustPackages(t)
 	left := maps.Clone(shared)
 	for path, pkg := range all {
 		for _, name := range pkg.Scope().Names() {
@@ -92,7 +103,7 @@ func TestLists(t *testing.T) {
 func TestLists_setters(t *testing.T) {
 	t.Parallel()
 	harmless := []string{"net/http.SetCookie"}
-	for path, pkg := range packages(t) {
+	for path, pkg := range mustPackages(t) {
 		for _, name := range pkg.Scope().Names() {
 			_, ok := pkg.Scope().Lookup(name).(*types.Func)
 			if p, some := partly[path]; !ok || some && !p.allows(name) ||
@@ -111,7 +122,7 @@ func TestLists_setters(t *testing.T) {
 // TestLists_members is that the lists name methods, functions and types that are there.
 func TestLists_members(t *testing.T) {
 	t.Parallel()
-	all := packages(t)
+	all := mustPackages(t)
 	there := func(name string) bool {
 		for path, pkg := range all {
 			rest, ok := cutPackage(name, path)

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -35,6 +36,9 @@ var checker = sync.OnceValue(func() *policy.Checker {
 		panic(err)
 	}
 	b := &compile.Builder{Course: c, Dir: scratch}
+	if _, err := b.Exports(context.Background(), policy.Allowed(c)); err != nil { // all at once
+		panic(err)
+	}
 	return (&policy.Checker{Course: c, Exports: b.Exports}).InProcess()
 })
 
