@@ -85,7 +85,7 @@ submission gets NAME.json there.
 	f.StringVar(&o.provider, "backend", "auto",
 		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
 	f.StringVar(&o.sandbox, "sandbox", "auto",
-		"what keeps the submission in: {auto|ns|container|none}; none is for submissions that "+
+		"what keeps the submission in: {auto|ns|container|landlock|none}; none is for submissions that "+
 			"you trust")
 	f.StringArrayVar(&o.formats, "format", nil,
 		"how to show the results, repeatable: {terminal|json|junit|github|gradescope|markdown|csv}")
@@ -105,8 +105,8 @@ submission gets NAME.json there.
 }
 
 func (o *gradeOptions) validate() (err error) {
-	if !slices.Contains([]string{"auto", "ns", "container", "none"}, o.sandbox) {
-		return &usageError{fmt.Errorf("--sandbox %q is none of auto, ns, container, none",
+	if !slices.Contains([]string{"auto", "ns", "container", "landlock", "none"}, o.sandbox) {
+		return &usageError{fmt.Errorf("--sandbox %q is none of auto, ns, container, landlock, none",
 			o.sandbox), "auto takes the one that holds here"}
 	}
 	if o.jobs < 1 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -60,6 +61,11 @@ func (e *Exam) Run(ctx context.Context, tell func(Line)) []Line {
 		{"Redis and Postgres", e.backends},
 		{"the sandbox of namespaces", func(ctx context.Context) []Line { return examine(ctx, "ns", secret) }},
 		{"the sandbox of containers", func(ctx context.Context) []Line { return examine(ctx, "container", secret) }},
+	}
+	if runtime.GOOS == "linux" {
+		parts = append(parts, part{"the sandbox of Landlock", func(ctx context.Context) []Line {
+			return examine(ctx, "landlock", secret)
+		}})
 	}
 	found := make([]chan []Line, len(parts))
 	for i, p := range parts {

@@ -15,6 +15,8 @@ var needs = map[string]string{
 	"ns": "it needs Linux with user namespaces, or root; labs grade may have a container " +
 		"instead, labs check needs neither",
 	"container": "it needs a Docker engine that sees the files of this machine; labs check does not",
+	"landlock": "it is for containers in which neither of the others is to be had; it needs Linux " +
+		"6.2 as root, 6.12 as another user",
 }
 
 // examine probes one sandbox: a line that sums up, and one for each probe. A container needs no
@@ -33,7 +35,11 @@ func examine(ctx context.Context, name, secret string) []Line {
 	if err != nil {
 		return []Line{{Part: part, Detail: cause(err), Hint: hint(err, name), lacks: "sandbox"}}
 	}
-	return sumUp(name, found)
+	lines := sumUp(name, found)
+	for _, less := range sandbox.Caveats(box) {
+		lines = append(lines, Line{Part: "sandbox " + name, OK: true, Detail: less})
+	}
+	return lines
 }
 
 // cause is an error without what everybody sees by the part's name.

@@ -227,6 +227,9 @@ func (s *session) build(ctx context.Context, jobs []int, race bool) []compile.Bi
 
 // open starts the backends in the background.
 func (s *session) open(ctx context.Context) {
+	if sandbox.NoBridges(s.g.Sandbox) != "" {
+		return
+	}
 	var needs []string
 	for _, t := range s.tallies {
 		if t.verdict != "" {
@@ -353,6 +356,9 @@ func (s *session) processOnce(ctx context.Context, c course.Check, binary string
 		p.Timeout *= raceFactor
 	}
 	within := func(o run.Outcome) run.Outcome { return o }
+	if why := sandbox.NoBridges(s.g.Sandbox); why != "" && len(c.Needs) > 0 {
+		return run.Outcome{Verdict: run.NotJudged, Message: why}, nil
+	}
 	if len(c.Needs) > 0 {
 		<-s.opened
 		lease, err := s.lease(ctx, c.Needs)
@@ -396,6 +402,7 @@ func (s *session) result(i int) run.Result {
 	r := s.tallies[i].result()
 	r.Go = compile.GoVersion()
 	r.Sandbox = s.g.Sandbox.Name()
+	r.Notes = append(r.Notes, sandbox.Caveats(s.g.Sandbox)...)
 	r.Seed = s.o.Seed
 	r.Course.Module = s.g.Builder.Course.Module
 	r.Backends = s.backends(s.jobs[i].Lab)

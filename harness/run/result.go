@@ -66,7 +66,7 @@ type Result struct {
 	Notes []string `json:"notes,omitempty"`
 
 	Race     Race               `json:"race"`     // the second run, under the race detector
-	Sandbox  string             `json:"sandbox"`  // what the code was run in: none, ns, container
+	Sandbox  string             `json:"sandbox"`  // what the code was run in: none, ns, container, landlock
 	Backends map[string]Backend `json:"backends"` // by "redis" and "postgres": those that were used
 	Course   Revision           `json:"course"`   // what the checks are of
 	Go       string             `json:"go"`       // the version that built the checks

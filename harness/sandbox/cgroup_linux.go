@@ -173,6 +173,9 @@ func (g *cgroup) add(pid int) error {
 	return nil
 }
 
+// ended has nothing to do: all that the process started has ended with its pid namespace.
+func (g *cgroup) ended() {}
+
 // outOfMemory reports whether the kernel killed something in the group because of its limit.
 func (g *cgroup) outOfMemory() bool {
 	if g == nil {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/backend-labs/backend-labs/harness/fault"
 )
@@ -33,11 +34,11 @@ func (e *Unsafe) Unwrap() error { return e.Err }
 // Hint says what to do.
 func (e *Unsafe) Hint() string {
 	return "labs doctor shows what holds; grading needs Linux with user namespaces, or root, or " +
-		"a Docker engine"
+		"a Docker engine, or a kernel with Landlock"
 }
 
 // ForGrading returns the sandbox of that name, for submissions that nobody trusts; auto is ns where
-// it holds, else container where an engine answers. It has been probed; secret is a file in the
+// it holds, else container where an engine answers, else landlock. It has been probed; secret is a file in the
 // root of the course, such as its go.mod, that nothing inside may read. The sandbox "none" is given
 // only to who asks for it by name.
 func ForGrading(ctx context.Context, name, secret string) (Sandbox, error) {
@@ -52,16 +53,51 @@ func ForGrading(ctx context.Context, name, secret string) (Sandbox, error) {
 			error) {
 			return newContainer(ctx, filepath.Dir(secret))
 		})
+	case "ns":
+		return proven(ctx, name, secret, newNS)
+	case "landlock":
+		return proven(ctx, name, secret, newLandlock)
 	}
-	ns, err := proven(ctx, "ns", secret, newNS)
-	if err == nil || name == "ns" || ctx.Err() != nil {
-		return ns, err
+	var missing []error
+	for _, name := range []string{"ns", "container", "landlock"} {
+		box, err := ForGrading(ctx, name, secret)
+		if err == nil || ctx.Err() != nil {
+			return box, err
+		}
+		if !errors.Is(err, ErrNoEngine) { // nobody misses an engine who has never had one
+			missing = append(missing, err)
+		}
 	}
-	box, err2 := ForGrading(ctx, "container", secret)
-	if errors.Is(err2, ErrNoEngine) {
-		return nil, err
+	return nil, none{missing}
+}
+
+// none says of each sandbox why it is not to be had.
+type none struct{ why []error }
+
+func (e none) Error() string {
+	texts := make([]string, len(e.why))
+	for i, err := range e.why {
+		texts[i] = err.Error()
 	}
-	return box, err2
+	return strings.Join(texts, "\n")
+}
+
+func (e none) Unwrap() []error { return e.why }
+
+// Caveats are what a sandbox promises less than the others, each in one line.
+func Caveats(s Sandbox) []string {
+	if c, ok := s.(interface{ Caveats() []string }); ok {
+		return c.Caveats()
+	}
+	return nil
+}
+
+// NoBridges is why no backend can be reached from a sandbox, or "".
+func NoBridges(s Sandbox) string {
+	if c, ok := s.(interface{ NoBridges() string }); ok {
+		return c.NoBridges()
+	}
+	return ""
 }
 
 // proven makes a sandbox and returns it if it holds.

@@ -1,9 +1,14 @@
 package sandbox
 
 import (
+	"slices"
+	"unsafe"
+
 	seccomp "github.com/elastic/go-seccomp-bpf"
+	"github.com/elastic/go-seccomp-bpf/arch"
 	"github.com/landlock-lsm/go-landlock/landlock"
 	llsyscall "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,35 +38,86 @@ var families = []uint64{unix.AF_INET, unix.AF_INET6}
 
 // loadFilter installs the seccomp filter. clone3, whose flags no filter can see, does not exist
 // inside, so everybody falls back to clone, which may not make namespaces. All that a thread may
-// unshare is its table of descriptors: the account of a check does.
-func loadFilter() error {
-	deny := seccomp.SyscallGroup{Action: seccomp.ActionErrno, Names: refused}
+// unshare is its table of descriptors: the account of a check does. more is refused besides.
+func loadFilter(more seccomp.SyscallGroup) error {
+	deny := seccomp.SyscallGroup{Action: seccomp.ActionErrno, Names: slices.Concat(refused, more.Names),
+		NamesWithCondtions: more.NamesWithCondtions}
 	var other seccomp.ArgumentConditions
 	for _, f := range families {
 		other = append(other, seccomp.Condition{Argument: 0, Operation: seccomp.NotEqual, Value: f})
 	}
 	for _, name := range []string{"socket", "socketpair"} {
-		deny.NamesWithCondtions = append(deny.NamesWithCondtions,
-			seccomp.NameWithConditions{Name: name, Conditions: other})
+		if !slices.Contains(more.Names, name) {
+			deny.NamesWithCondtions = append(deny.NamesWithCondtions,
+				seccomp.NameWithConditions{Name: name, Conditions: other})
+		}
 	}
 	deny.NamesWithCondtions = append(deny.NamesWithCondtions,
-		seccomp.NameWithConditions{Name: "unshare",
-			Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.NotEqual,
-				Value: unix.CLONE_FILES}}})
+		where("unshare", 0, seccomp.NotEqual, unix.CLONE_FILES))
 	for _, flag := range []uint64{unix.CLONE_NEWNS, unix.CLONE_NEWUSER, unix.CLONE_NEWPID,
 		unix.CLONE_NEWNET, unix.CLONE_NEWIPC, unix.CLONE_NEWUTS, unix.CLONE_NEWCGROUP} {
 		deny.NamesWithCondtions = append(deny.NamesWithCondtions,
-			seccomp.NameWithConditions{Name: "clone",
-				Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.BitsSet,
-					Value: flag}}})
+			where("clone", 0, seccomp.BitsSet, flag))
 	}
 	noSuchCall := seccomp.SyscallGroup{Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS),
 		Names: []string{"clone3"}}
+	own, err := arch.GetInfo("")
+	if err != nil {
+		return err
+	}
+	if err := oneArchitecture(uint32(own.ID)); err != nil {
+		return err
+	}
 	return seccomp.LoadFilter(seccomp.Filter{
 		NoNewPrivs: true, Flag: seccomp.FilterFlagTSync,
 		Policy: seccomp.Policy{DefaultAction: seccomp.ActionAllow,
-			Syscalls: []seccomp.SyscallGroup{noSuchCall, deny}},
+			Syscalls: []seccomp.SyscallGroup{noSuchCall, known(own, deny)}},
 	})
+}
+
+// where is a system call with a value in one of its arguments.
+func where(name string, argument uint32, op seccomp.Operation,
+	value uint64) seccomp.NameWithConditions {
+	return seccomp.NameWithConditions{Name: name, Conditions: seccomp.ArgumentConditions{{
+		Argument: argument, Operation: op, Value: value}}}
+}
+
+// known leaves out the system calls that an architecture has not.
+func known(on *arch.Info, g seccomp.SyscallGroup) seccomp.SyscallGroup {
+	lacks := func(name string) bool { _, ok := on.SyscallNames[name]; return !ok }
+	g.Names = slices.DeleteFunc(slices.Clone(g.Names), lacks)
+	g.NamesWithCondtions = slices.DeleteFunc(slices.Clone(g.NamesWithCondtions),
+		func(n seccomp.NameWithConditions) bool { return lacks(n.Name) })
+	return g
+}
+
+// oneArchitecture ends whoever makes a system call of another architecture, as a 64-bit process can
+// do on x86: the filter by names knows the numbers of one alone and lets all others pass.
+func oneArchitecture(id uint32) error {
+	const whichArchitecture = 4 // its place in what a filter sees (seccomp(2), struct seccomp_data)
+	program, err := bpf.Assemble([]bpf.Instruction{
+		bpf.LoadAbsolute{Off: whichArchitecture, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: id, SkipFalse: 1},
+		bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW},
+		bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS},
+	})
+	if err != nil {
+		return err
+	}
+	filter := make([]unix.SockFilter, len(program))
+	for i, in := range program {
+		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
+		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&unix.SockFprog{
+			Len: uint16(len(filter)), Filter: &filter[0]})))
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // restrictFiles adds Landlock as a second layer over the mounts, for files only, where the kernel

@@ -3,11 +3,13 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"runtime"
 	"syscall"
 
+	seccomp "github.com/elastic/go-seccomp-bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,7 +18,10 @@ import (
 func Init() {
 	initProbe()
 	initContainer()
-	if len(os.Args) != 1 || os.Args[0] != initName {
+	become, ok := map[string]func() error{
+		initName: becomeNS, landlockInit: becomeLandlock,
+	}[os.Args[0]]
+	if !ok || len(os.Args) != 1 {
 		return
 	}
 	runtime.LockOSThread() // capabilities and Landlock are a thread's own
@@ -25,16 +30,26 @@ func Init() {
 	os.Exit(125)
 }
 
-// become sets everything up from inside and turns into the command. It returns only if that fails.
-func become() error {
+// readSetup reads what is to be set up. From here on it shows that the command has been executed.
+func readSetup(st any) error {
 	f := os.NewFile(setupFD, "setup")
-	var st setup
-	err := json.NewDecoder(f).Decode(&st)
-	f.Close()
-	if err != nil {
+	defer f.Close()
+	if err := json.NewDecoder(f).Decode(st); err != nil {
 		return fmt.Errorf("read the setup: %w", err)
 	}
 	unix.CloseOnExec(statusFD)
+	// What whoever started labs has left open is nothing for the command.
+	unix.CloseRange(statusFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	return nil
+}
+
+// becomeNS sets everything up from inside and turns into the command. It returns only if that
+// fails.
+func becomeNS() error {
+	var st setup
+	if err := readSetup(&st); err != nil {
+		return err
+	}
 	if err := unix.Sethostname([]byte("lab")); err != nil {
 		return fmt.Errorf("sethostname: %w", err)
 	}
@@ -52,7 +67,7 @@ func become() error {
 	if err := dropPrivileges(st.UID); err != nil {
 		return err
 	}
-	if err := loadFilter(); err != nil {
+	if err := loadFilter(seccomp.SyscallGroup{}); err != nil {
 		return fmt.Errorf("seccomp: %w", err)
 	}
 	return fmt.Errorf("exec %s: %w", st.Path, syscall.Exec(inside, st.Args, st.Env))
@@ -114,6 +129,10 @@ func limit(st setup) error {
 		}{unix.RLIMIT_DATA, uint64(st.Limits.Memory)})
 	}
 	for _, l := range limits {
+		var now unix.Rlimit
+		if err := unix.Getrlimit(l.what, &now); err == nil {
+			l.value = min(l.value, now.Max) // more is not to be had, and less is as good
+		}
 		if err := unix.Setrlimit(l.what, &unix.Rlimit{Cur: l.value, Max: l.value}); err != nil {
 			return fmt.Errorf("rlimit %d: %w", l.what, err)
 		}
@@ -125,8 +144,9 @@ func limit(st setup) error {
 // the user.
 func dropPrivileges(uid int) error {
 	for c := 0; c <= unix.CAP_LAST_CAP; c++ {
+		// Who may not drop one cannot get it either: nothing that is executed has new privileges.
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0); err != nil &&
-			err != unix.EINVAL {
+			err != unix.EINVAL && err != unix.EPERM {
 			return fmt.Errorf("drop capability %d: %w", c, err)
 		}
 	}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -112,12 +113,30 @@ func (n *NS) Run(ctx context.Context, c Command) (Exit, error) {
 	if group != nil && group.fd >= 0 {
 		attr.UseCgroupFD, attr.CgroupFD = true, group.fd
 	}
-	return n.start(ctx, c, st, attr, group)
+	return launch{n.Helper, initName, st, attr, group}.run(ctx, c)
 }
 
-func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysProcAttr,
-	group *cgroup) (Exit, error) {
-	text, err := json.Marshal(st)
+// guard bounds and watches a process with all that it starts.
+type guard interface {
+	// add takes in a process that is waiting for its setup.
+	add(pid int) error
+	// ended is told when that process has ended and been waited for.
+	ended()
+	outOfMemory() bool
+}
+
+// launch is how a first stage is started: a program that becomes the command.
+type launch struct {
+	program string // that calls [Init]; "" is this one
+	name    string // its arguments' first word
+	setup   any    // what it reads
+	attr    *syscall.SysProcAttr
+	guard   guard
+}
+
+// run starts the first stage, serves the bridges, and waits for the command's end.
+func (s launch) run(ctx context.Context, c Command) (Exit, error) {
+	text, err := json.Marshal(s.setup)
 	if err != nil {
 		return Exit{}, err
 	}
@@ -133,18 +152,14 @@ func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysPr
 	ours, theirs := os.NewFile(uintptr(pair[0]), "status"), os.NewFile(uintptr(pair[1]), "status")
 	defer ours.Close()
 
-	first := n.Helper
-	if first == "" {
-		first = "/proc/self/exe"
-	}
-	cmd := exec.Command(first)
-	cmd.Args = []string{initName}
+	cmd := exec.Command(cmp.Or(s.program, "/proc/self/exe"))
+	cmd.Args = []string{s.name}
 	cmd.Env = []string{}
 	cmd.Stdin = bytes.NewReader(c.Stdin)
 	out := &capped{w: c.Output, n: c.MaxOutput}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = drainDelay
-	cmd.SysProcAttr = attr
+	cmd.SysProcAttr = s.attr
 	report := c.Report
 	if report == nil { // the numbers of the descriptors stay the same
 		if report, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil {
@@ -162,7 +177,7 @@ func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysPr
 		setupW.Close()
 		return Exit{}, fmt.Errorf("start a sandbox: %w", err)
 	}
-	err = group.add(cmd.Process.Pid)
+	err = s.guard.add(cmd.Process.Pid)
 	if err == nil {
 		_, err = setupW.Write(text)
 	}
@@ -175,6 +190,7 @@ func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysPr
 	if err = errors.Join(err, ready); err != nil {
 		cmd.Process.Kill()
 		cmd.Wait()
+		s.guard.ended()
 		if ctx.Err() != nil {
 			return Exit{}, ctx.Err()
 		}
@@ -183,9 +199,10 @@ func (n *NS) start(ctx context.Context, c Command, st setup, attr *syscall.SysPr
 	done, watched := make(chan struct{}), make(chan bool, 1)
 	go func() { watched <- watchdog(ctx, cmd, c, done) }()
 	err = cmd.Wait()
+	s.guard.ended()
 	close(done)
 	exit := Exit{Code: cmd.ProcessState.ExitCode(), Signal: signalOf(cmd.ProcessState),
-		TimedOut: <-watched, Wall: time.Since(begin), OutOfMemory: group.outOfMemory()}
+		TimedOut: <-watched, Wall: time.Since(begin), OutOfMemory: s.guard.outOfMemory()}
 	var failed *exec.ExitError
 	if err != nil && !errors.As(err, &failed) && !errors.Is(err, exec.ErrWaitDelay) {
 		return exit, fmt.Errorf("run %s: %w", c.Path, err)

@@ -105,7 +105,7 @@ type Exit struct {
 // Sandbox runs processes. An error of Run means that the process could not be run at all, which is
 // never the fault of what is run; it wraps ctx's error where ctx ended.
 type Sandbox interface {
-	// Name is none, ns or container.
+	// Name is none, ns, container or landlock.
 	Name() string
 	// Run starts the command, waits for its end, and returns when nothing of what it started is
 	// left.

@@ -20,8 +20,26 @@ func ownTable() error {
 		w.Close()
 	}
 	runtime.LockOSThread()
-	if err := syscall.Unshare(syscall.CLONE_FILES); err != nil {
+	err := syscall.Unshare(syscall.CLONE_FILES)
+	if err == syscall.EPERM {
+		err = unshareBeside()
+	}
+	if err != nil {
 		return fmt.Errorf("unshare a thread's descriptors: %w", err)
+	}
+	return nil
+}
+
+// unshareBeside does the same by close_range(2), for containers whose filter forbids unshare(2)
+// whatever is to be unshared, as Docker's own does. It closes a descriptor that nobody has.
+func unshareBeside() error {
+	const (
+		closeRange = 436 // on every architecture
+		unshare    = 1 << 1
+		nobodys    = 1<<32 - 1
+	)
+	if _, _, errno := syscall.RawSyscall(closeRange, nobodys, nobodys, unshare); errno != 0 {
+		return errno
 	}
 	return nil
 }
