@@ -2,12 +2,11 @@ package batch
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"path"
 	"strings"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/git"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
@@ -15,12 +14,12 @@ import (
 // its own files differ from that. What learners edit is not the course's own.
 func RevisionOf(ctx context.Context, c *course.Course) run.Revision {
 	r := run.Revision{Module: c.Module}
-	commit, err := git(ctx, c.Root, "rev-parse", "--verify", "HEAD")
+	commit, err := git.Run(ctx, c.Root, "rev-parse", "--verify", "HEAD")
 	if err != nil {
 		return r
 	}
 	r.Commit = strings.TrimSpace(commit)
-	changed, err := git(ctx, c.Root, "status", "--porcelain", "-z", "--no-renames",
+	changed, err := git.Run(ctx, c.Root, "status", "--porcelain", "-z", "--no-renames",
 		"--untracked-files=no", "--", ".")
 	if err != nil {
 		return r
@@ -32,7 +31,7 @@ func RevisionOf(ctx context.Context, c *course.Course) run.Revision {
 		}
 	}
 	// the course may lie in a folder of the repository
-	below, _ := git(ctx, c.Root, "rev-parse", "--show-prefix")
+	below, _ := git.Run(ctx, c.Root, "rev-parse", "--show-prefix")
 	below = strings.TrimSpace(below)
 	for line := range strings.SplitSeq(changed, "\x00") {
 		if len(line) > 3 && !learners[strings.TrimPrefix(line[3:], below)] {
@@ -40,17 +39,4 @@ func RevisionOf(ctx context.Context, c *course.Course) run.Revision {
 		}
 	}
 	return r
-}
-
-// git runs git in a folder, whatever repository the environment speaks of.
-func git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = dir
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "GIT_") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	out, err := cmd.Output()
-	return string(out), err
 }
