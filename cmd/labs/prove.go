@@ -20,6 +20,7 @@ type proveOptions struct {
 	seed     uint64
 	provider string
 	named    bool
+	since    string
 	form     bool
 	json     bool
 }
@@ -35,6 +36,13 @@ the checks it names; and that no check is without a mutant that it catches. With
 
 A mutant whose failures look like those of one that claims another belief is a fault, too: learners would be told wrong.
 
+All variants of a lab (the stub, the reference, the alternatives, the mutants) are linked into one test binary, each with
+import paths of its own, so a mutant costs little more than its compilation. One that does not compile is named with its
+error, and the others are proved all the same.
+
+--since main proves the labs in whose folders (labs/LAB, solutions/LAB) something differs from that revision of git, and
+all of them where go.mod, go.sum or what judges every lab (the kit, compile, run, grade, diagnose, prove) does.
+
 --form looks at lab.yaml, the files, the texts and the patches alone. It takes a second, and is the first thing to run.
 
 ` + exitHelp,
@@ -42,6 +50,7 @@ A mutant whose failures look like those of one that claims another belief is a f
   labs prove b10 --form
   labs prove b10 --runs 20
   labs prove --named
+  labs prove --named --since main
   labs prove --json > proof.json`,
 		ValidArgsFunction: a.completeLabs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -57,6 +66,8 @@ A mutant whose failures look like those of one that claims another belief is a f
 	f.BoolVar(&o.named, "named", false,
 		"judge a mutant by the checks that it names alone: sooner done, without the notes on "+
 			"the others")
+	f.StringVar(&o.since, "since", "",
+		"prove what has changed since this revision of git alone")
 	f.BoolVar(&o.form, "form", false,
 		"look at lab.yaml, files, texts and patches alone, and build and run nothing")
 	f.BoolVar(&o.json, "json", false, "proofs as JSON on standard output")
@@ -81,6 +92,11 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 	}
 	if len(args) == 0 {
 		o.tellBroken(w.Course)
+	}
+	if o.since != "" {
+		if labs, err = prove.Since(ctx, w.Course, labs, o.since); err != nil {
+			return err
+		}
 	}
 	start := time.Now()
 	proofs, err := o.prove(ctx, w, labs)
@@ -118,9 +134,16 @@ func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace,
 
 func (o *proveOptions) show(proofs []prove.Proof, took time.Duration) error {
 	if o.json {
+		if proofs == nil {
+			proofs = []prove.Proof{} // nothing has changed
+		}
 		enc := json.NewEncoder(o.Out)
 		enc.SetIndent("", " ")
 		return enc.Encode(proofs)
+	}
+	if len(proofs) == 0 && o.since != "" {
+		_, err := fmt.Fprintf(o.Out, "no lab has changed since %s\n", o.since)
+		return err
 	}
 	prove.Text(o.Out, proofs, o.Colour)
 	runs := o.runs

@@ -124,6 +124,7 @@ func (p *plan) judgeChecks(files []checkFile, given map[string]bool) {
 			continue
 		}
 		p.pkg = f.pkg
+		p.checks = append(p.checks, filepath.Join(l.Dir, f.name))
 		for _, test := range f.ours {
 			if other := in[test]; other != "" && p.broken == nil {
 				p.broken = newCourseError(l, fmt.Sprintf("%s stands in %s and in %s", test, other,

@@ -26,11 +26,22 @@ type Request struct {
 	Lab  *course.Lab
 	Dir  string // has the lab's files; Lab.Dir for the learner's own
 	Race bool
+	// Family are all variants that may be linked into one binary with this one. It is for code that
+	// the course itself owns, and not heeded in a sandbox. With the race detector a family has no
+	// more than what is asked for at once: few variants need that.
+	Family []Member
+}
+
+// Member is a variant of a lab in a family.
+type Member struct {
+	Dir    string   // has the lab's files
+	Checks []string // those that it is judged by; nil: all of the lab's
 }
 
 // Binary is what a request gives. Exactly one of Path, Compile and Err is set.
 type Binary struct {
 	Path    string        // the executable, absolute
+	Variant string        // what a request to a check calls the files, if Path has a family
 	Cached  bool          // it was there already
 	Compile *CompileError // the files do not compile
 	Err     error         // the build could not be done; not the fault of the files
@@ -63,6 +74,7 @@ type Builder struct {
 	common     string
 	commonErr  error
 	progressMu sync.Mutex
+	families   families
 }
 
 // maxCommands is how many go commands run at once. Each uses all cores where it can; two fill the
@@ -90,6 +102,7 @@ func (b *Builder) Build(ctx context.Context, reqs []Request) []Binary {
 		return out
 	}
 	var batches []*batch
+	var kin []*plan
 	for i, r := range reqs {
 		p, err := b.plan(r, common)
 		if err != nil {
@@ -97,11 +110,15 @@ func (b *Builder) Build(ctx context.Context, reqs []Request) []Binary {
 			continue
 		}
 		out[i].SHA256 = p.sourceSHA
-		if now := time.Now(); os.Chtimes(p.target, now, now) == nil {
+		p.out = &out[i]
+		if b.inFamily(r) {
+			kin = append(kin, p)
+			continue
+		}
+		if used(p.target) {
 			out[i].Path, out[i].Cached = p.target, true
 			continue
 		}
-		p.out = &out[i]
 		if b.Sandbox != nil {
 			batches = append(batches, &batch{race: r.Race, plans: []*plan{p}})
 			continue
@@ -119,9 +136,16 @@ func (b *Builder) Build(ctx context.Context, reqs []Request) []Binary {
 	}
 	wg.Wait()
 	b.prune(reqs)
-	b.again(ctx, batches)
+	b.buildFamilies(ctx, kin, common)
+	b.again(ctx, append(batches, &batch{plans: kin}))
 	b.excuse(ctx, batches)
 	return out
+}
+
+// used marks a binary as used, and reports false if there is none.
+func used(path string) bool {
+	now := time.Now()
+	return os.Chtimes(path, now, now) == nil
 }
 
 // again rebuilds what was edited while it was built: nobody can say which of its contents the
@@ -132,6 +156,7 @@ func (b *Builder) again(ctx context.Context, batches []*batch) {
 			if now, err := SourceSHA256(p.req.Lab, p.req.Dir); ctx.Err() == nil &&
 				(err != nil || now != p.sourceSHA) {
 				os.Remove(p.target)
+				p.req.Family = nil
 				*p.out = b.Build(ctx, []Request{p.req})[0]
 			}
 		}
@@ -177,12 +202,8 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 			return
 		}
 	}
-	data, err := json.Marshal(map[string]any{"Replace": overlay})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(tmp, "overlay.json"), data, 0o644)
-	}
-	if err != nil {
-		fail(fault.Of("write the overlay", err))
+	if err := writeOverlay(tmp, overlay); err != nil {
+		fail(err)
 		return
 	}
 	started := time.Now()
@@ -218,28 +239,51 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 	}
 }
 
-func (b *Builder) goTest(ctx context.Context, batch *batch, tmp string) (string, error) {
-	args := []string{"test", "-c", "-vet=off", "-ldflags=-s", "-overlay",
-		filepath.Join(tmp, "overlay.json"), "-o", tmp + string(filepath.Separator)}
-	if batch.race {
-		args = append(args, "-race")
+// writeOverlay writes what the go command's -overlay reads.
+func writeOverlay(tmp string, overlay map[string]string) error {
+	data, err := json.Marshal(map[string]any{"Replace": overlay})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(tmp, "overlay.json"), data, 0o644)
 	}
-	args = append(args, batch.packages()...)
+	if err != nil {
+		return fault.Of("write the overlay", err)
+	}
+	return nil
+}
+
+func (b *Builder) goTest(ctx context.Context, batch *batch, tmp string) (string, error) {
+	args := testArgs(tmp, batch.race, batch.packages())
 	if b.Sandbox != nil {
 		return b.inSandbox(ctx, args, tmp, batch.plans)
 	}
+	defer b.watchBuild(batch, tmp)()
+	return b.goCommand(ctx, args, tmp, batch.race)
+}
+
+// testArgs are those of a go command that builds test binaries into tmp.
+func testArgs(tmp string, race bool, packages []string) []string {
+	args := []string{"test", "-c", "-vet=off", "-ldflags=-s", "-overlay",
+		filepath.Join(tmp, "overlay.json"), "-o", tmp + string(filepath.Separator)}
+	if race {
+		args = append(args, "-race")
+	}
+	return append(args, packages...)
+}
+
+// goCommand runs the go command and returns what it printed.
+func (b *Builder) goCommand(ctx context.Context, args []string, tmp string, yields bool) (string,
+	error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.Course.Root
 	cmd.Env = environment("GOTMPDIR=" + tmp)
 	cmd.WaitDelay = time.Second
 	endTogether(cmd)
-	defer b.watchBuild(batch, tmp)()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
-	if batch.race {
+	if yields {
 		giveWay(cmd.Process.Pid)
 	}
 	err := cmd.Wait()

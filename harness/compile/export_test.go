@@ -13,3 +13,13 @@ func (b *Builder) WatchBuild(labs []*course.Lab, tmp string) (stop func()) {
 	}
 	return b.watchBuild(all, tmp)
 }
+
+// Pruned is a file of checks without what one test does not need.
+func Pruned(file, test string) (text string, ok bool) {
+	c, err := readCheckFiles([]string{file})
+	if err != nil {
+		panic(err)
+	}
+	texts, ok := c.only([]string{test})
+	return string(texts[file]), ok
+}

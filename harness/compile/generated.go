@@ -50,7 +50,7 @@ import {{if .Vars}}zzLabsBegin{{else}}_{{end}} "{{.Module}}/harness/kit/account/
 {{- if .Vars}}
 
 func init() {
-	zzLabsBegin.Variables(map[string]any{
+	zzLabsBegin.Variables("{{.Variant}}", map[string]any{
 {{- range $name, $_ := .Vars}}
 		"{{$name}}": &{{$name}},
 {{- end}}
@@ -75,14 +75,19 @@ func (p *plan) generate(tmp string, overlay map[string]string) error {
 	if p.late {
 		return nil
 	}
-	return p.generateBegin(tmp, overlay)
+	return p.generateBegin(tmp, overlay, p.req.Lab.Dir, "")
 }
 
-// generateBegin does so for each folder that has a file of the learner's. One without a package
-// clause is left to the compiler, which says it better.
-func (p *plan) generateBegin(tmp string, overlay map[string]string) error {
+// generateBegin does so for each folder that has a file of the learner's; home is where the lab's
+// folder lies, for this variant. A file without a package clause is left to the compiler, which says
+// it better.
+func (p *plan) generateBegin(tmp string, overlay map[string]string, home, variant string) error {
 	for to, from := range p.sources {
-		target := filepath.Join(filepath.Dir(to), beginFile)
+		rel, err := filepath.Rel(p.req.Lab.Dir, to)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(home, filepath.Dir(rel), beginFile)
 		if !strings.HasSuffix(to, ".go") || overlay[target] != "" {
 			continue
 		}
@@ -92,7 +97,7 @@ func (p *plan) generateBegin(tmp string, overlay map[string]string) error {
 		}
 		generated := filepath.Join(tmp, fmt.Sprintf("%s_begin%d.go", p.req.Lab.Slug, len(overlay)))
 		data := map[string]any{"Package": file.Name.Name, "Module": kitModule,
-			"Vars": p.watched(filepath.Dir(to))}
+			"Variant": variant, "Vars": p.watched(filepath.Dir(to))}
 		if err := write(generated, beginTemplate, data); err != nil {
 			return err
 		}

@@ -19,10 +19,13 @@ import (
 type plan struct {
 	req       Request
 	sources   map[string]string // the lab's file → the file that takes its place, both absolute
+	checks    []string          // the files of its checks, absolute
+	judges    []string          // the checks that a family has for it; nil: all
 	dropped   []string          // files that are neither the lab's nor its checks
 	pkg       string            // the name of the checks' package
 	broken    *CourseError      // what is wrong with the lab's own files
 	sourceSHA string
+	sum       string // of all that the binary is made of
 	target    string
 	late      bool // the account begins after the learner's initialisers
 	out       *Binary
@@ -75,8 +78,8 @@ func (b *Builder) plan(r Request, common string) (*plan, error) {
 	if p.broken != nil {
 		return nil, p.broken
 	}
-	sum := hex.EncodeToString(all.Sum(nil))[:20]
-	name := r.Lab.Slug + "@" + sum
+	p.sum = hex.EncodeToString(all.Sum(nil))
+	name := r.Lab.Slug + "@" + p.sum[:20]
 	if r.Race {
 		name += "-race"
 	}

@@ -29,6 +29,10 @@ type Job struct {
 	// First names checks that are begun before the others: those whose verdict is awaited most.
 	First []string
 	Note  string // a remark on the submission that is known already, or ""
+
+	// Family are all variants of the lab that may be linked into one binary with this one: see
+	// [compile.Request]. A submission has none.
+	Family []compile.Member
 }
 
 // Stores hands out backends. It is what grade asks of package backends.
@@ -217,7 +221,8 @@ func (s *session) work(ctx context.Context) {
 func (s *session) build(ctx context.Context, jobs []int, race bool) []compile.Binary {
 	reqs := make([]compile.Request, len(jobs))
 	for k, i := range jobs {
-		reqs[k] = compile.Request{Lab: s.jobs[i].Lab, Dir: s.jobs[i].Dir, Race: race}
+		reqs[k] = compile.Request{Lab: s.jobs[i].Lab, Dir: s.jobs[i].Dir, Race: race,
+			Family: s.jobs[i].Family}
 	}
 	if len(reqs) == 0 {
 		return nil
@@ -264,7 +269,7 @@ func (s *session) settle(ctx context.Context, i int) {
 // task is one process to run.
 type task struct {
 	job, check int
-	binary     string
+	binary     compile.Binary
 }
 
 func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Binary, race bool) {
@@ -276,7 +281,7 @@ func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Bin
 				continue
 			}
 			for _, c := range s.tallies[i].order(s.jobs[i].First) {
-				round = append(round, task{i, c, binaries[k].Path})
+				round = append(round, task{i, c, binaries[k]})
 			}
 		}
 		if s.o.Runs > 1 {
@@ -335,7 +340,7 @@ func (s *session) runOne(ctx context.Context, t task, race bool) {
 }
 
 // process runs one check with backends of its own. What is broken on our side is tried once more.
-func (s *session) process(ctx context.Context, c course.Check, binary string,
+func (s *session) process(ctx context.Context, c course.Check, binary compile.Binary,
 	race bool) (out run.Outcome, ok bool) {
 	for try := 0; ; try++ {
 		out, err := s.processOnce(ctx, c, binary, race)
@@ -348,10 +353,11 @@ func (s *session) process(ctx context.Context, c course.Check, binary string,
 	}
 }
 
-func (s *session) processOnce(ctx context.Context, c course.Check, binary string,
+func (s *session) processOnce(ctx context.Context, c course.Check, binary compile.Binary,
 	race bool) (run.Outcome, error) {
-	p := run.Process{Binary: binary, Test: c.Test, Race: race, Seed: s.o.Seed, Timeout: s.o.Timeout,
-		Sandbox: s.g.Sandbox, Memory: memoryFor(s.g.Sandbox, s.o.Parallel)}
+	p := run.Process{Binary: binary.Path, Variant: binary.Variant, Test: c.Test, Race: race,
+		Seed: s.o.Seed, Timeout: s.o.Timeout, Sandbox: s.g.Sandbox,
+		Memory: memoryFor(s.g.Sandbox, s.o.Parallel)}
 	if race {
 		p.Timeout *= raceFactor
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
@@ -88,6 +89,20 @@ func newSubject(l *course.Lab, tmp string) *subject {
 func (s *subject) add(k Kind, name, dir string, m *course.Mutant) {
 	s.rows = append(s.rows, &row{Variant: Variant{Kind: k, Name: name, dir: dir, mutant: m},
 		tally: map[string]*tally{}})
+}
+
+// family are all variants. If named, a mutant is judged by the checks that it names alone.
+func (s *subject) family(named bool) (members []compile.Member) {
+	for _, r := range s.rows {
+		m := compile.Member{Dir: r.dir}
+		if named && r.mutant != nil {
+			m.Checks = r.mutant.Fails
+		}
+		if r.dir != "" {
+			members = append(members, m)
+		}
+	}
+	return members
 }
 
 // caught reports whether each named check has failed every time so far.

@@ -18,6 +18,7 @@ import (
 // Process is one check to be run in a process of its own.
 type Process struct {
 	Binary  string // the test binary, absolute
+	Variant string // where the binary has a family of them: the one that is to be judged
 	Test    string // the check
 	Race    bool   // Binary is built with the race detector
 	Seed    uint64
@@ -86,7 +87,8 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 		return infra("%v", err), nil
 	}
 	request, err := account.Encode(&key, account.Request{
-		Check: p.Test, Canary: canary, ReportFD: sandbox.PrepareReport(w), Seed: p.Seed,
+		Check: p.Test, Variant: p.Variant, Canary: canary,
+		ReportFD: sandbox.PrepareReport(w), Seed: p.Seed,
 		Timeout: p.Timeout, Memory: p.Memory, Redis: p.Redis, RedisReal: p.RedisReal,
 		Postgres: p.Postgres, Private: p.Sandbox.Name() != "none", Without: p.Without,
 	})

@@ -108,11 +108,38 @@ func Begin() {
 // Main runs the check that standard input asks for, out of checks, and ends the process. It is
 // called by the TestMain that the runner generates, and by nothing else.
 func Main(checks map[string]func(*testing.T)) {
+	Family(map[string]map[string]func(*testing.T){"": checks})
+}
+
+// Family does the same for a binary into which several variants of a lab are linked, each with
+// checks of its own: the request names both.
+func Family(variants map[string]map[string]func(*testing.T)) {
 	s, err := begin()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "account:", err)
 		os.Exit(2)
 	}
+	checks, ok := variants[s.Variant]
+	if !ok {
+		fmt.Fprintf(os.Stderr, "account: this binary has no variant %q%s\n", s.Variant, s.disorder())
+		os.Exit(2)
+	}
+	s.run(checks)
+}
+
+// disorder says what the initialisers have left behind or changed, which every variant of the
+// binary would be blamed for.
+func (s *session) disorder() string {
+	for _, f := range []*Finding{s.leftBehind(), s.shared.meddled()} {
+		if f != nil {
+			return ", and is in disorder: " + f.Got
+		}
+	}
+	return ""
+}
+
+// run runs the check out of checks, and ends the process.
+func (s *session) run(checks map[string]func(*testing.T)) {
 	check := checks[s.Check]
 	if check == nil {
 		fmt.Fprintf(os.Stderr, "account: this binary has no check %q\n", s.Check)

@@ -109,6 +109,7 @@ func TestMain_byHand(t *testing.T) {
 	for _, tt := range []struct{ stdin, want string }{
 		{"", "account: no request on standard input (this binary is started by labs): unexpected end of JSON input\n"},
 		{"hello", "account: no request on standard input (this binary is started by labs): invalid character 'h' looking for beginning of value\n"},
+		{`{"check": "TestX", "variant": "other", "report_fd": 3}`, "account: this binary has no variant \"other\"\n"},
 		{`{"check": "TestX", "report_fd": 3}`, "account: this binary has no check \"TestX\"\n"},
 	} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestMain_byHand$")

@@ -10,7 +10,10 @@ import (
 
 // Request tells one test process what to do. It is written to its standard input by [Encode].
 type Request struct {
-	Check    string `json:"check"`     // the name of the one test to run, as in lab.yaml
+	Check string `json:"check"` // the name of the one test to run, as in lab.yaml
+	// Variant is the one of a family that the check is to be run on: see [Family]. It is empty for a
+	// binary of one submission.
+	Variant  string `json:"variant,omitempty"`
 	Canary   string `json:"canary"`    // the random name of a test that must fail
 	ReportFD uint64 `json:"report_fd"` // the file descriptor (on Windows: handle) to report on
 	Seed     uint64 `json:"seed"`      // for property checks; never 0

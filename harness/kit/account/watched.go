@@ -49,13 +49,14 @@ func (w watched) changed() (names []string) {
 
 var (
 	exportedMu sync.Mutex
-	exported   []watched // of each package of the learner's
+	exported   = map[string][]watched{} // of each package of the learner's, by variant
 )
 
 // Variables tells the account of the exported variables of one of the learner's packages, by
 // pointers to them, when its initialisers are done. That callers can tell them apart, and that
-// nothing changes them, is a condition of every check. The file that calls it is generated.
-func Variables(pointers map[string]any) {
+// nothing changes them, is a condition of every check. The file that calls it is generated. variant
+// is that of the family, if the package belongs to one.
+func Variables(variant string, pointers map[string]any) {
 	var w watched
 	for name, p := range pointers {
 		w = append(w, watch(name, p))
@@ -63,11 +64,11 @@ func Variables(pointers map[string]any) {
 	slices.SortFunc(w, func(a, b variable) int { return strings.Compare(a.name, b.name) })
 	exportedMu.Lock()
 	defer exportedMu.Unlock()
-	exported = append(exported, w)
+	exported[variant] = append(exported[variant], w)
 }
 
-// muddle says what is wrong with the exported variables as they are.
-func muddle() *Finding {
+// muddle says what is wrong with the exported variables of a variant as they are.
+func muddle(variant string) *Finding {
 	f := &Finding{
 		Did:  "looked at the variables that the package exports",
 		Want: "values that are not nil, each another one, and the same ones all the time",
@@ -76,7 +77,7 @@ func muddle() *Finding {
 	}
 	exportedMu.Lock()
 	defer exportedMu.Unlock()
-	for _, w := range exported {
+	for _, w := range exported[variant] {
 		if names := w.changed(); len(names) > 0 {
 			f.Got = strings.Join(names, ", ") + " had another value when the package was loaded"
 			return f
@@ -221,5 +222,5 @@ func (s *session) spoilt() *Finding {
 	if s.Without.Variables {
 		return nil
 	}
-	return muddle()
+	return muddle(s.Variant)
 }

@@ -28,12 +28,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/account"
 )
 
 // What the environment of a child says.
 const (
-	programVar = "LABS_PROC"      // the program that it is
-	tiedVar    = "LABS_PROC_TIED" // set: the end of its standard input is the end of its parent
+	programVar = "LABS_PROC"         // the program that it is
+	variantVar = "LABS_PROC_VARIANT" // the variant whose program, where the binary has a family
+	tiedVar    = "LABS_PROC_TIED"    // set: the end of its standard input is the end of its parent
 )
 
 // orphaned is the exit code of a child whose parent is gone.
@@ -46,7 +49,7 @@ const patience = 10 * time.Second
 // Handle runs the program and exits with its result, if this process has been started to be it;
 // otherwise it does nothing. Call it in an init function of the test file.
 func Handle(name string, program func() int) {
-	if os.Getenv(programVar) != name {
+	if os.Getenv(programVar) != name || !ours(os.Getenv(variantVar)) {
 		return
 	}
 	if os.Getenv(tiedVar) != "" {
@@ -56,6 +59,34 @@ func Handle(name string, program func() int) {
 		}()
 	}
 	os.Exit(program())
+}
+
+// ours reports whether Handle is called, by way of other packages of the kit or not, by a variant.
+// In a family each has an import path of its own, with the variant's name in it, and all of them
+// register a program of one name.
+func ours(variant string) bool {
+	if variant == "" {
+		return true
+	}
+	var callers [16]uintptr
+	for frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])]); ; {
+		frame, more := frames.Next()
+		if strings.Contains(frame.Function, "/"+variant+"/") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// variant is the one that this process is of, "" where the binary has only one.
+func variant() string {
+	if v := os.Getenv(variantVar); v != "" { // a program that starts another
+		return v
+	}
+	request, _ := account.Current()
+	return request.Variant
 }
 
 // Options are what a child gets.
@@ -107,6 +138,9 @@ func Start(t testing.TB, name string, o Options) *Proc {
 	p := &Proc{t: t, name: name, cmd: exec.Command(self), stdout: newOutput(), stderr: newOutput(),
 		ended: make(chan struct{})}
 	p.cmd.Env = append(system(), programVar+"="+name)
+	if v := variant(); v != "" {
+		p.cmd.Env = append(p.cmd.Env, variantVar+"="+v)
+	}
 	p.cmd.Env = append(p.cmd.Env, o.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	p.cmd.WaitDelay = time.Second // should it leave children that hold its output

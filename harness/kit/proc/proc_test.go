@@ -132,3 +132,14 @@ func TestChildDoesNotOutliveItsParent(t *testing.T) {
 		t.Error("20 s after the death of its parent the child still holds its connection")
 	}
 }
+
+// TestOurs is about a binary into which several variants of a lab are linked: each has a part of
+// its import path of its own.
+func TestOurs(t *testing.T) {
+	t.Parallel()
+	for variant, want := range map[string]bool{"": true, "kit": true, "ki": false, "other": false} {
+		if got := proc.Ours(variant); got != want {
+			t.Errorf("%q: got %v, want %v", variant, got, want)
+		}
+	}
+}

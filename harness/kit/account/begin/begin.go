@@ -7,5 +7,8 @@ import "github.com/backend-labs/backend-labs/harness/kit/account"
 
 func init() { account.Begin() }
 
-// Variables tells the account of the exported variables of the learner's package.
-func Variables(pointers map[string]any) { account.Variables(pointers) }
+// Variables tells the account of the exported variables of the learner's package, or of that of a
+// variant.
+func Variables(variant string, pointers map[string]any) {
+	account.Variables(variant, pointers)
+}

@@ -1,0 +1,4 @@
+package shapes
+
+// Unit is given.
+func Unit() int { return Square(1) }
