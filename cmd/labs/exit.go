@@ -54,6 +54,7 @@ func exitCode(err error) int {
 	var broken *course.Error
 	var unrecorded *course.NoStub
 	var noStub *prove.NoStub
+	var noRevision *prove.NoRevision
 	switch {
 	case err == nil:
 		return exitPassed
@@ -64,7 +65,8 @@ func exitCode(err error) int {
 	case errors.As(err, &noStub):
 		return exitNot
 	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant),
-		errors.As(err, &unrecorded), errors.Is(err, course.ErrUnknownLab),
+		errors.As(err, &unrecorded), errors.As(err, &noRevision),
+		errors.Is(err, course.ErrUnknownLab),
 		errors.Is(err, course.ErrNoCourse):
 		return exitUsage
 	}

@@ -20,6 +20,14 @@ var judges = []string{
 	"harness/diagnose/", "harness/prove/",
 }
 
+// NoRevision says that git does not know a revision.
+type NoRevision struct{ Name string }
+
+func (e *NoRevision) Error() string { return fmt.Sprintf("git knows no revision %q", e.Name) }
+
+// Hint says what to do.
+func (e *NoRevision) Hint() string { return "git log --oneline shows what there is" }
+
 // Since returns those labs of which something is no longer what it was in a revision that git
 // knows, in their order: a file in one of a lab's two folders, or what judges them all.
 func Since(ctx context.Context, c *course.Course, labs []*course.Lab, revision string) (
@@ -67,5 +75,5 @@ func noRevision(ctx context.Context, root, revision string, err error) error {
 		return fault.New("name the labs", "%s is in no git repository, so nobody knows what has "+
 			"changed", root)
 	}
-	return fault.New("git log --oneline shows what there is", "git knows no revision %q", revision)
+	return &NoRevision{revision}
 }
