@@ -142,6 +142,25 @@ func TestProcess_account(t *testing.T) {
 	}
 }
 
+// A race that did not end the process is a failure all the same, whatever the report says.
+func TestProcess_raceBesideAPass(t *testing.T) {
+	t.Parallel()
+	for race, want := range map[bool]run.Verdict{true: run.Failed, false: run.Passed} {
+		p := run.Process{Binary: "/bin/none", Test: "TestX", Race: race, Seed: 1,
+			Timeout: time.Minute}
+		p.Sandbox = runtest.Actor(func(_ context.Context, c sandbox.Command,
+			p runtest.Pipe) (sandbox.Exit, error) {
+			fmt.Fprintln(c.Output, "WARNING: DATA RACE\nWrite at 0x0 by goroutine 7:")
+			p.Canary()
+			p.Own(account.Passed)
+			return sandbox.Exit{Code: 1}, nil
+		})
+		if o := mustRun(t, p); o.Verdict != want {
+			t.Errorf("race %v: got %s, %q, want %s", race, o.Verdict, o.Message, want)
+		}
+	}
+}
+
 func TestProcess_duration(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

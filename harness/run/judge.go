@@ -53,6 +53,8 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 			"judged, so no result counts"
 	case own[0].Verdict == account.Skipped:
 		o.Message = "the check was skipped, and what was not tried has not passed"
+	case own[0].Verdict == account.Passed && p.Race && explainRace(output) != "":
+		o.Message, o.Location = explainEnd(p, output, exit, true)
 	case own[0].Verdict == account.Passed && exit.Code == expectedExit && exit.Signal == "":
 		if len(l.findings) == 0 {
 			o.Verdict = Passed

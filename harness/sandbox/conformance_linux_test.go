@@ -18,6 +18,7 @@ import (
 var promises = map[string]string{
 	"uid":                           "true",
 	"proc":                          "refused",
+	"environ":                       "true <nil> refused",
 	"passwd":                        "refused",
 	"write root":                    "refused",
 	"write self":                    "refused",

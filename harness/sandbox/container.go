@@ -178,6 +178,7 @@ func (b *Container) options(c Command) (client.ContainerCreateOptions, error) {
 		Tmpfs: map[string]string{
 			box + "/tmp": fmt.Sprintf("rw,nosuid,nodev,noexec,mode=1777,size=%d,nr_inodes=65536",
 				limits.Scratch),
+			box + filepath.Dir(environFile): "rw,nosuid,nodev,noexec,mode=0755,size=1m,nr_inodes=2",
 		},
 		Resources: container.Resources{
 			Memory: limits.Memory, MemorySwap: limits.Memory, PidsLimit: &processes,

@@ -112,6 +112,9 @@ func prepare(mux *yamux.Session, o order) (*child, error) {
 		}
 		go forward(l, mux, byte(i))
 	}
+	if err := writeEnviron(box, o.Env); err != nil {
+		return nil, fmt.Errorf("show the environment: %w", err)
+	}
 	if err := unix.Chroot(box); err != nil {
 		return nil, fmt.Errorf("chroot: %w", err)
 	}

@@ -71,7 +71,7 @@ func TestContainer_Holds(t *testing.T) {
 			got[name] = result
 		}
 		return got
-	}, map[string]string{"list root": "[.labs-command dev lib lib64 tmp] <nil>"})
+	}, map[string]string{"list root": "[.labs-command dev lib lib64 proc tmp] <nil>"})
 }
 
 func TestContainer_Probe(t *testing.T) { allHold(t, containerBox(t)) }

@@ -56,7 +56,7 @@ const ownFolder = llsyscall.AccessFSReadFile | llsyscall.AccessFSWriteFile | lls
 // rules are the files that the command may use. There is none for a network, so that no version of
 // Landlock that knows of TCP lets any pass.
 func (c cell) rules() []landlock.Rule {
-	rules := []landlock.Rule{landlock.ROFiles(c.Path),
+	rules := []landlock.Rule{landlock.ROFiles(c.Path, environFile),
 		landlock.RWFiles("/dev/null", "/dev/zero", "/dev/urandom")}
 	if c.Trusted {
 		rules = append(rules, landlock.RWDirs(c.Own).WithRefer())

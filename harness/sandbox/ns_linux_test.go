@@ -39,6 +39,11 @@ var probes = map[string]func() string{
 		}
 		return fmt.Sprint(names, err)
 	},
+	"environ": func() string {
+		got, err := os.ReadFile("/proc/self/environ")
+		same := string(got) == strings.Join(os.Environ(), "\x00")+"\x00"
+		return fmt.Sprint(same, err, " ", outcome(os.WriteFile("/proc/self/environ", nil, 0o644)))
+	},
 	"proc":   func() string { return outcome(readable("/proc/1/status")) },
 	"passwd": func() string { return outcome(readable("/etc/passwd")) },
 	"read bound": func() string {

@@ -60,6 +60,9 @@ func buildRoot(st setup) error {
 		}
 		unix.Close(sources[i])
 	}
+	if err := writeEnviron(stage, st.Env); err != nil {
+		return err
+	}
 	if err := os.Mkdir(stage+"/.old", 0o700); err != nil {
 		return err
 	}
@@ -77,6 +80,15 @@ func buildRoot(st setup) error {
 		return err
 	}
 	return os.Chdir(st.Dir)
+}
+
+// writeEnviron puts the environment into a root that has no /proc.
+func writeEnviron(root string, env []string) error {
+	path := filepath.Join(root, environFile)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(strings.Join(env, "\x00")+"\x00"), 0o444)
 }
 
 // bind makes one source visible at its target below the stage.
