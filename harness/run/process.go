@@ -76,6 +76,9 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 		dir = "/tmp" // its own, inside
 	}
 	key := account.NewKey()
+	if p.Without.Seal {
+		key = account.Key{}
+	}
 	canary := "Test" + rand.Text()
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -208,6 +208,7 @@ func TestProcess_guards(t *testing.T) {
 	t.Parallel()
 	library := account.Without{Library: true}
 	variables := account.Without{Variables: true}
+	outside := account.Without{Outside: true}
 	for _, tt := range []struct {
 		binary, test, message string
 		without               account.Without
@@ -224,6 +225,10 @@ func TestProcess_guards(t *testing.T) {
 		{"b08-starts-in-init", "TestNothing", "a goroutine is … (started at {started}); " +
 			"a socket is open (descriptor 5); a file was made: left", account.Without{Census: true}},
 		{"b09-one-error", "TestNothing", "ErrA and ErrB are one and the same", variables},
+		{"b06-bubbles", "TestOutsideBefore",
+			"1 goroutine there: a goroutine is … (started at {leak starts})", outside},
+		{"b06-bubbles", "TestOutsideMeanwhile",
+			"1 goroutine there: a goroutine is … (started at {leak starts})", outside},
 	} {
 		t.Run(tt.binary+"/"+tt.test, func(t *testing.T) {
 			t.Parallel()

@@ -37,9 +37,11 @@ type Request struct {
 // Without says which defences of the account are left out.
 type Without struct {
 	Table     bool `json:"table,omitempty"`     // a table of descriptors for the report alone
+	Seal      bool `json:"seal,omitempty"`      // the key is one of zeros, which everybody knows
 	Census    bool `json:"census,omitempty"`    // the look at what initialisers have left running
 	Variables bool `json:"variables,omitempty"` // the look at exported variables
 	Library   bool `json:"library,omitempty"`   // the look at the standard library's variables
+	Outside   bool `json:"outside,omitempty"`   // the look for goroutines outside of a bubble
 }
 
 // maxRequest bounds what is read of a request, in bytes.

@@ -5,7 +5,7 @@
 //
 // A bubble has three ways to go wrong that say nothing to somebody who has never seen one. Each is
 // turned into a finding that names the learner's own line: a goroutine that outlives the check, a
-// deadlock, and a mutex that is held while time stands still.
+// deadlock, and a mutex that is held while time stands still. So is what runs outside of any bubble.
 package bubble
 
 import (
@@ -39,9 +39,12 @@ func RunLeaky(t *testing.T, f func(t *testing.T)) {
 
 func run(t *testing.T, f func(t *testing.T), leakMatters bool) {
 	t.Helper()
-	if m := explore(t, f, leakMatters); m != nil {
-		expect.Fail(t, *m)
-	}
+	within(t, func() {
+		t.Helper()
+		if m := explore(t, f, leakMatters); m != nil {
+			expect.Fail(t, *m)
+		}
+	})
 }
 
 // explore runs f in a bubble and returns what went wrong with the bubble as such, if anything did.
@@ -79,7 +82,8 @@ func explore(t *testing.T, f func(t *testing.T), leakMatters bool) (m *expect.Me
 	return nil
 }
 
-func leakMessage(left []stacks.Goroutine) *expect.Message {
+// listed says what the first few goroutines are doing, where.
+func listed(left []stacks.Goroutine) string {
 	where := make([]string, 0, len(left))
 	for i, s := range left {
 		if i == 3 {
@@ -88,12 +92,16 @@ func leakMessage(left []stacks.Goroutine) *expect.Message {
 		}
 		where = append(where, s.Describe())
 	}
+	return strings.Join(where, "; ")
+}
+
+func leakMessage(left []stacks.Goroutine) *expect.Message {
 	return &expect.Message{
 		Did: "let the check run to its end, stopped everything that the API lets a caller " +
 			"stop, and looked for goroutines that are left",
 		Want: "none: whatever a call starts has ended when its work is done or its owner has " +
 			"stopped it",
-		Got: plural(len(left), "goroutine") + " still there: " + strings.Join(where, "; "),
+		Got: plural(len(left), "goroutine") + " still there: " + listed(left),
 		Why: "a goroutine that nothing can end is a leak: each one holds its memory, and often " +
 			"a connection, until the process dies",
 	}

@@ -16,6 +16,14 @@ import (
 // A bubble over go-redis cannot be run twice in one process: no Property there.
 func Property[P any](t *testing.T, draw func(rt *rapid.T) P, run func(plan P) *expect.Message) {
 	t.Helper()
+	within(t, func() {
+		t.Helper()
+		property(t, draw, run)
+	})
+}
+
+func property[P any](t *testing.T, draw func(rt *rapid.T) P, run func(plan P) *expect.Message) {
+	t.Helper()
 	var last *expect.Message
 	q := &quiet{name: t.Name()}
 	rapid.Check(q, func(rt *rapid.T) {

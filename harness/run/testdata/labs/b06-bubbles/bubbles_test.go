@@ -38,3 +38,22 @@ func TestProperty(t *testing.T) {
 		return nil
 	})
 }
+
+func TestOutsideBefore(t *testing.T) {
+	bubbles.Leak()
+	bubble.Run(t, func(*testing.T) {})
+}
+
+func TestOutsideMeanwhile(t *testing.T) {
+	calls, done := make(chan func()), make(chan bool)
+	go func() {
+		for f := range calls {
+			f()
+			done <- true
+		}
+	}()
+	bubble.RunLeaky(t, func(*testing.T) {
+		calls <- bubbles.Leak
+		<-done
+	})
+}
