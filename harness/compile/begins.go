@@ -32,9 +32,7 @@ func begins(ctx context.Context, binary string) bool {
 		return false
 	}
 	cmd := exec.CommandContext(ctx, binary)
-	dir := filepath.Dir(binary) // where nobody else makes a file that would be taken for its own
-	cmd.Dir, cmd.Env = dir, []string{"GORACE=atexit_sleep_ms=0", "GOMAXPROCS=1", "HOME=" + dir,
-		"TMPDIR=" + dir, "TMP=" + dir}
+	cmd.Dir, cmd.Env = filepath.Dir(binary), []string{"GORACE=atexit_sleep_ms=0"}
 	cmd.Stdin, cmd.WaitDelay = bytes.NewReader(request), time.Second
 	endTogether(cmd)
 	said, _ := cmd.CombinedOutput()

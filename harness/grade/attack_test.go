@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,6 +30,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/intake"
+	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
@@ -39,13 +41,15 @@ type attack struct {
 	Name string `yaml:"-"`
 	Dir  string `yaml:"-"`
 
-	Tries string `yaml:"tries"`
-	// account, begin, policy, intake, sandbox, limits or report
-	StoppedBy string      `yaml:"stopped_by"`
-	Verdict   run.Verdict `yaml:"verdict"` // if it must be a certain one
-	Never     bool        `yaml:"never"`   // it does not succeed without that defence either
+	Tries     string      `yaml:"tries"`
+	Lab       string      `yaml:"lab"`        // the slug; b01-steps if it is not said
+	StoppedBy defences    `yaml:"stopped_by"` // each of them would be enough
+	Verdict   run.Verdict `yaml:"verdict"`    // if it must be a certain one
+	Never     bool        `yaml:"never"`      // it does not succeed without that defence either
 	// whether it succeeds without that defence depends on the machine
 	Maybe    bool   `yaml:"maybe"`
+	Race     bool   `yaml:"race"`     // it is judged under the race detector, too, and knows it
+	Why      string `yaml:"why"`      // a remark, for one that never succeeds
 	Outlives bool   `yaml:"outlives"` // its success is a process that is left
 	Root     bool   `yaml:"root"`
 	Arch     string `yaml:"arch"` // of the machine that it is written for
@@ -55,10 +59,25 @@ type attack struct {
 	Huge  bool              `yaml:"huge"`   // its source has 100 MB
 }
 
+// defences are names: policy, or one that [trial.leaveOut] knows, or of what cannot be left out:
+// limits and report.
+type defences []string
+
+// UnmarshalYAML takes a list, or one name alone.
+func (d *defences) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*d = defences{n.Value}
+		return nil
+	}
+	return n.Decode((*[]string)(d))
+}
+
+func (d defences) has(name string) bool { return slices.Contains(d, name) }
+
 func attacks(t *testing.T) (all []attack) {
 	t.Helper()
 	files, err := filepath.Glob("testdata/attacks/*/attack.yaml")
-	if err != nil || len(files) < 40 {
+	if err != nil || len(files) < 100 {
 		t.Fatalf("%d attacks, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -66,7 +85,8 @@ func attacks(t *testing.T) (all []attack) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := attack{Name: filepath.Base(filepath.Dir(file)), Dir: filepath.Dir(file)}
+		a := attack{Name: filepath.Base(filepath.Dir(file)), Dir: filepath.Dir(file),
+			Lab: "b01-steps"}
 		dec := yaml.NewDecoder(bytes.NewReader(data))
 		dec.KnownFields(true)
 		if err := dec.Decode(&a); err != nil {
@@ -87,8 +107,8 @@ func (a attack) submission(t *testing.T) string {
 	if err := os.CopyFS(dir, os.DirFS(a.Dir)); err != nil {
 		t.Fatal(err)
 	}
-	source := filepath.Join(dir, "labs", "b01-steps", "steps.go")
 	if a.Huge {
+		source := filepath.Join(dir, "labs", "b01-steps", "steps.go")
 		must(t, os.MkdirAll(filepath.Dir(source), 0o755))
 		must(t, os.WriteFile(source, append([]byte("package steps\n\nvar s = `"),
 			bytes.Repeat([]byte("x"), 100<<20)...), 0o644))
@@ -119,26 +139,76 @@ var attacked = sync.OnceValues(func() (*course.Course, error) {
 		return nil, err
 	}
 	// What the sandboxed builds share, in the build cache.
-	l, err := coursetest.Lab(dir, "b01-steps")
-	if err != nil {
-		return nil, err
-	}
 	b := &compile.Builder{Course: c, Dir: filepath.Join(dir, ".labs", "bin")}
-	return c, b.Build(context.Background(), []compile.Request{{Lab: l, Dir: l.Dir}})[0].Err
+	var all []compile.Request
+	for _, slug := range attackedLabs {
+		l, err := coursetest.Lab(dir, slug)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, compile.Request{Lab: l, Dir: l.Dir},
+			compile.Request{Lab: l, Dir: l.Dir, Race: true})
+	}
+	for _, built := range b.Build(context.Background(), all) {
+		if built.Err != nil {
+			return nil, built.Err
+		}
+	}
+	return c, nil
 })
 
-// judge takes the submission in and grades it in that sandbox.
-func (a attack) judge(t *testing.T, box sandbox.Sandbox, policed bool) run.Result {
-	t.Helper()
-	return a.judgeWith(t, box, policed, false)
+// attackedLabs are those that need no stores.
+var attackedLabs = []string{"b01-steps", "b03-shop", "b04-tickets", "b05-counter", "b06-visits",
+	"i01-alarm"}
+
+// trial is one way to judge an attack: in a sandbox, with some defences left out.
+type trial struct {
+	box     sandbox.Sandbox
+	open    bool // without the policy
+	late    bool // the account begins late
+	raced   bool // with the run under the race detector, which can only take a pass away
+	without account.Without
+	only    []string // the checks, nil: all
 }
 
-// judgeWith lets the account begin late, if that is asked for.
-func (a attack) judgeWith(t *testing.T, box sandbox.Sandbox, policed, late bool) run.Result {
+// leaveOut takes a defence away. It says so where there is none of that name.
+func (tr *trial) leaveOut(defence string) (known bool) {
+	switch defence {
+	case "policy":
+		tr.open = true
+	case "begin": // the account before the learner
+		tr.late = true
+	case "sandbox":
+		tr.box = sandbox.None{}
+	case "race":
+		tr.raced = false
+	case "instances": // several processes
+		tr.only = []string{"TestOneProcess"}
+	case "table":
+		tr.without.Table = true
+	case "seal":
+		tr.without.Seal = true
+	case "census":
+		tr.without.Census = true
+	case "variables":
+		tr.without.Variables = true
+	case "library":
+		tr.without.Library = true
+	case "bubble":
+		tr.without.Outside = true
+	default:
+		return false
+	}
+	return true
+}
+
+// judge takes the submission in and grades it. What is built is built once for all the trials of an
+// attack.
+func (a attack) judge(t *testing.T, tr trial) run.Result {
 	t.Helper()
 	c, err := attacked()
 	must(t, err)
-	l, err := coursetest.Lab(c.Root, "b01-steps")
+	l, err := coursetest.Lab(c.Root, a.Lab)
 	must(t, err)
 	subs, err := intake.Read(a.submission(t), nil, []*course.Lab{l}, nil)
 	if rejected, ok := errors.AsType[*intake.Rejection](err); ok {
@@ -148,22 +218,25 @@ func (a attack) judgeWith(t *testing.T, box sandbox.Sandbox, policed, late bool)
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o755))
 	must(t, subs[0].WriteTo(dir))
-	b := &compile.Builder{Course: c, Dir: filepath.Join(t.TempDir(), "bin"), Late: late}
-	if box.Name() != "none" {
-		b.Sandbox = box
+	b := &compile.Builder{Course: c, Dir: filepath.Join(c.Root, ".labs", "attacks", a.Name),
+		Late: tr.late}
+	if tr.box.Name() != "none" {
+		b.Sandbox = tr.box
 	}
-	g := &grade.Grader{Builder: b, Sandbox: box, Open: func(context.Context,
+	g := &grade.Grader{Builder: b, Sandbox: tr.box, Open: func(context.Context,
 		[]string) (grade.Stores, error) {
 		return nil, errors.New("no stores in this test")
 	}}
-	if !policed {
+	g.Without(tr.without)
+	if tr.open {
 		g.WithoutPolicy()
 	}
 	timeout := time.Minute // memory is slow to get on some machines
 	if a.Verdict == run.TimedOut {
 		timeout = 2 * time.Second
 	}
-	return mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}}, grade.Options{Timeout: timeout}, nil)[0]
+	return mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir, Only: tr.only}},
+		grade.Options{Timeout: timeout, Race: tr.raced, EveryLab: tr.raced}, nil)[0]
 }
 
 // succeeds reports whether a result is what the attack is after.
@@ -280,60 +353,85 @@ func TestAttacks(t *testing.T) {
 				t.Parallel()
 			}
 			t.Logf("it %s", a.Tries)
-			held := func(r run.Result, when string) {
-				t.Helper()
-				if a.succeeds(r) || r.Verdict == run.InfraError {
-					t.Errorf("%s: it %s; got %s: %s", when, a.Tries, r.Verdict, start(output(r)))
-				}
-			}
-			r := a.judge(t, box, true)
-			held(r, "with all defences")
-			if a.StoppedBy == "policy" && r.Verdict != run.Rejected {
-				t.Errorf("with all defences: got %s, want it rejected", r.Verdict)
-			}
-			if a.Verdict != "" && r.Verdict != a.Verdict {
-				t.Errorf("with all defences: got %s: %s; want %s", r.Verdict, start(output(r)),
-					a.Verdict)
-			}
-			if n := len(output(r)); n > 3<<20 {
-				t.Errorf("%d bytes of output are kept", n)
-			}
-			if a.StoppedBy == "limits" || a.StoppedBy == "report" {
-				wantInert(t, r)
-				return
-			}
-			open := r
-			if r.Verdict == run.Rejected {
-				open = a.judge(t, box, false)
-			}
-			if a.StoppedBy != "policy" {
-				held(open, "without the policy")
-			}
-			if a.Never {
-				return
-			}
-			success, how := false, "without any defence"
-			switch a.StoppedBy {
-			case "account", "intake":
-				var text string
-				success, text = a.naive(t)
-				how = `under a plain "go test", which says ` + text
-			case "begin":
-				r := a.judgeWith(t, box, false, true)
-				success, how = a.succeeds(r), "where the account begins late: "+start(output(r))
-			case "policy":
-				success, how = a.succeeds(open), "without the policy: "+start(output(open))
-			case "sandbox":
-				r := a.judge(t, sandbox.None{}, false)
-				success, how = a.succeeds(r), "without a sandbox: "+start(output(r))
-			default:
-				t.Fatalf("there is no defence %q", a.StoppedBy)
-			}
-			if !success && !a.Maybe {
-				t.Errorf("it does not succeed %s; so it proves nothing", how)
-			}
+			a.try(t, box)
 		})
 	}
+}
+
+// try demands that the attack fails with all defences and without the policy, and that it succeeds
+// without those that stop it.
+func (a attack) try(t *testing.T, box sandbox.Sandbox) {
+	all := trial{box: box, raced: a.Race || a.StoppedBy.has("race")}
+	r := a.judge(t, all)
+	t.Logf("with all defences: %s", r.Verdict)
+	a.held(t, r, "with all defences")
+	if a.StoppedBy.has("policy") && r.Verdict != run.Rejected {
+		t.Errorf("with all defences: got %s, want it rejected", r.Verdict)
+	}
+	if a.Verdict != "" && r.Verdict != a.Verdict {
+		t.Errorf("with all defences: got %s: %s; want %s", r.Verdict, start(output(r)), a.Verdict)
+	}
+	if n := len(output(r)); n > 3<<20 {
+		t.Errorf("%d bytes of output are kept", n)
+	}
+	switch {
+	case a.StoppedBy.has("limits"), a.StoppedBy.has("report"):
+		wantInert(t, r)
+		return
+	case !a.StoppedBy.has("policy") && r.Verdict == run.Rejected:
+		open := all
+		open.open = true
+		a.held(t, a.judge(t, open), "without the policy")
+	}
+	if !a.Never {
+		a.bites(t, all)
+	}
+}
+
+func (a attack) held(t *testing.T, r run.Result, when string) {
+	t.Helper()
+	if a.succeeds(r) || r.Verdict == run.InfraError {
+		t.Errorf("%s: it %s; got %s: %s", when, a.Tries, r.Verdict, start(output(r)))
+	}
+}
+
+// patience is how often an attack is tried where it should succeed: some need luck.
+const patience = 5
+
+// bites demands that it succeeds without what stops it, and that each part of that would be enough.
+func (a attack) bites(t *testing.T, all trial) {
+	if a.StoppedBy.has("account") || a.StoppedBy.has("intake") {
+		if passed, text := a.naive(t); !passed && !a.Maybe {
+			t.Errorf(`it does not succeed under a plain "go test", which says %s`, text)
+		}
+		return
+	}
+	bare := all
+	bare.open = true
+	for _, left := range a.StoppedBy {
+		if !bare.leaveOut(left) {
+			t.Fatalf("there is no defence %q", left)
+		}
+		if len(a.StoppedBy) == 1 {
+			continue
+		}
+		tr := all
+		tr.open = left != "policy"
+		for _, name := range a.StoppedBy {
+			if name != left {
+				tr.leaveOut(name)
+			}
+		}
+		a.held(t, a.judge(t, tr), "with nothing but "+left)
+	}
+	var r run.Result
+	for range patience {
+		if r = a.judge(t, bare); a.succeeds(r) || a.Maybe {
+			return
+		}
+	}
+	t.Errorf("without what stops it (%s) it does not succeed either, so it proves nothing: "+
+		"%s: %s", strings.Join(a.StoppedBy, ", "), r.Verdict, start(output(r)))
 }
 
 // listen has servers at which the attacks aim, for as long as the test lasts.

@@ -15,6 +15,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/diagnose"
+	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/policy"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
@@ -70,7 +71,8 @@ type Grader struct {
 	// the Grader.
 	Open func(ctx context.Context, needs []string) (Stores, error)
 
-	unpoliced bool // leave the policy out: for tests of the defences behind it
+	unpoliced bool            // leave the policy out: for tests of the defences behind it
+	without   account.Without // and these of the account
 }
 
 // Options are how to judge.
@@ -357,7 +359,7 @@ func (s *session) processOnce(ctx context.Context, c course.Check, binary compil
 	race bool) (run.Outcome, error) {
 	p := run.Process{Binary: binary.Path, Variant: binary.Variant, Test: c.Test, Race: race,
 		Seed: s.o.Seed, Timeout: s.o.Timeout, Sandbox: s.g.Sandbox,
-		Memory: memoryFor(s.g.Sandbox, s.o.Parallel)}
+		Memory: memoryFor(s.g.Sandbox, s.o.Parallel), Without: s.g.without}
 	if race {
 		p.Timeout *= raceFactor
 	}

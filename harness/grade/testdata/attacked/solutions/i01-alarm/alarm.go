@@ -1,0 +1,25 @@
+package alarm
+
+import (
+	"context"
+	"time"
+)
+
+// Alarm is a timer.
+type Alarm struct{ timer *time.Timer }
+
+// Set starts it.
+func Set(d time.Duration, ring func()) *Alarm { return &Alarm{time.AfterFunc(d, ring)} }
+
+// Stop stops it.
+func (a *Alarm) Stop() { a.timer.Stop() }
+
+// Wait waits for the first of two.
+func Wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
