@@ -6,8 +6,8 @@ import (
 	"go/types"
 )
 
-// conversions calls f with every expression whose value becomes one of an interface type,
-// explicitly or not, and with the two types.
+// conversions calls f with every expression whose value goes where one of a certain type is wanted,
+// which may be an interface, and with the two types.
 func (u *unit) conversions(f func(e ast.Expr, from, to types.Type)) {
 	c := &converter{unit: u, f: f}
 	u.each(c.node)
@@ -20,10 +20,9 @@ type converter struct {
 
 // value tells of a value of type from that goes where one of type to is wanted.
 func (c *converter) value(e ast.Expr, from, to types.Type) {
-	if from == nil || to == nil || !types.IsInterface(to) || types.Identical(from, to) {
-		return
+	if from != nil && to != nil {
+		c.f(e, from, to)
 	}
-	c.f(e, from, to)
 }
 
 // values does so for several at once, of which the one on the right may be a call or another

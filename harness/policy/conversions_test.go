@@ -1,9 +1,46 @@
 package policy_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/backend-labs/backend-labs/harness/policy"
 )
+
+// TestCheck_mistakes is that source with mistakes is left to the compiler, whatever the mistake.
+func TestCheck_mistakes(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{
+		"var x any = nothing()", "var x, y any = 1", "var x any = 1, 2", "func f() { var x any; x = 1, 2 }",
+		"func f() { var x any; x, y = 1 }", "func f() any { return }", "func f() any { return 1, 2 }",
+		"func f() { return 1 }", "func f(any) {}; func g() { f(1, 2); f() }",
+		"func f(...any) {}; func g() { f([]int{1}...); f(1, []any{}...) }", "func f() { nothing(1) }",
+		"func f() { 1(2) }", "type t struct{ a any }; var x = t{1, 2}", "type t struct{ a any }; var x = t{b: 1}",
+		"type t struct{ a any }; var x = t{1: 1}", "var x = map[any]any{1}", "var x = int{1}", "var x = nothing{1}",
+		"func f() { var x any; for x = range 1.5 {} }", "func f() { var x any; for _, x = range 1 {} }",
+		"func f() { var x any; for x, x = range func(func()) {} {} }", "func f() { 1 <- 2 }",
+		"func f() { switch 1.(type) {} }", "func f(x any) { x.(nothing).a = 1 }", "func f() { x.y.z = 1 }",
+		"func init()", "func f() int\n\nvar x = f()", "func (nothing) m() {}", "var x = nothing.y",
+		"type t t", "type t[A any] struct{}; var x t", "func f[A any]() {}; var x = f", "func f[A nothing](a A) {}",
+		"var f = func() { return 1 }", "return 1", "var x = [...]any{-1: 2}", "func f() { nothing[1] = 2 }",
+		"type i interface{ nothing }", "type i interface{ m(); m() }", "func f() { *1 = 2; &3 = 4; (5) = 6 }",
+		"func f() { go 1; defer 2 }", "var x = struct{ nothing }{}", "var x = nothing(http.DefaultClient)",
+		"var x = http.DefaultClient.nothing", "func f() { http.Nothing = 1; http.DefaultClient.a.b = 1 }",
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			src := "package x\n\nimport \"net/http\"\n\nvar _ http.Handler\n\n" + code + "\n"
+			found, err := checker().Check(t.Context(), plain, map[string][]byte{"x.go": []byte(src)})
+			if err != nil && !errors.As(err, new(*policy.Unread)) {
+				t.Errorf("got the error %v", err)
+			}
+			if len(found) == 0 && err == nil {
+				t.Error("got nothing, want the mistake")
+			}
+		})
+	}
+}
 
 // TestCheck_any is about all the ways in which a pointer becomes an any, which encoding/json and its
 // like write through: a client that may be the one of the checks, and in the same way another value.

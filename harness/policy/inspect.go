@@ -201,15 +201,25 @@ func (in *inspector) note(file string, line int, msg string) {
 }
 
 // rules applies them all. What one package does with a shared value counts for the others.
+//
+// In source with mistakes anything may lack its type. The compiler refuses it, so it does not
+// matter if not every rule gets to its end there.
 func (in *inspector) rules() {
+	defer func() {
+		if in.doubt != nil {
+			recover()
+		}
+	}()
 	loose := map[string]bool{}
-	for _, u := range in.units {
+	units := slices.Sorted(maps.Keys(in.units))
+	for _, name := range units {
+		u := in.units[name]
 		u.names()
 		u.variables(loose)
 		u.initialisers()
 	}
-	for _, u := range in.units {
-		u.sealed(loose)
+	for _, name := range units {
+		in.units[name].sealed(loose)
 	}
 }
 

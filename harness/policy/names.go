@@ -34,6 +34,10 @@ func (u *unit) names() {
 			}
 		case *ast.InterfaceType:
 			u.hiding(n)
+		case *ast.FuncDecl:
+			if n.Body == nil {
+				u.add(n, RuleCgo, "func "+n.Name.Name+" without a body", "labs are written in Go alone")
+			}
 		}
 	})
 	u.reaching()

@@ -34,7 +34,7 @@ const (
 	RuleInitialiser Rule = "initialiser"
 	// a comment that speaks to the compiler, the linker or the go command
 	RuleDirective Rule = "directive"
-	RuleCgo       Rule = "cgo"
+	RuleCgo       Rule = "cgo"      // what is not written in Go
 	RuleEncoding  Rule = "encoding" // bytes that could make the source look other than it is
 	RuleNesting   Rule = "nesting"  // source that these rules cannot read in bounded time
 	RuleTypes     Rule = "types"    // source that these rules cannot read, though the compiler can

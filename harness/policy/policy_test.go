@@ -129,6 +129,7 @@ func TestCheck(t *testing.T) {
 		// cgo.
 		{"cgo", "package x\n\n// int f(void);\nimport \"C\"\n", []string{`4 cgo: import "C": labs are written in Go alone`}},
 		{"cgo, raw and renamed", "package x\n\nimport _ `C`\n", []string{`3 cgo: import "C": labs are written in Go alone`}},
+		{"a function that is elsewhere", "package x\n\nfunc f() int\n", []string{"3 cgo: func f without a body: labs are written in Go alone"}},
 		{"no cgo", "package x\n\n// import \"C\"\nvar C = \"C\"\n", nil},
 
 		// Names.
@@ -330,6 +331,7 @@ func TestCheck_given(t *testing.T) {
 			"type T struct{}\n\nfunc (T) Error() string { go Run(); return `` }\n",
 		"cmd/main.go": "package main\n\nfunc main() { mistake }\n",
 		"broken.go":   "package\n",
+		"early.go":    "package x\n\nvar early = Start(nil)\n",
 	} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
 			t.Fatal(err)
@@ -346,6 +348,8 @@ func TestCheck_given(t *testing.T) {
 		{"what they use is theirs", "var f = Run\n", nil, nil},
 		{"what is not there", "var f = Run2\n", nil, []string{"x.go:3: undefined: Run2"}},
 		{"what they start is the submission's, which calls them", "var n = Start(nil)\n", nil,
+			[]string{"x.go:3: a go statement (rule initialiser)"}},
+		{"what they start as well", "var n = Start(nil)\n", []string{"given.go", "early.go"},
 			[]string{"x.go:3: a go statement (rule initialiser)"}},
 		{"by a value", "func init() { f := Start; f(nil) }\n", nil,
 			[]string{"x.go:3: a go statement (rule initialiser)"}},

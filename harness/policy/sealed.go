@@ -62,7 +62,7 @@ func (s *seal) is(t types.Type) string {
 
 // pointsTo returns the name of a sealed type that t points to, or "".
 func (s *seal) pointsTo(t types.Type) string {
-	if p, ok := t.Underlying().(*types.Pointer); ok {
+	if p, ok := under[*types.Pointer](t); ok {
 		return s.is(p.Elem())
 	}
 	return ""
