@@ -182,6 +182,9 @@ func TestCheck(t *testing.T) {
 		{"by its address", "package x\n\nimport \"io\"\n\nvar p = &io.EOF\n", []string{"5 variable: io.EOF as a variable: " + whyShared}},
 		{"read, compared, made and set elsewhere", "package x\n\nimport (\n\t\"io\"\n\t\"net/http\"\n)\n\ntype T struct{ EOF error }\n\nfunc f(c *http.Client, err error) bool {\n\tc.Timeout++\n\tio := T{}\n\tio.EOF = nil\n\t_ = &http.Server{Addr: http.MethodGet}\n\treturn err == io.EOF\n}\n\nvar e = io.EOF\n", nil},
 
+		{"what it points to, told once", "package x\n\nimport \"time\"\n\nfunc f() { *time.UTC = *time.Local }\n", []string{"5 variable: time.UTC as a variable: " + whyShared}},
+		{"what it points to, beside a name", "package x\n\nimport (\n\t\"os\"\n\t\"time\"\n)\n\nfunc f(p *time.Location) { *p, _ = *time.Local, os.Args }\n", []string{"8 name: os.Args: " + whyOS, "8 variable: *p as a variable: there are values of time.Location that the checks use, too, and this could change one"}},
+
 		// Directives.
 		{"linkname", "package x\n\n//go:linkname now time.now\nfunc now() int64\n", []string{"3 directive: //go:linkname: it reaches into other packages behind their exported API"}},
 		{"linkname at the end of a line", "package x\n\nvar a = 1 //go:linkname a b\n", []string{"3 directive: //go:linkname: it reaches into other packages behind their exported API"}},
@@ -409,6 +412,10 @@ func TestCheck_tellsNotEverything(t *testing.T) {
 	got := check(t, lab, "package x\n\n"+strings.Repeat("//go:"+strings.Repeat("ü", 1000)+"\n", 1000))
 	if len(got) != 20 {
 		t.Errorf("got %d violations, want 20", len(got))
+	}
+	line := "//go:" + strings.Repeat("x", 95)
+	if got := check(t, lab, line+"\npackage x\n"); got[0] != "1 directive: "+line+": "+whySpeaks {
+		t.Errorf("got %q, want a hundred bytes as they are", got)
 	}
 	if want := "3 directive: //go:" + strings.Repeat("ü", 47) + "…: " + whySpeaks; got[0] != want {
 		t.Errorf("got %q, want %q", got[0], want)
