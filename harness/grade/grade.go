@@ -234,9 +234,6 @@ func (s *session) build(ctx context.Context, jobs []int, race bool) []compile.Bi
 
 // open starts the backends in the background.
 func (s *session) open(ctx context.Context) {
-	if sandbox.NoBridges(s.g.Sandbox) != "" {
-		return
-	}
 	var needs []string
 	for _, t := range s.tallies {
 		if t.verdict != "" {
@@ -364,9 +361,6 @@ func (s *session) processOnce(ctx context.Context, c course.Check, binary compil
 		p.Timeout *= raceFactor
 	}
 	within := func(o run.Outcome) run.Outcome { return o }
-	if why := sandbox.NoBridges(s.g.Sandbox); why != "" && len(c.Needs) > 0 {
-		return run.Outcome{Verdict: run.NotJudged, Message: why}, nil
-	}
 	if len(c.Needs) > 0 {
 		<-s.opened
 		lease, err := s.lease(ctx, c.Needs)

@@ -21,7 +21,7 @@ func inSandbox(address string, port int) (inside string, b sandbox.Bridge, err e
 	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() || ip.To4() == nil {
 		u.Host = fmt.Sprintf("127.0.0.1:%d", port)
 	}
-	b = sandbox.Bridge{Inside: u.Host, Dial: func(ctx context.Context) (net.Conn, error) {
+	b = sandbox.Bridge{Inside: u.Host, Direct: u.Host == outside, Dial: func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", outside)
 	}}
 	return u.String(), b, nil

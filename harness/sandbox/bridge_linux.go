@@ -16,11 +16,27 @@ func isEOF(err error) bool { return errors.Is(err, io.EOF) }
 // receivedListeners makes listeners of the descriptors in a control message. They belong to the
 // sandbox's network, but are served from outside of it.
 func receivedListeners(oob []byte) ([]net.Listener, error) {
+	fds, err := received(oob)
+	var all []net.Listener
+	for _, fd := range fds {
+		f := os.NewFile(uintptr(fd), "bridge")
+		l, failed := net.FileListener(f)
+		f.Close()
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		all = append(all, l)
+	}
+	return all, err
+}
+
+// received are the descriptors in a control message.
+func received(oob []byte) (all []int, err error) {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
 		return nil, err
 	}
-	var all []net.Listener
 	for _, m := range messages {
 		fds, err := unix.ParseUnixRights(&m)
 		if err != nil {
@@ -28,14 +44,8 @@ func receivedListeners(oob []byte) ([]net.Listener, error) {
 		}
 		for _, fd := range fds {
 			unix.CloseOnExec(fd)
-			f := os.NewFile(uintptr(fd), "bridge")
-			l, err := net.FileListener(f)
-			f.Close()
-			if err != nil {
-				return all, err
-			}
-			all = append(all, l)
 		}
+		all = append(all, fds...)
 	}
 	return all, nil
 }

@@ -92,14 +92,6 @@ func Caveats(s Sandbox) []string {
 	return nil
 }
 
-// NoBridges is why no backend can be reached from a sandbox, or "".
-func NoBridges(s Sandbox) string {
-	if c, ok := s.(interface{ NoBridges() string }); ok {
-		return c.NoBridges()
-	}
-	return ""
-}
-
 // proven makes a sandbox and returns it if it holds.
 func proven(ctx context.Context, name, secret string, open func() (Sandbox, error)) (Sandbox,
 	error) {

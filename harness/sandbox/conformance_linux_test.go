@@ -73,7 +73,10 @@ func oneByOne(box sandbox.Sandbox) func(t *testing.T, names []string) map[string
 			slots <- true
 			wg.Go(func() {
 				defer func() { <-slots }()
-				text, _ := probeIn(t, box, name, nil)
+				text, exit := probeIn(t, box, name, nil)
+				if text == "" {
+					t.Logf("%s: no answer, %+v", name, exit)
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				got[name] = text

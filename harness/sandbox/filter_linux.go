@@ -104,20 +104,25 @@ func oneArchitecture(id uint32) error {
 	if err != nil {
 		return err
 	}
+	_, err = install(program, unix.SECCOMP_FILTER_FLAG_TSYNC)
+	return err
+}
+
+// install adds a filter to those of this thread.
+func install(program []bpf.RawInstruction, flags uintptr) (int, error) {
 	filter := make([]unix.SockFilter, len(program))
 	for i, in := range program {
 		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return err
+		return 0, err
 	}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
-		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&unix.SockFprog{
-			Len: uint16(len(filter)), Filter: &filter[0]})))
+	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags,
+		uintptr(unsafe.Pointer(&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})))
 	if errno != 0 {
-		return errno
+		return 0, errno
 	}
-	return nil
+	return int(fd), nil
 }
 
 // restrictFiles adds Landlock as a second layer over the mounts, for files only, where the kernel

@@ -33,7 +33,7 @@ const (
 	countEvery = 20 * time.Millisecond
 	walkEvery  = 5
 	// maxEntries are the files and folders that a check may make.
-	maxEntries = 1 << 16
+	maxEntries = 1 << 14
 )
 
 // add begins to count.

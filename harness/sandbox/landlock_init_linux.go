@@ -45,6 +45,15 @@ func becomeLandlock() error {
 	if err := loadFilter(c.refused()); err != nil {
 		return fmt.Errorf("seccomp: %w", err)
 	}
+	if !c.Trusted {
+		asked, err := askForSockets()
+		if err == nil { // the kernel closes our end with the execution
+			err = unix.Sendmsg(statusFD, []byte{1}, unix.UnixRights(asked), nil, 0)
+		}
+		if err != nil {
+			return fmt.Errorf("sockets: %w", err)
+		}
+	}
 	return fmt.Errorf("exec %s: %w", c.Path, syscall.Exec(c.Path, c.Args, c.Env))
 }
 
@@ -53,8 +62,7 @@ func becomeLandlock() error {
 const ownFolder = llsyscall.AccessFSReadFile | llsyscall.AccessFSWriteFile | llsyscall.AccessFSReadDir |
 	llsyscall.AccessFSMakeReg | llsyscall.AccessFSMakeDir | llsyscall.AccessFSTruncate
 
-// rules are the files that the command may use. There is none for a network, so that no version of
-// Landlock that knows of TCP lets any pass.
+// rules are the files and ports that the command may use.
 func (c cell) rules() []landlock.Rule {
 	rules := []landlock.Rule{landlock.ROFiles(c.Path, environFile),
 		landlock.RWFiles("/dev/null", "/dev/zero", "/dev/urandom")}
@@ -62,6 +70,12 @@ func (c cell) rules() []landlock.Rule {
 		rules = append(rules, landlock.RWDirs(c.Own).WithRefer())
 	} else {
 		rules = append(rules, landlock.PathAccess(ownFolder, c.Own))
+	}
+	for _, port := range c.Connect {
+		rules = append(rules, landlock.ConnectTCP(port))
+	}
+	for _, port := range c.Bind {
+		rules = append(rules, landlock.BindTCP(port))
 	}
 	for _, b := range c.Binds {
 		info, err := os.Stat(b.Source)
@@ -81,10 +95,11 @@ func (c cell) rules() []landlock.Rule {
 // where nobody can see it.
 func (c cell) refused() seccomp.SyscallGroup {
 	g := seccomp.SyscallGroup{
-		// no socket, and no way out of the process group by which all is ended
-		Names: []string{"socket", "socketpair", "setsid", "setpgid"},
+		// no way out of the process group by which all is ended
+		Names: []string{"socketpair", "setsid", "setpgid"},
 	}
 	if c.Trusted {
+		g.Names = append(g.Names, "socket")
 		return g
 	}
 	g.Names = append(g.Names,
@@ -104,5 +119,43 @@ func (c cell) refused() seccomp.SyscallGroup {
 		where("prlimit64", 0, seccomp.NotEqual, 0),
 		where("sched_setaffinity", 0, seccomp.NotEqual, 0),
 	}
+	g.NamesWithCondtions = append(g.NamesWithCondtions, socketsRefused()...)
 	return g
+}
+
+// socketsRefused are the kinds of sockets that are not of TCP, for which Landlock has no rules, and
+// what would undo how a socket was made (see portRange). The kernel takes these arguments as
+// integers of 32 bits, and so equal to them what is equal in these bits alone.
+func socketsRefused() []seccomp.NameWithConditions {
+	not := func(argument uint32, values ...uint64) seccomp.NameWithConditions {
+		n := seccomp.NameWithConditions{Name: "socket"}
+		for _, v := range values {
+			n.Conditions = append(n.Conditions, seccomp.Condition{Argument: argument,
+				Operation: seccomp.NotEqual, Value: v})
+		}
+		return n
+	}
+	const stream, both = unix.SOCK_STREAM, unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
+	all := []seccomp.NameWithConditions{
+		not(1, stream, stream|unix.SOCK_CLOEXEC, stream|unix.SOCK_NONBLOCK, stream|both),
+		not(2, 0, unix.IPPROTO_TCP),
+		// a connection without connect(2), which is where Landlock looks
+		where("sendto", 3, seccomp.BitsSet, unix.MSG_FASTOPEN),
+		where("sendmsg", 2, seccomp.BitsSet, unix.MSG_FASTOPEN),
+		where("sendmmsg", 3, seccomp.BitsSet, unix.MSG_FASTOPEN),
+		where("setsockopt", 1, seccomp.GreaterThan, math.MaxUint32),
+		where("setsockopt", 2, seccomp.GreaterThan, math.MaxUint32),
+	}
+	for _, o := range [][2]uint64{
+		{unix.SOL_SOCKET, unix.SO_RCVBUF}, {unix.SOL_SOCKET, unix.SO_SNDBUF},
+		{unix.SOL_SOCKET, unix.SO_BINDTODEVICE}, {unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX},
+		{unix.IPPROTO_IP, localPortRange},
+	} {
+		all = append(all, seccomp.NameWithConditions{Name: "setsockopt",
+			Conditions: seccomp.ArgumentConditions{
+				{Argument: 1, Operation: seccomp.Equal, Value: o[0]},
+				{Argument: 2, Operation: seccomp.Equal, Value: o[1]},
+			}})
+	}
+	return all
 }

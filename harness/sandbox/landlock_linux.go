@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -21,9 +24,10 @@ import (
 
 // Landlock isolates a process where there are neither namespaces nor an engine: inside a container
 // that somebody else has started. The kernel's Landlock keeps it from all files but its own and,
-// from version 6 on, from signalling others; seccomp keeps it from sockets of every kind and from
-// what is neither; a process group that it cannot leave ends with it. Whoever starts it as root gives
-// each process a user of its own. See [Landlock.Caveats] for what it promises less than the others.
+// from version 6 on, from signalling others; it has the loopback interface alone, and there ports that
+// no other check has (see portRange); seccomp keeps it from what is neither; a process group that it
+// cannot leave ends with it. Whoever starts it as root gives each process a user of its own. See
+// [Landlock.Caveats] for what it promises less than the others.
 //
 // What the kernel does not bound here, this process watches: memory, processes and the size of its
 // folder (see census).
@@ -37,10 +41,10 @@ type Landlock struct {
 // landlockInit is what the first stage is called, as its arguments' first word.
 const landlockInit = "labs-landlock-init"
 
-// The versions of Landlock that are needed. Before 3 a file could be cut off that may not be
-// written to; before 6 a process could signal all others of its user.
+// The versions of Landlock that are needed. Before 4 it knew nothing of TCP; before 6 a process
+// could signal all others of its user.
 const (
-	landlockForUsers = 3
+	landlockForUsers = 4
 	landlockForOne   = 6
 )
 
@@ -61,7 +65,7 @@ func newLandlock() (Sandbox, error) {
 			"use Linux 6.12 or later, with landlock among the kernel's parameter lsm"}
 	case v < needed:
 		return nil, &noLandlock{fmt.Sprintf("the kernel's Landlock has version %d, and %d is needed%s",
-			v, needed, because), "use Linux 6.12 or later, or run it as root on 6.2 or later"}
+			v, needed, because), "use Linux 6.12 or later, or run it as root on 6.7 or later"}
 	}
 	// What has lost its parent becomes ours, so that it is waited for. Source: prctl(2).
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -89,41 +93,67 @@ func (l *Landlock) Caveats() []string {
 	return []string{less}
 }
 
-// NoBridges is why a check that needs a backend cannot be run.
-func (*Landlock) NoBridges() string {
-	return "the sandbox landlock cannot keep a backend apart: it knows ports and no addresses, so " +
-		"whoever may talk to a backend may talk to that port of any machine; grade this lab where " +
-		"there are namespaces or a Docker engine"
-}
+// errNoBridge is why a check cannot be run whose backend is not on this machine.
+var errNoBridge = errors.New("the sandbox landlock cannot keep a backend apart that is not on the " +
+	"loopback interface of this machine; use --backend local or embedded, or grade this lab where " +
+	"there are namespaces or a Docker engine")
 
 // cell is what the first stage reads before it becomes the command.
 type cell struct {
 	setup
 	Own     string // the folder that it may write to
 	Trusted bool   // it is the toolchain
+	// the ports that it may connect to, and those that it may listen on
+	Connect, Bind []uint16
 }
 
 // Run starts the command in a sandbox of its own.
 func (l *Landlock) Run(ctx context.Context, c Command) (Exit, error) {
-	if len(c.Bridges) > 0 {
-		if c.Report != nil {
-			c.Report.Close()
-		}
-		return Exit{}, errors.New(l.NoBridges())
-	}
-	cl, remove, err := l.furnish(c)
-	if err != nil {
+	fail := func(err error) (Exit, error) {
 		if c.Report != nil {
 			c.Report.Close()
 		}
 		return Exit{}, fmt.Errorf("set up a sandbox: %w", err)
 	}
+	cl, remove, err := l.furnish(c)
+	if err != nil {
+		return fail(err)
+	}
 	defer remove()
+	var own portRange
+	if !c.KeepUser {
+		if own, err = leasePorts(); err != nil {
+			return fail(err)
+		}
+		defer own.close()
+		if err := cl.allow(own, c.Bridges); err != nil {
+			return fail(err)
+		}
+	}
+	c.Bridges = nil // they lead where they begin
 	return launch{
 		program: l.Helper, name: landlockInit, setup: cl,
 		attr:  &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 		guard: &census{limits: c.Limits.orDefault(), dirs: writable(cl)},
+		asked: func(fd int) { serveSockets(fd, own) },
 	}.run(ctx, c)
+}
+
+// allow lets the command use the ports of its range and those of its backends.
+func (c *cell) allow(own portRange, bridges []Bridge) error {
+	for port := int(own.first); port <= int(own.last); port++ {
+		c.Connect = append(c.Connect, uint16(port))
+	}
+	c.Bind = append(slices.Clone(c.Connect), 0) // 0: whichever is free
+	for _, b := range bridges {
+		_, port, err := net.SplitHostPort(b.Inside)
+		n, err2 := strconv.ParseUint(port, 10, 16)
+		if err != nil || err2 != nil || !b.Direct {
+			return errNoBridge
+		}
+		c.Connect = append(c.Connect, uint16(n))
+	}
+	return nil
 }
 
 // writable are the folders that a command may fill.
@@ -150,7 +180,13 @@ func (l *Landlock) furnish(c Command) (cell, func(), error) {
 		Binds: append(libraries(c.Path), c.Binds...), Limits: c.Limits.orDefault(),
 		CPU: uint64((c.Timeout+c.Grace)/time.Second)*uint64(runtime.NumCPU()) + 1,
 	}}
+	// A count comes too late for who is quick; but the race detector, which alone needs libraries,
+	// reserves more than there is.
+	cl.DataLimit = !c.KeepUser && len(cl.Binds) == len(c.Binds)
 	cl.Env = moved(c.Env, cl.Own)
+	if c.KeepUser { // its cache is as it is: an index of a module could not be kept
+		cl.Env = append(cl.Env, "GODEBUG=goindex=0")
+	}
 	err = errors.Join(os.Chmod(dir, 0o711), os.Mkdir(cl.Own, 0o700))
 	if err == nil && !c.KeepUser {
 		cl.Path = filepath.Join(dir, "command")

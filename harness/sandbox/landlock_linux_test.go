@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -34,20 +36,20 @@ func landlocked(t *testing.T) sandbox.Sandbox {
 func TestLandlock_Holds(t *testing.T) {
 	t.Parallel()
 	differs := map[string]string{
-		// there is no network of one's own to have a loopback interface in
-		"own loopback":       "refused",
-		"hoard":              "refused",
-		"list root":          "refused",
-		"signal its parent":  "refused",
-		"file without name":  "refused",
-		"memory as a file":   "refused",
-		"remove a file":      "refused",
-		"leave the group":    "refused",
-		"change modes":       "refused",
-		"limit another":      "refused",
-		"shared memory":      "refused",
-		"daemon":             "refused",
-		"resolver of a host": "refused",
+		"listen on a port of another":  "refused",
+		"leave the loopback interface": "refused",
+		"choose other ports":           "refused",
+		"list root":                    "refused",
+		"signal its parent":            "refused",
+		"file without name":            "refused",
+		"memory as a file":             "refused",
+		"remove a file":                "refused",
+		"leave the group":              "refused",
+		"change modes":                 "refused",
+		"limit another":                "refused",
+		"shared memory":                "refused",
+		"daemon":                       "refused",
+		"resolver of a host":           "refused",
 	}
 	if os.Getuid() != 0 { // it is ended for it
 		differs["fork bomb"] = ""
@@ -65,7 +67,7 @@ func TestLandlock_MemoryIsBounded(t *testing.T) {
 	for _, probe := range []string{"fill memory", "have children fill memory"} {
 		got, exit := probeIn(t, landlocked(t), probe,
 			func(c *sandbox.Command) { c.Limits.Memory = 200 << 20 })
-		if strings.Contains(got, "achieved") || exit.Signal == "" || !exit.OutOfMemory {
+		if strings.Contains(got, "achieved") || exit.Code == 0 {
 			t.Errorf("%s: got %q, %+v; want it to be ended", probe, got[:min(len(got), 200)], exit)
 		}
 	}
@@ -75,7 +77,8 @@ func TestLandlock_FolderIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, probe := range []string{"fill tmp with files", "fill tmp with names"} {
 		got, exit := probeIn(t, landlocked(t), probe, nil)
-		if strings.Contains(got, "achieved") || exit.Signal != "killed" || exit.OutOfMemory {
+		if strings.Contains(got, "achieved") || exit.Signal != "killed" || exit.OutOfMemory ||
+			exit.TimedOut {
 			t.Errorf("%s: got %q, %+v; want it to be ended", probe, got[:min(len(got), 200)], exit)
 		}
 	}
@@ -107,13 +110,47 @@ func TestLandlock_NothingOutlivesIt(t *testing.T) {
 	}
 }
 
-func TestLandlock_NoBackends(t *testing.T) {
+func TestLandlock_Backends(t *testing.T) {
 	t.Parallel()
 	box := landlocked(t)
-	c := probeCommand(t, "bridge", nil)
+	var c sandbox.Command
 	bridged(t)(&c)
-	if _, err := box.Run(t.Context(), c); err == nil || err.Error() != sandbox.NoBridges(box) {
-		t.Errorf("got %v, want that no backend can be kept apart", err)
+	got, _ := probeIn(t, box, "bridge", func(to *sandbox.Command) {
+		conn, err := c.Bridges[0].Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		b := sandbox.Bridge{Inside: conn.RemoteAddr().String(), Direct: true}
+		to.Bridges, to.Env = []sandbox.Bridge{b}, append(to.Env, "BRIDGE="+b.Inside)
+	})
+	if want := "pong for ping<nil>"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	elsewhere := probeCommand(t, "bridge", nil)
+	elsewhere.Bridges = c.Bridges
+	if _, err := box.Run(t.Context(), elsewhere); err == nil ||
+		!strings.Contains(err.Error(), "cannot keep a backend apart") {
+		t.Errorf("got %v, want that this backend cannot be kept apart", err)
+	}
+}
+
+// TestLandlock_PortsOfOthers has somebody listen whom a check must not reach.
+func TestLandlock_PortsOfOthers(t *testing.T) {
+	t.Parallel()
+	box := landlocked(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, probe := range []string{"connect to a port of another", "connect in passing"} {
+		got, _ := probeIn(t, box, probe, func(c *sandbox.Command) {
+			c.Env = append(c.Env, "OTHER="+l.Addr().String())
+		})
+		if got != "refused" {
+			t.Errorf("%s: got %q", probe, got)
+		}
 	}
 }
 
@@ -131,6 +168,45 @@ func TestLandlock_Caveats(t *testing.T) {
 
 // init adds what is tried only where there are no namespaces.
 func init() {
+	probes["connect to a port of another"] = func() string {
+		return outcome(dial("tcp", os.Getenv("OTHER")))
+	}
+	probes["connect in passing"] = func() string {
+		s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return err.Error()
+		}
+		to, _ := net.ResolveTCPAddr("tcp", os.Getenv("OTHER"))
+		return outcome(unix.Sendto(s, []byte("x"), unix.MSG_FASTOPEN,
+			&unix.SockaddrInet4{Port: to.Port, Addr: [4]byte{127, 0, 0, 1}}))
+	}
+	probes["listen on a port of another"] = func() string {
+		l, err := net.Listen("tcp", "127.0.0.1:1433")
+		if err == nil {
+			l.Close()
+		}
+		return outcome(err)
+	}
+	probes["leave the loopback interface"] = func() string {
+		s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return err.Error()
+		}
+		return outcome(unix.BindToDevice(s, ""))
+	}
+	probes["choose other ports"] = func() string {
+		s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return err.Error()
+		}
+		const level = 1 << 32 // the kernel takes 32 bits of it
+		_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(s), level, 51,
+			uintptr(unsafe.Pointer(new(uint32))), 4, 0)
+		if errno == 0 || unix.SetsockoptInt(s, unix.IPPROTO_IP, 51, 0) == nil {
+			return "achieved"
+		}
+		return "refused"
+	}
 	probes["file without name"] = func() string {
 		_, err := unix.Open(os.TempDir(), unix.O_TMPFILE|unix.O_RDWR, 0o600)
 		return outcome(err)

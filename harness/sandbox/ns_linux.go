@@ -113,7 +113,8 @@ func (n *NS) Run(ctx context.Context, c Command) (Exit, error) {
 	if group != nil && group.fd >= 0 {
 		attr.UseCgroupFD, attr.CgroupFD = true, group.fd
 	}
-	return launch{n.Helper, initName, st, attr, group}.run(ctx, c)
+	return launch{program: n.Helper, name: initName, setup: st, attr: attr,
+		guard: group}.run(ctx, c)
 }
 
 // guard bounds and watches a process with all that it starts.
@@ -132,6 +133,7 @@ type launch struct {
 	setup   any    // what it reads
 	attr    *syscall.SysProcAttr
 	guard   guard
+	asked   func(fd int) // serves what the kernel asks for the command, if that is not nil
 }
 
 // run starts the first stage, serves the bridges, and waits for the command's end.
@@ -184,7 +186,7 @@ func (s launch) run(ctx context.Context, c Command) (Exit, error) {
 	setupW.Close()
 	stop, ready := func() {}, error(nil)
 	if err == nil {
-		stop, ready = awaitReady(ctx, ours, c.Bridges)
+		stop, ready = s.awaitReady(ctx, ours, c.Bridges)
 	}
 	defer stop()
 	if err = errors.Join(err, ready); err != nil {
@@ -218,7 +220,7 @@ const setupPatience = 20 * time.Second
 
 // awaitReady takes the listeners from the first stage and serves them, until the stage closes its
 // end, which it does by becoming the command. What it says before that is why it could not.
-func awaitReady(ctx context.Context, status *os.File, bridges []Bridge) (stop func(), err error) {
+func (s launch) awaitReady(ctx context.Context, status *os.File, bridges []Bridge) (stop func(), err error) {
 	conn, err := net.FileConn(status)
 	if err != nil {
 		return func() {}, err
@@ -246,6 +248,14 @@ func awaitReady(ctx context.Context, status *os.File, bridges []Bridge) (stop fu
 			return stop, nil
 		case err != nil:
 			return stop, err
+		case oobn > 0 && s.asked != nil:
+			fds, err := received(oob[:oobn])
+			if err != nil {
+				return stop, err
+			}
+			for _, fd := range fds {
+				go s.asked(fd)
+			}
 		case oobn > 0:
 			got, err := receivedListeners(oob[:oobn])
 			if err != nil {

@@ -66,6 +66,8 @@ type Bind struct {
 type Bridge struct {
 	Inside string // host:port, the host a loopback address
 	Dial   func(ctx context.Context) (net.Conn, error)
+	// Direct says that Dial dials Inside, which is on this machine's own loopback interface.
+	Direct bool
 }
 
 // Limits bound what a process and all its children may use together. Zero means the default of
