@@ -185,6 +185,11 @@ func TestCheck(t *testing.T) {
 		{"what it points to, told once", "package x\n\nimport \"time\"\n\nfunc f() { *time.UTC = *time.Local }\n", []string{"5 variable: time.UTC as a variable: " + whyShared}},
 		{"what it points to, beside a name", "package x\n\nimport (\n\t\"os\"\n\t\"time\"\n)\n\nfunc f(p *time.Location) { *p, _ = *time.Local, os.Args }\n", []string{"8 name: os.Args: " + whyOS, "8 variable: *p as a variable: there are values of time.Location that the checks use, too, and this could change one"}},
 
+		{"a remedy", "package x\n\nimport (\n\t\"encoding/xml\"\n\t\"hash/crc32\"\n\t\"net\"\n)\n\nvar a = xml.HTMLEntity\nvar b = crc32.IEEETable\nvar c = net.IPv4zero\n", []string{
+			"9 variable: xml.HTMLEntity: " + whyShared + ", and what it points to could be changed: make your own",
+			"10 variable: crc32.IEEETable: " + whyShared + ": hand it to hash/crc32.Checksum, hash/crc32.New, hash/crc32.Update directly, or not at all",
+			"11 variable: net.IPv4zero: its bytes are the same ones for the checks: make your own by slices.Clone"}},
+
 		// Directives.
 		{"linkname", "package x\n\n//go:linkname now time.now\nfunc now() int64\n", []string{"3 directive: //go:linkname: it reaches into other packages behind their exported API"}},
 		{"linkname at the end of a line", "package x\n\nvar a = 1 //go:linkname a b\n", []string{"3 directive: //go:linkname: it reaches into other packages behind their exported API"}},
@@ -217,6 +222,7 @@ func TestCheck(t *testing.T) {
 		{"text that runs the other way", "package x\n\nvar a = \"\u202e\"\n", []string{"3 encoding: the character U+202E: " + whyLooks}},
 		{"an isolate, in a comment", "package x\n// \u2066\n", []string{"2 encoding: the character U+2066: " + whyLooks}},
 		{"what is not UTF-8", "package x\n\nvar a = \"\xff\"\n", []string{"1 encoding: bytes that are not UTF-8: source is text"}},
+		{"the first byte", "\bpackage x\n", []string{"1 encoding: the character U+0008: " + whyLooks}},
 		{"a terminal's escape", "package x\n\n// \x1b[8m\n", []string{"3 encoding: the character U+001B: " + whyLooks}},
 		{"Arabic, Hebrew, a tab, escapes that are written out", "package x\n\nvar a = \"سلام שלום\t\\u202e\\x1b\\x00\"\n", nil},
 

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/types"
 	"slices"
+	"strings"
 )
 
 // seal is what the rules about one package of a submission know of types of other packages that
@@ -320,8 +321,5 @@ func (s *seal) lookUp(name string) *types.Named {
 }
 
 func cutPackage(name, path string) (rest string, ok bool) {
-	if len(name) > len(path)+1 && name[:len(path)] == path && name[len(path)] == '.' {
-		return name[len(path)+1:], true
-	}
-	return "", false
+	return strings.CutPrefix(name, path+".")
 }
