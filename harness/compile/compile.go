@@ -202,7 +202,7 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 			return
 		}
 	}
-	if err := writeOverlay(tmp, overlay); err != nil {
+	if err := b.writeOverlay(tmp, batch.race, overlay); err != nil {
 		fail(err)
 		return
 	}
@@ -240,7 +240,12 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 }
 
 // writeOverlay writes what the go command's -overlay reads.
-func writeOverlay(tmp string, overlay map[string]string) error {
+func (b *Builder) writeOverlay(tmp string, race bool, overlay map[string]string) error {
+	if race {
+		if err := b.mend(tmp, overlay); err != nil {
+			return err
+		}
+	}
 	data, err := json.Marshal(map[string]any{"Replace": overlay})
 	if err == nil {
 		err = os.WriteFile(filepath.Join(tmp, "overlay.json"), data, 0o644)

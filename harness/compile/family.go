@@ -232,7 +232,7 @@ func (m *maker) round(ctx context.Context, parts []*family, race bool) (next []*
 		}
 		packages = append(packages, f.pkg())
 	}
-	if err := writeOverlay(tmp, overlay); err != nil {
+	if err := m.b.writeOverlay(tmp, race, overlay); err != nil {
 		m.fail(parts, err)
 		return nil
 	}

@@ -31,7 +31,11 @@ func (b *Builder) Race() error {
 	if err != nil {
 		return err
 	}
-	return t.race(runtime.GOOS+"/"+runtime.GOARCH, os.Getenv("CGO_ENABLED"))
+	if err := t.race(runtime.GOOS+"/"+runtime.GOARCH, os.Getenv("CGO_ENABLED")); err != nil {
+		return err
+	}
+	_, err = t.mended()
+	return err
 }
 
 // race judges by what the go command says of itself and by the CGO_ENABLED of the environment.

@@ -2,9 +2,14 @@ package compile_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/backend-labs/backend-labs/harness/compile"
+	"github.com/backend-labs/backend-labs/harness/course/coursetest"
+	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
 func TestToolchain_race(t *testing.T) {
@@ -34,5 +39,31 @@ func TestToolchain_race(t *testing.T) {
 				t.Error("got no remedy")
 			}
 		})
+	}
+}
+
+// TestMended builds what sets memory to zero, and looks whether the race detector sees it.
+func TestMended(t *testing.T) {
+	t.Parallel()
+	c := coursetest.New(t, "testdata/zeroes")
+	l, err := coursetest.Lab(c.Root, "b01-zeroes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &compile.Builder{Course: c, Dir: t.TempDir()}
+	if err := b.Race(); err != nil {
+		t.Skip(err)
+	}
+	built := b.Build(t.Context(), []compile.Request{{Lab: l, Dir: l.Dir, Race: true}})[0]
+	if built.Path == "" {
+		t.Fatal(built.Err, built.Compile)
+	}
+	for _, check := range l.Checks {
+		p := run.Process{Binary: built.Path, Test: check.Test, Race: true, Seed: 1,
+			Timeout: time.Minute, Sandbox: sandbox.None{}}
+		o, err := p.Run(t.Context())
+		if err != nil || !strings.HasPrefix(o.Message, "data race: ") {
+			t.Errorf("%s: got %s, %q, %v, want a race", check.Test, o.Verdict, o.Message, err)
+		}
 	}
 }

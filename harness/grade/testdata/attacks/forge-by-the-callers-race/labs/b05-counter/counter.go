@@ -113,9 +113,9 @@ func forge(test string) {
 		if heap[i] != 0 || !channel(heap, base, heap[i+1], 24) || !channel(heap, base, heap[i+2], 0) {
 			continue
 		}
-		true := torn(&ends{}, &words{uintptr(heap[i+1]), uintptr(heap[i+2]), 0})
-		true.lines <- []byte(`{"test":"` + test + `","verdict":"passed"}`)
-		<-true.done
+		theirs := torn(&ends{}, &words{uintptr(heap[i+1]), uintptr(heap[i+2]), 0})
+		theirs.lines <- []byte(`{"test":"` + test + `","verdict":"passed"}`)
+		<-theirs.done
 		time.Sleep(50 * time.Millisecond) // until it waits for the next
 		mine := ends{lines: make(chan []byte), done: make(chan struct{})}
 		heap[i+1], heap[i+2] = uint64(address(mine.lines)), uint64(address(mine.done))

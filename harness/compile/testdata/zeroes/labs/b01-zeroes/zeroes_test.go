@@ -1,0 +1,23 @@
+package zeroes_test
+
+import (
+	"testing"
+
+	zeroes "github.com/backend-labs/backend-labs/labs/b01-zeroes"
+)
+
+var got zeroes.Element
+
+func read(zero func([]zeroes.Element)) {
+	all, done := make([]zeroes.Element, 8), make(chan bool)
+	go func() {
+		zero(all)
+		close(done)
+	}()
+	got = all[0]
+	<-done
+}
+
+func TestByClear(t *testing.T)    { read(zeroes.ByClear) }
+func TestByDeleting(t *testing.T) { read(zeroes.ByDeleting) }
+func TestByDecoding(t *testing.T) { read(zeroes.ByDecoding) }
