@@ -2,6 +2,8 @@ package tokenbucket_test
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,6 +53,30 @@ func TestRefillIsContinuous(t *testing.T) {
 			Why: "a bucket refills all the time, token by token; a client that waits 1/rate " +
 				"may go on",
 		})
+		for _, rate := range []float64{2.5, 0.5, 1.0 / 3600} {
+			refillsAt(t, rate)
+		}
+	})
+}
+
+// refillsAt takes the only token of a bucket and waits for the next.
+func refillsAt(t *testing.T, rate float64) {
+	t.Helper()
+	one, other := tokenbucket.New(rate, 1), tokenbucket.New(rate, 1)
+	drain(t, one, 1)
+	drain(t, other, 1)
+	due := time.Duration(float64(time.Second) / rate)
+	time.Sleep(due - time.Millisecond)
+	early := one.Allow()
+	time.Sleep(2 * time.Millisecond)
+	late := other.Allow()
+	expect.That(t, !early && late, expect.Message{
+		Did: fmt.Sprintf("emptied two buckets of %.4g tokens a second and a burst of 1, and asked "+
+			"one 1 ms before and one 1 ms after the next token is due, which takes %v", rate, due),
+		Want: "denied, then allowed",
+		Got:  fmt.Sprintf("%s, then %s", verdict(early), verdict(late)),
+		Why: "a rate need be neither whole nor more than one a second: \"one password mail an " +
+			"hour\" is a rate, too",
 	})
 }
 
@@ -67,6 +93,36 @@ func TestIdleTimeIsCapped(t *testing.T) {
 			Why: "if silence earned credit without end, the quietest client could bring the " +
 				"system down: an hour at 10 a second is 36,000 requests at once",
 		})
+
+		l = tokenbucket.New(10, 5)
+		drain(t, l, 3)
+		time.Sleep(time.Hour + 75*time.Millisecond)
+		got = allowed(l, 5)
+		time.Sleep(75 * time.Millisecond)
+		more := l.Allow()
+		expect.That(t, got == 5 && !more, expect.Message{
+			Did: "left a limiter of 10 tokens a second alone for an hour and 75 ms, emptied its " +
+				"full bucket of 5, and asked again 75 ms later",
+			Want: "5 allowed, then denied: a token takes 100 ms, and a full bucket has no part of " +
+				"the next",
+			Got: fmt.Sprintf("%d allowed, then %s", got, verdict(more)),
+			Why: "what drips into a full bucket runs over, fractions included: else there is a " +
+				"little more than the burst after each pause",
+		})
+
+		const burst = 1000
+		l = tokenbucket.New(1e6, burst)
+		drain(t, l, burst)
+		time.Sleep(365 * 24 * time.Hour)
+		got = allowed(l, burst+1)
+		expect.That(t, got == burst, expect.Message{
+			Did: "emptied a bucket of a million tokens a second and a burst of 1000, left it " +
+				"alone for a year, and made 1001 calls at one instant",
+			Want: "exactly 1000 allowed",
+			Got:  fmt.Sprintf("%d allowed", got),
+			Why: "nanoseconds × rate is soon more than an int64 holds; a bucket that has gone " +
+				"below zero by that never recovers",
+		})
 	})
 }
 
@@ -80,6 +136,32 @@ func TestFractionsOfTokensAreKept(t *testing.T) {
 			Got:  fmt.Sprintf("%d allowed", got),
 			Why: "a client that asks often must get the rate that it was promised, no less and " +
 				"no more",
+		})
+
+		l = tokenbucket.New(10, 5)
+		drain(t, l, 5)
+		time.Sleep(160 * time.Millisecond)
+		first := l.Allow()
+		time.Sleep(50 * time.Millisecond)
+		second := l.Allow()
+		expect.That(t, first && second, expect.Message{
+			Did: "emptied a bucket of 10 tokens a second, took a token 160 ms later, and asked " +
+				"again 50 ms after that",
+			Want: "both allowed: after 210 ms two tokens have dripped in",
+			Got:  fmt.Sprintf("%s, then %s", verdict(first), verdict(second)),
+			Why: "taking a token leaves the part of the next one where it is; who loses it " +
+				"loses up to a token with each call",
+		})
+
+		l = tokenbucket.New(1e6, 5)
+		got = saturate(l, 9*time.Millisecond, 900*time.Nanosecond)
+		expect.That(t, got >= 8900 && got <= 9006, expect.Message{
+			Did: "called a limiter of a million tokens a second and a burst of 5 every 900 ns " +
+				"for 9 ms",
+			Want: "about 9000 allowed (8900 to 9006)",
+			Got:  fmt.Sprintf("%d allowed", got),
+			Why: "busy servers ask many times within a millisecond, and time that is cut to " +
+				"whole ones stands still for them",
 		})
 	})
 }
@@ -150,6 +232,49 @@ func TestDeniedCallsCostNothing(t *testing.T) {
 			Why: "if refusals are charged, a client that retries eagerly locks itself out for " +
 				"as long as it keeps trying",
 		})
+		for _, n := range impossible {
+			impossibleIsFree(t, n)
+		}
+		refusedAtOnce(t)
+	})
+}
+
+// calls on a bucket of 5 that are never allowed
+var impossible = []int{6, 1000, math.MaxInt, 0, -1, -3, -1000, math.MinInt}
+
+// impossibleIsFree asks a bucket that is neither full nor empty for what it can never give.
+func impossibleIsFree(t *testing.T, n int) {
+	t.Helper()
+	l := tokenbucket.New(10, 5)
+	drain(t, l, 5)
+	for range 5 {
+		time.Sleep(50 * time.Millisecond)
+		l.AllowN(n)
+	}
+	got := allowed(l, 5)
+	expect.That(t, got == 2, expect.Message{
+		Did: fmt.Sprintf("emptied a bucket of 10 tokens a second and a burst of 5, called "+
+			"AllowN(%d) 5 times, every 50 ms, then made 5 calls for one", n),
+		Want: "2 allowed: in 250 ms two and a half tokens have dripped in",
+		Got:  fmt.Sprintf("%d allowed", got),
+		Why: "a call that is never allowed changes nothing either: it takes nothing, gives " +
+			"nothing, and neither stops nor sets the clock of the bucket",
+	})
+}
+
+func refusedAtOnce(t *testing.T) {
+	t.Helper()
+	l := tokenbucket.New(10, 5)
+	drain(t, l, 4)
+	start := time.Now()
+	ok := l.AllowN(2)
+	took := time.Since(start)
+	expect.That(t, !ok && took == 0, expect.Message{
+		Did:  "called AllowN(2) on a bucket of 10 tokens a second that had 1 left",
+		Want: "denied, at once",
+		Got:  fmt.Sprintf("%s after %v", verdict(ok), took),
+		Why: "a limiter that waits keeps the request, its connection and its memory: under " +
+			"overload the queue is then in front of the limiter",
 	})
 }
 
@@ -195,16 +320,16 @@ func TestConcurrentCallersShareOneBucket(t *testing.T) {
 		}
 		counts := make([]atomic.Int32, buckets)
 		rounds, together := lockstep.Run(buckets, 2, time.Second, func(round, _ int) {
-			counts[round].Add(int32(allowed(ls[round], calls)))
+			counts[round].Add(int32(take(ls[round], calls, 1+round%2)))
 		})
 		for i := range rounds {
 			if n := counts[i].Load(); n != burst {
 				expect.Fatal(t, message(
 					fmt.Sprintf(
-						"let 2 goroutines make %d calls each on a full bucket of %d at the same "+
-							"moment, with many buckets", calls, burst),
-					fmt.Sprintf("exactly %d allowed by each", burst),
-					fmt.Sprintf("%d allowed by one of them", n)))
+						"let 2 goroutines make %d calls each, by Allow or by AllowN(2), on a "+
+							"full bucket of %d at the same moment, with many buckets", calls, burst),
+					fmt.Sprintf("exactly %d tokens taken from each", burst),
+					fmt.Sprintf("%d taken from one of them", n)))
 			}
 		}
 		return together
@@ -229,7 +354,7 @@ func TestLongRunRate(t *testing.T) {
 func TestSeveralTokensAreTakenAtOnceOrNotAtAll(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		l := tokenbucket.New(1, 5)
-		for _, n := range []int{6, 1000, 0, -1, -1000} {
+		for _, n := range impossible {
 			expect.That(t, !l.AllowN(n), expect.Message{
 				Did:  fmt.Sprintf("called AllowN(%d) on a full bucket of 5", n),
 				Want: "denied: more than the bucket holds, or no request at all",
@@ -239,8 +364,8 @@ func TestSeveralTokensAreTakenAtOnceOrNotAtAll(t *testing.T) {
 			})
 		}
 		expect.That(t, l.AllowN(3), expect.Message{
-			Did: "called AllowN(3) on a full bucket of 5, after calls for 6, 1000, 0, -1 and " +
-				"-1000 tokens were denied",
+			Did: "called AllowN(3) on a full bucket of 5, after calls for too many tokens, for " +
+				"none and for fewer than none were denied",
 			Want: "allowed: nothing has been taken yet",
 			Got:  "denied",
 			Why:  "a denied call changes nothing",
@@ -259,7 +384,59 @@ func TestSeveralTokensAreTakenAtOnceOrNotAtAll(t *testing.T) {
 			Why: "if a big request drains the bucket on its way to a refusal, it starves the " +
 				"small ones and, retrying, itself",
 		})
+		for _, parts := range [][]int{{5}, {1, 4}, {3, 2}} {
+			toTheLast(t, parts...)
+		}
+		large(t)
 	})
+}
+
+// toTheLast takes a bucket of 5 in parts.
+func toTheLast(t *testing.T, parts ...int) {
+	t.Helper()
+	l := tokenbucket.New(1, 5)
+	var got []string
+	for _, n := range parts {
+		got = append(got, verdict(l.AllowN(n)))
+	}
+	more := l.Allow()
+	expect.That(t, !slices.Contains(got, "denied") && !more, expect.Message{
+		Did: fmt.Sprintf("took the 5 tokens of a full bucket by AllowN of each of %v, then "+
+			"asked for one more", parts),
+		Want: "all of them allowed, down to the last token, and not the one more",
+		Got:  fmt.Sprintf("%v, and the one more %s", got, verdict(more)),
+		Why:  "whoever may take n tokens may take them when exactly n are there",
+	})
+}
+
+// large asks for one token more than there are, in numbers that are neighbours in an int only.
+func large(t *testing.T) {
+	t.Helper()
+	for _, burst := range []int{math.MaxInt>>10 + 1, math.MaxInt - 1} { // 2^53 in 64 bits
+		expect.That(t, !tokenbucket.New(1, burst).AllowN(burst+1), expect.Message{
+			Did:  fmt.Sprintf("called AllowN(%d) on a full bucket of %d", burst+1, burst),
+			Want: "denied: more than the bucket holds",
+			Got:  "allowed",
+			Why: "a float64 tells whole numbers apart only up to 2^53: n and burst are ints, " +
+				"and have to be compared as such",
+		})
+	}
+	const burst = 1 << 20
+	l := tokenbucket.New(1, burst)
+	most, rest, more := l.AllowN(burst-1), l.Allow(), l.Allow()
+	expect.That(t, most && rest && !more, expect.Message{
+		Did:  fmt.Sprintf("called AllowN(%d), Allow and Allow on a full bucket of %d", burst-1, burst),
+		Want: "allowed, allowed, denied",
+		Got:  fmt.Sprintf("%s, %s, %s", verdict(most), verdict(rest), verdict(more)),
+		Why:  "a request may cost many tokens, such as one for each byte",
+	})
+}
+
+func verdict(allowed bool) string {
+	if allowed {
+		return "allowed"
+	}
+	return "denied"
 }
 
 // allowed makes n calls at one instant and counts those allowed.
@@ -268,6 +445,20 @@ func allowed(l *tokenbucket.Limiter, n int) int {
 	for range n {
 		if l.Allow() {
 			got++
+		}
+	}
+	return got
+}
+
+// take makes calls for n tokens each, by Allow where that is one, and counts the tokens.
+func take(l *tokenbucket.Limiter, calls, n int) int {
+	if n == 1 {
+		return allowed(l, calls)
+	}
+	got := 0
+	for range calls {
+		if l.AllowN(n) {
+			got += n
 		}
 	}
 	return got
