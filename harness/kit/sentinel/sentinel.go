@@ -112,8 +112,8 @@ func Text(err error) (text string) {
 	return err.Error()
 }
 
-// nobody is an error that no error can be, and stranger a target that none can be assigned to.
-var nobody = errors.New("nobody's")
+// errNobody is an error that no error can be, and stranger a target that none can be assigned to.
+var errNobody = errors.New("nobody's")
 
 type stranger struct{}
 
@@ -129,7 +129,7 @@ func everything(err error) bool {
 		}
 		return yes
 	})
-	return yes || is(err, nobody)
+	return yes || is(err, errNobody)
 }
 
 // is is errors.Is for errors that may panic or have no end.
