@@ -46,12 +46,23 @@ type Command struct {
 func (c Command) String() string {
 	words := []string{c.Name}
 	for _, a := range c.Args {
-		if len(a) > 40 || strings.ContainsAny(a, "\n") {
-			a = strconv.Quote(a[:min(len(a), 40)]) + "…"
-		}
-		words = append(words, a)
+		words = append(words, shown(a))
 	}
 	return strings.Join(words, " ")
+}
+
+// maxShown is how many bytes of an argument are shown.
+const maxShown = 40
+
+// shown is an argument in one line.
+func shown(arg string) string {
+	switch {
+	case len(arg) > maxShown:
+		return strconv.Quote(strings.ToValidUTF8(arg[:maxShown], "")) + "…"
+	case strings.ContainsAny(arg, "\r\n"):
+		return strconv.Quote(arg)
+	}
+	return arg
 }
 
 // RTT makes every round trip take d from now on: the server acts at once, the answer arrives d
