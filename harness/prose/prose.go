@@ -14,6 +14,7 @@ import (
 	"github.com/yuin/goldmark/extension"
 	east "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 
 	"github.com/backend-labs/backend-labs/harness/term"
 )
@@ -181,7 +182,7 @@ func (r *renderer) inline(n ast.Node) string {
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		switch c := c.(type) {
 		case *ast.Text:
-			b.Write(c.Segment.Value(r.src))
+			b.Write(meant(c, r.src))
 			if c.SoftLineBreak() || c.HardLineBreak() {
 				b.WriteByte(' ')
 			}
@@ -213,4 +214,13 @@ func (r *renderer) inline(n ast.Node) string {
 		}
 	}
 	return b.String()
+}
+
+// meant is what a text says: outside of code, characters may be escaped or given by their names.
+func meant(t *ast.Text, src []byte) []byte {
+	said := t.Segment.Value(src)
+	if t.IsRaw() {
+		return said
+	}
+	return util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(said)))
 }

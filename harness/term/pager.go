@@ -25,10 +25,10 @@ func pager(lookup func(string) (string, bool)) string {
 
 // Page writes text to Out, through the pager if it is longer than the screen.
 func (s *Streams) Page(text string) error {
-	if !s.Interactive || s.Pager == "" || s.Rows == 0 || strings.Count(text, "\n") < s.Rows {
+	words := strings.Fields(s.Pager)
+	if !s.Interactive || len(words) == 0 || s.Rows == 0 || strings.Count(text, "\n") < s.Rows {
 		return s.write(text)
 	}
-	words := strings.Fields(s.Pager)
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), os.Stdout, os.Stderr
 	err := cmd.Run()
