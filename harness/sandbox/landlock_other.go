@@ -4,4 +4,4 @@ package sandbox
 
 import "errors"
 
-func newLandlock() (Sandbox, error) { return nil, errors.New("Landlock is a thing of Linux") }
+func newLandlock() (Sandbox, error) { return nil, errors.New("landlock is a thing of Linux") }
