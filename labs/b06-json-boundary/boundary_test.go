@@ -29,6 +29,29 @@ type address struct {
 	City string `json:"city"`
 }
 
+// deep has structs behind several kinds of types at once.
+type deep struct {
+	Lists  [][]address                                `json:"lists"`
+	Maps   map[string][]address                       `json:"maps"`
+	Behind *[]address                                 `json:"behind"`
+	Opt    jsonboundary.Optional[[]address]           `json:"opt"`
+	OptMap jsonboundary.Optional[map[string]*address] `json:"opt_map"`
+}
+
+// small has types with less room than numbers need.
+type small struct {
+	Byte  uint8          `json:"byte"`
+	Tiny  int8           `json:"tiny"`
+	Float float32        `json:"float"`
+	Ratio float64        `json:"ratio"`
+	Count uint           `json:"count"`
+	Flag  bool           `json:"flag"`
+	Text  string         `json:"text"`
+	List  []int          `json:"list"`
+	Map   map[string]int `json:"map"`
+	City  address        `json:"city"`
+}
+
 type user struct {
 	ID      int64                           `json:"id"`
 	Role    string                          `json:"role"`
@@ -75,6 +98,16 @@ func TestLargeNumbersSurvive(t *testing.T) {
 			Want: "the same number",
 			Got:  result(u.ID, err),
 			Why:  "ids use all 64 bits",
+		})
+	}
+	for _, n := range []string{"1.10", "-0", "1e400", "1E+2", "0.1000000000000000055511151231257827"} {
+		v, err := decode[any](t, n)
+		expect.That(t, err == nil && fmt.Sprint(v) == n, expect.Message{
+			Did:  "decoded " + n + " into an any",
+			Want: "a value that prints as " + n,
+			Got:  result(v, err),
+			Why: "an any goes on to somebody who may count in decimals or in big numbers: what a " +
+				"float64 makes of it is for them to decide",
 		})
 	}
 	u, err := decode[user](t, `{"id":9223372036854775808}`)
@@ -156,7 +189,29 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 		expectNamed(t, err, jsonboundary.ErrDuplicate, "ErrDuplicate", "city", text,
 			"the ambiguity is as bad in "+where+" as at the top")
 	}
-	u, err := decode[user](t, `{"friends":[{"city":"Oslo"},{"city":"Oslo"}],"labels":{"city":"city"},"extra":{"city":{"city":[{"city":1},{"city":1}]}}}`)
+	var many strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&many, `"name%d":1,`, i)
+	}
+	for _, c := range []struct{ name, text string }{
+		{"", `{"":1,"":2}`},
+		{`a"b\c`, `{"a\"b\\c":1,"a\"b\\c":2}`},
+		{"line\n<Zoë>", `{"line\n<Zoë>":1,"line\u000a\u003cZo\u00eb>":2}`},
+		{"name2500", `{` + many.String() + `"name2500":2}`},
+	} {
+		_, err := decode[map[string]int](t, c.text)
+		expectNamed(t, err, jsonboundary.ErrDuplicate, "ErrDuplicate", c.name,
+			fmt.Sprintf("%.60s", c.text), "any text is a name, also none at all, and the error has "+
+				"to say which it was")
+	}
+	u, err := decode[user](t, `{"labels":{"City":"a","city":"b","CITY":"c","city ":"d"}}`)
+	expect.That(t, err == nil && len(u.Labels) == 4, expect.Message{
+		Did:  `decoded {"labels":{"City":"a","city":"b","CITY":"c","city ":"d"}} into a map`,
+		Want: "no error, and four entries: names match letter by letter",
+		Got:  result(u.Labels, err),
+		Why:  "in a map of strings the keys are data, such as passwords or file names",
+	})
+	u, err = decode[user](t, `{"friends":[{"city":"Oslo"},{"city":"Oslo"}],"labels":{"city":"city"},"extra":{"city":{"city":[{"city":1},{"city":1}]}}}`)
 	expect.That(t, err == nil && len(u.Friends) == 2, expect.Message{
 		Did: "decoded a document in which objects side by side, and inside each other, use the " +
 			"same name once each",
@@ -177,6 +232,16 @@ func TestUnknownFieldsAreRejected(t *testing.T) {
 	} {
 		_, err := decode[user](t, text)
 		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour", text, why)
+	}
+	for _, text := range []string{`{"lists":[[{"colour":1}]]}`, `{"maps":{"a":[{"colour":1}]}}`,
+		`{"behind":[{"colour":1}]}`, `{"opt":[{"colour":1}]}`, `{"opt_map":{"a":{"colour":1}}}`} {
+		_, err := decode[deep](t, text)
+		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour", text, why)
+	}
+	for name, text := range map[string]string{`a"b\c`: `{"a\"b\\c":1}`, "": `{"":1}`,
+		"Zoë\t": `{"Zo\u00eb\t":1}`} {
+		_, err := decode[user](t, text)
+		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", name, text, why)
 	}
 	_, err := decode[user](t, `{"Secret":"x"}`)
 	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "Secret",
@@ -214,14 +279,16 @@ func TestNamesMatchExactly(t *testing.T) {
 		Want: "both set",
 		Got:  result(fmt.Sprintf("role %q, Plain %q", u.Role, u.Plain), err),
 	})
-	for name, text := range map[string]string{
-		"ROLE":  `{"ROLE":"x"}`,
-		"Role":  `{"role":"user","Role":"admin"}`,
-		"CITY":  `{"address":{"CITY":"x"}}`,
-		"plain": `{"plain":"x"}`,
+	for _, c := range []struct{ name, text string }{
+		{"ROLE", `{"ROLE":"x"}`},
+		{"Role", `{"role":"user","Role":"admin"}`},
+		{"CITY", `{"address":{"CITY":"x"}}`},
+		{"plain", `{"plain":"x"}`},
+		{"\u017fcores", "{\"\u017fcores\":[]}"}, // a long s, which folds to an s
+		{"role ", `{"role ":"x"}`},
 	} {
-		_, err := decode[user](t, text)
-		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", name, text,
+		_, err := decode[user](t, c.text)
+		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", c.name, c.text,
 			"names are compared letter by letter everywhere else: a filter in front that looks "+
 				"for \"role\" does not see \"ROLE\", so it must not count here")
 	}
@@ -238,7 +305,10 @@ func TestOneDocumentOnly(t *testing.T) {
 	})
 	for _, text := range []string{`{"id":1}{"id":2}`, `{"id":1} x`, "{\"id\":1}\n{\"id\":2}\n",
 		`{"id":1},`, `{"id":1} null`, `{"id":1}"`,
-		`{"id":1}}`, `{"id":1}]`, `{"id":1} ]{"id":2}`} {
+		`{"id":1}}`, `{"id":1}]`, `{"id":1} ]{"id":2}`,
+		// what other places take for white space
+		"{\"id\":1}\x00", "{\"id\":1} \f", "{\"id\":1}\v\n", "{\"id\":1}\u00a0", "{\"id\":1}\n\u2028",
+		"{\"id\":1}\ufeff"} {
 		expectTrailing(t, text)
 	}
 }
@@ -283,6 +353,13 @@ func TestSizeAndDepthAreLimited(t *testing.T) {
 		Want: "no error",
 		Got:  result(v != nil, err),
 	})
+	objects := strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000)
+	v, err = decode[any](t, objects)
+	expect.That(t, err == nil && v != nil, expect.Message{
+		Did:  "decoded 1,000 objects, one inside the other, into an any",
+		Want: "no error",
+		Got:  result(v != nil, err),
+	})
 	for _, text := range []string{nested(100_000), strings.Repeat("[", 100_000),
 		strings.Repeat(`{"a":`, 100_000)} {
 		start := time.Now()
@@ -315,7 +392,7 @@ func TestStopsReadingAtTheLimit(t *testing.T) {
 func TestMalformedDocumentsAreRejected(t *testing.T) {
 	permit(t)
 	for _, text := range []string{
-		``, ` `, "\n", `{`, `{"id":1`, `{"id":1,}`, `{"id"}`, `{"id" 1}`, `{id:1}`, `{'id':1}`,
+		``, ` `, "\n", "\f{}", "\u00a0{}", "\x00", `{`, `{"id":1`, `{"id":1,}`, `{"id"}`, `{"id" 1}`, `{id:1}`, `{'id':1}`,
 		`{"friends":[{} {}]}`, `{"friends":[{},]}`, `nul`,
 		`{"id":01}`, `{"id":+1}`, `{"id":.5}`, `{"id":1.}`, `{"extra":NaN}`, `{"extra":"\x"}`,
 		"{\"extra\":\"\t\"}", `{"extra":1//}`, `{"extra":undefined}`, `{"extra":"`,
@@ -332,6 +409,19 @@ func TestMalformedDocumentsAreRejected(t *testing.T) {
 	u, err := decode[user](t, `{"id":"1"}`)
 	expectError(t, u.ID, err, `decoded {"id":"1"}, a string, into an int64`, "an error",
 		"a value of another type is a misunderstanding; guessing makes it worse")
+	for _, text := range []string{
+		`{"byte":256}`, `{"byte":-1}`, `{"byte":1.5}`, `{"tiny":128}`, `{"tiny":-129}`,
+		`{"float":1e39}`, `{"ratio":1e400}`, `{"count":-1}`, `{"count":18446744073709551616}`,
+		`{"flag":1}`, `{"flag":"true"}`, `{"text":true}`, `{"text":1}`, `{"text":["a"]}`, `{"byte":true}`,
+		`{"list":{}}`, `{"list":1}`, `{"list":["1"]}`, `{"map":[]}`, `{"map":{"a":"1"}}`,
+		`{"city":[]}`, `{"city":"Oslo"}`, `[]`, `"text"`, `1`,
+	} {
+		v, err := decode[small](t, text)
+		expectError(t, fmt.Sprintf("%+v", v), err, "decoded "+text+", of which a value has the "+
+			"wrong type or does not fit", "an error",
+			"a number that is cut to size, or a value of another type that counts as something, "+
+				"is one that nobody sent")
+	}
 	seed, r := seeded()
 	for range 3000 {
 		good, err := encode(t, randomValue(r, 2))
@@ -402,6 +492,27 @@ func TestNilSlicesAndMapsAreWrittenEmpty(t *testing.T) {
 		outer{Pointer: new(inner), Any: []any(nil), Lists: [][]int{nil, {1}},
 			Maps: map[string][]int{"a": nil}, Bytes: []byte("hello")},
 		`{"inner":{"list":[],"map":{}},"pointer":{"list":[],"map":{}},"nothing":null,"any":[],"nil":null,"lists":[[],[1]],"maps":{"a":[]},"bytes":"aGVsbG8="}`)
+	var none []int
+	expectWritten(t, "a pointer to a nil slice", &none, `[]`)
+	expectWritten(t, "a struct with a pointer to a nil slice in an any",
+		struct{ Any any }{&none}, `{"Any":[]}`)
+	type holder struct {
+		Opt jsonboundary.Optional[inner] `json:"opt"`
+	}
+	h, err := decode[holder](t, `{"opt":{}}`)
+	expectNoError(t, err, `decoded {"opt":{}} into an Optional of a struct with a slice and a map`)
+	expectWritten(t, "an Optional of a struct with a nil slice and a nil map", h,
+		`{"opt":{"list":[],"map":{}}}`)
+	table := map[string][]int{"a": nil}
+	_, err = encode(t, []any{table, map[string]any{"m": table}})
+	expectNoError(t, err, "encoded a map with a nil slice")
+	expect.That(t, table["a"] == nil, expect.Message{
+		Did:  "encoded a map with a nil slice in it, and looked at it afterwards",
+		Want: "still nil: writing does not change what is written",
+		Got:  fmt.Sprintf("%#v", table),
+		Why: "a map that is written to while others read it stops the whole process, and reading " +
+			"is what everybody expects of Encode",
+	})
 	v := &user{Friends: []address{{"Oslo"}}, Extra: []any{map[string]any(nil), []any(nil)}}
 	if _, err := encode(t, v); err != nil {
 		expectNoError(t, err, "encoded a struct with nil slices and maps through a pointer")
@@ -429,6 +540,13 @@ func TestNothingIsWrittenOnError(t *testing.T) {
 				"0 and null are other values than \"could not be computed\"; the reader of the "+
 					"figures would not know")
 		}
+	}
+	for _, v := range []any{(func())(nil), make(chan int), (chan int)(nil), complex(1, 2),
+		map[string]any{"a": 1, "f": (func())(nil)}} {
+		text, err := encode(t, v)
+		expectError(t, text, err, fmt.Sprintf("encoded a %T", v), "an error: it has no form in JSON",
+			"null in its place says that there is nothing, where there is something that could not "+
+				"be told")
 	}
 	list := make([]any, 1000)
 	for i := range list {
@@ -461,12 +579,16 @@ func TestOptionalsAreWritten(t *testing.T) {
 		Ids   jsonboundary.Optional[[]int64]   `json:"ids,omitzero"`
 		Must  jsonboundary.Optional[int]       `json:"must"`
 		Work  *jsonboundary.Optional[*address] `json:"work,omitzero"`
+		Flag  jsonboundary.Optional[bool]      `json:"flag,omitzero"`
+		Ratio jsonboundary.Optional[float64]   `json:"ratio,omitzero"`
+		City  jsonboundary.Optional[address]   `json:"city,omitzero"`
 	}
 	for text, want := range map[string]string{
 		`{}`:                      `{"must":null}`,
 		`{"limit":null,"must":3}`: `{"limit":null,"must":3}`,
 		`{"limit":0,"nick":"","ids":[9007199254740993],"must":0}`: `{"limit":0,"nick":"","ids":[9007199254740993],"must":0}`,
 		`{"work":{"city":"Oslo"}}`:                                `{"must":null,"work":{"city":"Oslo"}}`,
+		`{"flag":false,"ratio":0,"city":{}}`:                      `{"must":null,"flag":false,"ratio":0,"city":{"city":""}}`,
 	} {
 		p, err := decode[patch](t, text)
 		expectNoError(t, err, "decoded "+text+" into a struct of Optionals")
@@ -506,6 +628,25 @@ func TestErrorsComeWithoutAValue(t *testing.T) {
 				"on something that nobody said",
 		})
 	}
+	list, err := decode[[]int](t, `[7,"x"]`)
+	noValue(t, `[7,"x"] into a list of numbers`, list == nil, list, err)
+	table, err := decode[map[string]int](t, `{"a":7,"b":"x"}`)
+	noValue(t, `{"a":7,"b":"x"} into a map of numbers`, table == nil, table, err)
+	pointer, err := decode[*address](t, `{"city":5}`)
+	noValue(t, `{"city":5} into a pointer to a struct`, pointer == nil, pointer, err)
+	v, err := decode[any](t, `{"a":7,"b":}`)
+	noValue(t, `{"a":7,"b":} into an any`, v == nil, v, err)
+	for _, broken := range []error{io.ErrUnexpectedEOF, fmt.Errorf("tunnel: %w", io.EOF)} {
+		u, err := jsonboundary.Decode[user](io.MultiReader(strings.NewReader(`{"id":1}`),
+			failing{broken}), plenty)
+		expect.That(t, known.Is(err, broken) && reflect.ValueOf(u).IsZero(), expect.Message{
+			Did:  fmt.Sprintf(`decoded a body whose reader fails after {"id":1} with %q`, broken),
+			Want: "the reader's error, and the zero value",
+			Got:  result(fmt.Sprintf("the id %d", u.ID), err),
+			Why: "net/http says so when a client goes away in the middle of its body: only io.EOF " +
+				"itself is the end",
+		})
+	}
 	broken := errors.New("connection reset by peer")
 	for _, head := range []string{`{"id":1`, `{"id":1}`} {
 		u, err := jsonboundary.Decode[user](io.MultiReader(strings.NewReader(head),
@@ -519,6 +660,16 @@ func TestErrorsComeWithoutAValue(t *testing.T) {
 					"and retried in another way",
 			})
 	}
+}
+
+func noValue(t *testing.T, what string, zero bool, v any, err error) {
+	t.Helper()
+	expect.That(t, err != nil && zero, expect.Message{
+		Did:  "decoded " + what,
+		Want: "an error, and nil: the zero value",
+		Got:  fmt.Sprintf("%s, with %v", errorText(err), v),
+		Why:  "half of a document is not what was sent, whatever it was to become",
+	})
 }
 
 // random is a type with much of what JSON has; its numbers are whole or binary fractions.
@@ -560,6 +711,27 @@ func TestRoundTrip(t *testing.T) {
 				"or SQL is made",
 		})
 	}
+	for _, f := range []float64{0.1, 1e21, 1e-7, 5e-324, math.MaxFloat64, -1e300, 16777217} {
+		text, err := encode(t, random{Ratio: f})
+		expectNoError(t, err, fmt.Sprintf("encoded a float64 of %v", f))
+		back, err := decode[random](t, text)
+		expect.That(t, err == nil && back.Ratio == f, expect.Message{
+			Did:  fmt.Sprintf("encoded a float64 of %v, and decoded the result", f),
+			Want: fmt.Sprint(f),
+			Got:  result(back.Ratio, err),
+			Why:  "what one service writes and another reads must be the same number",
+		})
+	}
+	const digits = `{"a":[9007199254740993,1.10,1e400,-0],"b":{"c":0.30000000000000004}}`
+	v, err := decode[any](t, digits)
+	expectNoError(t, err, "decoded "+digits+" into an any")
+	text, err := encode(t, v)
+	expect.That(t, err == nil && sameJSON(text, digits), expect.Message{
+		Did:  "decoded " + digits + " into an any, and encoded that",
+		Want: "the same digits",
+		Got:  result(text, err),
+		Why:  "a service that passes on what it does not know must not change it",
+	})
 	seed, r := seeded()
 	for range 500 {
 		v := randomValue(r, 3)

@@ -88,7 +88,9 @@ func unmarshal(data []byte, v any) error {
 	if _, err := dec.Token(); err != io.EOF { // not More, which takes a closing bracket for the end
 		return ErrTrailing
 	}
-	if err := checkNames(json.NewDecoder(bytes.NewReader(doc)), reflect.TypeOf(v)); err != nil {
+	dec = json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber() // no number is too large to be looked at
+	if err := checkNames(dec, reflect.TypeOf(v)); err != nil {
 		return err
 	}
 	dec = json.NewDecoder(bytes.NewReader(doc))
@@ -141,14 +143,14 @@ func checkObject(dec *json.Decoder, t reflect.Type) error {
 		}
 		name := tok.(string)
 		if seen[name] {
-			return fmt.Errorf("%w: %q", ErrDuplicate, name)
+			return fmt.Errorf("%w: %s", ErrDuplicate, name)
 		}
 		seen[name] = true
 		of := elem(t)
 		if fields != nil {
 			var known bool
 			if of, known = fields[name]; !known {
-				return fmt.Errorf("%w: %q", ErrUnknownField, name)
+				return fmt.Errorf("%w: %s", ErrUnknownField, name)
 			}
 		}
 		if err := checkNames(dec, of); err != nil {
