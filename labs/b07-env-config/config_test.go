@@ -87,6 +87,23 @@ func TestSettingsAreRead(t *testing.T) {
 			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second,
 				APIKey: key},
 		},
+		{
+			env{"PORT": "80", "REQUEST_TIMEOUT": "1h30m0.5s", "API_KEY": "k",
+				"DATABASE_URL": "file:shop.db"},
+			config.Config{Port: 80, DatabaseURL: "file:shop.db", APIKey: "k",
+				RequestTimeout: 90*time.Minute + 500*time.Millisecond},
+		},
+		{
+			env{"API_KEY": key, "REQUEST_TIMEOUT": "2000h",
+				"DATABASE_URL": "Postgres:///shop?host=/run&x=%7e&y=a%2Fb#"},
+			config.Config{Port: 8080, DatabaseURL: "Postgres:///shop?host=/run&x=%7e&y=a%2Fb#",
+				APIKey: key, RequestTimeout: 2000 * time.Hour},
+		},
+		{
+			env{"API_KEY": "Ab/+ \"'$x,\u00eb==", "DATABASE_URL": goodURL},
+			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second,
+				APIKey: "Ab/+ \"'$x,\u00eb=="},
+		},
 	} {
 		got, err := config.Load(c.env.lookup)
 		did := "loaded a config with " + c.env.String()
@@ -99,6 +116,25 @@ func TestSettingsAreRead(t *testing.T) {
 			Why: "what is set must count, and what is not set must have the default that the " +
 				"manual promises",
 		})
+	}
+	readsEverySpelling(t)
+}
+
+func readsEverySpelling(t *testing.T) {
+	t.Helper()
+	for want, spellings := range map[bool][]string{
+		true:  {"1", "t", "T", "TRUE", "true", "True"},
+		false: {"0", "f", "F", "FALSE", "false", "False"},
+	} {
+		for _, value := range spellings {
+			got, err := config.Load(required().with(env{"DEBUG": value}).lookup)
+			expect.That(t, err == nil && got.Debug == want, expect.Message{
+				Did:  "loaded a config with DEBUG=" + value,
+				Want: fmt.Sprintf("debug %v: strconv.ParseBool accepts it", want),
+				Got:  fmt.Sprintf("debug %v, error %v", got.Debug, err),
+				Why:  "what the manual allows has to work, in each of its spellings",
+			})
+		}
 	}
 }
 
@@ -115,6 +151,12 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 			"each deploy takes minutes, and whoever learns of one mistake at a time needs as "+
 				"many deploys as there are mistakes")
 	}
+	// values that are the names of other variables
+	for _, wrong := range []env{{"PORT": "DEBUG"}, {"REQUEST_TIMEOUT": "PORT"},
+		{"DEBUG": "API_KEY"}, {"PORT": "$DATABASE_URL"}} {
+		wantOneWrong(t, wrong, "a template that has put in a name where a value belongs is the "+
+			"very mistake, and an error that names both sends whoever reads it to the wrong one")
+	}
 }
 
 func TestWhatIsMissingIsRefused(t *testing.T) {
@@ -126,6 +168,9 @@ func TestWhatIsMissingIsRefused(t *testing.T) {
 
 func TestNonsenseIsRefused(t *testing.T) {
 	for _, wrong := range []env{
+		{"PORT": "0x50"}, {"PORT": "1e3"}, {"PORT": "8080.0"}, {"PORT": "8_080"},
+		{"REQUEST_TIMEOUT": "10"}, {"REQUEST_TIMEOUT": "1.5"}, {"REQUEST_TIMEOUT": "5 minutes"},
+		{"DEBUG": "on"}, {"DEBUG": "off"}, {"DEBUG": "tRUE"}, {"DEBUG": "2"},
 		{"PORT": "abc"}, {"PORT": "80a"}, {"PORT": "http"}, {"PORT": "99999999999999999999"},
 		{"REQUEST_TIMEOUT": "soon"}, {"REQUEST_TIMEOUT": "5"},
 		{"DEBUG": "maybe"}, {"DEBUG": "yes"},
@@ -140,8 +185,10 @@ func TestNonsenseIsRefused(t *testing.T) {
 func TestImpossibleValuesAreRefused(t *testing.T) {
 	for _, wrong := range []env{
 		{"PORT": "0"}, {"PORT": "-1"}, {"PORT": "65536"}, {"PORT": "70000"},
-		{"REQUEST_TIMEOUT": "0s"}, {"REQUEST_TIMEOUT": "-1s"},
+		{"PORT": "4294967297"}, {"PORT": "-65535"}, {"PORT": "65616"},
+		{"REQUEST_TIMEOUT": "0"}, {"REQUEST_TIMEOUT": "-1ns"}, {"REQUEST_TIMEOUT": "0s"}, {"REQUEST_TIMEOUT": "-1s"},
 		{"DATABASE_URL": "/var/lib/shop"}, {"DATABASE_URL": "db.internal/shop"},
+		{"DATABASE_URL": "//db.internal/shop"}, {"DATABASE_URL": "?shop"},
 	} {
 		wantOneWrong(t, wrong,
 			"it has the right type, and still cannot work: found at the start it stops a "+
@@ -193,6 +240,7 @@ func TestLoadAsksItsLookupAlone(t *testing.T) {
 		Got:  fmt.Sprintf("error %v", err),
 		Why:  "whatever the process's environment has, this lookup does not",
 	})
+	noOtherSource(t)
 	t.Setenv("PORT", "")
 	got, err := config.Load(required().lookup)
 	expect.That(t, err == nil && got.Port == 8080, expect.Message{
@@ -201,6 +249,31 @@ func TestLoadAsksItsLookupAlone(t *testing.T) {
 		Want: "port 8080 and no error",
 		Got:  fmt.Sprintf("port %d, error %v", got.Port, err),
 	})
+}
+
+// noOtherSource has what is missing under other names, and where it is not set a text all the same.
+func noOtherSource(t *testing.T) {
+	t.Helper()
+	for what, lookup := range map[string]func(string) (string, bool){
+		"has port, Port, PORT_FILE and SHOP_PORT, but no PORT": required().with(env{"port": "1111",
+			"Port": "2222", "PORT_FILE": "3333", "SHOP_PORT": "4444"}).lookup,
+		"says of all but the two that must be set that they are not set, with the text 6666": func(name string) (string, bool) {
+			if value, ok := required()[name]; ok {
+				return value, true
+			}
+			return "6666", false
+		},
+	} {
+		got, err := config.Load(lookup)
+		expect.That(t, err == nil && got.Port == 8080 && got.RequestTimeout == 5*time.Second,
+			expect.Message{
+				Did:  "loaded a config with a lookup that " + what,
+				Want: "port 8080 and no error",
+				Got:  fmt.Sprintf("port %d, timeout %v, error %v", got.Port, got.RequestTimeout, err),
+				Why: "only what the manual names counts, and lookup's second result alone says " +
+					"whether it is set",
+			})
+	}
 }
 
 func TestErrorsShowNoSecret(t *testing.T) {
@@ -212,20 +285,42 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		"postgres://shop:" + password + "@db:port/shop",
 		"//shop:" + password + "@db/shop", // no scheme
 		":" + password,
+		password, // somebody has mixed up two variables
+		password + ".example/shop",
+		"/" + password + "@db/shop",
+		"Qv9.example/Qv9", "//Qv9.example/Qv9",
 	} {
 		e := required().with(env{"DATABASE_URL": url})
 		_, err := config.Load(e.lookup)
-		if err == nil && strings.HasPrefix(url, "//") {
+		if err == nil && !strings.HasPrefix(url, "postgres://") {
 			continue // that it must be absolute is another check's business
 		}
 		wantOneWrong(t, env{"DATABASE_URL": url},
 			"whoever has to put it right must be told which variable it is")
-		expect.That(t, !shows(err.Error(), password) && !shows(err.Error(), key), expect.Message{
+		expect.That(t, !shows(err.Error(), password) && !shows(err.Error(), key) &&
+			!strings.Contains(err.Error(), "Qv9"), expect.Message{
 			Did:  "loaded a config with " + e.String(),
 			Want: "an error that shows no part of the values of DATABASE_URL and API_KEY",
 			Got:  fmt.Sprintf("error %q", err),
 			Why: "what stops a program at its start is read by many: it goes to the log, to " +
 				"the deploy's page and into a chat",
+		})
+	}
+	for _, e := range []env{
+		{"API_KEY": key + " " + password, "DATABASE_URL": goodURL, "PORT": "x"},
+		{"API_KEY": key, "DATABASE_URL": goodURL, "PORT": "x", "REQUEST_TIMEOUT": "x", "DEBUG": "x"},
+		{"API_KEY": key + "\n"},
+	} {
+		_, err := config.Load(e.lookup)
+		if err == nil {
+			continue // that it is wrong is another check's business
+		}
+		expect.That(t, !shows(err.Error(), password) && !shows(err.Error(), key) &&
+			!strings.Contains(err.Error(), "db.internal"), expect.Message{
+			Did:  "loaded a config with " + e.String(),
+			Want: "an error that shows no part of the values of DATABASE_URL and API_KEY",
+			Got:  fmt.Sprintf("error %v", err),
+			Why:  "what is right in an environment is no business of the error about the rest",
 		})
 	}
 }
@@ -234,6 +329,9 @@ func TestASecretDoesNotPrintItself(t *testing.T) {
 	s := config.Secret(key)
 	expect.That(t, string(s) == key, expect.Message{Did: "converted a Secret to a string",
 		Want: "its text, " + key, Got: string(s)})
+	discreet(t, "pw1", "Zq8w")
+	discreet(t, "Zq8w is a passphrase, vX7k", "Zq8w")
+	discreet(t, strings.Repeat("Zq8w", 500), "Zq")
 	for _, p := range printed(t, s) {
 		expect.That(t, !shows(p.text, key), expect.Message{
 			Did:  fmt.Sprintf("made a Secret of the text %q, and printed it %s", key, p.how),
@@ -242,6 +340,22 @@ func TestASecretDoesNotPrintItself(t *testing.T) {
 			Why: "nobody logs a key on purpose; it is in a struct that somebody prints while " +
 				"they look for something else",
 		})
+	}
+}
+
+// discreet demands that a Secret shows none of these parts of its text, nor that text.
+func discreet(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, p := range printed(t, config.Secret(text)) {
+		for _, part := range append(parts, text, text[:3], text[len(text)-3:]) {
+			expect.That(t, !strings.Contains(p.text, part), expect.Message{
+				Did:  fmt.Sprintf("made a Secret of the text %.60q, and printed it %s", text, p.how),
+				Want: fmt.Sprintf("nothing of that text, and so no %q", part),
+				Got:  fmt.Sprintf("%.100s", p.text),
+				Why: "three letters of a key tell whose it is and shorten the search for the " +
+					"rest; a short secret is one all the more",
+			})
+		}
 	}
 }
 
@@ -264,6 +378,10 @@ func TestAConfigDoesNotShowThePassword(t *testing.T) {
 		"postgres://shop:" + password + "%40home@db.internal/shop",
 		"postgres://:" + password + "@db.internal/shop",
 		"mysql://shop:" + password + "@db.internal",
+		"postgres://shop:" + password + ":x@db.internal:5432/shop",
+		"postgres://sh%40op:" + password + "%2F%3A%25@db.internal/shop",
+		"postgres://shop:x@" + password + "@db.internal/shop",  // only the last @ is the end
+		"postgres://shop:" + password + "%zz@db.internal/shop", // nothing that Load gives
 	} {
 		configShows(t, url, func(how, text string) {
 			expect.That(t, !shows(text, password), expect.Message{
@@ -275,6 +393,21 @@ func TestAConfigDoesNotShowThePassword(t *testing.T) {
 			})
 		})
 	}
+	aShortPassword(t)
+}
+
+// aShortPassword is one in which four letters cannot be looked for.
+func aShortPassword(t *testing.T) {
+	t.Helper()
+	const url = "postgres://shop:Zq8@db.internal/shop"
+	configShows(t, url, func(how, text string) {
+		expect.That(t, !strings.Contains(text, "Zq8"), expect.Message{
+			Did:  fmt.Sprintf("printed a config with the database's URL %s %s", url, how),
+			Want: "nothing of the password in that URL, Zq8",
+			Got:  text,
+			Why:  "a password is one, however short",
+		})
+	})
 }
 
 // configShows prints a config in every way, demands that what is no secret is there, and hands each
@@ -293,6 +426,9 @@ func configShows(t *testing.T, url string, look func(how, text string)) {
 	} {
 		for _, p := range printed(t, v.value) {
 			look(p.how+v.what, p.text)
+			if strings.Contains(url, "%zz") {
+				continue // it cannot be parsed, so nobody has to find a host in it
+			}
 			expect.That(t, strings.Contains(p.text, "9417") &&
 				strings.Contains(p.text, "db.internal"), expect.Message{
 				Did: fmt.Sprintf(

@@ -20,7 +20,8 @@ type Config struct {
 	APIKey         Secret        // API_KEY
 }
 
-// Load makes a Config of what lookup knows. Its error tells everything that is wrong.
+// Load makes a Config of what lookup knows. Its error tells everything that is wrong, but quotes no value: one may be a
+// secret, or the name of another variable.
 func Load(lookup func(string) (string, bool)) (Config, error) {
 	c := Config{Port: 8080, RequestTimeout: 5 * time.Second}
 	var problems []error
@@ -45,21 +46,21 @@ func Load(lookup func(string) (string, bool)) (Config, error) {
 	read("PORT", false, func(value string) (err error) {
 		c.Port, err = strconv.Atoi(value)
 		if err != nil || c.Port < 1 || c.Port > 65535 {
-			return fmt.Errorf("is %q, want a number from 1 to 65535", value)
+			return errors.New("is not a number from 1 to 65535")
 		}
 		return nil
 	})
 	read("REQUEST_TIMEOUT", false, func(value string) (err error) {
 		c.RequestTimeout, err = time.ParseDuration(value)
 		if err != nil || c.RequestTimeout <= 0 {
-			return fmt.Errorf("is %q, want a duration of more than 0, such as 5s", value)
+			return errors.New("is not a duration of more than 0, such as 5s")
 		}
 		return nil
 	})
 	read("DEBUG", false, func(value string) (err error) {
 		c.Debug, err = strconv.ParseBool(value)
 		if err != nil {
-			return fmt.Errorf("is %q, want true or false", value)
+			return errors.New("is neither true nor false")
 		}
 		return nil
 	})
