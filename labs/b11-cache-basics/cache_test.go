@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +45,34 @@ func TestLoadedOnceThenRemembered(t *testing.T) {
 			Got:  fmt.Sprintf("%s, and %v in all", loads(o.calls), took),
 			Why: "this is what a cache is for: the origin does the work once, and everybody " +
 				"after the first one has the answer at once",
+		})
+	})
+	loadedIsStored(t)
+}
+
+// loadedIsStored has callers who have gone.
+func loadedIsStored(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[string, int](3, time.Minute)
+		ctx, cancel := context.WithCancel(background)
+		v, err := c.GetOrLoad(ctx, "late", func(context.Context, string) (int, error) {
+			cancel()
+			return 5, nil
+		})
+		got, hit := c.Get("late")
+		expect.That(t, err == nil && v == 5 && hit && got == 5, expect.Message{
+			Did:  "called GetOrLoad with a context that ended while load was running, and load returned 5",
+			Want: "5, and a hit afterwards: a result is stored",
+			Got:  fmt.Sprintf("%s; afterwards %d and %v", result(v, err), got, hit),
+			Why:  "the origin has done the work; thrown away, the next one has to ask it again",
+		})
+		v, err = c.GetOrLoad(ctx, "late", (&origin{}).load)
+		expect.That(t, err == nil && v == 5, expect.Message{
+			Did:  "called GetOrLoad for a stored value, 5, with a context that had ended",
+			Want: "5: the stored value",
+			Got:  result(v, err),
+			Why:  "what is there costs nothing, and only a load asks the context",
 		})
 	})
 }
@@ -97,6 +127,43 @@ func TestEntriesLiveForTheTTL(t *testing.T) {
 			Got:  result(v, err),
 			Why: "the TTL is the promise how old an answer may be; without it users see " +
 				"yesterday's price for ever",
+		})
+	})
+	livesFor(t)
+}
+
+// livesFor asks for other lives than whole minutes.
+func livesFor(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		for _, ttl := range []time.Duration{2 * time.Millisecond, 1500 * time.Millisecond,
+			72 * time.Hour} {
+			c := cache.New[string, int](10, ttl)
+			c.Set("early", 7)
+			c.Set("late", 7)
+			time.Sleep(ttl - time.Millisecond)
+			_, early := c.Get("early")
+			time.Sleep(2 * time.Millisecond)
+			_, late := c.Get("late")
+			expect.That(t, early && !late, expect.Message{
+				Did: fmt.Sprintf("stored two values in a cache with a TTL of %v, and called Get "+
+					"for one 1 ms before, for the other 1 ms after that", ttl),
+				Want: "a hit: true, then a hit: false",
+				Got:  fmt.Sprintf("a hit: %v, then a hit: %v", early, late),
+				Why:  "a TTL is a duration: some are parts of a second, some are days",
+			})
+		}
+		c := cache.New[string, int](10, math.MaxInt64)
+		c.Set("price", 7)
+		time.Sleep(24 * 365 * time.Hour)
+		_, hit := c.Get("price")
+		expect.That(t, hit, expect.Message{
+			Did: "stored a value in a cache with a TTL of math.MaxInt64, which is 292 years, and " +
+				"called Get a year later",
+			Want: "a hit",
+			Got:  "a miss",
+			Why: "whoever wants values to be kept for ever says so by the greatest duration; a " +
+				"moment in nanoseconds is then more than an int64 holds",
 		})
 	})
 }
@@ -160,6 +227,26 @@ func TestOverwritingStartsANewLife(t *testing.T) {
 			Want: "a miss: overwritten values expire, too",
 			Got:  fmt.Sprintf("%d and %v", v, hit),
 			Why:  "the TTL is the promise how old an answer may be",
+		})
+	})
+	sameValueAgain(t)
+}
+
+func sameValueAgain(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[string, int](10, time.Minute)
+		c.Set("price", 7)
+		time.Sleep(40 * time.Second)
+		c.Set("price", 7)
+		time.Sleep(40 * time.Second)
+		_, hit := c.Get("price")
+		expect.That(t, hit, expect.Message{
+			Did: "stored 7 in a cache with a TTL of 1m0s, 40 s later 7 again under the same key, " +
+				"and called Get 40 s after that",
+			Want: "a hit: it was stored 40 s ago",
+			Got:  "a miss",
+			Why:  "that nothing has changed is news, too: the value is known to be right again",
 		})
 	})
 }
@@ -256,6 +343,31 @@ func TestSizeIsBounded(t *testing.T) {
 				"used, more is a leak",
 		})
 	})
+	keysUnlikeThemselves(t)
+}
+
+// keysUnlikeThemselves stores under NaN, which no look-up ever finds again.
+func keysUnlikeThemselves(t *testing.T) {
+	t.Helper()
+	const capacity, sets = 5, 100
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[float64, int](capacity, time.Hour)
+		for range sets {
+			c.Set(math.NaN(), 7)
+		}
+		c.Set(1, 7)
+		_, hit := c.Get(1)
+		_, hitNaN := c.Get(math.NaN())
+		expect.That(t, c.Len() <= capacity && hit && !hitNaN, expect.Message{
+			Did: fmt.Sprintf("stored under NaN %d times and under 1 once in a cache of %d, then "+
+				"called Get for both and Len", sets, capacity),
+			Want: fmt.Sprintf("a hit for 1, a miss for NaN, and a Len of at most %d", capacity),
+			Got: fmt.Sprintf("1: a hit: %v; NaN: a hit: %v; a Len of %d", hit, hitNaN,
+				c.Len()),
+			Why: "NaN is not equal to itself, so a map can neither find nor delete it: what is " +
+				"stored under it stays for ever unless somebody thinks of it",
+		})
+	})
 }
 
 // known are the two reasons for having no value: the origin's, and the caller's own.
@@ -286,6 +398,43 @@ func TestErrorsAreNotCached(t *testing.T) {
 			Want: "7, by a second load",
 			Got:  result(v, err) + ", after " + loads(o.calls),
 			Why:  "if an error is remembered, one hiccup of the origin is served for a whole TTL",
+		})
+	})
+	failuresChangeNothing(t)
+}
+
+// failuresChangeNothing looks at what a load that fails leaves behind, whatever it returns besides.
+func failuresChangeNothing(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := filled(3, "a", "b", "c")
+		c.GetOrLoad(background, "d", (&origin{err: errOrigin}).load)
+		expectKeys(t, c, "a, b, c", "stored a, b and c in a cache of 3, and called GetOrLoad for d "+
+			"while the origin fails", "all three are there: nothing was stored, so nothing needs room")
+
+		for _, failure := range []error{errOrigin, context.Canceled, io.EOF} {
+			c := cache.New[string, int](3, time.Minute)
+			_, err := c.GetOrLoad(background, "price", func(context.Context, string) (int, error) {
+				return 5, failure
+			})
+			_, hit := c.Get("price")
+			expect.That(t, errors.Is(err, failure) && !hit, expect.Message{
+				Did:  fmt.Sprintf("called GetOrLoad with a load that returns 5 and the error %q", failure),
+				Want: "that error, and nothing stored",
+				Got:  fmt.Sprintf("error %v, and a hit afterwards: %v", err, hit),
+				Why:  "what comes with an error is no answer, whatever it looks like",
+			})
+		}
+
+		ended, cancel := context.WithCancel(background)
+		cancel()
+		v, err := c.GetOrLoad(ended, "other", (&origin{err: errOrigin}).load)
+		expect.That(t, known.Is(err, errOrigin), expect.Message{
+			Did: "called GetOrLoad with a context that had ended, and a load that returns the " +
+				"origin's error",
+			Want: "the origin's error: what load has returned",
+			Got:  result(v, err),
+			Why:  "the caller can ask its context itself; why the load failed only load knows",
 		})
 	})
 }
@@ -353,6 +502,27 @@ func TestExpiredEntriesMakeRoomFirst(t *testing.T) {
 			"stored a in a cache of 2, b 30 s later, and read a; then, when a's minute was over "+
 				"and b had half of its own left, stored c",
 			"b is still there: a had expired, and made room")
+	})
+	deadBehindRenewed(t)
+}
+
+// deadBehindRenewed has a dead entry that was stored after the one that lives: that was stored again.
+func deadBehindRenewed(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		const ttl = time.Minute
+		c := cache.New[string, int](2, ttl)
+		c.Set("a", 7)
+		c.Set("b", 7)
+		time.Sleep(ttl / 2)
+		c.Set("a", 8)
+		c.Get("b") // b is now the one that was used last
+		time.Sleep(ttl/2 + time.Millisecond)
+		c.Set("c", 7)
+		expectKeys(t, c, "a, c",
+			"stored a and b in a cache of 2, a again 30 s later, and read b; then, when b's minute "+
+				"was over and a had half of its own left, stored c",
+			"a is still there: b had expired, and made room")
 	})
 }
 

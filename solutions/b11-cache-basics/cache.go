@@ -55,6 +55,9 @@ func (c *Cache[K, V]) Get(k K) (V, bool) {
 // Set stores v under k, in place of what was there, for a full ttl. That counts as a use of k. If k is new and there is no
 // room, an expired entry makes room or, if there is none, the entry whose last use is longest ago.
 func (c *Cache[K, V]) Set(k K, v V) {
+	if k != k {
+		return // NaN: no look-up would ever find it, and no delete
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if old, ok := c.entries[k]; ok {

@@ -69,7 +69,8 @@ func (c *Cache[K, V]) Set(k K, v V) {
 	c.do(func() {
 		old := c.take(k)
 		if old == nil && len(c.entries) == c.capacity {
-			old = c.take(c.entries[0].key)
+			old = c.entries[0] // not by its key: NaN is not equal to itself
+			c.entries = slices.Delete(c.entries, 0, 1)
 		}
 		if old != nil {
 			old.timer.Stop()

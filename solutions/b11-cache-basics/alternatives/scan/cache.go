@@ -50,6 +50,9 @@ func (c *Cache[K, V]) Get(k K) (v V, ok bool) {
 
 // Set stores v under k.
 func (c *Cache[K, V]) Set(k K, v V) {
+	if k != k {
+		return // a map could not delete it any more
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
