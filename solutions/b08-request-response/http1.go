@@ -66,7 +66,7 @@ func ServeConn(conn net.Conn, handle func(*Request) *Response) error {
 
 // readRequest reads a request up to its body. It returns io.EOF if there is none.
 func readRequest(in *textproto.Reader) (*Request, error) {
-	line, err := in.ReadLine()
+	line, err := readLine(in)
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +74,7 @@ func readRequest(in *textproto.Reader) (*Request, error) {
 	if len(words) != 3 || words[0] == "" || words[1] == "" || words[2] != "HTTP/1.1" && words[2] != "HTTP/1.0" {
 		return nil, refusal{400, fmt.Sprintf("malformed request line %q", line)}
 	}
-	header, err := in.ReadMIMEHeader()
-	if malformed := textproto.ProtocolError(""); errors.As(err, &malformed) {
-		return nil, refusal{400, err.Error()}
-	}
+	header, err := readHeader(in)
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
@@ -90,13 +87,40 @@ func readRequest(in *textproto.Reader) (*Request, error) {
 	return req, err
 }
 
+// readLine is stricter than textproto, which takes a line that ends in LF alone: who is in front may not.
+func readLine(in *textproto.Reader) (string, error) {
+	line, err := in.R.ReadString('\n')
+	if err == io.EOF && line != "" {
+		return "", io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return "", err
+	}
+	text, ok := strings.CutSuffix(line, "\r\n")
+	if !ok {
+		return "", refusal{400, fmt.Sprintf("no CR LF at the end of %q", line)}
+	}
+	return text, nil
+}
+
+func readHeader(in *textproto.Reader) (map[string][]string, error) {
+	header := make(map[string][]string)
+	for {
+		line, err := readLine(in)
+		if err != nil || line == "" {
+			return header, err
+		}
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || name == "" || strings.ContainsAny(name, " \t") { // a space in front, too: no line goes on in the next
+			return nil, refusal{400, fmt.Sprintf("malformed header line %q", line)}
+		}
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		header[name] = append(header[name], strings.Trim(value, " \t"))
+	}
+}
+
 // bodyLength looks whether the header is one that everybody understands in the same way.
 func bodyLength(req *Request) (int64, error) {
-	for name := range req.Header {
-		if strings.ContainsAny(name, " \t") {
-			return 0, refusal{400, fmt.Sprintf("space in the header name %q", name)}
-		}
-	}
 	if len(req.Header["Host"]) == 0 && req.Proto == "HTTP/1.1" {
 		return 0, refusal{400, "no Host"}
 	}

@@ -92,6 +92,9 @@ func ServeConn(conn net.Conn, handle func(*Request) *Response) (err error) {
 
 func parse(head string) (req *Request, length int, err error) {
 	lines := strings.Split(head, "\r\n")
+	if strings.Contains(strings.Join(lines, ""), "\n") { // one that ends no line, or ends it alone
+		return nil, 0, errMalformed
+	}
 	method, rest, _ := strings.Cut(lines[0], " ")
 	target, proto, _ := strings.Cut(rest, " ")
 	if method == "" || target == "" || (proto != "HTTP/1.0" && proto != "HTTP/1.1") {
