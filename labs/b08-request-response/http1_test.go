@@ -262,6 +262,20 @@ func TestHeaderNamesAreCaseInsensitive(t *testing.T) {
 			Got:  fmt.Sprintf("%q", header),
 		})
 	})
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		s.raw("GET / HTTP/1.1\r\nHost: x:8080\r\nX-Url: http://a:80/b c\r\nX-Empty:\r\n\r\n")
+		seen := s.requests()
+		expect.That(t, len(seen) == 1 && slices.Equal(seen[0].Header["Host"], []string{"x:8080"}) &&
+			slices.Equal(seen[0].Header["X-Url"], []string{"http://a:80/b c"}) &&
+			slices.Equal(seen[0].Header["X-Empty"], []string{""}), expect.Message{
+			Did: `sent the header lines "Host: x:8080", "X-Url: http://a:80/b c" and "X-Empty:", ` +
+				"and looked at the Request's header",
+			Want: "the whole values: the first colon ends the name, and a value may be empty",
+			Got:  fmt.Sprintf("%d requests: %+v", len(seen), seen),
+			Why:  "addresses, times and URLs have colons in them, and an empty value is one",
+		})
+	})
 }
 
 func TestSomeAnswersHaveNoBody(t *testing.T) {
@@ -284,6 +298,8 @@ func TestSomeAnswersHaveNoBody(t *testing.T) {
 					"response"},
 			{"GET", "/204", "", "no body and no Content-Length",
 				"204 says that there is nothing: clients take what follows for the next response"},
+			{"HEAD", "/204", "", "no body and no Content-Length",
+				"204 has no Content-Length, whatever the method"},
 			{"GET", "/304", "", "no body and no Content-Length",
 				"304 says that the client has the body already: it takes what follows for the " +
 					"next response"},
@@ -377,7 +393,7 @@ func TestTwoLengthsAreRefused(t *testing.T) {
 }
 
 func TestTransferEncodingIsNotImplemented(t *testing.T) {
-	for _, c := range []string{"chunked", "Chunked", "gzip, chunked"} {
+	for _, c := range []string{"chunked", "Chunked", "gzip, chunked", "identity"} {
 		wantRefused(t, 501, "Transfer-Encoding: "+c,
 			"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "+c,
 			"a body of which you do not know the end cannot be skipped either; ignored, its "+
