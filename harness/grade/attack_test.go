@@ -310,11 +310,12 @@ func copyOver(dst, src string) error {
 	return exec.Command("cp", "-R", "--no-dereference", src+"/.", dst).Run()
 }
 
-// tight is a sandbox in which a check gets less memory than the attacks want.
+// tight is a sandbox in which a check gets less memory than the attacks want. The race detector alone
+// wants more than that, where it is the address space that is bounded.
 type tight struct{ sandbox.Sandbox }
 
 func (s *tight) Run(ctx context.Context, c sandbox.Command) (sandbox.Exit, error) {
-	if c.Report != nil { // it is a check, not a build
+	if c.Report != nil && !strings.HasSuffix(c.Path, "-race") { // it is a check, not a build
 		c.Limits.Memory = 256 << 20
 	}
 	return s.Sandbox.Run(ctx, c)
