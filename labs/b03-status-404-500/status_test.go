@@ -329,9 +329,19 @@ func TestAPanicIsA500(t *testing.T) {
 func TestAPanicIsReportedOnce(t *testing.T) {
 	for _, path := range []string{"/items/7", "/items"} {
 		for _, value := range []any{"no shelf 12", errors.New("no shelf 12"),
-			fmt.Errorf("no shelf 12: %w", status.ErrInvalidID)} {
+			fmt.Errorf("no shelf 12: %w", status.ErrInvalidID),
+			fmt.Errorf("no shelf 12: %w", status.ErrNotFound),
+			fmt.Errorf("no shelf 12: %w", context.DeadlineExceeded)} {
 			s := panicking(value)
-			s.get(t, t.Context(), path)
+			got := s.get(t, t.Context(), path)
+			expect.That(t, got.panicked == nil && got.status == 500, expect.Message{
+				Did: fmt.Sprintf("asked for GET %s, for which the store panics with %q", path,
+					value),
+				Want: "500, whatever the panic's value is",
+				Got:  got.String(),
+				Why: "an error that was thrown and not returned is a bug, also if it wraps one " +
+					"that would have been somebody else's fault",
+			})
 			reported := s.reported()
 			expect.That(t, len(reported) == 1 && reported[0] != nil &&
 				strings.Contains(reported[0].Error(), "no shelf 12"), expect.Message{
