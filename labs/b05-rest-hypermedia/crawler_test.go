@@ -26,6 +26,7 @@ type memory struct {
 	versions map[string]int64
 	foreign  int    // calls with another context
 	broken   error  // if set, what all calls return
+	full     error  // if set, what Put returns
 	before   func() // if set, called once, before the next Put of an existing order
 }
 
@@ -61,6 +62,9 @@ func (m *memory) Put(ctx context.Context, o rest.Order, ifVersion int64) error {
 	defer m.mu.Unlock()
 	if err := m.enter(ctx); err != nil {
 		return err
+	}
+	if m.full != nil {
+		return m.full
 	}
 	if before := m.before; before != nil && ifVersion > 0 {
 		m.before = nil
@@ -132,6 +136,7 @@ func (d doc) rels() string {
 // instances in turn, or as pick decides.
 type crawler struct {
 	t         *testing.T
+	base      string
 	entry     string
 	where     string // of the shop, for messages
 	why       string // it matters that the shop answers, if not for the usual reason
@@ -143,7 +148,7 @@ type crawler struct {
 // newCrawler makes the instances of a shop over one store.
 func newCrawler(t *testing.T, base string, store rest.Store, instances int) *crawler {
 	t.Helper()
-	c := &crawler{t: t, entry: base + "/"}
+	c := &crawler{t: t, base: base, entry: base + "/"}
 	if base != "" {
 		c.where = " of a shop at " + base
 	}
@@ -231,6 +236,12 @@ func (c *crawler) follow(d doc, rel, body string) answer {
 			Why:  "a client that knows only the names of links cannot go on where there is none",
 		})
 	}
+	expect.That(c.t, strings.HasPrefix(*l.Href, c.base+"/"), expect.Message{
+		Did:  "looked at the link " + rel + c.where,
+		Want: "an href below the base path, " + c.base + "/",
+		Got:  *l.Href,
+		Why:  "the gateway sends nothing else to this shop: its other paths belong to others",
+	})
 	method := l.Method
 	if method == "" {
 		method = http.MethodGet
@@ -261,8 +272,16 @@ func (c *crawler) read(a answer, wantStatus int, want string) (d doc) {
 // home reads the entry point.
 func (c *crawler) home() doc {
 	c.t.Helper()
-	return c.read(c.do("asked for the entry point", http.MethodGet, c.entry, ""), 200,
+	d := c.read(c.do("asked for the entry point", http.MethodGet, c.entry, ""), 200,
 		`and a document with the link "orders"`)
+	method := d.Links["orders"].Method
+	expect.That(c.t, !d.has("orders") || method == http.MethodPost, expect.Message{
+		Did:  "asked for the entry point, and looked at its link orders",
+		Want: "the method POST",
+		Got:  fmt.Sprintf("%q", method),
+		Why:  "what makes something new each time is a POST; nobody sends it twice unasked",
+	})
+	return d
 }
 
 // order makes an order, by way of the entry point.
@@ -329,6 +348,32 @@ func (c *crawler) wantState(did string, d doc, state, why string) doc {
 func wantOK(t *testing.T, a answer, why string) {
 	t.Helper()
 	expect.That(t, a.ok(), expect.Message{Did: a.did, Want: "a 2xx", Got: a.String(), Why: why})
+}
+
+// wantJSON looks at the body of a 2xx, if it has one.
+func wantJSON(t *testing.T, a answer) {
+	t.Helper()
+	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	expect.That(t, a.body == "" || kind == "application/json" && json.Valid([]byte(a.body)),
+		expect.Message{
+			Did:  a.did,
+			Want: "a body that is JSON, with Content-Type: application/json, or none",
+			Got:  fmt.Sprintf("%s, Content-Type %q", a, a.header.Get("Content-Type")),
+			Why:  "all bodies of a 2xx are read in the same way, those of a small step, too",
+		})
+}
+
+// wantOurContext looks at the contexts that the store was called with.
+func wantOurContext(t *testing.T, store *memory, what string) {
+	t.Helper()
+	expect.That(t, store.foreign == 0, expect.Message{
+		Did: "made an order, " + what +
+			", and looked at the contexts that the store was called with",
+		Want: "the request's context, or one made from it",
+		Got:  fmt.Sprintf("%d calls with another one", store.foreign),
+		Why: "the request's context ends when the client has gone; under another one the store " +
+			"works on for nobody",
+	})
 }
 
 var errDisk = errors.New("disk full")

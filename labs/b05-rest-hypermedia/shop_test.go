@@ -16,14 +16,23 @@ import (
 func TestCrawlerPaysAnOrder(t *testing.T) {
 	store := newMemory()
 	c := newCrawler(t, "", store, 1)
-	d := c.order("lamp", "sofa")
-	wantOK(t, c.follow(d, "payment", ""),
+	d := c.order("sofa", "lamp", "sofa")
+	method := d.Links["payment"].Method
+	expect.That(t, method == http.MethodPut, expect.Message{
+		Did:  "looked at the link payment of a pending order",
+		Want: "the method PUT",
+		Got:  fmt.Sprintf("method %q; the links are: %s", method, d.rels()),
+		Why:  "PUT may be sent again when its answer was lost, by whatever stands between, too",
+	})
+	paid := c.follow(d, "payment", "")
+	wantOK(t, paid,
 		"what the client can do next stands in the links; it needs no manual, and no address")
+	wantJSON(t, paid)
 	d = c.wantState("made an order and followed its link payment", d, "paid",
 		"the link is named after what it does")
-	expect.That(t, slices.Equal(d.Lines, []string{"lamp", "sofa"}), expect.Message{
-		Did:  "made an order of a lamp and a sofa, paid it, and read it again",
-		Want: "the lines lamp and sofa",
+	expect.That(t, slices.Equal(d.Lines, []string{"sofa", "lamp", "sofa"}), expect.Message{
+		Did:  "made an order of a sofa, a lamp and a sofa, paid it, and read it again",
+		Want: "the lines sofa, lamp and sofa, as they were sent",
 		Got:  fmt.Sprintf("%q", d.Lines),
 	})
 	l := d.Links["self"]
@@ -31,17 +40,12 @@ func TestCrawlerPaysAnOrder(t *testing.T) {
 		Did: "looked at the link self of an order", Want: "GET as its method, or none",
 		Got: l.Method,
 	})
-	expect.That(t, store.foreign == 0, expect.Message{
-		Did:  "made an order, paid it, and looked at the contexts that the store was called with",
-		Want: "the request's context, or one made from it",
-		Got:  fmt.Sprintf("%d calls with another one", store.foreign),
-		Why: "the request's context ends when the client has gone; under another one the store " +
-			"works on for nobody",
-	})
+	wantOurContext(t, store, "paid it")
 }
 
 func TestCrawlerCancelsAnOrder(t *testing.T) {
-	c := newCrawler(t, "", newMemory(), 1)
+	store := newMemory()
+	c := newCrawler(t, "", store, 1)
 	d := c.order("lamp")
 	expect.That(t, d.Links["cancel"].Method != "" && d.Links["cancel"].Method != http.MethodGet,
 		expect.Message{
@@ -50,9 +54,12 @@ func TestCrawlerCancelsAnOrder(t *testing.T) {
 			Got:  fmt.Sprintf("method %q; the links are: %s", d.Links["cancel"].Method, d.rels()),
 			Why:  "browsers, crawlers and caches follow a GET whenever they like",
 		})
-	wantOK(t, c.follow(d, "cancel", ""), "a pending order can be cancelled, and the link says how")
+	gone := c.follow(d, "cancel", "")
+	wantOK(t, gone, "a pending order can be cancelled, and the link says how")
+	wantJSON(t, gone)
 	c.wantState("made an order and followed its link cancel", d, "cancelled",
 		"the link is named after what it does")
+	wantOurContext(t, store, "cancelled it")
 }
 
 func TestAnyBasePath(t *testing.T) {
@@ -68,6 +75,13 @@ func TestAnyBasePath(t *testing.T) {
 			c.wantState("made an order of a shop at "+base+" and followed its link "+one.rel, d,
 				one.state, c.why)
 		}
+		a := c.do("sent a GET to / instead of the entry point", http.MethodGet, "/", "")
+		expect.That(t, !a.ok(), expect.Message{
+			Did:  a.did,
+			Want: "no 2xx: all that the shop serves lies below its base path",
+			Got:  a.String(),
+			Why:  "the gateway has other guests, and what lies elsewhere is theirs",
+		})
 	}
 }
 
@@ -199,7 +213,8 @@ func TestETagFollowsTheOrder(t *testing.T) {
 		a.did = fmt.Sprintf("%s, with If-None-Match: %s", a.did, tags)
 		return a
 	}
-	for _, tags := range []string{old, `"something-else", ` + old, old + `, "something-else"`} {
+	for _, tags := range []string{old, `"something-else", ` + old,
+		old + `, "something-else"`, `"one","another",` + old} {
 		a := ask("read an order again that has not changed", tags)
 		expect.That(t, a.status == 304 && a.body == "" && a.header.Get("ETag") == old,
 			expect.Message{
@@ -346,11 +361,63 @@ func TestSomebodyElseWasQuicker(t *testing.T) {
 	}
 }
 
+// TestSomebodyElseIsQuickerAgainAndAgain has several others between Get and Put, one at a time.
+func TestSomebodyElseIsQuickerAgainAndAgain(t *testing.T) {
+	const others = 5
+	for rel, state := range map[string]string{"payment": "paid", "cancel": "cancelled"} {
+		store := newMemory()
+		c := newCrawler(t, "", store, 1)
+		d := c.order("lamp")
+		left := others
+		var longer func()
+		longer = func() {
+			store.edit(d.ID, func(o *rest.Order) { o.Lines = append(o.Lines, "sofa") })
+			if left--; left > 0 {
+				store.before = longer
+			}
+		}
+		store.before = longer
+		a := c.follow(d, rel, "")
+		now := c.again(d)
+		expect.That(t, a.ok() && now.State == state && len(now.Lines) == 1+others,
+			expect.Message{
+				Did: fmt.Sprintf("followed the link %s of a pending order, while others add a "+
+					"sofa to it, each of %d times between the shop's Get and Put", rel, others),
+				Want: fmt.Sprintf("a 2xx, and an order that is %s, with %d lines", state, 1+others),
+				Got: fmt.Sprintf("%s, and an order that is %s, with the lines %q", a, now.State,
+					now.Lines),
+				Why: "after a conflict one looks again and decides again, and that holds for the " +
+					"next conflict, too: the order is still pending, so nothing forbids it",
+			})
+	}
+}
+
+// TestWhatIsNotStoredIsNotDone lets the store be read, and not be written.
+func TestWhatIsNotStoredIsNotDone(t *testing.T) {
+	store := newMemory()
+	c := newCrawler(t, "", store, 1)
+	home, d := c.home(), c.order("lamp")
+	store.full = errDisk
+	for _, a := range []answer{
+		c.follow(home, "orders", `{"lines":["lamp"]}`),
+		c.follow(d, "payment", ""), c.follow(d, "cancel", ""),
+	} {
+		expect.That(t, a.panicked == nil && a.status >= 500 && a.status <= 599, expect.Message{
+			Did:  a.did + " while the store's Get works, and its Put returns \"disk full\"",
+			Want: "a 5xx",
+			Got:  a.String(),
+			Why:  "a client that hears a 2xx goes home, and nobody has written down what it did",
+		})
+	}
+}
+
 func TestErrorsSayWhoseTheyAre(t *testing.T) {
 	store := newMemory()
 	c := newCrawler(t, "", store, 1)
 	home := c.home()
-	for _, body := range []string{"", "{", "[]", `{"lines":"lamp"}`, `lamp`} {
+	for _, body := range []string{"", "{", "[]", `{"lines":"lamp"}`, `lamp`, `null`,
+		`{}`, `{"lines":null}`, `{"lines":[7]}`, `{"lines":[null]}`, `{"lines":["lamp",null]}`,
+		`{"lines":["lamp"]} x`, `{"lines":["lamp"]}}`, `{"lines":["lamp"]}{"lines":["sofa"]}`} {
 		a := c.follow(home, "orders", body)
 		expect.That(t, a.status == 400 && store.size() == 0, expect.Message{
 			Did:  fmt.Sprintf("%s with the body %q", a.did, body),

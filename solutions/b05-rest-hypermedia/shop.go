@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -83,14 +85,12 @@ func (s *shop) entry(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *shop) create(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Lines []string `json:"lines"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&body); err != nil || body.Lines == nil {
+	lines, err := readLines(http.MaxBytesReader(w, r.Body, 1<<20))
+	if err != nil {
 		http.Error(w, `the body must be like {"lines": ["lamp"]}`, http.StatusBadRequest)
 		return
 	}
-	o := Order{ID: rand.Text(), State: "pending", Lines: body.Lines}
+	o := Order{ID: rand.Text(), State: "pending", Lines: lines}
 	if err := s.store.Put(r.Context(), o, 0); err != nil {
 		fail(w, err)
 		return
@@ -99,6 +99,30 @@ func (s *shop) create(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Location", doc.Links["self"].Href)
 	w.Header().Set("ETag", etag(1))
 	send(w, http.StatusCreated, doc)
+}
+
+var errNoOrder = errors.New("not a document with lines")
+
+// readLines reads the whole body. A Decoder would stop after the document, and a []string takes a null for a "".
+func readLines(r io.Reader) ([]string, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	var body struct {
+		Lines []*string `json:"lines"`
+	}
+	if err := json.Unmarshal(text, &body); err != nil {
+		return nil, err
+	}
+	if body.Lines == nil || slices.Contains(body.Lines, nil) {
+		return nil, errNoOrder
+	}
+	lines := make([]string, len(body.Lines))
+	for i, line := range body.Lines {
+		lines[i] = *line
+	}
+	return lines, nil
 }
 
 func (s *shop) show(w http.ResponseWriter, r *http.Request) {

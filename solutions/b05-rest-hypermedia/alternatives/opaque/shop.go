@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -63,11 +64,22 @@ func NewShop(basePath string, store Store) http.Handler {
 			case r.Method == "GET" && r.URL.RawQuery == "":
 				return object{"links": object{"orders": object{"href": home, "method": "POST"}}}, nil
 			case r.Method == "POST":
-				var body struct{ Lines *[]string }
-				if json.NewDecoder(r.Body).Decode(&body) != nil || body.Lines == nil {
+				var body struct{ Lines *[]any }
+				input := json.NewDecoder(r.Body)
+				if input.Decode(&body) != nil || body.Lines == nil {
 					return nil, status(400)
 				}
-				o := Order{rand.Text(), "pending", *body.Lines}
+				if _, err := input.Token(); err != io.EOF {
+					return nil, status(400) // something follows
+				}
+				o := Order{ID: rand.Text(), State: "pending"}
+				for _, line := range *body.Lines {
+					text, ok := line.(string)
+					if !ok {
+						return nil, status(400)
+					}
+					o.Lines = append(o.Lines, text)
+				}
 				created = home + "?o=" + o.ID
 				return represent(o), store.Put(r.Context(), o, 0)
 			case r.Method == "GET" && query.Has("o"):
