@@ -110,6 +110,8 @@ func TestABodyThatIsNotWhatItSays(t *testing.T) {
 				"taken for an order, somebody gets nothing, zero times"},
 		{"a form that is labelled as JSON", "/orders", jsonType, asForm, "the label is a promise; whoever breaks it has a bug that he should hear of"},
 		{"JSON that breaks off", "/orders", jsonType, `{"sku":"A-17","qty":3`, "half an order is none"},
+		{"JSON with something after it", "/orders", jsonType, asJSON + " x", "a body that goes on after its JSON value is not JSON"},
+		{"two JSON objects", "/orders", jsonType, asJSON + asJSON, "two orders in one body: one of them would be lost"},
 		{"an empty body", "/orders", jsonType, "", "nothing is not an order"},
 		{"a qty that is no number", "/orders", formType, "sku=A-17&qty=three", "an order for \"three\" must not become one for 0"},
 		{"JSON with a qty of another type", "/orders", jsonType, `{"sku":"A-17","qty":"three"}`, "an order for \"three\" must not become one for 0"},

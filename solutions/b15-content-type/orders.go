@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -57,8 +58,13 @@ func DecodeOrder(r *http.Request) (Order, error) {
 	return o, nil
 }
 
+// fromJSON reads all of the body: a Decoder would stop after the first value and never see what follows it.
 func fromJSON(r *http.Request) (o Order, err error) {
-	err = json.NewDecoder(r.Body).Decode(&o)
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return o, err
+	}
+	err = json.Unmarshal(body, &o)
 	return o, err
 }
 
