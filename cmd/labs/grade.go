@@ -41,7 +41,8 @@ func newGrade(a *app) *cobra.Command {
 the course (labs/<lab>/…) or the files of one lab alone. Only the files that lab.yaml names are read; checks, kit and
 go.mod are the course's. The submission is compiled and run in a sandbox without network, and grading refuses to start
 where the sandbox does not hold. The sandbox is made of Linux namespaces; where there are none, it is a Docker
-container, in which the submission is run but not compiled.
+container, in which the submission is run but not compiled. Inside a container that somebody else has started there is
+neither: the sandbox is made of Landlock then, and each result says what that promises less.
 
 What is still the untouched stub is left out, so that a download of a whole repository is judged by what was written
 in it. --labs (or --lab) names the labs that are demanded: each of them then has its result, with 0 points where
@@ -85,8 +86,8 @@ submission gets NAME.json there.
 	f.StringVar(&o.provider, "backend", "auto",
 		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
 	f.StringVar(&o.sandbox, "sandbox", "auto",
-		"what keeps the submission in: {auto|ns|container|landlock|none}; none is for submissions that "+
-			"you trust")
+		"what keeps the submission in: {auto|ns|container|landlock|none}; landlock is for inside "+
+			"containers and promises less, none is for submissions that you trust")
 	f.StringArrayVar(&o.formats, "format", nil,
 		"how to show the results, repeatable: {terminal|json|junit|github|gradescope|markdown|csv}")
 	f.StringArrayVar(&o.files, "output", nil, "write a format to a file, `FORMAT=PATH`, repeatable")

@@ -380,3 +380,35 @@ func TestList(t *testing.T) {
 		}
 	}
 }
+
+// less is a sandbox that promises less than others.
+type less struct{ sandbox.Sandbox }
+
+func (less) Caveats() []string { return []string{"it promises less"} }
+
+// TestOne_caveats is that what the sandbox promises less is said once of every result, also of one
+// that was judged without it.
+func TestOne_caveats(t *testing.T) {
+	t.Parallel()
+	for name, labs := range map[string]map[string]string{
+		"judged": {"b01": "changed"}, "not attempted": {"b01": "stub"}, "not handed in": {"a01": "changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.g.Demanded, b.g.Labs = true, b.c.Labs[:1]
+			b.g.Sandbox = less{b.g.Sandbox}
+			dir := filepath.Join(t.TempDir(), "ann")
+			put(t, filepath.Join(dir, "README.md"), "")
+			results := b.one(b.hand(dir, labs))
+			if len(results) == 0 {
+				t.Error("got no result")
+			}
+			for _, r := range results {
+				if strings.Count(r, "it promises less") != 1 {
+					t.Errorf("got %q", r)
+				}
+			}
+		})
+	}
+}

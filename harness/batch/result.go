@@ -4,6 +4,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
 // blank is a result that is of no lab.
@@ -12,7 +13,7 @@ func (g *Grader) blank(v run.Verdict, why string) run.Result {
 		Schema: run.Schema, Verdict: v, Message: why, Checks: []run.Check{},
 		Backends: map[string]run.Backend{},
 		Race:     run.Race{State: run.RaceNotNeeded}, Sandbox: g.Sandbox.Name(), Course: g.Course,
-		Go: compile.GoVersion(),
+		Go: compile.GoVersion(), Notes: sandbox.Caveats(g.Sandbox),
 	}
 }
 

@@ -16,7 +16,7 @@ var needs = map[string]string{
 		"instead, labs check needs neither",
 	"container": "it needs a Docker engine that sees the files of this machine; labs check does not",
 	"landlock": "it is for containers in which neither of the others is to be had; it needs Linux " +
-		"6.2 as root, 6.12 as another user",
+		"6.7 as root, 6.12 as another user",
 }
 
 // examine probes one sandbox: a line that sums up, and one for each probe. A container needs no

@@ -22,6 +22,9 @@ func TestHint(t *testing.T) {
 			t.Errorf("%s: got %q, want what it needs", name, got)
 		}
 	}
+	if got := hint(plain, "landlock"); !strings.Contains(got, "Linux 6.7 as root, 6.12 as another") {
+		t.Errorf("got %q, want the kernels that have enough of Landlock", got)
+	}
 	known := fmt.Errorf("begin: %w", fault.New("set TMPDIR", "it forbids execution"))
 	if got := hint(known, "ns"); got != "set TMPDIR" {
 		t.Errorf("got %q, want what the error says", got)
