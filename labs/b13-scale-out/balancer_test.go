@@ -510,6 +510,32 @@ func TestOtherErrorsTakeNobodyOut(t *testing.T) {
 	})
 }
 
+func TestWhatWasUnderWayBringsNobodyBack(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		failing, other := new(desk), new(desk)
+		b := scaleout.NewBalancer(failing)
+		send(b, 1)
+		send(b, 2)
+		failing.answer(1, scaleout.ErrDown)
+		time.Sleep(time.Millisecond)
+		failing.answer(1, nil)
+		time.Sleep(time.Second)
+		b.Add(other)
+		send(b, 3)
+		send(b, 4)
+		expect.That(t, failing.called() == 2 && other.called() == 2, expect.Message{
+			Did: "had two requests in flight at a machine, of which one ended with ErrDown and " +
+				"the other, a moment later, well; added a second machine and sent two more, 1 s " +
+				"after that",
+			Want: "both go to the second machine: the first is left alone for 5 s",
+			Got: fmt.Sprintf("calls to the first: %d, to the second: %d", failing.called(),
+				other.called()),
+			Why: "a machine that goes down still finishes what it has begun; an answer from " +
+				"before says nothing about the next request",
+		})
+	})
+}
+
 func TestErrorsAreNotInFlight(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		all, backends := desks(2)

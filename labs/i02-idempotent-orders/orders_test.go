@@ -110,6 +110,19 @@ func TestAnotherRequestUnderTheSameKeyIsRefused(t *testing.T) {
 		wantOrders(t, own, 1, did)
 		wantCharges(t, gw, 1, did)
 	}
+	large := shoes
+	note(`{"voucher":9007199254740993}`)(&large)
+	wantOrder(t, place(t, db, gw, "ben", "k1", large), "placed an order with a large number in its note")
+	note(`{"voucher":9007199254740992}`)(&large)
+	got := place(t, db, gw, "ben", "k1", large)
+	expect.That(t, known.Is(got.err, orders.ErrMismatch), expect.Message{
+		Did: "used the key of an order with the voucher 9007199254740993 again for a request with " +
+			"the voucher 9007199254740992",
+		Want: "ErrMismatch",
+		Got:  got.String(),
+		Why: "they are two numbers, though a float64 has one value for both: ids and amounts of " +
+			"other systems may be as large",
+	})
 	again := place(t, db, gw, "ann", "k1", shoes)
 	expect.That(t, again.is(first), expect.Message{
 		Did:  "sent the first request again after others under its key had been refused",

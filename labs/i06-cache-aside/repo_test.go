@@ -372,6 +372,26 @@ func TestACancelledReadIsNotRemembered(t *testing.T) {
 	})
 }
 
+func TestAWriteCountsWhoeverStillWaits(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w.db.afterCommit = cancel
+		w.repo.Update(ctx, newLamp)
+		w.db.afterCommit = nil
+		got := w.get(lamp.ID)
+		expect.That(t, got == newLamp, expect.Message{
+			Did: "read the lamp, and called Update with a context that ended when the database " +
+				"had just committed; then called Get",
+			Want: fmt.Sprintf("the new price, %d", newLamp.Price),
+			Got:  fmt.Sprint(got.Price),
+			Why: "a client that hangs up does not undo what is committed; if the cache is then " +
+				"left as it is, everybody else reads the old price until the ttl ends",
+		})
+	})
+}
+
 func TestAFailedSaveChangesNothing(t *testing.T) {
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		w.get(lamp.ID)
