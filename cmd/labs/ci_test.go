@@ -46,7 +46,7 @@ func TestCI_options(t *testing.T) {
 
 func TestCI_usage(t *testing.T) {
 	t.Parallel()
-	const services = "github, gitlab, classroom50"
+	const services = "github, gitlab, classroom50, gradescope"
 	for _, tt := range []struct {
 		args []string
 		want string
@@ -68,6 +68,11 @@ func TestCI_usage(t *testing.T) {
 			"LABS_COURSE_TOKEN\n"},
 		{[]string{"classroom50"}, "labs: Classroom 50 takes the course from a repository of its own, and none is named\n" +
 			"hint: for example --course acme/backend-labs\n"},
+		{[]string{"gradescope", "--stdout"}, "labs: --stdout is not for gradescope, which takes several files\n" +
+			"hint: write them to a folder or a .zip with --output\n"},
+		{[]string{"github", "--output", "x"}, "labs: --output is not for github, whose file has its place\n" +
+			"hint: leave it out, or take --stdout\n"},
+		{[]string{"github", "--labs", "b10"}, "labs: --labs is for gradescope\nhint: the others grade the labs that have changed\n"},
 	} {
 		t.Run(fmt.Sprint(tt.args), func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +90,7 @@ func TestCI_help(t *testing.T) {
 	code, out, _ := labsCI(t, "--help")
 	for _, want := range []string{exitHelp, "Examples:\n  labs ci github", "--course owner/repo",
 		"--ref ref", "--on", "--token name",
-		"--stdout", "--force", "classroom50"} {
+		"--stdout", "--force", "classroom50", "gradescope", "--labs labs", "--output path"} {
 		if code != exitPassed || !strings.Contains(out, want) {
 			t.Errorf("got exit code %d and a help without %q:\n%s", code, want, out)
 		}
@@ -104,6 +109,9 @@ func TestCI_places(t *testing.T) {
 	}
 	t.Chdir(inside)
 	for _, service := range ci.Services {
+		if ci.IsBundle(service) {
+			continue
+		}
 		args := []string{service, "--course", "a/b"}
 		path := filepath.Join(root, filepath.FromSlash(ci.Target(service)))
 		code, out, errs := labsCI(t, args...)
@@ -132,5 +140,36 @@ func TestCI_noRepository(t *testing.T) {
 	code, _, errs := labsCI(t, "github")
 	if want := " is in no repository\nhint: run git init first, or take --stdout\n"; code != exitUsage || !strings.HasSuffix(errs, want) {
 		t.Errorf("got exit code %d and %q, want %d and …%q", code, errs, exitUsage, want)
+	}
+}
+
+// TestCI_bundle writes Gradescope's bundle to where it is asked for, or to the working folder, so it
+// is not parallel.
+func TestCI_bundle(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for path, args := range map[string][]string{
+		ci.DefaultBundle: nil, "a.zip": {"--output", "a.zip"}, "folder": {"--output", "folder"},
+	} {
+		args = append([]string{"gradescope", "--course", "a/b", "--labs", "b01,b10"}, args...)
+		code, out, errs := labsCI(t, args...)
+		if want := "wrote " + path + "; " + next("gradescope") + "\n"; code != exitPassed || out != want {
+			t.Errorf("%v: got exit code %d, %q and %q, want %q", args, code, out, errs, want)
+		}
+		code, _, errs = labsCI(t, args...)
+		if code != exitUsage || !strings.HasSuffix(errs, " is there already\nhint: --force overwrites "+
+			"it, --output takes another path\n") {
+			t.Errorf("%v: got exit code %d and %q, want what is there kept", args, code, errs)
+		}
+		if code, _, errs = labsCI(t, append(args, "--force")...); code != exitPassed {
+			t.Errorf("%v --force: got exit code %d and %q", args, code, errs)
+		}
+	}
+	script, err := os.ReadFile(filepath.Join(dir, "folder", "run_autograder"))
+	if err != nil || !strings.Contains(string(script), "--labs b01,b10 --sandbox landlock ") {
+		t.Errorf("got %q and %v", script, err)
+	}
+	if code, _, errs := labsCI(t, "gradescope"); code != exitUsage || !strings.Contains(errs, "hint: run labs inside a course") {
+		t.Errorf("outside a course: got exit code %d and %q", code, errs)
 	}
 }

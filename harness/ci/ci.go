@@ -1,5 +1,5 @@
 // Package ci writes the files by which a service grades what learners push: a workflow of GitHub's,
-// a pipeline of GitLab's, the autograder of Classroom 50.
+// a pipeline of GitLab's, the autograders of Classroom 50 and of Gradescope.
 package ci
 
 import (
@@ -12,14 +12,15 @@ import (
 //go:embed templates
 var files embed.FS
 
-// goVersion is the Go that GitLab's image has. GitHub and Classroom 50 install one.
+// goVersion is the Go that GitLab's image has, and Gradescope's gets. GitHub and Classroom 50
+// install one.
 const goVersion = "1.26.8"
 
 // DefaultToken is the name of the secret with which a private course is read.
 const DefaultToken = "LABS_COURSE_TOKEN"
 
 // Services are those that files can be written for.
-var Services = []string{"github", "gitlab", "classroom50"}
+var Services = []string{"github", "gitlab", "classroom50", "gradescope"}
 
 // Events are what can begin a run: a push to a branch, a pull or merge request, a tag submit/…, the
 // label "submit" on a pull or merge request, and somebody by hand.
@@ -29,7 +30,7 @@ var Events = []string{"push", "pull_request", "tag", "label", "dispatch"}
 var DefaultEvents = []string{"push", "pull_request", "dispatch"}
 
 // targets are where each service looks for its file, from the top of a repository. Classroom 50's
-// goes to the service by its own command.
+// goes to the service by its own command, a bundle is uploaded and has none.
 var targets = map[string]string{
 	"github":      ".github/workflows/labs.yml",
 	"gitlab":      ".gitlab-ci.yml",
@@ -48,22 +49,33 @@ type Options struct {
 	Ref   string
 	On    []string // some of [Events]
 	Token string   // the name of the secret with which a private course is read
+	// the names of the labs that a bundle grades; none is what has been worked on
+	Labs []string
 }
 
-// Text is the file for a service. Its error is an [*OptionError] where an option does not fit.
+// Text is the file for a service that takes one, see [IsBundle]. Its error is an [*OptionError] where an option does not fit.
 func Text(service string, o Options) (string, error) {
 	if err := o.check(service); err != nil {
 		return "", err
+	}
+	if IsBundle(service) {
+		return "", &OptionError{"what " + service + " takes are several files",
+			"write them to a folder or a .zip: labs ci " + service + " --output PATH"}
 	}
 	name := "templates/" + service + ".yml"
 	if service == "classroom50" {
 		name = "templates/classroom50.py"
 	}
+	return fill(name, o)
+}
+
+// fill is a template with options in it.
+func fill(name string, o Options) (string, error) {
 	text, err := files.ReadFile(name)
 	if err != nil {
 		return "", err
 	}
-	t, err := template.New(service).Delims("[[", "]]").Funcs(template.FuncMap{
+	t, err := template.New(name).Delims("[[", "]]").Funcs(template.FuncMap{
 		"join": strings.Join, "indent": indent,
 	}).Parse(string(text))
 	if err != nil {
@@ -97,6 +109,18 @@ func (d data) Has(event string) bool { return slices.Contains(d.On, event) }
 
 // GoMinor is the version of Go without its patch.
 func (d data) GoMinor() string { return d.Go[:strings.LastIndexByte(d.Go, '.')] }
+
+// Demanded are the arguments of labs grade that name the labs. The files of one lab alone may lie at
+// the top of what is handed in.
+func (d data) Demanded() string {
+	switch len(d.Labs) {
+	case 0:
+		return ""
+	case 1:
+		return "--lab " + d.Labs[0] + " "
+	}
+	return "--labs " + strings.Join(d.Labs, ",") + " "
+}
 
 // PullRequestTypes are the activities of a pull request that begin a run on GitHub.
 func (d data) PullRequestTypes() string {

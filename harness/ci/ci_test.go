@@ -61,7 +61,17 @@ func TestText_noHoles(t *testing.T) {
 			if service == "classroom50" && o.Course == "" {
 				o.Course = "acme/backend-labs"
 			}
-			s := text(t, service, o)
+			if ci.IsBundle(service) { // for which no event and no secret can be chosen
+				o.On, o.Token = nil, ""
+			}
+			all, err := ci.Files(service, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var s string
+			for _, f := range all {
+				s += string(f.Data)
+			}
 			if strings.Contains(s, "[["+".") || strings.Contains(s, "<no value>") {
 				t.Errorf("%s, %s: a hole is left", service, name)
 			}
@@ -83,8 +93,8 @@ func TestText_options(t *testing.T) {
 		o             ci.Options
 		problem, hint string
 	}{
-		{"jenkins", ci.Options{}, `there is no service "jenkins"`, "there are github, gitlab, classroom50"},
-		{"", ci.Options{}, `there is no service ""`, "there are github, gitlab, classroom50"},
+		{"jenkins", ci.Options{}, `there is no service "jenkins"`, "there are github, gitlab, classroom50, gradescope"},
+		{"", ci.Options{}, `there is no service ""`, "there are github, gitlab, classroom50, gradescope"},
 		{"github", ci.Options{Course: "acme"}, `--course "acme" is no repository`, repository},
 		{"github", ci.Options{Course: "a/b/c"}, `--course "a/b/c" is no repository`, repository},
 		{"github", ci.Options{Course: "https://github.com/a/b"}, `--course "https://github.com/a/b" is no repository`, repository},
@@ -103,6 +113,13 @@ func TestText_options(t *testing.T) {
 				"--token LABS_COURSE_TOKEN"},
 		{"classroom50", ci.Options{}, "Classroom 50 takes the course from a repository of its own, and none is named",
 			"for example --course acme/backend-labs"},
+		{"gradescope", ci.Options{Labs: []string{"b01 $(id)"}}, `--labs "b01 $(id)" is no name of a lab`, "for example --labs b04,b10"},
+		{"gradescope", ci.Options{On: []string{"tag"}}, "--on is not for gradescope, which begins each run itself", "leave it out"},
+		{"gradescope", ci.Options{Token: "MINE"}, "--token is not for gradescope, which has no secrets",
+			"without --course the bundle takes the course along"},
+		{"gradescope", ci.Options{}, "what gradescope takes are several files",
+			"write them to a folder or a .zip: labs ci gradescope --output PATH"},
+		{"github", ci.Options{Labs: []string{"b01"}}, "--labs is for gradescope", "the others grade the labs that have changed"},
 	} {
 		_, err := ci.Text(tt.service, tt.o)
 		var option *ci.OptionError
@@ -138,6 +155,9 @@ func TestText_go(t *testing.T) {
 func TestPlace(t *testing.T) {
 	t.Parallel()
 	for _, service := range ci.Services {
+		if ci.IsBundle(service) {
+			continue
+		}
 		root := t.TempDir()
 		inside := filepath.Join(root, "labs", "b01-adder")
 		for _, dir := range []string{filepath.Join(root, ".git"), inside} {

@@ -2,6 +2,7 @@ package ci
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ var (
 	repositoryForm = regexp.MustCompile(
 		`^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$`)
 	refForm   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._/-]*$`)
+	labForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*$`)
 	tokenForm = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
 )
 
@@ -59,5 +61,34 @@ func (o Options) check(service string) error {
 				"some of " + strings.Join(Events, ",")}
 		}
 	}
+	return o.checkBundle(service)
+}
+
+// checkBundle finds the first option that does not fit because a service takes a bundle, or none.
+func (o Options) checkBundle(service string) error {
+	if !IsBundle(service) {
+		if len(o.Labs) > 0 {
+			return &OptionError{"--labs is for " + bundled(),
+				"the others grade the labs that have changed"}
+		}
+		return nil
+	}
+	for _, name := range o.Labs {
+		if !labForm.MatchString(name) {
+			return &OptionError{fmt.Sprintf("--labs %q is no name of a lab", name),
+				"for example --labs b04,b10"}
+		}
+	}
+	switch {
+	case o.On != nil && !slices.Equal(o.On, DefaultEvents):
+		return &OptionError{"--on is not for " + service + ", which begins each run itself",
+			"leave it out"}
+	case o.Token != "" && o.Token != DefaultToken:
+		return &OptionError{"--token is not for " + service + ", which has no secrets",
+			"without --course the bundle takes the course along"}
+	}
 	return nil
 }
+
+// bundled are the services that take a bundle.
+func bundled() string { return strings.Join(slices.Sorted(maps.Keys(bundles)), ", ") }
