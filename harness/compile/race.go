@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,7 +52,7 @@ func (t Toolchain) race(platform, enabled string) error {
 	case enabled == "0":
 		return &NoRace{"CGO_ENABLED=0 is set, and it needs cgo", "unset CGO_ENABLED"}
 	case compiler == "" || missing != nil:
-		return &NoRace{fmt.Sprintf("no C compiler (%s) on the PATH", or(compiler, "gcc")),
+		return &NoRace{fmt.Sprintf("no C compiler (%s) on the PATH", cmp.Or(compiler, "gcc")),
 			installCompiler(platform)}
 	case t.CGOENABLED == "0":
 		return &NoRace{"cgo is switched off", "go env -u CGO_ENABLED"}
@@ -65,11 +66,4 @@ func installCompiler(platform string) string {
 			"on the PATH"
 	}
 	return "install gcc: apt-get install gcc libc6-dev, dnf install gcc, or apk add gcc musl-dev"
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

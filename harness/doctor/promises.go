@@ -100,22 +100,23 @@ func enumerate(words []string) string {
 // Graded is the last line about graded runs: that they can begin, or what is missing for them.
 func Graded(all []Line) string {
 	var missing []string
+	box := chosen(all)
 	if !Ready(all) {
 		missing = append(missing, "what labs itself needs")
 	}
-	if chosen(all) == "" {
+	if box == "" {
 		missing = append(missing, "a sandbox that holds")
 	}
 	if !memory(all).OK {
 		missing = append(missing, "the race detector, which needs a C compiler")
 	}
 	for _, p := range promises {
-		if l := p.judge(chosen(all), all); !l.OK && chosen(all) != "" {
+		if l := p.judge(box, all); !l.OK && box != "" {
 			missing = append(missing, l.Detail)
 		}
 	}
 	if len(missing) > 0 {
 		return "not ready for graded runs; missing: " + strings.Join(missing, "; ")
 	}
-	return "ready for graded runs: " + chosen(all) + ", all promises hold"
+	return "ready for graded runs: " + box + ", all promises hold"
 }

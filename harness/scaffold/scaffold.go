@@ -3,6 +3,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"go/token"
@@ -116,8 +117,8 @@ func (l Lab) Write(c *course.Course) (written []string, err error) {
 	}
 	name := l.pkg()
 	data := map[string]string{
-		"ID": l.ID, "Title": or(l.Title, title(l.Slug)), "Level": levels[l.ID[:1]],
-		"Question": or(l.Question, "TODO the question, word for word?"),
+		"ID": l.ID, "Title": cmp.Or(l.Title, title(l.Slug)), "Level": levels[l.ID[:1]],
+		"Question": cmp.Or(l.Question, "TODO the question, word for word?"),
 		"Package":  name, "File": name + ".go", "Module": kitModule,
 		"Import": c.Module + "/labs/" + folder,
 	}
@@ -169,11 +170,4 @@ func scalar(text string) string {
 func title(slug string) string {
 	text := strings.ReplaceAll(slug, "-", " ")
 	return strings.ToUpper(text[:1]) + text[1:]
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
