@@ -55,6 +55,10 @@ type Lab struct {
 	Checks  []Check  `yaml:"checks"`
 	Hints   []string `yaml:"hints"`
 	Mutants []Mutant `yaml:"mutants"`
+	// Unbroken are the promises that no mutant can break. The key may be left out.
+	Unbroken []Unbroken `yaml:"unbroken" key:"optional"`
+	// Freedoms are the sentences of the contract that leave something open. The key may be left out.
+	Freedoms []Freedom `yaml:"freedoms" key:"optional"`
 
 	Slug        string `yaml:"-"` // the folder's name, such as b10-token-bucket
 	Dir         string `yaml:"-"` // absolute
@@ -91,6 +95,23 @@ type Mutant struct {
 	// Shows is a piece of what one of these checks then says, for mutants that fail the same checks
 	// as another of a different misconception. The key may be left out.
 	Shows string `yaml:"shows" key:"optional"`
+	// Breaks are the promises that it breaks, quoted from the brief or from the stub's comments. The
+	// key may be left out.
+	Breaks []string `yaml:"breaks" key:"optional"`
+}
+
+// Unbroken is a promise that no mutant can break, quoted as [Mutant.Breaks] are, and the reason.
+type Unbroken struct {
+	Text string `yaml:"text"`
+	Why  string `yaml:"why"`
+}
+
+// Freedom is a sentence of the contract that leaves something open, quoted as [Mutant.Breaks] are. An
+// alternative uses it, or there is a reason why none does.
+type Freedom struct {
+	Text        string `yaml:"text"`
+	Alternative string `yaml:"alternative" key:"optional"` // a folder of the solution's alternatives
+	Why         string `yaml:"why" key:"optional"`
 }
 
 // Name is the mutant's name: the patch without its ending.

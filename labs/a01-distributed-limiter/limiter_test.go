@@ -253,18 +253,20 @@ func TestIdleTimeEarnsWhatDripsIn(t *testing.T) {
 
 func TestLongRunRate(t *testing.T) {
 	for _, tt := range []struct {
-		limit limiter.Limit
-		words string
+		client string
+		limit  limiter.Limit
+		words  string
 	}{
-		{tenASecond, "10 units a second"},
-		{limiter.Limit{Rate: 15, Per: 1500 * time.Millisecond, Burst: 10}, "15 units in every 1.5 s"},
+		{"alice", tenASecond, "10 units a second"},
+		{"bob", limiter.Limit{Rate: 15, Per: 1500 * time.Millisecond, Burst: 10},
+			"15 units in every 1.5 s"},
 	} {
 		bubble.Run(t, func(t *testing.T) {
 			r := vredis.Start(t, 1)
 			x := instances(r, tt.limit, limiter.FailClosed, 0)[0]
 			got := 0
 			every(50*time.Millisecond, 10*time.Second,
-				func(int) { got += allowed(t, x, "alice", 1) })
+				func(int) { got += allowed(t, x, tt.client, 1) })
 			expect.That(t, got >= 108 && got <= 111, expect.Message{
 				Did: "asked for one unit every 50 ms, for 10 s, with " + tt.words +
 					" and a burst of 10",
