@@ -21,7 +21,7 @@ func talkative() {
 	var k account.Key
 	var there, here net.Conn
 	buf := make([]byte, 1)
-	err := account.Send(os.NewFile(3, "report"), k, 3000, func() {
+	err := account.Send(3, k, 3000, func() {
 		if there == nil {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
