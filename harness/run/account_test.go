@@ -163,6 +163,32 @@ func TestProcess_raceBesideAPass(t *testing.T) {
 	}
 }
 
+// A crash is told by the learner's line, wherever the course, Go and the modules lie.
+func TestProcess_location(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, library, learner string }{
+		{"a home", "/usr/local/go/src/sync/mutex.go:46", "/home/ada/course/labs/b01-thing/thing.go:12"},
+		{"a folder of labs", "/work/labs/go/src/sync/mutex.go:46",
+			"/work/labs/course/labs/b01-thing/thing.go:12"},
+		{"a folder with a space", "/Users/Ada Lovelace/solutions/go/src/sync/mutex.go:46",
+			"/Users/Ada Lovelace/labs/b01-thing/thing.go:12"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := run.Process{Binary: "/bin/none", Test: "TestX", Seed: 1, Timeout: time.Minute}
+			p.Sandbox = runtest.Actor(func(_ context.Context, c sandbox.Command,
+				_ runtest.Pipe) (sandbox.Exit, error) {
+				fmt.Fprintf(c.Output, "panic: oh\n\ngoroutine 1 [running]:\nsync.fatal(...)\n\t%s\n"+
+					"thing.Get()\n\t%s +0x1d\nexit status 2\n", tt.library, tt.learner)
+				return sandbox.Exit{Code: 2}, nil
+			})
+			if o := mustRun(t, p); o.Location != "thing.go:12" || o.Message != "panic at thing.go:12: oh" {
+				t.Errorf("got %q, %q, want the panic at thing.go:12", o.Location, o.Message)
+			}
+		})
+	}
+}
+
 func TestProcess_duration(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -8,8 +8,8 @@ import (
 )
 
 var (
-	frameLine    = regexp.MustCompile(`(?m)^\s+(\S*/(?:labs|solutions)/\S+\.go:\d+)(?: \+0x.*)?$`)
-	testFrame    = regexp.MustCompile(`(?m)^\s+\S*/(\w+_test\.go:\d+)(?: \+0x.*)?$`)
+	frameLine    = regexp.MustCompile(`(?m)^\s+(\S.*\.go:\d+)(?: \+0x.*)?$`)
+	testFrame    = regexp.MustCompile(`(?m)^\s+\S.*/(\w+_test\.go:\d+)(?: \+0x.*)?$`)
 	testFileLine = regexp.MustCompile(`(?m)^\s*(\w+_test\.go:\d+):`)
 	panicLine    = regexp.MustCompile(`(?m)^panic: (.*)$`)
 	fatalLine    = regexp.MustCompile(`(?m)^fatal error: (.*)$`)

@@ -113,16 +113,19 @@ func All() (all []Goroutine, whole bool) {
 	return Parse(text), whole
 }
 
-// IsLab tells the learner's files, and no check's, by their place: below labs/ or solutions/. The
-// course may itself lie in a folder of such a name, or of the harness's, so what counts is what
-// comes last.
+// labFolder is the folder of a lab or of its solution, as course demands that they are named.
+var labFolder = regexp.MustCompile(`/(?:labs|solutions)/[bia]\d\d-[^/]+/`)
+
+// IsLab tells the learner's files, and no check's, by their place: in the folder of a lab or of a
+// solution. Whatever else there is may lie below a folder called labs, too, the course, Go and the
+// modules; and the course below one that is called like a lab's, so what counts is what comes last.
 func IsLab(place string) bool {
-	at := max(strings.LastIndex(place, "/labs/"), strings.LastIndex(place, "/solutions/"))
+	folders := labFolder.FindAllStringIndex(place, -1)
 	// what the compiler gives an inlined empty loop
-	if at < 0 || strings.HasSuffix(place, ".go:1") {
+	if len(folders) == 0 || strings.HasSuffix(place, ".go:1") {
 		return false
 	}
-	below := place[at:]
+	below := place[folders[len(folders)-1][1]-1:]
 	return !strings.Contains(below, "_test.go:") && !strings.Contains(below, "/harness/") &&
 		!strings.Contains(below, "/pkg/mod/") && !strings.Contains(below, "/zz_labs_")
 }

@@ -125,6 +125,17 @@ func TestIsLab(t *testing.T) {
 		"/home/ada/labs/course/harness/kit/bubble/bubble.go:12":                     false,
 		"/home/ada/labs/go/pkg/mod/github.com/redis/go-redis/v9@v9.22.0/pool.go:12": false,
 		"/usr/local/go/src/sync/mutex.go:46":                                        false,
+		"/home/ada/labs/go/src/sync/mutex.go:46":                                    false,
+		"/home/ada/solutions/go/src/sync/mutex.go:46":                               false,
+		"/work/labs/backend-labs/cmd/labs/main.go:9":                                false,
+		"/work/labs/mod/github.com/redis/go-redis/v9@v9.22.0/pool.go:12":            false,
+		"/work/labs/c16-course/labs/b01-thing/thing.go:12":                          true,
+		"/work/labs/b01-thing.go:12":                                                false,
+		"/work/labs/b1-thing/thing.go:12":                                           false,
+		"/work/mylabs/b01-thing/thing.go:12":                                        false,
+		"C:/Ada Lovelace/course/labs/b01-thing/area/area.go:12":                     true,
+		"/home/ada/labs/b01-thing/course/harness/kit/bubble/bubble.go:12":           false,
+		"/home/ada/labs/b01-thing/course/labs/i12-other/other.go:12":                true,
 	} {
 		if got := stacks.IsLab(place); got != want {
 			t.Errorf("%s: got %v, want %v", place, got, want)
