@@ -22,6 +22,7 @@ type proveOptions struct {
 	named    bool
 	since    string
 	form     bool
+	promises bool
 	json     bool
 }
 
@@ -43,11 +44,16 @@ error, and the others are proved all the same.
 --since main proves the labs in whose folders (labs/LAB, solutions/LAB) something differs from that revision of git, and
 all of them where go.mod, go.sum or what judges every lab (the kit, compile, run, grade, diagnose, prove) does.
 
+Each sentence of a lab's contract (the brief's section "The contract", the comments of the stub's exported names) must be
+broken by a mutant that quotes it in breaks, or stand in unbroken or freedoms with a reason. --promises lists the sentences
+and who breaks each; like --form it builds nothing.
+
 --form looks at lab.yaml, the files, the texts and the patches alone. It takes a second, and is the first thing to run.
 
 ` + exitHelp,
 		Example: `  labs prove
   labs prove b10 --form
+  labs prove b10 --promises
   labs prove b10 --runs 20
   labs prove --named
   labs prove --named --since main
@@ -70,6 +76,8 @@ all of them where go.mod, go.sum or what judges every lab (the kit, compile, run
 		"prove what has changed since this revision of git alone")
 	f.BoolVar(&o.form, "form", false,
 		"look at lab.yaml, files, texts and patches alone, and build and run nothing")
+	f.BoolVar(&o.promises, "promises", false,
+		"list each sentence of the contracts with the mutants that break it; nothing is built or run")
 	f.BoolVar(&o.json, "json", false, "proofs as JSON on standard output")
 	return c
 }
@@ -114,7 +122,7 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 
 func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace,
 	labs []*course.Lab) ([]prove.Proof, error) {
-	if o.form {
+	if o.form || o.promises {
 		return prove.Form(labs)
 	}
 	stores := newStores(o.app, w, o.provider, false)
@@ -145,9 +153,12 @@ func (o *proveOptions) show(proofs []prove.Proof, took time.Duration) error {
 		_, err := fmt.Fprintf(o.Out, "no lab has changed since %s\n", o.since)
 		return err
 	}
+	if o.promises {
+		prove.Promises(o.Out, proofs, o.Colour)
+	}
 	prove.Text(o.Out, proofs, o.Colour)
 	runs := o.runs
-	if o.form {
+	if o.form || o.promises {
 		runs = 0
 	} else {
 		fmt.Fprintln(o.Out, o.Paint().Faint(prove.Legend))

@@ -182,7 +182,7 @@ func (r *renderer) inline(n ast.Node) string {
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		switch c := c.(type) {
 		case *ast.Text:
-			b.Write(meant(c, r.src))
+			b.Write(Meant(c, r.src))
 			if c.SoftLineBreak() || c.HardLineBreak() {
 				b.WriteByte(' ')
 			}
@@ -216,8 +216,8 @@ func (r *renderer) inline(n ast.Node) string {
 	return b.String()
 }
 
-// meant is what a text says: outside of code, characters may be escaped or given by their names.
-func meant(t *ast.Text, src []byte) []byte {
+// Meant is what a text says: outside of code, characters may be escaped or given by their names.
+func Meant(t *ast.Text, src []byte) []byte {
 	said := t.Segment.Value(src)
 	if t.IsRaw() {
 		return said

@@ -31,7 +31,7 @@ func Form(labs []*course.Lab) ([]Proof, error) {
 		proofs[i] = Proof{
 			Lab: l.ID, Slug: l.Slug, Problems: append([]string{}, s.problems...), Notes: []string{},
 			Checks: []string{},
-			Holds:  len(s.problems) == 0, Matrix: []Variant{},
+			Holds:  len(s.problems) == 0, Matrix: []Variant{}, Promises: s.kept,
 		}
 	}
 	return proofs, nil
@@ -44,6 +44,7 @@ func (s *subject) form() {
 	s.tests()
 	s.patches()
 	s.confusables()
+	s.promises()
 	s.unwritten()
 }
 

@@ -28,6 +28,7 @@ type Proof struct {
 	Notes    []string  `json:"notes"`    // what an author may want to know
 	Checks   []string  `json:"checks"`   // the tests, the columns of the matrix
 	Matrix   []Variant `json:"matrix"`
+	Promises []Kept    `json:"promises"` // the sentences of the contract
 }
 
 func (p *Proof) note(format string, args ...any) {

@@ -16,6 +16,7 @@ type subject struct {
 	lab      *course.Lab
 	problems []string
 	rows     []*row
+	kept     []Kept // the sentences of the contract
 }
 
 // row is a variant with what has been found so far.
@@ -161,7 +162,7 @@ func (r *row) cell(test string) Cell {
 
 // proof draws the conclusions.
 func (s *subject) proof() Proof {
-	p := Proof{Lab: s.lab.ID, Slug: s.lab.Slug, Notes: []string{}}
+	p := Proof{Lab: s.lab.ID, Slug: s.lab.Slug, Notes: []string{}, Promises: s.kept}
 	caught := map[string]bool{}
 	for _, c := range s.lab.Checks {
 		p.Checks = append(p.Checks, c.Test)
