@@ -3,6 +3,7 @@ package promise
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -97,18 +98,15 @@ func (c Contract) sentencesIn(quote string) (n int) {
 	return n
 }
 
-// nearest is the sentence with the most of a quote's words, if it has half of them.
+// nearest is the sentence with the most of a quote's words, if it has more than half of them.
 func (c Contract) nearest(quote string) (near Sentence, ok bool) {
-	words := strings.Fields(stripped(quote))
-	most := len(words) / 2
+	of := words(quote)
+	most := len(of) / 2
 	for _, s := range c {
-		has := map[string]bool{}
-		for _, w := range strings.Fields(stripped(s.Text)) {
-			has[w] = true
-		}
+		said := words(s.Text)
 		n := 0
-		for _, w := range words {
-			if has[w] {
+		for _, w := range of {
+			if slices.Contains(said, w) {
 				n++
 			}
 		}
@@ -117,6 +115,10 @@ func (c Contract) nearest(quote string) (near Sentence, ok bool) {
 		}
 	}
 	return near, ok
+}
+
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return !inWord(r) })
 }
 
 // index finds a quote that begins and ends where words do.
