@@ -46,6 +46,7 @@ type checkTally struct {
 type series struct {
 	done, passed int
 	worst        *run.Outcome // the first that did not pass
+	shown        []run.Shown  // by the first that passed
 }
 
 func newTally(j Job, o Options) *tally {
@@ -104,7 +105,9 @@ func (t *tally) add(i int, o run.Outcome, race bool) *run.Check {
 	}
 	s.done++
 	if o.Verdict == run.Passed {
-		s.passed++
+		if s.passed++; s.passed == 1 {
+			s.shown = o.Shown
+		}
 	} else if s.worst == nil || better(o.Verdict, s.worst.Verdict) {
 		s.worst = &o
 	}
@@ -181,12 +184,12 @@ func (t *tally) judge(c *checkTally) run.Check {
 			v.Verdict, v.Message = run.InfraError, "the check was not run"
 			return v
 		}
-		v.Points = v.MaxPoints
+		v.Points, v.Shown = v.MaxPoints, s.shown
 		return v
 	}
 	o := s.worst
-	v.Verdict, v.Message, v.Output, v.Location, v.Findings = o.Verdict, o.Message, o.Output,
-		o.Location, o.Findings
+	v.Verdict, v.Message, v.Output, v.Location, v.Findings, v.Shown = o.Verdict, o.Message, o.Output,
+		o.Location, o.Findings, o.Shown
 	if t.runs > 1 && s.passed > 0 {
 		v.Message = fmt.Sprintf(
 			"passed %d of %d runs, so there is a race or another matter of chance; of the "+

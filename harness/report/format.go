@@ -3,9 +3,13 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
+	"github.com/backend-labs/backend-labs/harness/picture"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 // Format is a way to write results down.
@@ -48,6 +52,9 @@ func explain(c run.Check) string {
 					strings.ReplaceAll(plainLines(row[1]), "\n", "\n      "))
 			}
 		}
+		if f.Picture != nil {
+			b.WriteString("\n" + picture.Text(plainPicture(*f.Picture), logged) + "\n")
+		}
 	}
 	if c.Location != "" {
 		fmt.Fprintf(&b, "at %s, in %s\n", Plain(c.Location), c.Test)
@@ -56,6 +63,21 @@ func explain(c run.Check) string {
 		b.WriteString("under the race detector\n")
 	}
 	return b.String()
+}
+
+// logged is how a picture is drawn in a log.
+var logged = picture.Style{Columns: 80, Paint: term.NewPaint(false)}
+
+// plainPicture is a picture with [Plain] texts, each of one line.
+func plainPicture(p timeline.Picture) timeline.Picture {
+	p.Lanes, p.Steps = slices.Clone(p.Lanes), slices.Clone(p.Steps)
+	for i := range p.Lanes {
+		p.Lanes[i] = strings.Join(strings.Fields(Plain(p.Lanes[i])), " ")
+	}
+	for i := range p.Steps {
+		p.Steps[i].Text = strings.Join(strings.Fields(Plain(p.Steps[i].Text)), " ")
+	}
+	return p
 }
 
 // messageSaysMore reports whether a check's message is not just its first finding in short: it is

@@ -14,6 +14,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
@@ -60,6 +61,16 @@ var (
 	refill = run.Finding{Did: "emptied a bucket of 10 tokens a second and asked again 99 ms later",
 		Want: "denied: a token takes 100 ms", Got: "allowed", When: "+99ms (virtual time)",
 		Where: "bucket_test.go:38"}
+	// lamp is two customers who buy the last one.
+	lamp = timeline.Picture{
+		Lanes: []string{"alice", "bob", "shelf"}, Virtual: true, Before: 2, After: 1,
+		Steps: []timeline.Step{
+			{Kind: timeline.Value, Lane: 2, Text: "1 lamp"},
+			{Kind: timeline.Sent, At: 1e6, Lane: 0, Other: 2, ID: 1, Text: "take one"},
+			{Kind: timeline.Came, At: 1e6, Lane: 2, Other: 0, ID: 1, Text: "take one"},
+			{Kind: timeline.Point, At: 2e6, Lane: 1, Text: "takes it, too", Breaks: true},
+		},
+	}
 	likely = run.Likely{
 		Mutant:        "unbounded-refill",
 		Misconception: "Tokens keep accumulating while the client is idle.",
@@ -132,6 +143,16 @@ func results() map[string]run.Result {
 				hostile+"\n````\n]]> <script>alert(1)</script> ::error::x\n::warning::y | %0A",
 				"bucket.go:3")),
 	}
+	seen, drawn := lamp, onePass
+	drawn.Shown = []run.Shown{{Title: "what each of them got", Picture: &seen}}
+	pictured, ugly := refill, refill
+	pictured.Picture = &seen
+	ugly.Picture = &timeline.Picture{Lanes: []string{hostile}, Steps: []timeline.Step{
+		{Kind: timeline.Point, Text: hostile + "\n````\n]]> <script>alert(1)</script>\n::error::x"}}}
+	m["picture"] = bucket(run.Failed, drawn,
+		fail("TestRefill", "the next token is there after 1/rate", 2, "allowed", "bucket_test.go:38",
+			pictured),
+		fail("TestUgly", "no picture harms anybody", 2, "allowed", "bucket_test.go:38", ugly))
 	set := func(key string, change func(*run.Result)) {
 		r := m[key]
 		change(&r)
@@ -163,7 +184,8 @@ func results() map[string]run.Result {
 
 // order is the one in which the formats for programs get the results.
 var order = []string{"passed", "failed", "build_failed", "rejected", "timed_out", "not_judged",
-	"infra", "infra_whole", "likely", "race", "runs", "hostile"}
+	"infra", "infra_whole", "likely", "race", "runs", "picture",
+	"hostile"}
 
 func TestTerminal(t *testing.T) {
 	t.Parallel()
@@ -240,6 +262,7 @@ func TestTerminal_width(t *testing.T) {
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	r := results()["hostile"]
+	r.Checks = append(r.Checks, results()["picture"].Checks...)
 	out := map[string]string{"terminal": terminal(r, report.Style{Columns: 80, Verbose: true})}
 	for name, format := range report.Formats {
 		var b bytes.Buffer
@@ -304,7 +327,10 @@ func TestFormats_nothing(t *testing.T) {
 // field that is new must be added here; one that changes or goes away raises run.Schema.
 func TestJSON_schema(t *testing.T) {
 	t.Parallel()
-	l := likely
+	l, f, p := likely, burst, lamp
+	f.Picture = &p
+	p.Steps = []timeline.Step{{Kind: timeline.Came, At: 5, Lane: 1, Text: "take one", Other: 2, ID: 1,
+		Breaks: true}}
 	r := run.Result{
 		Schema: run.Schema, Submission: "ada", Lab: "B10", Slug: "b10-token-bucket",
 		Title: "Token bucket", Verdict: run.Failed, Points: 2, MaxPoints: 5,
@@ -313,8 +339,9 @@ func TestJSON_schema(t *testing.T) {
 			Test: "TestBurst", Title: "a burst is bounded", Verdict: run.Failed, Points: 1,
 			MaxPoints: 3, DurationMS: 1.25,
 			Message: "6 of 6 allowed <&>", Output: "what it printed", Location: "bucket.go:32",
-			Findings: []run.Finding{burst}, Race: true,
-			Runs: &run.Runs{Plain: 8, PlainPassed: 6, Race: 7, RacePassed: 5},
+			Findings: []run.Finding{f}, Race: true,
+			Shown: []run.Shown{{Title: "what was called", Picture: &p}},
+			Runs:  &run.Runs{Plain: 8, PlainPassed: 6, Race: 7, RacePassed: 5},
 		}},
 		Likely: &l, Notes: []string{"helper.go is not handed in"},
 		Race: run.Race{State: run.RaceNotToBeHad, Reason: "there is no C compiler here",

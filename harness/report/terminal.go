@@ -10,6 +10,8 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
+	"github.com/backend-labs/backend-labs/harness/picture"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/term"
 )
@@ -160,6 +162,7 @@ func (v *view) check(c run.Check) {
 	}
 	v.hang("  "+paint(marks[c.Verdict])+" ", c.Title+" "+v.p.Faint(note(c)))
 	if c.Verdict == run.Passed {
+		v.shows(c)
 		return
 	}
 	if c.Verdict == run.NotJudged || c.Verdict == run.InfraError {
@@ -207,6 +210,7 @@ func (v *view) failure(c run.Check) {
 		}
 		v.finding(f)
 	}
+	v.shows(c)
 	if c.Location != "" {
 		v.printf("      %s\n", v.p.Faint("at "+Plain(c.Location)+", in "+c.Test))
 	}
@@ -223,6 +227,29 @@ func (v *view) finding(f run.Finding) {
 		wrapped := ansi.Wrap(plainLines(row[1]), max(20, v.s.Columns-13), "")
 		v.printf("      %s %s\n", label, strings.ReplaceAll(wrapped, "\n", "\n            "))
 	}
+	v.picture(f.Picture)
+}
+
+// shows draws what a check shows beside its verdict.
+func (v *view) shows(c run.Check) {
+	for _, s := range c.Shown {
+		v.block("      ", s.Title)
+		v.picture(s.Picture)
+	}
+}
+
+// picture draws what happened, if there is a picture of it.
+func (v *view) picture(p *timeline.Picture) {
+	if p == nil {
+		return
+	}
+	const indent = "      "
+	text := picture.Text(plainPicture(*p), picture.Style{Columns: v.s.Columns - len(indent), Paint: v.p})
+	v.printf("\n")
+	for line := range strings.Lines(text) {
+		v.printf("%s%s", indent, line)
+	}
+	v.printf("\n")
 }
 
 func (v *view) likely(l *run.Likely) {

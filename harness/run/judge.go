@@ -19,7 +19,7 @@ const incomplete = "the check's report did not arrive once and whole, and with n
 // judge demands the full account: the check's verdict exactly once, the canary failed exactly once,
 // nothing else on the pipe, and the expected exit. Whatever is missing is a failure.
 func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outcome {
-	o := Outcome{Verdict: Failed, Findings: l.findings, Output: output}
+	o := Outcome{Verdict: Failed, Findings: l.findings, Shown: l.shown, Output: output}
 	own, birds := l.verdicts[p.Test], l.verdicts[canary]
 	o.OutOfMemory = exit.OutOfMemory || exit.Signal == "killed" && !exit.TimedOut
 	if len(own) == 1 {

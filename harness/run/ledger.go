@@ -7,12 +7,14 @@ import (
 	"io"
 
 	"github.com/backend-labs/backend-labs/harness/kit/account"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 )
 
 // ledger is all that arrived on the report pipe.
 type ledger struct {
 	verdicts map[string][]account.Report // by test
 	findings []Finding
+	shown    []Shown
 	hang     account.Report // of one whose time was up
 	broken   string         // why nothing was run
 	strange  int            // lines that no honest process writes
@@ -66,7 +68,25 @@ func (l *ledger) enter(line []byte, k *account.Key, next uint64) bool {
 	case rep.Broken != "":
 		l.broken = rep.Broken
 	case rep.Finding != nil:
-		l.findings = append(l.findings, Finding(*rep.Finding))
+		l.findings = append(l.findings, findingOf(*rep.Finding))
+	case rep.Shown != nil:
+		if p := pictureOf(rep.Shown.Picture); p != nil {
+			l.shown = append(l.shown, Shown{Title: rep.Shown.Title, Picture: p})
+		}
 	}
 	return true
+}
+
+func findingOf(f account.Finding) Finding {
+	return Finding{Did: f.Did, Want: f.Want, Got: f.Got, Why: f.Why, When: f.When, Where: f.Where,
+		Picture: pictureOf(f.Picture)}
+}
+
+// pictureOf is a picture that can be drawn, or nil: the words beside it say what is to be said.
+func pictureOf(data []byte) *timeline.Picture {
+	p, err := timeline.Decode(data)
+	if err != nil {
+		return nil
+	}
+	return p
 }

@@ -50,6 +50,7 @@ type Outcome struct {
 	Message  string
 	Location string
 	Findings []Finding
+	Shown    []Shown
 	Output   string
 	Duration time.Duration // the check's own, by its report, else the process's
 

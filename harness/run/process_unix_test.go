@@ -21,6 +21,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 	"github.com/backend-labs/backend-labs/harness/kit/account"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
@@ -508,4 +509,24 @@ func orElse(s, other string) string {
 		return other
 	}
 	return s
+}
+
+// TestProcess_pictures takes what a check draws of its failure, and what it shows whatever its
+// verdict, of which three are enough.
+func TestProcess_pictures(t *testing.T) {
+	t.Parallel()
+	failed := mustRun(t, process(t, "b01-rogue", "TestPicture"))
+	if failed.Verdict != run.Failed || len(failed.Findings) != 1 || len(failed.Shown) != 1 {
+		t.Fatalf("got %+v, want a finding with a picture, and a picture", failed)
+	}
+	for _, p := range []*timeline.Picture{failed.Findings[0].Picture, failed.Shown[0].Picture} {
+		if p == nil || len(p.Steps) != 1 || p.Steps[0].Text != "called" || !p.Steps[0].Breaks {
+			t.Errorf("got the picture %+v, want the call in it", p)
+		}
+	}
+	passed := mustRun(t, process(t, "b01-rogue", "TestShow"))
+	if passed.Verdict != run.Passed || len(passed.Shown) != 3 ||
+		passed.Shown[0].Title != "what was called" {
+		t.Errorf("got %+v, want a pass with three pictures", passed)
+	}
 }

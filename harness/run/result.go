@@ -2,7 +2,11 @@
 // it reported, and an explanation in the learner's terms of how it ended.
 package run
 
-import "time"
+import (
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
+)
 
 // Schema is the version of [Result] as JSON. A field may be added under the same number; a field
 // that changes its meaning or goes away raises it.
@@ -166,6 +170,7 @@ type Check struct {
 	// file:line to look at first: the learner's if it is known, else the check's
 	Location string    `json:"location,omitempty"`
 	Findings []Finding `json:"findings,omitempty"`
+	Shown    []Shown   `json:"shown,omitempty"` // pictures beside the verdict, whatever it is
 	// Race says that it is the run under the race detector that did not pass.
 	Race bool `json:"race,omitempty"`
 	// Runs counts the runs of the check where there was more than one.
@@ -189,6 +194,14 @@ type Finding struct {
 	Why   string `json:"why,omitempty"`
 	When  string `json:"when,omitempty"`
 	Where string `json:"where,omitempty"`
+	// Picture is what happened, where it is easier seen than read.
+	Picture *timeline.Picture `json:"picture,omitempty"`
+}
+
+// Shown is a picture that a check shows, whether or not it passes.
+type Shown struct {
+	Title   string            `json:"title"`
+	Picture *timeline.Picture `json:"picture"`
 }
 
 // Likely is a misconception that would explain the failures. It is a likely cause, never a

@@ -19,7 +19,7 @@ import (
 // kit are the packages of the kit that the labs of a test may import: those that are quick to
 // compile.
 var kit = []string{"account", "account/begin", "stacks", "expect", "bubble", "lockstep", "memhttp",
-	"proc"}
+	"moment", "proc", "timeline"}
 
 // Example is the folder of an example to write: three labs, one of each level. B01 is complete, I01
 // is checked with the race detector, and A01 needs a real Redis.

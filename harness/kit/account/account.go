@@ -45,6 +45,7 @@ type Report struct {
 	Verdict string        `json:"verdict,omitempty"`
 	Elapsed time.Duration `json:"elapsed_ns,omitempty"` // real time; with a verdict
 	Finding *Finding      `json:"finding,omitempty"`
+	Shown   *Shown        `json:"shown,omitempty"`
 	Hang    string        `json:"hang,omitempty"` // as [stacks.Parse] reads it
 	// Goroutines is how many there were, where they were too many: Hang is then one that stands for
 	// most of them.
@@ -65,12 +66,21 @@ type Finding struct {
 	Why   string `json:"why,omitempty"`
 	When  string `json:"when,omitempty"`  // the moment, as shown: "+99ms (virtual time)"
 	Where string `json:"where,omitempty"` // file:line of the check that found it
+	// Picture is what happened, as package timeline writes and reads it.
+	Picture json.RawMessage `json:"picture,omitempty"`
 }
 
-// maxFindings bounds what one check may report, and maxPart the length of each part of a finding in
-// bytes: the first few teach, the rest is noise.
+// Shown is a picture to show beside a check, whether or not it passes.
+type Shown struct {
+	Title   string          `json:"title"`
+	Picture json.RawMessage `json:"picture"`
+}
+
+// maxFindings and maxShown bound what one check may report, and maxPart the length of each part of a
+// finding in bytes: the first few teach, the rest is noise.
 const (
 	maxFindings = 10
+	maxShown    = 3
 	maxPart     = 8 << 10
 )
 
@@ -86,6 +96,7 @@ type session struct {
 
 	mu       sync.Mutex
 	findings int
+	shown    int
 	over     atomic.Bool // the check has its verdict, or its time is up
 }
 
@@ -231,6 +242,26 @@ func Record(f Finding) bool {
 		return false
 	}
 	s.record(f)
+	return true
+}
+
+// Show sends a picture to the runner, and reports false where there is none to send it to. A check's
+// pictures beyond the third are dropped.
+func Show(p Shown) bool {
+	currentMu.Lock()
+	s := current
+	currentMu.Unlock()
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	s.shown++
+	full := s.shown > maxShown
+	s.mu.Unlock()
+	if !full {
+		p.Title = shortened(p.Title)
+		s.send(Report{Test: s.Check, Shown: &p})
+	}
 	return true
 }
 

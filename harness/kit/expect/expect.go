@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/account"
+	"github.com/backend-labs/backend-labs/harness/kit/moment"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 )
 
 // Message is one unmet expectation. Each part is one sentence or two, lower case, no full stop at
@@ -24,6 +26,8 @@ type Message struct {
 	Got  string // what happened: "6 allowed"
 	// what it means in production: "the dependency behind the limiter was sized for bursts of 5"
 	Why string
+	// what happened, where it is easier seen than read; may be nil
+	Picture *timeline.Timeline
 }
 
 // Fail marks the check as failed, with the message, and lets it go on. It may be called from any
@@ -62,27 +66,35 @@ func NoError(t testing.TB, err error, m Message) {
 }
 
 func record(m Message) string {
-	f := account.Finding{Did: m.Did, Want: m.Want, Got: m.Got, Why: m.Why, When: moment(),
+	f := account.Finding{Did: m.Did, Want: m.Want, Got: m.Got, Why: m.Why, When: when(),
 		Where: caller()}
+	if m.Picture == nil {
+		account.Record(f)
+		return Text(f)
+	}
+	f.Picture = m.Picture.Encode()
 	account.Record(f)
-	return Text(f)
+	return Text(f) + "\n" + m.Picture.String()
 }
 
-// epoch is where the clock of a synctest bubble starts, and started is when this process did.
-var (
-	epoch   = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	started = time.Now()
-)
-
-// Virtual reports whether the calling goroutine lives in virtual time: the clock of a bubble starts
-// in the year 2000.
-func Virtual() bool { return time.Now().Before(started.Add(-time.Hour)) }
-
-func moment() string {
-	if Virtual() {
-		return fmt.Sprintf("+%v (virtual time)", time.Since(epoch))
+// Show has a picture shown beside the check, also when it passes: where the picture is the lesson.
+// The title says what is seen, in a few words.
+func Show(t testing.TB, title string, tl *timeline.Timeline) {
+	t.Helper()
+	if !account.Show(account.Shown{Title: title, Picture: tl.Encode()}) {
+		t.Logf("%s\n%s", title, tl)
 	}
-	return fmt.Sprintf("+%v", time.Since(started).Round(time.Millisecond))
+}
+
+// Virtual reports whether the calling goroutine lives in virtual time.
+func Virtual() bool { return moment.Virtual() }
+
+func when() string {
+	d, virtual := moment.Since()
+	if virtual {
+		return fmt.Sprintf("+%v (virtual time)", d)
+	}
+	return fmt.Sprintf("+%v", d.Round(time.Millisecond))
 }
 
 // caller finds the check's own line: of the frames in _test.go files the outermost, which is in the

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	rogue "github.com/backend-labs/backend-labs/labs/b01-rogue"
 )
 
@@ -77,6 +78,21 @@ func TestPlainError(t *testing.T) {
 
 func TestExpectation(t *testing.T) {
 	expect.Fatal(t, expect.Message{Did: "did a thing", Want: "a result", Got: "another", Why: "it matters"}) // mark: expectation
+}
+
+func TestPicture(t *testing.T) {
+	tl := timeline.New("client")
+	tl.Point("client", "called").Breaks()
+	expect.Show(t, "what was called", tl)
+	expect.Fatal(t, expect.Message{Did: "did a thing", Want: "a result", Got: "another", Picture: tl}) // mark: picture
+}
+
+func TestShow(t *testing.T) {
+	tl := timeline.New("client")
+	tl.Point("client", "called")
+	for range 10 {
+		expect.Show(t, "what was called", tl)
+	}
 }
 
 func TestExpectationInAHelper(t *testing.T) {
