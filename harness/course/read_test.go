@@ -2,7 +2,6 @@ package course_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,9 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 
 func TestRead(t *testing.T) {
 	t.Parallel()
@@ -164,7 +162,7 @@ func TestRead_refuses(t *testing.T) {
 	for _, key := range keysOf(reflect.TypeFor[course.Lab](), "") {
 		fmt.Fprintf(&all, "without %s:\n%v\n\n", key, refusal(t, without(t, base, key)))
 	}
-	golden(t, "broken.golden", all.String())
+	golden.Check(t, "broken.golden", all.String())
 }
 
 // TestRead_allFaults shows that one reading tells of every fault, each once and on a line of its
@@ -180,7 +178,7 @@ func TestRead_allFaults(t *testing.T) {
 	} {
 		text = strings.Replace(text, edit[0], edit[1], 1)
 	}
-	golden(t, "all.golden", refusal(t, text).Error()+"\n")
+	golden.Check(t, "all.golden", refusal(t, text).Error()+"\n")
 }
 
 // refusal is the error for a lab.yaml, which must be one that knows its place.
@@ -324,21 +322,5 @@ func write(t *testing.T, file, text string) {
 	}
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		write(t, file, got)
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got); go test -update rewrites it:\n%s", file, diff)
 	}
 }

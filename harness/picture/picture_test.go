@@ -3,24 +3,19 @@ package picture_test
 import (
 	"encoding/xml"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
-	"github.com/google/go-cmp/cmp"
 
+	"github.com/backend-labs/backend-labs/harness/golden"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	"github.com/backend-labs/backend-labs/harness/picture"
 	"github.com/backend-labs/backend-labs/harness/term"
 )
-
-var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 
 const ms = time.Millisecond
 
@@ -65,7 +60,7 @@ func TestText(t *testing.T) {
 				t.Parallel()
 				got := picture.Text(orders(), picture.Style{Columns: columns, Paint: term.NewPaint(colour)})
 				fits(t, got, columns, 20)
-				golden(t, name, got)
+				golden.Check(t, name, got)
 			})
 		}
 	}
@@ -81,23 +76,6 @@ func fits(t *testing.T, text string, columns, lines int) {
 		if w := ansi.StringWidth(strings.TrimRight(line, "\n")); w > columns {
 			t.Errorf("got %d columns, want at most %d: %q", w, columns, line)
 		}
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
 
@@ -146,7 +124,7 @@ func TestSVG(t *testing.T) {
 	cut := orders().Around(9)
 	for name, p := range map[string]timeline.Picture{"orders.svg": orders(), "orders.cut.svg": cut} {
 		got := picture.SVG(p)
-		golden(t, name, got)
+		golden.Check(t, name, got)
 		for dec := xml.NewDecoder(strings.NewReader(got)); ; {
 			if _, err := dec.Token(); errors.Is(err, io.EOF) {
 				break

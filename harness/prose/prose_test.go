@@ -1,7 +1,6 @@
 package prose_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,10 +10,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/backend-labs/backend-labs/harness/golden"
 	"github.com/backend-labs/backend-labs/harness/prose"
 )
-
-var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 
 const sample = "testdata/sample.md"
 
@@ -28,7 +26,7 @@ func TestRender(t *testing.T) {
 	for _, columns := range []int{40, 80, 120} {
 		for _, colour := range []bool{false, true} {
 			got := prose.Render(string(src), prose.Style{Columns: columns, Colour: colour})
-			golden(t, fmt.Sprintf("sample-%d-%v.txt", columns, colour), got)
+			golden.Check(t, fmt.Sprintf("sample-%d-%v.txt", columns, colour), got)
 		}
 	}
 }
@@ -101,22 +99,5 @@ func TestRender_foldedCode(t *testing.T) {
 	want := strings.ReplaceAll(strings.ReplaceAll(code, "\t", ""), " ", "")
 	if strings.ReplaceAll(joined, " ", "") != want {
 		t.Errorf("got %q, want %q", joined, want)
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("go test -update rewrites it, if this is right (-want +got):\n%s", diff)
 	}
 }

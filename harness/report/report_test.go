@@ -3,9 +3,6 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,12 +11,11 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/backend-labs/backend-labs/harness/golden"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
-
-var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 
 // pass and fail are checks as they are recorded.
 func pass(test, title string, points int) run.Check {
@@ -192,7 +188,7 @@ func TestTerminal(t *testing.T) {
 	plain := report.Style{Columns: 80}
 	all := results()
 	for _, name := range order {
-		golden(t, name+".txt", terminal(all[name], plain))
+		golden.Check(t, name+".txt", terminal(all[name], plain))
 	}
 	for name, style := range map[string]report.Style{
 		"failed.verbose":  {Columns: 80, Verbose: true},
@@ -211,7 +207,7 @@ func TestTerminal(t *testing.T) {
 		"race.colour":         {Columns: 80, Colour: true},
 	} {
 		base, _, _ := strings.Cut(name, ".")
-		golden(t, name+".txt", terminal(all[base], style))
+		golden.Check(t, name+".txt", terminal(all[base], style))
 	}
 }
 
@@ -305,7 +301,7 @@ func TestFormats(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		golden(t, "all."+endings[name], out.String())
+		golden.Check(t, "all."+endings[name], out.String())
 	}
 }
 
@@ -361,7 +357,7 @@ func TestJSON_schema(t *testing.T) {
 	if err := report.JSON(&out, []run.Result{r}); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "schema.json", out.String())
+	golden.Check(t, "schema.json", out.String())
 	var back []run.Result
 	if err := json.Unmarshal(out.Bytes(), &back); err != nil {
 		t.Fatal(err)
@@ -420,23 +416,5 @@ func TestPlain(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got); go test -update rewrites it:\n%s", file, diff)
 	}
 }

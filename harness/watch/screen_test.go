@@ -3,10 +3,7 @@ package watch
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/golden"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
-
-var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
@@ -133,15 +129,7 @@ func TestScreen_Golden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s.Lab = bucket()
 			got := strings.Join(newFrame(80, 24, false, noon).lines(s), "\n") + "\n"
-			file := filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".golden")
-			if *update {
-				must(t, os.WriteFile(file, []byte(got), 0o644))
-			}
-			want, err := os.ReadFile(file)
-			must(t, err)
-			if d := cmp.Diff(string(want), got); d != "" {
-				t.Errorf("go test -update rewrites it, if this is right (-want +got):\n%s", d)
-			}
+			golden.Check(t, strings.ReplaceAll(name, " ", "-")+".golden", got)
 		})
 	}
 }
