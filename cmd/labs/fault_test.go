@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,6 +119,11 @@ func (p *place) belongToRoot() {
 	if err := os.Mkdir(filepath.Join(p.course, ".labs"), 0o555); err != nil {
 		p.t.Fatal(err)
 	}
+	p.showToAll()
+}
+
+// showToAll lets an ordinary user run the program and read the course.
+func (p *place) showToAll() {
 	if os.Getuid() != 0 {
 		return
 	}
@@ -127,6 +133,24 @@ func (p *place) belongToRoot() {
 		p.labsAt = filepath.Join(dir, "labs")
 		err = errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Link(exe, p.labsAt),
 			os.Chmod(p.labsAt, 0o755))
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// foreignCache is a build cache whose folders an ordinary user can only read, as "sudo go build"
+// leaves it.
+func (p *place) foreignCache() {
+	p.showToAll()
+	if os.Getuid() == 0 { // whose modules nobody else can read
+		ownNamespace(p)
+		p.env["MODULES"], p.env["GOMODCACHE"] = p.env["GOMODCACHE"], p.t.TempDir()
+	}
+	p.env["GOCACHE"] = p.t.TempDir()
+	err := errors.Join(os.Chmod(p.course, 0o777), os.Chmod(p.env["GOCACHE"], 0o755))
+	for i := range 256 {
+		err = errors.Join(err, os.Mkdir(fmt.Sprintf("%s/%02x", p.env["GOCACHE"], i), 0o555))
 	}
 	if err != nil {
 		p.t.Fatal(err)
@@ -144,6 +168,10 @@ var alone = map[bool][]string{true: {"unshare", "-m"}, false: {"unshare", "-rm"}
 func mounted(script string) []string {
 	return append(slices.Clone(alone), "sh", "-c", script+` && exec "$@"`, "sh")
 }
+
+// withModules runs a command as an ordinary user who can read the modules.
+var withModules = map[bool][]string{true: append(mounted(
+	`mount --bind "$MODULES" "$GOMODCACHE"`), asNobody...)}[os.Getuid() == 0]
 
 // ownNamespace skips a test where nothing can be mounted.
 func ownNamespace(p *place) {
@@ -206,6 +234,12 @@ var faults = []struct {
 				"cache")
 		},
 		want: "the build cache cannot be written", hint: "set GOCACHE", sick: true,
+	},
+	{
+		name: "a build cache of somebody else's", spoil: func(p *place) { p.foreignCache() },
+		before: withModules,
+		want:   "what it reads of the package .* cannot be kept in the build cache",
+		hint:   "set GOCACHE to a folder that is yours", sick: true,
 	},
 	{
 		name: "a build cache that is off", spoil: func(p *place) { p.env["GOCACHE"] = "off" },

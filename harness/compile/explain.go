@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // A cause is what the go command says where the machine or the course, and nobody's code, is at
-// fault. In text and remedy $1 is what the pattern has found, and ROOT the course's folder.
+// fault. In text and remedy $1 is what the pattern has found, and COURSE the course's folder.
 type cause struct {
 	said         *regexp.Regexp
 	text, remedy string
@@ -47,7 +48,7 @@ var causes = []cause{
 	},
 	{
 		regexp.MustCompile(`(missing go\.sum entry|checksum mismatch|updates to go\.(?:mod|sum) needed|errors parsing (?:\S*/)?go\.(?:mod|sum)|go\.mod file not found|malformed go\.sum)`),
-		"the course's go.mod and go.sum are not right: $1", "git checkout go.mod go.sum in ROOT",
+		"the course's go.mod and go.sum are not right: $1", "git checkout go.mod go.sum in COURSE",
 	},
 	{
 		regexp.MustCompile(`(module cache not found|Files beneath GOMODCACHE \(\)|GOCACHE is not defined|HOME (?:are|is) not (?:set|defined)|build cache is required)`),
@@ -85,17 +86,39 @@ var causes = []cause{
 		"unset GOROOT, or install Go again (https://go.dev/dl)",
 	},
 	{
-		regexp.MustCompile(`(?m)((?:/|[A-Za-z]:\\)\S+: (?:permission denied|read-only file system|input/output error))$`),
+		// The last is what a folder of somebody else's says in a user namespace.
+		regexp.MustCompile(`(?m)(?:^|[\s"'(])((?:/|[A-Za-z]:\\).*: (?:permission denied|` +
+			`read-only file system|input/output error|value too large for defined data type))$`),
 		"the go command cannot work here: $1",
 		"make that folder yours with chown, or set GOCACHE, GOMODCACHE or TMPDIR to one that is",
 	},
 }
 
-const fetchModules = "run go mod download in ROOT once"
+const ownCache = "set GOCACHE to a folder that is yours, or make it yours with chown"
+
+const fetchModules = "run go mod download in COURSE once"
+
+// unreadForm is what the go command says of a package of the library where it could not keep what
+// it has read of it, and where there is none.
+var unreadForm = regexp.MustCompile(`(?m)package (\S+) is not in std \((.*)\)$`)
+
+// unread is the fault where a package is there that is said not to be, else nil.
+func unread(words string) *fault.Fault {
+	for _, m := range unreadForm.FindAllStringSubmatch(words, -1) {
+		if files, _ := filepath.Glob(filepath.Join(m[2], "*.go")); len(files) > 0 {
+			return fault.New(ownCache, "the go command cannot work here: what it reads of the "+
+				"package %s cannot be kept in the build cache", m[1])
+		}
+	}
+	return nil
+}
 
 // explain says what the go command's words mean where they are about the machine or the modules,
 // else nil. The words must not have any of a learner's.
 func explain(words, root string) *fault.Fault {
+	if f := unread(words); f != nil {
+		return f
+	}
 	for _, c := range causes {
 		m := c.said.FindStringSubmatchIndex(words)
 		if m == nil {
@@ -103,7 +126,7 @@ func explain(words, root string) *fault.Fault {
 		}
 		fill := func(s string) string {
 			s = string(c.said.ExpandString(nil, s, words, m))
-			return strings.Join(strings.Fields(strings.ReplaceAll(s, "ROOT", root)), " ")
+			return strings.Join(strings.Fields(strings.ReplaceAll(s, "COURSE", root)), " ")
 		}
 		f := &fault.Fault{Text: fill(c.text), Remedy: fill(c.remedy)}
 		if chosen := os.Getenv("GOTOOLCHAIN"); strings.Contains(f.Text, "too old") &&
@@ -116,8 +139,9 @@ func explain(words, root string) *fault.Fault {
 }
 
 // fetchForm is a message about an import in somebody's file that is the go command's own: it could
-// not get the module.
-var fetchForm = regexp.MustCompile(`^(module lookup disabled|reading https?:|\S+@v\S+: )`)
+// not get the module, or not read or write what it keeps of the package.
+var fetchForm = regexp.MustCompile(`^(module lookup disabled|reading https?:|\S+@v\S+: |` +
+	`(open|read|write|mkdir|truncate|close|remove) (/|[A-Za-z]:\\).*: [a-z/ -]+$)`)
 
 // beforeMessages is what the go command printed before the first message of a compiler. What comes
 // then may have any words and lines in it: a message quotes the strings of the code that it is
@@ -126,7 +150,7 @@ func beforeMessages(text string) string {
 	end := 0
 	for line := range strings.Lines(text) {
 		m := messageForm.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
-		if m != nil && !fetchForm.MatchString(m[4]) {
+		if m != nil && !fetchForm.MatchString(m[4]) && unread(m[4]) == nil {
 			break
 		}
 		end += len(line)

@@ -1,7 +1,9 @@
 package compile_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 	"github.com/backend-labs/backend-labs/harness/fault"
+	"github.com/backend-labs/backend-labs/harness/sandbox"
 )
 
 // TestBuilder_touchedChecks is about what somebody has done to the lab's own files: it is said
@@ -209,6 +212,7 @@ func TestBuilder_theirWords(t *testing.T) {
 		"dial tcp: no such host",
 		"/tmp/x: permission denied", "failed to initialize build cache at /x",
 		"module lookup disabled by GOPROXY=off",
+		"open /x: value too large for defined data type",
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
@@ -219,6 +223,56 @@ func TestBuilder_theirWords(t *testing.T) {
 				[]compile.Request{{Lab: one, Dir: dir}})[0]
 			if bin.Err != nil || bin.Compile == nil {
 				t.Errorf("got %+v, want a compile error", bin)
+			}
+		})
+	}
+}
+
+// says is a sandbox in which the go command says that, and fails.
+type says string
+
+func (says) Name() string { return "says" }
+
+func (s says) Run(_ context.Context, c sandbox.Command) (sandbox.Exit, error) {
+	_, err := io.WriteString(c.Output, string(s))
+	return sandbox.Exit{Code: 1}, err
+}
+
+// TestBuilder_cache is about a build cache that cannot be used: the go command says so of the
+// import that it was about to read, in a line like a compiler's.
+func TestBuilder_cache(t *testing.T) {
+	t.Parallel()
+	tool, err := compile.FindToolchain(scratch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	library := filepath.Join(tool.GOROOT, "src")
+	for said, want := range map[string]string{
+		"adder.go:3:8: open /home/ada/.cache/go-build/18/18-d: value too large for defined data " +
+			"type": "/home/ada/.cache/go-build/18/18-d: value too large for defined data type",
+		"labs/b01-adder/zz_labs_begin.go:5:8: open /cache of all/18/18-d: permission denied": "" +
+			"/cache of all/18/18-d: permission denied",
+		"package adder\n\tadder.go:3:8: write /c/18/18-d: input/output error": "/c/18/18-d: " +
+			"input/output error",
+		"adder.go:3:8: package bytes is not in std (" + filepath.Join(library, "bytes") + ")": "" +
+			"what it reads of the package bytes cannot be kept in the build cache",
+		"adder.go:3:8: package archive is not in std (" + filepath.Join(library, "archive") + ")": "",
+		"adder.go:3:8: undefined: open\nadder.go:4:8: open /c/18/18-d: permission denied":         "",
+	} {
+		t.Run(said, func(t *testing.T) {
+			t.Parallel()
+			one, b := lab(t, scratch, "b01-adder"), builder(t, scratch)
+			b.Dir, b.Sandbox = t.TempDir(), says(said+"\n")
+			bin := b.Build(t.Context(), []compile.Request{{Lab: one, Dir: one.Dir}})[0]
+			if want == "" {
+				if bin.Err != nil || bin.Compile == nil {
+					t.Errorf("got %v and %+v, want a compile error", bin.Err, bin.Compile)
+				}
+				return
+			}
+			if bin.Err == nil || bin.Compile != nil || bin.Err.Error() != "the go command cannot "+
+				"work here: "+want || !strings.Contains(hintOf(bin.Err), "set GOCACHE") {
+				t.Errorf("got %v and %+v, want that %s is nobody's code", bin.Err, bin.Compile, want)
 			}
 		})
 	}
