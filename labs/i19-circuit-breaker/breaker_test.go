@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -64,7 +65,21 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 					"breaker that still calls it spares only the caller's patience",
 			})
 		}
+		opensAfterARareRun(t)
 	})
+}
+
+// opensAfterARareRun lets calls fail that are hours apart: a run has no time in which it must end.
+func opensAfterARareRun(t *testing.T) {
+	t.Helper()
+	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+	d := &dependency{err: errSick}
+	for range 5 {
+		time.Sleep(time.Hour)
+		b.Do(t.Context(), d.call)
+	}
+	refused(t, b, d, fmt.Sprintf("with Failures: 5, called once an hour; after 5 calls, of which "+
+		"%d reached the dependency and failed, called again", d.calls()))
 }
 
 func TestASuccessStartsTheCountAgain(t *testing.T) {
@@ -89,7 +104,11 @@ func TestASuccessStartsTheCountAgain(t *testing.T) {
 					"opens the circuit of a healthy dependency sooner or later",
 			})
 		}
-		trip(t, b, 5)
+		d.err = errSick
+		for range 5 {
+			b.Do(t.Context(), d.call)
+		}
+		refused(t, b, d, did+", then let 5 calls in a row fail and called again")
 	})
 }
 
@@ -115,7 +134,23 @@ func TestRefusedCallsDoNotExtendThePause(t *testing.T) {
 			Why: "a service with users is called all the time. If each refusal starts the " +
 				"pause again, it never ends, and the outage outlives its cause",
 		})
+		longPause(t)
 	})
+}
+
+// longPause has the longest that there is, for circuits that are closed by a restart.
+func longPause(t *testing.T) {
+	t.Helper()
+	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: math.MaxInt64})
+	d := &dependency{err: errSick}
+	for range 5 {
+		b.Do(t.Context(), d.call)
+	}
+	did := "let 5 calls fail, with Failures: 5 and the longest time.Duration as OpenFor, 292 years; " +
+		"called "
+	refused(t, b, d, did+"at once")
+	time.Sleep(365 * 24 * time.Hour)
+	refused(t, b, d, did+"a year later")
 }
 
 // TestCallersOfAHangingDependencyAreSpared measures what a breaker is for.
@@ -185,28 +220,72 @@ func TestCallersOfAHangingDependencyAreSpared(t *testing.T) {
 
 func TestAFailedTrialOpensTheCircuitAgain(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
-		trip(t, b, 5)
-		d := &dependency{err: errSick, takes: 10 * time.Second}
-		since := "after the circuit had opened for 30 s"
-		for i := 1; i <= 3; i++ {
-			time.Sleep(30*time.Second - time.Millisecond)
-			refused(t, b, d, "called 29.999 s "+since)
-			time.Sleep(2 * time.Millisecond)
-			before := d.calls()
-			err := b.Do(t.Context(), d.call)
-			expect.That(t, known.Is(err, errSick) && d.calls() == before+1, expect.Message{
-				Did: "called 30.001 s " + since,
-				Want: "the call is a trial: it reaches the dependency, which is still failing, " +
-					"and gets its error",
-				Got: fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err),
-					d.calls()-before),
-				Why: "without a trial after each pause nobody finds out that the dependency is " +
-					"well again",
-			})
-			since = fmt.Sprintf("after trial %d had failed; the trial had taken 10 s", i)
-			refused(t, b, d, "called right "+since)
+		for _, pause := range []time.Duration{30 * time.Second, 1500 * time.Millisecond} {
+			trialsFail(t, pause)
 		}
+	})
+}
+
+// trialsFail lets three trials fail, one after another, and looks at the moments before and after
+// the end of each pause.
+func trialsFail(t *testing.T, pause time.Duration) {
+	t.Helper()
+	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: pause})
+	trip(t, b, 5)
+	d := &dependency{err: errSick, takes: 10 * time.Second}
+	since := fmt.Sprintf("after the circuit had opened for %v", pause)
+	for i := 1; i <= 3; i++ {
+		time.Sleep(pause - time.Millisecond)
+		refused(t, b, d, fmt.Sprintf("called %v %s", pause-time.Millisecond, since))
+		time.Sleep(2 * time.Millisecond)
+		before := d.calls()
+		err := b.Do(t.Context(), d.call)
+		expect.That(t, known.Is(err, errSick) && d.calls() == before+1, expect.Message{
+			Did: fmt.Sprintf("called %v %s", pause+time.Millisecond, since),
+			Want: "the call is a trial: it reaches the dependency, which is still failing, " +
+				"and gets its error",
+			Got: fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err),
+				d.calls()-before),
+			Why: "without a trial after each pause nobody finds out that the dependency is " +
+				"well again",
+		})
+		since = fmt.Sprintf("after trial %d had failed; the trial had taken 10 s, and OpenFor "+
+			"is %v", i, pause)
+		refused(t, b, d, "called right "+since)
+	}
+}
+
+// TestATrialWithoutAnOutcomeIsNotTheLast leaves open what such a trial decides: the circuit may
+// close, open again or stay half-open. It may not stay as it is for good.
+func TestATrialWithoutAnOutcomeIsNotTheLast(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, err := range []error{context.Canceled, errNotFound} {
+			afterATrialWithoutAnOutcome(t, err)
+		}
+	})
+}
+
+func afterATrialWithoutAnOutcome(t *testing.T, outcome error) {
+	t.Helper()
+	b := breaker.New(breaker.Settings{
+		Failures: 5, OpenFor: 30 * time.Second, IsFailure: unlessNotFound,
+	})
+	trip(t, b, 5)
+	d := &dependency{err: outcome}
+	time.Sleep(30*time.Second + time.Millisecond)
+	b.Do(t.Context(), d.call)
+	time.Sleep(30*time.Second + time.Millisecond)
+	tried := d.calls()
+	d.err = nil
+	err := b.Do(t.Context(), d.call)
+	expect.That(t, tried == 1 && err == nil && d.calls() == 2, expect.Message{
+		Did: fmt.Sprintf("opened the circuit for 30 s; let the trial after the pause end with %s, "+
+			"which is no failure; and called again 30.001 s later", describe(outcome)),
+		Want: "both calls reach the dependency, and the second, which succeeds, returns nil",
+		Got: fmt.Sprintf("%d of the calls reached the dependency; the second returned %s",
+			d.calls(), describe(err)),
+		Why: "one user who closes the tab in the wrong second would switch the dependency off " +
+			"until somebody restarts the service",
 	})
 }
 
@@ -264,95 +343,6 @@ func TestASuccessfulTrialClosesTheCircuit(t *testing.T) {
 	})
 }
 
-func TestIsFailureDecidesWhatCounts(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		const answer = "\"no such customer\" is an answer: the dependency works. Counted as a " +
-			"failure, a few mistyped numbers take it away from everybody"
-		harmless(t, "fail with an error for which IsFailure returns false", unlessNotFound,
-			errNotFound, answer)
-		harmless(t, "fail with such an error, wrapped", unlessNotFound,
-			fmt.Errorf("customer 7: %w", errNotFound), answer)
-	})
-}
-
-func TestASuccessIsNeverAFailure(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		harmless(t, "succeed, where IsFailure(nil) would return true", unlessNotFound, nil,
-			"IsFailure is there to judge errors. What it says about nil nobody has thought "+
-				"about, and a success is a success")
-	})
-}
-
-const tabClosed = "a user who closes the tab cancels the call and says nothing about the " +
-	"dependency. Counted as failures, a few impatient users take it away from everybody"
-
-func TestCancelledCallsDoNotCount(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		harmless(t, "end with context.Canceled, IsFailure being nil", nil, context.Canceled,
-			tabClosed)
-		harmless(t, "end with context.Canceled, for which IsFailure returns true", unlessNotFound,
-			context.Canceled, tabClosed)
-	})
-}
-
-func TestWrappedCancellationsDoNotCount(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		wrapped := fmt.Errorf("get customer 7: %w", context.Canceled)
-		harmless(t, "end with a wrapped context.Canceled, IsFailure being nil", nil, wrapped,
-			tabClosed)
-		harmless(t, "end with a wrapped context.Canceled, for which IsFailure returns true",
-			unlessNotFound, wrapped, tabClosed)
-	})
-}
-
-// TestTheCallPassesThroughUnchanged: whoever puts a breaker around a call must not have to change
-// anything else.
-func TestTheCallPassesThroughUnchanged(t *testing.T) {
-	type key struct{}
-	virtual(t, func(t *testing.T) {
-		b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
-		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "trace 7"))
-		defer cancel()
-		var value any
-		var before, after error
-		called := false
-		err := b.Do(ctx, func(ctx context.Context) error {
-			called = true
-			value, before = ctx.Value(key{}), ctx.Err()
-			cancel()
-			after = ctx.Err()
-			return nil
-		})
-		expect.That(t, called && err == nil, expect.Message{
-			Did:  "made a call that succeeds, through a new breaker",
-			Want: "fn is called, and Do returns nil",
-			Got:  fmt.Sprintf("fn called: %v; Do returned %s", called, describe(err)),
-		})
-		expect.That(t, value == "trace 7" && before == nil && after == context.Canceled,
-			expect.Message{
-				Did: "called Do with a context that carries a value, and cancelled it while fn was " +
-					"running",
-				Want: "fn sees the value and, then, the cancellation: it was given the context of " +
-					"its call",
-				Got: fmt.Sprintf("value: %v; error before the cancellation: %v; after it: %v",
-					value,
-					before, after),
-				Why: "deadlines, cancellation and traces travel in the context; cut off from it, " +
-					"the call goes on when nobody waits for it any more",
-			})
-		for _, want := range []error{errSick, fmt.Errorf("get customer 7: %w", errSick)} {
-			err := b.Do(t.Context(), func(context.Context) error { return want })
-			expect.That(t, err == want, expect.Message{
-				Did:  fmt.Sprintf("made a call that fails with %s", describe(want)),
-				Want: "Do returns the very same error",
-				Got:  "it returned " + describe(err),
-				Why: "the caller decides by this error what to do next; changed, it is not " +
-					"recognised any more",
-			})
-		}
-	})
-}
-
 func TestStateSaysWhatTheBreakerDoes(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		b := breaker.New(breaker.Settings{Failures: 2, OpenFor: 30 * time.Second})
@@ -391,6 +381,8 @@ func TestStateSaysWhatTheBreakerDoes(t *testing.T) {
 		state("29.999 s after it had opened", "open")
 		time.Sleep(2 * time.Millisecond)
 		state("30.001 s after it had opened", "open", "half-open")
+		time.Sleep(time.Hour)
+		state("an hour after it had opened, without a call since", "open", "half-open")
 		call(sick, func() { state("while a trial was running", "half-open") })
 		state("after the trial had failed", "open")
 		time.Sleep(30*time.Second + time.Millisecond)
@@ -420,7 +412,26 @@ func TestBreakersAreIndependent(t *testing.T) {
 		}
 		refused(t, search, d, "called through the first breaker again, after the other "+
 			"dependency's 20 successes")
+		settingsOfItsOwn(t)
 	})
+}
+
+// settingsOfItsOwn makes a second breaker beside the first, with other settings in each respect.
+func settingsOfItsOwn(t *testing.T) {
+	t.Helper()
+	first := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+	breaker.New(breaker.Settings{
+		Failures: 1000, OpenFor: time.Millisecond, IsFailure: func(error) bool { return false },
+	})
+	d := &dependency{err: errSick}
+	for range 5 {
+		first.Do(t.Context(), d.call)
+	}
+	did := "made a breaker with Failures: 5, OpenFor: 30 s and no IsFailure, and then one with " +
+		"other settings; let 5 calls fail through the first one, and called through it again"
+	refused(t, first, d, did)
+	time.Sleep(30*time.Second - time.Millisecond)
+	refused(t, first, d, did+", once more after 29.999 s")
 }
 
 func TestManyCallersAtOnce(t *testing.T) {
@@ -478,6 +489,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 			Why: "failures come all at once, from very many requests. Those that get lost " +
 				"while others are counted keep the circuit closed just when it is needed",
 		})
+		besideSlowCalls(t)
 	})
 
 	// Where no code of the check's runs between looking and counting, a failure is lost only when
@@ -510,6 +522,34 @@ func TestManyCallersAtOnce(t *testing.T) {
 		}
 		return together
 	})
+}
+
+// besideSlowCalls makes calls while others hang, more of them than failures open the circuit.
+func besideSlowCalls(t *testing.T) {
+	t.Helper()
+	const slow = 20
+	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+	hang, sick := &dependency{takes: time.Hour}, &dependency{err: errSick}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for range slow {
+		wg.Go(func() { b.Do(t.Context(), hang.call) })
+	}
+	time.Sleep(time.Second) // they are under way
+	start := time.Now()
+	for range 5 {
+		b.Do(t.Context(), sick.call)
+	}
+	took := time.Since(start)
+	did := fmt.Sprintf("with Failures: 5, made 5 calls that fail at once while %d others hang", slow)
+	expect.That(t, hang.calls() == slow && sick.calls() == 5 && took == 0, expect.Message{
+		Did:  did,
+		Want: "all of them reach the dependency at once, and the 5 are done in no time",
+		Got: fmt.Sprintf("%d of those that hang reached it, and %d of the 5, which took %v",
+			hang.calls(), sick.calls(), took),
+		Why: "a call that hangs must cost its own caller only; the breaker is there to keep it so",
+	})
+	refused(t, b, sick, did+", and then another one")
 }
 
 // TestNothingRunsInTheBackground is the one check that looks at what is left: see virtual.
@@ -570,31 +610,16 @@ func trip(t *testing.T, b *breaker.Breaker, failures int) {
 	})
 }
 
-// harmless makes 100 calls that must not count, and sure that others still do.
-func harmless(t *testing.T, calls string, isFailure func(error) bool, outcome error, why string) {
-	t.Helper()
-	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second, IsFailure: isFailure})
-	d := &dependency{err: outcome}
-	for i := range 100 {
-		err := b.Do(t.Context(), d.call)
-		expect.That(t, known.Is(err, outcome) && d.calls() == i+1, expect.Message{
-			Did: "with Failures: 5, made 100 calls that " + calls,
-			Want: fmt.Sprintf(
-				"all 100 reach the dependency and get %s: none of them says that it is sick",
-				describe(outcome)),
-			Got: fmt.Sprintf("call %d got %s; calls that reached the dependency: %d", i+1,
-				describe(err), d.calls()),
-			Why: why,
-		})
-	}
-	trip(t, b, 5)
-}
-
 // refused makes one call that must not be let through.
 func refused(t *testing.T, b *breaker.Breaker, d *dependency, did string) {
 	t.Helper()
+	refusedIn(t.Context(), t, b, d, did)
+}
+
+func refusedIn(ctx context.Context, t *testing.T, b *breaker.Breaker, d *dependency, did string) {
+	t.Helper()
 	before := d.calls()
-	err := b.Do(t.Context(), d.call)
+	err := b.Do(ctx, d.call)
 	expect.That(t, known.Is(err, breaker.ErrOpen) && d.calls() == before, expect.Message{
 		Did:  did,
 		Want: "refused with ErrOpen, and the dependency is not called: the circuit is open",
@@ -622,10 +647,6 @@ func together(n int, f func() bool) int {
 	wg.Wait()
 	return int(yes.Load())
 }
-
-// unlessNotFound is an IsFailure as programs have it. It returns true for nil, about which nobody
-// need ask it.
-func unlessNotFound(err error) bool { return !errors.Is(err, errNotFound) }
 
 func describe(err error) string {
 	switch {

@@ -1,0 +1,112 @@
+package breaker_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	breaker "github.com/backend-labs/backend-labs/labs/i19-circuit-breaker"
+)
+
+// TestTheCallPassesThroughUnchanged: whoever puts a breaker around a call must not have to change
+// anything else.
+func TestTheCallPassesThroughUnchanged(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+		contextIsTheCallers(t, b)
+		contextOutlivesTheCall(t, b)
+		for _, want := range []error{errSick, fmt.Errorf("get customer 7: %w", errSick)} {
+			err := b.Do(t.Context(), func(context.Context) error { return want })
+			expect.That(t, err == want, expect.Message{
+				Did:  fmt.Sprintf("made a call that fails with %s", describe(want)),
+				Want: "Do returns the very same error",
+				Got:  "it returned " + describe(err),
+				Why: "the caller decides by this error what to do next; changed, it is not " +
+					"recognised any more",
+			})
+		}
+		contextHasEnded(t, b)
+	})
+}
+
+// contextIsTheCallers lets a caller hang up while its call goes on.
+func contextIsTheCallers(t *testing.T, b *breaker.Breaker) {
+	t.Helper()
+	type key struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "trace 7"))
+	defer cancel()
+	var value any
+	var before, after error
+	called, start := false, time.Now()
+	err := b.Do(ctx, func(ctx context.Context) error {
+		called = true
+		value, before = ctx.Value(key{}), ctx.Err()
+		cancel()
+		after = ctx.Err()
+		time.Sleep(time.Second)
+		return nil
+	})
+	took := time.Since(start)
+	expect.That(t, called && err == nil && took == time.Second, expect.Message{
+		Did: "made a call through a new breaker; its caller hangs up, and the call succeeds " +
+			"nevertheless, after 1 s",
+		Want: "fn is called, and Do returns nil after 1 s, when fn has returned nil",
+		Got: fmt.Sprintf("fn called: %v; Do returned %s after %v", called, describe(err),
+			took),
+		Why: "what the call did is known when it returns. A breaker that leaves earlier reports a " +
+			"failure of something that is still being done, and will be",
+	})
+	expect.That(t, value == "trace 7" && before == nil && after == context.Canceled,
+		expect.Message{
+			Did: "called Do with a context that carries a value, and cancelled it while fn was " +
+				"running",
+			Want: "fn sees the value and, then, the cancellation: it was given the context of " +
+				"its call",
+			Got: fmt.Sprintf("value: %v; error before the cancellation: %v; after it: %v",
+				value, before, after),
+			Why: "deadlines, cancellation and traces travel in the context; cut off from it, " +
+				"the call goes on when nobody waits for it any more",
+		})
+}
+
+// contextOutlivesTheCall looks at what fn was given when Do has returned.
+func contextOutlivesTheCall(t *testing.T, b *breaker.Breaker) {
+	t.Helper()
+	var given context.Context
+	b.Do(t.Context(), func(ctx context.Context) error { given = ctx; return nil })
+	if given == nil {
+		return // said already
+	}
+	_, bounded := given.Deadline()
+	expect.That(t, !bounded && given.Err() == nil, expect.Message{
+		Did: "called Do with a context without a deadline, and looked at the context that fn was " +
+			"given: during the call and after it",
+		Want: "it has no deadline, and does not end with the call",
+		Got: fmt.Sprintf("it has a deadline: %v; its error after the call: %v", bounded,
+			given.Err()),
+		Why: "how long a call may take its caller knows; and what a call returns, such as the body " +
+			"of a response, is often read after it, under the same context",
+	})
+}
+
+// contextHasEnded makes calls whose callers are gone before they begin.
+func contextHasEnded(t *testing.T, b *breaker.Breaker) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d := &dependency{}
+	err := b.Do(ctx, d.call)
+	expect.That(t, err == nil && d.calls() == 1, expect.Message{
+		Did: "called Do with a context that was cancelled before, through a closed breaker; fn does " +
+			"not mind and returns nil",
+		Want: "fn is called, and Do returns nil",
+		Got:  fmt.Sprintf("%s; calls that reached fn: %d", describe(err), d.calls()),
+		Why: "what a cancelled context means is up to the call: some answer from memory, others " +
+			"have work to finish. A breaker has one question only, and it is not about the caller",
+	})
+	full := breaker.New(breaker.Settings{Failures: 1, OpenFor: 30 * time.Second})
+	trip(t, full, 1)
+	refusedIn(ctx, t, full, d, "opened the circuit, and called with a context that was cancelled before")
+}
