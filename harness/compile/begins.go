@@ -32,7 +32,9 @@ func begins(ctx context.Context, binary string) bool {
 		return false
 	}
 	cmd := exec.CommandContext(ctx, binary)
-	cmd.Dir, cmd.Env = filepath.Dir(binary), []string{"GORACE=atexit_sleep_ms=0"}
+	cmd.Dir = filepath.Dir(binary)
+	// In the machine's own folder for temporary files others make some meanwhile.
+	cmd.Env = []string{"TMPDIR=" + cmd.Dir, "TMP=" + cmd.Dir, "GORACE=atexit_sleep_ms=0"}
 	cmd.Stdin, cmd.WaitDelay = bytes.NewReader(request), time.Second
 	endTogether(cmd)
 	said, _ := cmd.CombinedOutput()
