@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 )
 
 // cell is what a row has on one lane.
@@ -32,19 +34,21 @@ func height(cells []cell) int {
 func (g *page) cells(r row) []cell {
 	cells := make([]cell, len(g.p.Lanes))
 	for lane := range cells {
-		blank := pad("", g.width)
+		blank := pad("", g.widths[lane])
 		if r.open[lane] > 0 {
-			blank = pad(g.s.Paint.Faint("│"), g.width)
+			blank = pad(g.s.Paint.Faint("│"), g.widths[lane])
 		}
 		cells[lane] = cell{blank: blank, lines: []string{blank}}
 	}
-	c := &cells[r.Lane]
-	if r.Kind == "end" { // nothing goes on below it
-		c.blank = pad("", g.width)
+	c, width := &cells[r.Lane], g.widths[r.Lane]
+	if r.Kind == timeline.End { // nothing goes on below it
+		c.blank = pad("", width)
 	}
 	switch {
+	case r.Kind == timeline.End:
+		c.lines = g.text(r, r.text, width-1)
 	case !r.across || r.Lane == r.Other:
-		c.lines = g.text(r, r.words(g.p), g.width-1)
+		c.lines = g.text(r, r.words(g.p), width-1)
 	case r.Lane < r.Other:
 		g.rightward(cells, r)
 	default:
@@ -64,29 +68,29 @@ func (g *page) text(r row, words string, width int) []string {
 		case r.open[r.Lane] > 0:
 			sign = g.s.Paint.Faint("│") + " "
 		}
-		lines = append(lines, pad(sign+g.paint(r)(line), g.width))
+		lines = append(lines, pad(sign+g.paint(r)(line), g.widths[r.Lane]))
 	}
 	return lines
 }
 
 // rightward draws a message to a lane on the right: its text, and behind its last line the arrow.
 func (g *page) rightward(cells []cell, r row) {
-	c := &cells[r.Lane]
-	c.lines = g.text(r, r.text, g.width-4)
+	c, width := &cells[r.Lane], g.widths[r.Lane]
+	c.lines = g.text(r, r.text, width-4)
 	last := len(c.lines) - 1
 	text := strings.TrimRight(c.lines[last], " ") + " "
 	if r.lost {
-		c.lines[last] = pad(text+g.arrow("─✗ lost"), g.width)
-		if ansi.StringWidth(c.lines[last]) > g.width { // the word has no room
-			c.lines[last] = pad(text+g.arrow("─✗"), g.width)
+		c.lines[last] = pad(text+g.arrow("─✗ lost"), width)
+		if ansi.StringWidth(c.lines[last]) > width { // the word has no room
+			c.lines[last] = pad(text+g.arrow("─✗"), width)
 		}
 		return
 	}
-	c.lines[last] = text + g.arrow(strings.Repeat("─", g.width-ansi.StringWidth(text)))
+	c.lines[last] = text + g.arrow(strings.Repeat("─", width-ansi.StringWidth(text)))
 	for lane := r.Lane + 1; lane <= r.Other; lane++ {
-		head := g.arrow(strings.Repeat("─", g.width))
+		head := g.arrow(strings.Repeat("─", g.widths[lane]))
 		if lane == r.Other {
-			head = pad(g.arrow("▶"), g.width)
+			head = pad(g.arrow("▶"), g.widths[lane])
 		}
 		cells[lane].lines = below(cells[lane], head, last)
 	}
@@ -98,12 +102,12 @@ func (g *page) leftward(cells []cell, r row) {
 	if r.lost {
 		words += ", lost on the way to " + g.p.Lanes[r.Other]
 	}
-	cells[r.Lane].lines = g.text(r, words, g.width-1)
+	cells[r.Lane].lines = g.text(r, words, g.widths[r.Lane]-1)
 	if r.lost {
 		return
 	}
 	for lane := r.Other; lane < r.Lane; lane++ {
-		line := strings.Repeat("─", g.width)
+		line := strings.Repeat("─", g.widths[lane])
 		if lane == r.Other {
 			line = "◀" + line[len("─"):]
 		}

@@ -13,6 +13,7 @@ import (
 type row struct {
 	timeline.Step
 	text   string
+	began  string // what a span that ends here began with
 	across bool  // a message that is drawn whole, from its lane to the other
 	lost   bool  // and does not arrive
 	open   []int // on each lane, the spans that lie open beside the row
@@ -22,6 +23,7 @@ type row struct {
 // arrives at once or is lost.
 func rowsOf(p timeline.Picture) []row {
 	var rows []row
+	began := map[int]string{}
 	open := make([]int, len(p.Lanes))
 	for i := 0; i < len(p.Steps); i++ {
 		r := row{Step: p.Steps[i], text: p.Steps[i].Text}
@@ -31,7 +33,9 @@ func rowsOf(p timeline.Picture) []row {
 		switch r.Kind {
 		case timeline.Start:
 			open[r.Lane]++
+			began[r.ID] = r.text
 		case timeline.End:
+			r.began = began[r.ID]
 			open[r.Lane] = max(0, open[r.Lane]-1)
 		}
 		r.open = slices.Clone(open)
@@ -79,9 +83,11 @@ func (r row) sign() string {
 	return "●"
 }
 
-// words is the row's text where no arrow says more.
+// words is the row's text where no drawing says more.
 func (r row) words(p timeline.Picture) string {
 	switch {
+	case r.Kind == timeline.End && r.text == "":
+		return r.began
 	case r.lost || r.Kind == timeline.Lost:
 		return r.text + ", to " + p.Lanes[r.Other] + ", lost"
 	case r.Kind == timeline.Sent:

@@ -17,15 +17,16 @@ type Style struct {
 	Paint   term.Paint
 }
 
-// lines is how many lines a picture has by default, and narrowest how wide a lane must be to be a
-// column.
+// lines is how many lines a picture has by default, and narrowest how wide a column is at least whose
+// text must be wrapped.
 const (
 	lines     = 20
-	narrowest = 16
+	narrowest = 14
 )
 
 // Text draws a picture with a column for each lane, time running down, or, where the columns would
-// be too narrow, with a line for each step that names its lane. It is at most as wide and as high as
+// be too narrow or too little would have room in them, with a line for each step that names its
+// lane. It is at most as wide and as high as
 // the style says: what is far from the marked step is left out, and said to be. Colours repeat what
 // the signs say.
 func Text(p timeline.Picture, s Style) string {
@@ -34,11 +35,23 @@ func Text(p timeline.Picture, s Style) string {
 	}
 	g := &page{p: p, s: s, rows: rowsOf(p)}
 	g.measure()
-	for n := len(g.rows); ; n-- {
+	text, n := g.fit()
+	if n < len(g.rows) && g.widths != nil { // a line for each step shows more of them, perhaps
+		g.widths = nil
+		if list, m := g.fit(); m > n {
+			return list
+		}
+	}
+	return text
+}
+
+// fit draws as many of the rows as there is room for, and says how many these are.
+func (g *page) fit() (text string, n int) {
+	for n = len(g.rows); ; n-- {
 		g.window(n)
-		text := g.draw()
-		if n <= 1 || strings.Count(text, "\n") <= s.Lines {
-			return text
+		text = g.draw()
+		if n <= 1 || strings.Count(text, "\n") <= g.s.Lines {
+			return text, n
 		}
 	}
 }
@@ -46,13 +59,13 @@ func Text(p timeline.Picture, s Style) string {
 // page is a picture that is being drawn as text.
 type page struct {
 	strings.Builder
-	p     timeline.Picture
-	s     Style
-	rows  []row
-	first int // the rows that are drawn: from this one,
-	after int // up to this one
-	clock int // the width of the times
-	width int // of a lane's column; 0 where there are none
+	p      timeline.Picture
+	s      Style
+	rows   []row
+	first  int   // the rows that are drawn: from this one,
+	after  int   // up to this one
+	clock  int   // the width of the times
+	widths []int // of the lanes' columns; nil where there is no room for them
 }
 
 // measure finds out how wide things are.
@@ -60,9 +73,37 @@ func (g *page) measure() {
 	for _, r := range g.rows {
 		g.clock = max(g.clock, ansi.StringWidth(r.moment()))
 	}
-	if w := (g.s.Columns - g.clock - 3) / max(1, len(g.p.Lanes)); w >= narrowest {
-		g.width = min(w, g.widest())
+	g.widths = g.needs()
+	for sum := g.s.Columns - g.clock - 3; total(g.widths) > sum; {
+		widest := slices.Index(g.widths, slices.Max(g.widths))
+		if g.widths[widest]--; g.widths[widest] < narrowest {
+			g.widths = nil
+			return
+		}
 	}
+}
+
+// needs are the widths of columns in which nothing is wrapped.
+func (g *page) needs() []int {
+	widths := make([]int, len(g.p.Lanes))
+	for i, lane := range g.p.Lanes {
+		widths[i] = ansi.StringWidth(lane) + 3
+	}
+	for _, r := range g.rows {
+		w := ansi.StringWidth(r.words(g.p)) + 3
+		if r.across && !r.lost { // with the beginning of an arrow
+			w = ansi.StringWidth(r.text) + 6
+		}
+		widths[r.Lane] = max(widths[r.Lane], w)
+	}
+	return widths
+}
+
+func total(widths []int) (sum int) {
+	for _, w := range widths {
+		sum += w
+	}
+	return sum
 }
 
 // window chooses n rows: the marked one or, where none is, the last one, and those near it, of which
@@ -78,24 +119,12 @@ func (g *page) window(n int) {
 
 func (g *page) draw() string {
 	g.Reset()
-	if g.width > 0 {
+	if g.widths != nil {
 		g.columns()
 	} else {
 		g.list()
 	}
 	return g.String()
-}
-
-// widest is the width that a column needs at most.
-func (g *page) widest() int {
-	w := narrowest
-	for _, lane := range g.p.Lanes {
-		w = max(w, ansi.StringWidth(lane)+2)
-	}
-	for _, r := range g.rows {
-		w = max(w, ansi.StringWidth(r.text)+6) // a sign, and the beginning of an arrow
-	}
-	return w
 }
 
 // list draws a line for each step.
@@ -124,8 +153,9 @@ func (g *page) list() {
 // columns draws a column for each lane.
 func (g *page) columns() {
 	g.WriteString(strings.Repeat(" ", g.clock+3))
-	for _, lane := range g.p.Lanes {
-		g.WriteString(pad(g.s.Paint.Strong(ansi.Truncate(lane, g.width-1, "…")), g.width))
+	for i, lane := range g.p.Lanes {
+		w := g.widths[i]
+		g.WriteString(pad(g.s.Paint.Strong(ansi.Truncate(lane, w-1, "…")), w))
 	}
 	g.end()
 	if g.skipped(g.p.Before+g.first, "before") {
@@ -160,8 +190,9 @@ func (g *page) held() {
 		return
 	}
 	g.WriteString(strings.Repeat(" ", g.clock+3))
-	for _, v := range values {
-		g.WriteString(pad(g.s.Paint.Faint(ansi.Truncate(v, g.width-1, "…")), g.width))
+	for i, v := range values {
+		w := g.widths[i]
+		g.WriteString(pad(g.s.Paint.Faint(ansi.Truncate(v, w-1, "…")), w))
 	}
 	g.end()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	cacheaside "github.com/backend-labs/backend-labs/labs/i06-cache-aside"
 )
 
@@ -27,6 +29,7 @@ type fakeDB struct {
 	loads  int
 	lists  int
 	broken error // what every call returns
+	tl     *timeline.Timeline
 
 	beforeCommit, afterCommit func()
 }
@@ -39,6 +42,7 @@ func (d *fakeDB) Load(ctx context.Context, id string) (cacheaside.Item, error) {
 	defer d.mu.Unlock()
 	d.loads++
 	it, ok := d.items[id]
+	d.tl.Point("database", "Load %s: %d", id, it.Price)
 	if !ok {
 		return cacheaside.Item{}, fmt.Errorf("load %q: %w", id, cacheaside.ErrNotFound)
 	}
@@ -51,6 +55,7 @@ func (d *fakeDB) Save(ctx context.Context, it cacheaside.Item) error {
 		return err
 	}
 	d.put(it)
+	d.tl.Holds("database", "%s %d", it.Name, it.Price)
 	call(d.afterCommit)
 	return nil
 }
@@ -72,6 +77,7 @@ func (d *fakeDB) List(ctx context.Context) ([]cacheaside.Item, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lists++
+	d.tl.Point("database", "List")
 	var all []cacheaside.Item
 	for _, id := range slices.Sorted(maps.Keys(d.items)) {
 		all = append(all, d.items[id])
@@ -118,6 +124,7 @@ type fakeCache struct {
 	log     []op
 	// before runs ahead of each operation, without the lock; an error takes its place.
 	before func(context.Context, op) error
+	tl     *timeline.Timeline
 }
 
 type cached struct {
@@ -140,8 +147,10 @@ func (c *fakeCache) Get(ctx context.Context, k string) ([]byte, error) {
 	defer c.mu.Unlock()
 	e, ok := c.entries[k]
 	if !ok || !e.expires.IsZero() && !time.Now().Before(e.expires) {
+		c.tl.Point("cache", "Get %s: miss", k)
 		return nil, fmt.Errorf("get %q: %w", k, cacheaside.ErrMiss)
 	}
+	c.tl.Point("cache", "Get %s: hit", k)
 	return slices.Clone(e.value), nil
 }
 
@@ -156,6 +165,7 @@ func (c *fakeCache) Set(ctx context.Context, k string, v []byte, ttl time.Durati
 		e.expires = time.Now().Add(ttl)
 	}
 	c.entries[k] = e
+	c.tl.Point("cache", "Set %s", k)
 	return nil
 }
 
@@ -168,6 +178,7 @@ func (c *fakeCache) Del(ctx context.Context, ks ...string) error {
 	for _, k := range ks {
 		delete(c.entries, k)
 	}
+	c.tl.Point("cache", "Del %s", strings.Join(ks, ", "))
 	return nil
 }
 
@@ -245,14 +256,16 @@ type world struct {
 	db    *fakeDB
 	cache *fakeCache
 	repo  *cacheaside.Repo
+	tl    *timeline.Timeline
 }
 
 // simulate runs f in virtual time with a repository over fakes that hold a lamp and a chair.
 func simulate(t *testing.T, ttl time.Duration, f func(t *testing.T, w *world)) {
 	t.Helper()
 	bubble.Run(t, func(t *testing.T) {
-		w := &world{t: t, db: &fakeDB{items: map[string]cacheaside.Item{}},
-			cache: &fakeCache{entries: map[string]cached{}}}
+		tl := timeline.New("writer", "reader", "cache", "database")
+		w := &world{t: t, db: &fakeDB{items: map[string]cacheaside.Item{}, tl: tl},
+			cache: &fakeCache{entries: map[string]cached{}, tl: tl}, tl: tl}
 		w.db.put(lamp)
 		w.db.put(chair)
 		w.repo = cacheaside.NewRepo(w.db, w.cache, ttl)
@@ -291,6 +304,14 @@ func (w *world) update(it cacheaside.Item) {
 	w.t.Helper()
 	expect.NoError(w.t, w.repo.Update(w.t.Context(), it), expect.Message{
 		Did: fmt.Sprintf("called Update(%+v)", it), Want: "nil: the database has committed it"})
+}
+
+// mark marks what the last reader has got, if it breaks the promise.
+func (w *world) mark(ok bool, format string, args ...any) {
+	read := w.tl.Point("reader", format, args...)
+	if !ok {
+		read.Breaks()
+	}
 }
 
 // names lists all items, in order.

@@ -122,7 +122,12 @@ func TestAReaderInTheMiddleOfAnUpdate(t *testing.T) {
 	for _, step := range []string{"just before the database commits",
 		"just after the database has committed", "when the cache is first touched"} {
 		simulate(t, time.Minute, func(t *testing.T, w *world) {
-			read := func() { w.repo.Get(t.Context(), lamp.ID); w.repo.List(t.Context()) }
+			read := func() {
+				reading := w.tl.Begin("reader", "Get and List")
+				w.repo.Get(t.Context(), lamp.ID)
+				w.repo.List(t.Context())
+				reading.End("")
+			}
 			w.get(lamp.ID)
 			w.names()
 			switch step {
@@ -137,17 +142,23 @@ func TestAReaderInTheMiddleOfAnUpdate(t *testing.T) {
 					return nil
 				})
 			}
+			w.tl.Clear()
+			writing := w.tl.Begin("writer", "Update to 35")
 			w.update(newLamp)
+			writing.End("")
 			w.db.beforeCommit, w.db.afterCommit = nil, nil
 			w.cache.meddle(nil)
 			got, names := w.get(lamp.ID), w.names()
-			expect.That(t, got == newLamp && names == "[chair 80 lamp 35]", expect.Message{
+			ok := got == newLamp && names == "[chair 80 lamp 35]"
+			w.mark(ok, "sees %d and %s", got.Price, names)
+			expect.That(t, ok, expect.Message{
 				Did: "let a reader run Get and List in the middle of an Update from 30 to 35, " +
 					step + "; and read when both had finished",
 				Want: "35 from Get and from List",
 				Got:  fmt.Sprintf("%d from Get; %s from List", got.Price, names),
 				Why: "a popular item is read all the time, so a reader is always in the " +
 					"middle: what it puts into the cache then stays until the ttl",
+				Picture: w.tl,
 			})
 		})
 	}
@@ -169,24 +180,30 @@ func TestTwoUpdatesAtOnce(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
+			writing := w.tl.Begin("writer", "Update to 35")
 			first = w.repo.Update(t.Context(), newLamp)
+			writing.End("")
 		}()
 		time.Sleep(dbTime + 5*time.Millisecond) // the first is committed, and waits for the cache
 		held.Store(false)
 		// The second commits now and is done with the cache before the first gets there.
+		second := w.tl.Begin("second writer", "Update to 40")
 		err := w.repo.Update(t.Context(), nextLamp)
+		second.End("")
 		<-done
 		w.cache.meddle(nil)
 		did := "made two updates at once: 35 is committed first, then 40, and at the cache the " +
 			"second one is faster"
 		expect.NoError(t, errors.Join(first, err), expect.Message{Did: did, Want: "both succeed"})
 		got := w.get(lamp.ID)
+		w.mark(got == nextLamp, "Get: %d", got.Price)
 		expect.That(t, got == nextLamp, expect.Message{
 			Did:  did,
 			Want: "40 from Get: the last value that the database has committed",
 			Got:  fmt.Sprintf("%d", got.Price),
 			Why: "the last one at the database is not always the last one at the cache; then " +
 				"the two disagree until the ttl",
+			Picture: w.tl,
 		})
 	})
 }

@@ -97,18 +97,21 @@ func when() string {
 	return fmt.Sprintf("+%v", d.Round(time.Millisecond))
 }
 
-// caller finds the check's own line: of the frames in _test.go files the outermost, which is in the
-// check and not in a helper that several checks share; else the first outside this package.
+// caller finds the check's own line: the innermost frame that is in a function TestXxx or in a
+// function literal of one; else, of the frames in _test.go files, the outermost; else the first
+// outside this package.
 func caller() string {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
-	check, first := "", ""
+	helper, first := "", ""
 	for {
 		f, more := frames.Next()
 		at := fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
 		switch {
+		case strings.HasSuffix(f.File, "_test.go") && inCheck(f.Function):
+			return at
 		case strings.HasSuffix(f.File, "_test.go"):
-			check = at
+			helper = at
 		case first == "" && !strings.Contains(f.Function, "/kit/expect."):
 			first = at
 		}
@@ -116,10 +119,17 @@ func caller() string {
 			break
 		}
 	}
-	if check != "" {
-		return check
+	if helper != "" {
+		return helper
 	}
 	return first
+}
+
+// inCheck reports whether a function, as the runtime names it, is a check or a literal in one:
+// example.com/labs/b10-token-bucket_test.TestBurst.func1.
+func inCheck(function string) bool {
+	_, name, _ := strings.Cut(function[strings.LastIndexByte(function, '/')+1:], ".")
+	return strings.HasPrefix(name, "Test")
 }
 
 // Text lays a finding out for a terminal, one labelled line for each part that is there.

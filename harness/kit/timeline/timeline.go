@@ -28,6 +28,7 @@ type Timeline struct {
 	mu      sync.Mutex
 	lanes   []string
 	steps   []Step
+	cleared int // steps that were there before
 	ids     int
 	virtual bool
 }
@@ -39,7 +40,8 @@ func New(lanes ...string) *Timeline { return &Timeline{lanes: slices.Clone(lanes
 // Recorded is a step that is on a timeline.
 type Recorded struct {
 	tl *Timeline
-	i  int // in steps
+	s  Step
+	i  int // the number of the step, from 0
 }
 
 // Point records something that takes no time.
@@ -65,19 +67,19 @@ func (tl *Timeline) Send(from, to, format string, args ...any) Recorded {
 
 // End records that a span has ended, and with what, which may be "".
 func (r Recorded) End(format string, args ...any) Recorded {
-	s := r.step()
+	s := r.s
 	return r.tl.append(Step{Kind: End, ID: s.ID, Lane: s.Lane, Text: fmt.Sprintf(format, args...)})
 }
 
 // Came records that a message has arrived.
 func (r Recorded) Came() Recorded {
-	s := r.step()
+	s := r.s
 	return r.tl.append(Step{Kind: Came, ID: s.ID, Lane: s.Other, Other: s.Lane, Text: s.Text})
 }
 
 // Lost records that a message will never arrive.
 func (r Recorded) Lost() Recorded {
-	s := r.step()
+	s := r.s
 	return r.tl.append(Step{Kind: Lost, ID: s.ID, Lane: s.Lane, Other: s.Other, Text: s.Text})
 }
 
@@ -85,14 +87,10 @@ func (r Recorded) Lost() Recorded {
 func (r Recorded) Breaks() Recorded {
 	r.tl.mu.Lock()
 	defer r.tl.mu.Unlock()
-	r.tl.steps[r.i].Breaks = true
+	if i := r.i - r.tl.cleared; i >= 0 {
+		r.tl.steps[i].Breaks = true
+	}
 	return r
-}
-
-func (r Recorded) step() Step {
-	r.tl.mu.Lock()
-	defer r.tl.mu.Unlock()
-	return r.tl.steps[r.i]
 }
 
 func (tl *Timeline) id() int {
@@ -121,7 +119,15 @@ func (tl *Timeline) append(s Step) Recorded {
 	s.At, tl.virtual = moment.Since()
 	s.Text = shortened(s.Text)
 	tl.steps = append(tl.steps, s)
-	return Recorded{tl, len(tl.steps) - 1}
+	return Recorded{tl, s, tl.cleared + len(tl.steps) - 1}
+}
+
+// Clear forgets the steps so far: those that only prepare what is to be seen.
+func (tl *Timeline) Clear() {
+	tl.mu.Lock()
+	defer tl.mu.Unlock()
+	tl.cleared += len(tl.steps)
+	tl.steps = nil
 }
 
 // lane is the index of a lane, which may be a new one.

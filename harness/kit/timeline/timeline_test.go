@@ -61,6 +61,21 @@ func TestTimeline(t *testing.T) {
 	})
 }
 
+// TestTimeline_Clear forgets what only prepares; what began before may end after it.
+func TestTimeline_Clear(t *testing.T) {
+	t.Parallel()
+	tl := timeline.New("a")
+	old := tl.Begin("a", "warm up")
+	tl.Clear()
+	old.Breaks() // of what is forgotten
+	old.End("warm")
+	tl.Point("a", "broken").Breaks()
+	p := tl.Picture()
+	if len(p.Steps) != 2 || p.Steps[0].Text != "warm" || p.Steps[0].Breaks || !p.Steps[1].Breaks {
+		t.Errorf("got %+v, want the end and the point, which is marked", p.Steps)
+	}
+}
+
 // TestTimeline_concurrently records from many goroutines: nothing is lost, the times go up, and
 // however much there is, a report can carry it.
 func TestTimeline_concurrently(t *testing.T) {
