@@ -14,9 +14,9 @@ type row struct {
 	timeline.Step
 	text   string
 	began  string // what a span that ends here began with
-	across bool  // a message that is drawn whole, from its lane to the other
-	lost   bool  // and does not arrive
-	open   []int // on each lane, the spans that lie open beside the row
+	across bool   // a message that is drawn whole, from its lane to the other
+	lost   bool   // and does not arrive
+	open   []int  // on each lane, the spans that lie open beside the row
 }
 
 // rowsOf makes the rows of a picture. A span that ends at once is one row, and so is a message that
