@@ -8,6 +8,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/fault"
+	"github.com/backend-labs/backend-labs/harness/hunt"
 	"github.com/backend-labs/backend-labs/harness/prove"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
@@ -55,6 +56,7 @@ func exitCode(err error) int {
 	var unrecorded *course.NoStub
 	var noStub *prove.NoStub
 	var noRevision *prove.NoRevision
+	var unfit *hunt.Unfit
 	switch {
 	case err == nil:
 		return exitPassed
@@ -62,10 +64,11 @@ func exitCode(err error) int {
 		return exitStopped
 	case errors.As(err, &not):
 		return not.code
-	case errors.As(err, &noStub):
+	case errors.As(err, &noStub), errors.As(err, &unfit) && !unfit.Absent:
 		return exitNot
 	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant),
 		errors.As(err, &unrecorded), errors.As(err, &noRevision),
+		errors.As(err, &unfit),
 		errors.Is(err, course.ErrUnknownLab),
 		errors.Is(err, course.ErrNoCourse):
 		return exitUsage

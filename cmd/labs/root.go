@@ -114,7 +114,7 @@ the answer holds under real stores, real faults and simulated time, and what a w
 			root.AddCommand(c)
 		}
 	}
-	add("learn", newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newSolution(a),
+	add("learn", newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newHunt(a), newSolution(a),
 		newReset(a), newProgress(a))
 	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newProve(a), newNew(a),
 		newStub(a),

@@ -19,7 +19,7 @@ func calledAs() string {
 
 // commands finds what is to be typed in a text: labs and the name of one of its commands.
 var commands = regexp.MustCompile(
-	`\blabs (check|ci|demo|doctor|down|grade|hint|list|progress|prove|reset|show|solution|stub|up|watch|--help)\b`)
+	`\blabs (check|ci|demo|doctor|down|grade|hint|hunt|list|progress|prove|reset|show|solution|stub|up|watch|--help)\b`)
 
 // typed makes what is to be typed in a text what this user has to type here.
 func (a *app) typed(text string) string {

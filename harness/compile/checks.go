@@ -50,7 +50,8 @@ func (p *plan) readChecks(h hash.Hash) error {
 			return err
 		}
 		name := filepath.ToSlash(rel)
-		isTest := strings.HasSuffix(name, "_test.go") && !strings.Contains(name, "/")
+		isTest := p.req.Hunt == "" && strings.HasSuffix(name, "_test.go") &&
+			!strings.Contains(name, "/")
 		isGiven := slices.Contains(p.req.Lab.Given, name)
 		switch ignored := course.Ignored(d.Name()) && name != "."; {
 		case ignored && d.IsDir():
@@ -80,9 +81,26 @@ func (p *plan) readChecks(h hash.Hash) error {
 		return nil
 	})
 	if err == nil {
-		p.judgeChecks(files, given)
+		p.judgeGiven(given)
+	}
+	switch {
+	case err != nil:
+	case p.req.Hunt != "":
+		err = p.readHunt(h)
+	default:
+		p.judgeChecks(files)
 	}
 	return err
+}
+
+// judgeGiven notes a given file that is not there.
+func (p *plan) judgeGiven(given map[string]bool) {
+	for _, file := range p.req.Lab.Given {
+		if !given[file] {
+			p.broken = newCourseError(p.req.Lab, file+", which lab.yaml gives, is not there",
+				checkout(p.req.Lab, file))
+		}
+	}
 }
 
 // isRegular follows links: what an editor or an operating system leaves may be a link to nowhere.
@@ -116,7 +134,7 @@ func parseChecks(l *course.Lab, name string, data []byte) checkFile {
 
 // judgeChecks sorts the test files: those of the lab, which must have every check just once, and
 // those that are dropped.
-func (p *plan) judgeChecks(files []checkFile, given map[string]bool) {
+func (p *plan) judgeChecks(files []checkFile) {
 	l := p.req.Lab
 	in := map[string]string{} // test → file
 	for _, f := range files {
@@ -131,12 +149,6 @@ func (p *plan) judgeChecks(files []checkFile, given map[string]bool) {
 					f.name), "remove the one that is not the course's")
 			}
 			in[test] = f.name
-		}
-	}
-	for _, file := range l.Given {
-		if !given[file] {
-			p.broken = newCourseError(l, file+", which lab.yaml gives, is not there",
-				checkout(l, file))
 		}
 	}
 	missing := slices.IndexFunc(l.Checks, func(c course.Check) bool { return in[c.Test] == "" })

@@ -30,6 +30,9 @@ type Request struct {
 	// the course itself owns, and not heeded in a sandbox. With the race detector a family has no
 	// more than what is asked for at once: few variants need that.
 	Family []Member
+	// Hunt, if not "", is a file with somebody's own tests, which judge in place of the lab's checks:
+	// Lab.Checks are then these tests. It is compiled as course.HuntFile of the lab.
+	Hunt string
 }
 
 // Member is a variant of a lab in a family.
@@ -172,14 +175,14 @@ type batch struct {
 
 func add(batches []*batch, p *plan) []*batch {
 	for _, b := range batches {
-		if b.race == p.req.Race && !b.has[p.req.Lab.Slug] {
+		if b.race == p.req.Race && !b.has[p.name()] {
 			b.plans = append(b.plans, p)
-			b.has[p.req.Lab.Slug] = true
+			b.has[p.name()] = true
 			return batches
 		}
 	}
 	return append(batches, &batch{race: p.req.Race, plans: []*plan{p},
-		has: map[string]bool{p.req.Lab.Slug: true}})
+		has: map[string]bool{p.name(): true}})
 }
 
 // run runs the batch's go command and hands the binaries, or the compile errors, to the requests.

@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -68,12 +69,12 @@ func splitOutput(text string) map[string]string {
 
 // collect takes the plan's binary out of the build's folder, or finds out why there is none.
 func (p *plan) collect(c *course.Course, tmp string, sections map[string]string, all string) {
-	built := filepath.Join(tmp, p.req.Lab.Slug+".test"+exeSuffix)
+	built := filepath.Join(tmp, p.name()+".test"+exeSuffix)
 	if os.Rename(built, p.target) == nil {
 		p.out.Path = p.target
 		return
 	}
-	section := sections[c.Module+"/labs/"+p.req.Lab.Slug]
+	section := sections[path.Join(c.Module, p.pkgPath())]
 	if section == "" {
 		section = p.setupFailure(all)
 	}

@@ -81,7 +81,7 @@ func (b *Builder) excuse(ctx context.Context, batches []*batch) {
 			stub, err := p.req.Lab.Stub()
 			e := p.out.Compile
 			if err != nil || e == nil || len(e.Lines) == 0 || !e.Lines[0].Check ||
-				p.req.Dir == stub || b.Sandbox != nil {
+				p.req.Dir == stub || p.req.Hunt != "" || b.Sandbox != nil {
 				continue
 			}
 			with := b.Build(ctx, []Request{{Lab: p.req.Lab, Dir: stub}})[0]

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,6 +22,7 @@ import (
 // own for the lab's packages and its checks, so each is compiled once and all are linked once.
 type family struct {
 	lab     *course.Lab
+	hunt    string // as in [Request]
 	race    bool
 	members []*plan           // no two of the same files
 	got     map[string]Binary // by key
@@ -54,7 +56,7 @@ func (f *family) id() string {
 
 // of is a family of some of the members.
 func (f *family) of(members []*plan) *family {
-	return &family{lab: f.lab, race: f.race, members: members}
+	return &family{lab: f.lab, hunt: f.hunt, race: f.race, members: members}
 }
 
 // add adds a member. One of the same files is the same variant, and judged by the checks of both.
@@ -116,19 +118,19 @@ func (b *Builder) familyOf(p *plan, all []*family, common string) *family {
 		}
 	}
 	for _, f := range all {
-		if f.lab.Slug == p.req.Lab.Slug && f.race == p.req.Race {
+		if f.lab.Slug == p.req.Lab.Slug && f.race == p.req.Race && f.hunt == p.req.Hunt {
 			f.add(p)
 			return f
 		}
 	}
-	f := &family{lab: p.req.Lab, race: p.req.Race}
+	f := &family{lab: p.req.Lab, hunt: p.req.Hunt, race: p.req.Race}
 	f.add(p)
 	for _, m := range p.req.Family {
 		if f.race {
 			break
 		}
 		// what is wrong with another variant is said when that is asked for
-		if q, err := b.plan(Request{Lab: f.lab, Dir: m.Dir}, common); err == nil {
+		if q, err := b.plan(Request{Lab: f.lab, Dir: m.Dir, Hunt: f.hunt}, common); err == nil {
 			q.judges = union(m.Checks, m.Checks)
 			f.add(q)
 		}
@@ -160,7 +162,7 @@ func (k *families) remember(id string, got map[string]Binary) {
 // makeFamilies builds families. A member that does not compile, or does not let the others begin, is built
 // on its own.
 func (b *Builder) makeFamilies(ctx context.Context, all []*family) {
-	m := &maker{b: b, got: map[string]Binary{}}
+	m := &maker{b: b, got: map[string]Binary{}, as: map[string]string{}}
 	for _, race := range []bool{false, true} {
 		var parts []*family
 		for _, f := range all {
@@ -179,7 +181,7 @@ func (b *Builder) makeFamilies(ctx context.Context, all []*family) {
 	for _, f := range all {
 		f.got = map[string]Binary{}
 		for _, p := range f.members {
-			f.got[p.key()] = m.got[p.target]
+			f.got[p.key()] = m.got[cmp.Or(m.as[p.target], p.target)]
 		}
 		b.families.remember(f.id(), f.got)
 	}
@@ -189,6 +191,7 @@ func (b *Builder) makeFamilies(ctx context.Context, all []*family) {
 type maker struct {
 	b     *Builder
 	got   map[string]Binary // by the name that the binary would have on its own
+	as    map[string]string // those that come out as another does, both by that name
 	alone []*plan
 }
 
@@ -269,6 +272,9 @@ func (m *maker) settle(ctx context.Context, f *family, tmp, text string,
 		if len(bad) == 0 {
 			good, bad = nil, f.members // each by itself says what is wrong
 		}
+		if f.hunt != "" && len(good) == 0 {
+			bad = m.stand(bad)
+		}
 		m.alone = append(m.alone, bad...)
 		return []*family{f.of(good)}
 	}
@@ -286,6 +292,14 @@ func (m *maker) settle(ctx context.Context, f *family, tmp, text string,
 			Took: took / time.Duration(len(f.members))}
 	}
 	return nil
+}
+
+// stand has one member say what is wrong for all: their tests are the same, and compile with none.
+func (m *maker) stand(bad []*plan) []*plan {
+	for _, p := range bad[1:] {
+		m.as[p.target] = bad[0].target
+	}
+	return bad[:1]
 }
 
 // variantForm and importForm find the variants, and the packages that are not there, in what the go
@@ -317,7 +331,7 @@ func (f *family) blame(text string) (good, bad []*plan) {
 func (m *maker) buildAlone(ctx context.Context) {
 	reqs := make([]Request, len(m.alone))
 	for i, p := range m.alone {
-		reqs[i] = Request{Lab: p.req.Lab, Dir: p.req.Dir, Race: p.req.Race}
+		reqs[i] = Request{Lab: p.req.Lab, Dir: p.req.Dir, Race: p.req.Race, Hunt: p.req.Hunt}
 	}
 	if len(reqs) == 0 {
 		return

@@ -71,7 +71,7 @@ func (p *plan) generate(tmp string, overlay map[string]string) error {
 	if err := write(generated, mainTemplate, data); err != nil {
 		return err
 	}
-	overlay[filepath.Join(p.req.Lab.Dir, mainFile)] = generated
+	overlay[filepath.Join(p.home(), mainFile)] = generated
 	if p.late {
 		return nil
 	}

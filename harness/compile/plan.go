@@ -137,6 +137,9 @@ func (p *plan) writeOverlay(tmp string, overlay map[string]string) error {
 	for _, path := range p.dropped {
 		overlay[path] = ""
 	}
+	if p.req.Hunt != "" {
+		overlay[p.known(p.req.Hunt)] = p.req.Hunt
+	}
 	return p.generate(tmp, overlay)
 }
 

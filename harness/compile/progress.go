@@ -107,7 +107,7 @@ func (b *batch) slugs() []string {
 func (b *batch) packages() []string {
 	list := make([]string, len(b.plans))
 	for i, p := range b.plans {
-		list[i] = p.req.Lab.Package()
+		list[i] = "./" + p.pkgPath()
 	}
 	return list
 }

@@ -72,8 +72,10 @@ func (b *Builder) inSandbox(ctx context.Context, args []string, tmp string, plan
 		}
 	}
 	for _, p := range plans {
-		if !inside(b.Course.Root, p.req.Dir) {
-			c.Binds = append(c.Binds, sandbox.Bind{Source: p.req.Dir, Target: p.req.Dir})
+		for _, dir := range p.folders() {
+			if !inside(b.Course.Root, dir) {
+				c.Binds = append(c.Binds, sandbox.Bind{Source: dir, Target: dir})
+			}
 		}
 	}
 	exit, err := b.Sandbox.Run(ctx, c)
@@ -123,7 +125,7 @@ func (b *Builder) outside(ctx context.Context, path string, args []string, tmp s
 		return "", &Bomb{"time"}
 	}
 	for _, p := range plans {
-		if name := filepath.Join(tmp, p.req.Lab.Slug+".test"); err == nil && exeSuffix != "" &&
+		if name := filepath.Join(tmp, p.name()+".test"); err == nil && exeSuffix != "" &&
 			target.GOOS != runtime.GOOS {
 			err = os.Rename(name, name+exeSuffix) // what is for Linux is called as here
 		}

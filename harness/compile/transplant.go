@@ -149,7 +149,8 @@ func (p *plan) transplant(c *course.Course, tmp string, overlay map[string]strin
 		if err != nil {
 			return fault.Of("read the checks", err)
 		}
-		if err := t.file(data, file, filepath.Join(home, checksDir, untested(file))); err != nil {
+		place := filepath.Join(home, checksDir, untested(file))
+		if err := t.file(data, p.known(file), place); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,12 @@ type Job struct {
 	// Family are all variants of the lab that may be linked into one binary with this one: see
 	// [compile.Request]. A submission has none.
 	Family []compile.Member
+	// Hunt, if not "", is a file with somebody's own tests, which judge in place of the lab's checks:
+	// see [compile.Request]. Dir has a variant of the course's own then, on which the policy has
+	// nothing to say; whoever asks holds the tests against it.
+	Hunt string
+	// Enough says that one failure is all that is asked for: the other checks are then not judged.
+	Enough bool
 }
 
 // Stores hands out backends. It is what grade asks of package backends.
@@ -224,7 +230,7 @@ func (s *session) build(ctx context.Context, jobs []int, race bool) []compile.Bi
 	reqs := make([]compile.Request, len(jobs))
 	for k, i := range jobs {
 		reqs[k] = compile.Request{Lab: s.jobs[i].Lab, Dir: s.jobs[i].Dir, Race: race,
-			Family: s.jobs[i].Family}
+			Family: s.jobs[i].Family, Hunt: s.jobs[i].Hunt}
 	}
 	if len(reqs) == 0 {
 		return nil

@@ -15,6 +15,8 @@ import (
 // halts says when it is no use to go on with a job: each further check would only cost its
 // deadline, or the machine's memory, once more.
 type halts struct {
+	enough bool // one failure is all that is asked for
+
 	mu     sync.Mutex
 	hung   map[string]int // by the place where they hung
 	hangs  int
@@ -62,6 +64,8 @@ func (h *halts) note(o run.Outcome, parallel int) {
 	switch {
 	case h.why != "":
 		return
+	case h.enough && (o.Verdict == run.Failed || o.Verdict == run.TimedOut):
+		h.why = "another has failed, which is enough"
 	case h.hung[o.Location] >= maxSame && o.Location != "":
 		h.why = "two checks have hung at " + o.Location +
 			", and every other would take its whole time, too"

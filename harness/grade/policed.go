@@ -36,7 +36,7 @@ func (s *session) admit(ctx context.Context) {
 			}
 			s.files[i][name] = data
 		}
-		if s.g.unpoliced || s.tallies[i].verdict != "" {
+		if s.g.unpoliced || j.Hunt != "" || s.tallies[i].verdict != "" {
 			continue
 		}
 		if v := policy.Text(j.Lab, s.files[i]); len(v) > 0 {
@@ -80,7 +80,7 @@ func (s *session) afterBuild(ctx context.Context, jobs []int, binaries []compile
 	}
 	var built []int
 	for k, i := range jobs {
-		if binaries[k].Path != "" {
+		if binaries[k].Path != "" && s.jobs[i].Hunt == "" {
 			built = append(built, i)
 		}
 	}

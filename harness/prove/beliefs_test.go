@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
@@ -59,7 +60,7 @@ func TestProof_beliefs(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := example(t)
+			l := coursetest.Adder(t)
 			l.Mutants[0].Fails = []string{"TestAddsLarge"}
 			l.Mutants[0].Shows, l.Mutants[1].Shows = tt.first, tt.second
 			s := newSubject(l, t.TempDir())
@@ -82,7 +83,7 @@ func TestProof_beliefs(t *testing.T) {
 
 func TestForm(t *testing.T) {
 	t.Parallel()
-	right, wrong := example(t), example(t)
+	right, wrong := coursetest.Adder(t), coursetest.Adder(t)
 	wrong.Hints = wrong.Hints[:1]
 	proofs, err := Form([]*course.Lab{right, wrong})
 	if err != nil || len(proofs) != 2 {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/course/coursetest"
 )
 
 const sum = "The sum is exact, however large the numbers are."
@@ -89,7 +90,7 @@ func TestPromises(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := example(t)
+			l := coursetest.Adder(t)
 			tt.change(t, l)
 			s := &subject{lab: l}
 			s.promises()
@@ -110,7 +111,7 @@ func brief(t *testing.T, l *course.Lab, contract string) {
 // TestPromises_stub looks for promises in the stub as it is recorded, whatever has become of it.
 func TestPromises_stub(t *testing.T) {
 	t.Parallel()
-	l := example(t)
+	l := coursetest.Adder(t)
 	write(t, filepath.Join(l.Dir, "adder.go"), "package adder\n\n// Add waits.\nfunc Add() {}\n")
 	s := &subject{lab: l}
 	s.promises()
@@ -121,7 +122,7 @@ func TestPromises_stub(t *testing.T) {
 
 func TestPromises_text(t *testing.T) {
 	t.Parallel()
-	l := example(t)
+	l := coursetest.Adder(t)
 	brief(t, l, "And:\n\n- "+sum+"\n- The first.\n- The numbers are given.\n- Up to you.\n")
 	l.Unbroken = []course.Unbroken{{Text: "The numbers are given", Why: "By the caller."}}
 	l.Freedoms = []course.Freedom{{Text: "Up to you", Alternative: "loop"}}

@@ -14,23 +14,9 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// example is the lab B01 of the example, complete and proven, in a folder of the test's own.
-func example(t *testing.T) *course.Lab {
-	t.Helper()
-	dir, err := coursetest.Example()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := coursetest.New(t, dir).Named("b01")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
 func TestNewSubject(t *testing.T) {
 	t.Parallel()
-	l := example(t)
+	l := coursetest.Adder(t)
 	s := newSubject(l, t.TempDir())
 	if len(s.problems) > 0 {
 		t.Errorf("got the problems %q, want none", s.problems)
@@ -215,7 +201,7 @@ func TestNewSubject_problems(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := example(t)
+			l := coursetest.Adder(t)
 			tt.breaks(t, l)
 			got := newSubject(l, t.TempDir()).problems
 			if !slices.EqualFunc(got, tt.problems, strings.HasPrefix) {
@@ -332,7 +318,7 @@ func TestProof(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := example(t)
+			l := coursetest.Adder(t)
 			s := newSubject(l, t.TempDir())
 			right := []run.Result{plain(l, f, f), counted(l, always, always),
 				counted(l, always, always), plain(l, f, f), plain(l, p, f)}
@@ -355,7 +341,7 @@ func TestProof(t *testing.T) {
 
 func TestText(t *testing.T) {
 	t.Parallel()
-	l := example(t)
+	l := coursetest.Adder(t)
 	s := newSubject(l, t.TempDir())
 	const p, f = run.Passed, run.Failed
 	for i, result := range []run.Result{plain(l, f, p), plain(l, p, p), plain(l, p, f),

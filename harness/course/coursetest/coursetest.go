@@ -77,6 +77,20 @@ func New(t testing.TB, from ...string) *course.Course {
 	return c
 }
 
+// Adder is the lab B01 of the example, complete and proven, in a folder of the test's own.
+func Adder(t testing.TB) *course.Lab {
+	t.Helper()
+	dir, err := Example()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := New(t, dir).Named("b01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 // Lab is the lab in labs/<slug> below root for tests that need no lab.yaml: its files are the Go
 // files that are no tests, its checks the tests of the others, a point each, in the order in which
 // they stand there.
