@@ -13,6 +13,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/fleet"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	"github.com/backend-labs/backend-labs/harness/kit/vredis"
 	limiter "github.com/backend-labs/backend-labs/labs/a01-distributed-limiter"
 )
@@ -146,7 +147,9 @@ func TestLoadMayBeUneven(t *testing.T) {
 		xs := instances(r, limiter.Limit{Rate: 100, Per: time.Hour, Burst: 100},
 			limiter.FailClosed, 0)
 
+		tl := timeline.New()
 		first := allowed(t, xs[0], "alice", 70)
+		draw(tl, 1, 70, first)
 		expect.That(t, first == 70, expect.Message{
 			Did:  "let one of four instances make 70 calls for a client with a burst of 100",
 			Want: "70 allowed: the limit is the client's, whichever instance it happens to meet",
@@ -156,22 +159,29 @@ func TestLoadMayBeUneven(t *testing.T) {
 				"what the limit permits",
 		})
 		rest := allowed(t, xs[1], "alice", 70)
+		second := draw(tl, 2, 70, rest)
+		if rest > 30 {
+			second.Breaks()
+		}
 		expect.That(t, within(rest, 29, 30), expect.Message{
 			Did: "after 70 calls on one instance, let a second one make 70 more, with a burst " +
 				"of 100",
-			Want: "30 allowed: what the first has left (29 is accepted, for rounding)",
-			Got:  fmt.Sprintf("%d allowed", rest),
-			Why:  sharedWhy,
+			Want:    "30 allowed: what the first has left (29 is accepted, for rounding)",
+			Got:     fmt.Sprintf("%d allowed", rest),
+			Why:     sharedWhy,
+			Picture: tl,
 		})
 		for i, x := range xs[2:] {
 			got := allowed(t, x, "alice", 10)
+			draw(tl, i+3, 10, got)
 			expect.That(t, got <= 100-first-rest, expect.Message{
 				Did: fmt.Sprintf(
 					"asked instance %d for 10 more when two others had allowed %d of 100", i+3,
 					first+rest),
-				Want: fmt.Sprintf("at most %d allowed", 100-first-rest),
-				Got:  fmt.Sprintf("%d allowed", got),
-				Why:  sharedWhy,
+				Want:    fmt.Sprintf("at most %d allowed", 100-first-rest),
+				Got:     fmt.Sprintf("%d allowed", got),
+				Why:     sharedWhy,
+				Picture: tl,
 			})
 		}
 		got := allowed(t, xs[3], "bob", 100)
@@ -182,6 +192,11 @@ func TestLoadMayBeUneven(t *testing.T) {
 			Why:  "if clients share a bucket, the greedy one spends what belongs to the others",
 		})
 	})
+}
+
+// draw puts what an instance has allowed on a picture.
+func draw(tl *timeline.Timeline, instance, calls, allowed int) timeline.Recorded {
+	return tl.Point(fmt.Sprint("instance ", instance), "%d of %d allowed", allowed, calls)
 }
 
 func TestRefillIsContinuous(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/lockstep"
 	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	scaleout "github.com/backend-labs/backend-labs/labs/b13-scale-out"
 )
 
@@ -163,7 +164,8 @@ func TestWrappedErrDownCounts(t *testing.T) {
 // requests in flight and would get the next, were it not for its being down.
 func TestDownIsSkippedForFiveSeconds(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
-		busy, bad := new(desk), new(desk)
+		tl := timeline.New("clients", "busy", "idle, then down")
+		busy, bad := &desk{name: "busy", tl: tl}, &desk{name: "idle, then down", tl: tl}
 		b := scaleout.NewBalancer(busy)
 		send(b, 1)
 		send(b, 2)
@@ -185,9 +187,11 @@ func TestDownIsSkippedForFiveSeconds(t *testing.T) {
 			bad.failWith(nil) // it has recovered, and the balancer cannot know
 			time.Sleep(time.Until(bad.failedAt().Add(5*time.Second - time.Millisecond)))
 			busyBefore := busy.called()
+			tl.Point("clients", "request 5, at 4.999 s")
 			go b.Do(background, 5)
 			time.Sleep(500 * time.Microsecond)
-			expect.That(t, bad.called() == calls && busy.called() == busyBefore+1, expect.Message{
+			ok := bad.called() == calls && busy.called() == busyBefore+1
+			expect.That(t, bad.blame(ok), expect.Message{
 				Did: fmt.Sprintf(
 					"sent a request 4.999 s after a machine had answered that it is down (its "+
 						"%s time)", nth),
@@ -198,10 +202,12 @@ func TestDownIsSkippedForFiveSeconds(t *testing.T) {
 						"of %d", bad.called(), calls, busy.called(), busyBefore+1),
 				Why: "a machine that is down costs each request that tries it a timeout, and " +
 					"one that is starting needs peace",
+				Picture: tl,
 			})
 			time.Sleep(1500 * time.Microsecond) // 5.001 s after it failed
+			tl.Point("clients", "request 6, at 5.001 s")
 			send(b, 6)
-			expect.That(t, bad.called() == calls+1, expect.Message{
+			expect.That(t, busy.blame(bad.called() == calls+1), expect.Message{
 				Did: fmt.Sprintf(
 					"sent a request 5.001 s after a machine had answered that it is down (its "+
 						"%s time); the other machine has more in flight", nth),
@@ -209,6 +215,7 @@ func TestDownIsSkippedForFiveSeconds(t *testing.T) {
 				Got:  fmt.Sprintf("calls to it: %d instead of %d", bad.called(), calls+1),
 				Why: "most failures pass. One hiccup must not remove a machine for good, or " +
 					"for longer than was agreed on",
+				Picture: tl,
 			})
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	scaleout "github.com/backend-labs/backend-labs/labs/b13-scale-out"
 )
 
@@ -98,17 +99,24 @@ type desk struct {
 	waiting []chan error
 	fails   error // if set, requests are not kept but get this answer after 10 ms
 	failed  time.Time
+
+	name string
+	tl   *timeline.Timeline // where its calls are drawn; may be nil
+	last timeline.Recorded  // of these the last
 }
 
-func (d *desk) Call(ctx context.Context, _ int) error {
+func (d *desk) Call(ctx context.Context, req int) error {
+	drawn := d.tl.Begin(d.name, "request %d", req)
 	d.mu.Lock()
 	d.calls++
+	d.last = drawn
 	if fails := d.fails; fails != nil {
 		d.mu.Unlock()
 		time.Sleep(work)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.failed = time.Now()
+		drawn.End("%v", fails)
 		return fails
 	}
 	ticket := make(chan error, 1)
@@ -155,6 +163,16 @@ func (d *desk) failedAt() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.failed
+}
+
+// blame marks the machine's last call, unless ok holds.
+func (d *desk) blame(ok bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !ok {
+		d.last.Breaks()
+	}
+	return ok
 }
 
 func desks(n int) (all []*desk, backends []scaleout.Backend) {

@@ -23,7 +23,7 @@ import (
 )
 
 // Timeline is what happened so far. Its methods, and those of what they return, may be called from
-// many goroutines at once.
+// many goroutines at once. A nil one records nothing, for fakes that are not always drawn.
 type Timeline struct {
 	mu      sync.Mutex
 	lanes   []string
@@ -85,6 +85,9 @@ func (r Recorded) Lost() Recorded {
 
 // Breaks marks the step as the one that breaks the promise.
 func (r Recorded) Breaks() Recorded {
+	if r.tl == nil {
+		return r
+	}
 	r.tl.mu.Lock()
 	defer r.tl.mu.Unlock()
 	if i := r.i - r.tl.cleared; i >= 0 {
@@ -94,6 +97,9 @@ func (r Recorded) Breaks() Recorded {
 }
 
 func (tl *Timeline) id() int {
+	if tl == nil {
+		return 0
+	}
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
 	tl.ids++
@@ -102,6 +108,9 @@ func (tl *Timeline) id() int {
 
 // record records a step on a lane and, where it is a message, the lane that it goes to.
 func (tl *Timeline) record(s Step, lane, other, format string, args []any) Recorded {
+	if tl == nil {
+		return Recorded{}
+	}
 	tl.mu.Lock()
 	s.Lane = tl.lane(lane)
 	if other != "" {
@@ -114,6 +123,9 @@ func (tl *Timeline) record(s Step, lane, other, format string, args []any) Recor
 
 // append takes the time while nobody else can record a step, so that they stand in its order.
 func (tl *Timeline) append(s Step) Recorded {
+	if tl == nil {
+		return Recorded{}
+	}
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
 	s.At, tl.virtual = moment.Since()
@@ -124,6 +136,9 @@ func (tl *Timeline) append(s Step) Recorded {
 
 // Clear forgets the steps so far: those that only prepare what is to be seen.
 func (tl *Timeline) Clear() {
+	if tl == nil {
+		return
+	}
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
 	tl.cleared += len(tl.steps)

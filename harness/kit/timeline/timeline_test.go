@@ -76,6 +76,18 @@ func TestTimeline_Clear(t *testing.T) {
 	}
 }
 
+// TestTimeline_nil records on no timeline.
+func TestTimeline_nil(t *testing.T) {
+	t.Parallel()
+	var tl *timeline.Timeline
+	tl.Clear()
+	tl.Begin("a", "b").End("c").Breaks()
+	tl.Send("a", "b", "c").Came().Breaks()
+	tl.Send("a", "b", "c").Lost()
+	tl.Holds("a", "b").Breaks()
+	tl.Point("a", "b").Breaks()
+}
+
 // TestTimeline_concurrently records from many goroutines: nothing is lost, the times go up, and
 // however much there is, a report can carry it.
 func TestTimeline_concurrently(t *testing.T) {
