@@ -298,8 +298,9 @@ func (a attack) naive(t *testing.T) (passed bool, text string) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-count=1", "./labs/b01-steps")
-	cmd.Dir = dir
+	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-count=1", "-timeout=50s",
+		"./labs/b01-steps")
+	cmd.Dir, cmd.WaitDelay = dir, time.Second // what it has started may go on, and has its output
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOFLAGS=", "GOPROXY=off")
 	out, err := cmd.CombinedOutput()
 	return err == nil, string(out)
