@@ -47,6 +47,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // The providers, in the order in which auto tries them.
@@ -94,6 +95,7 @@ type Options struct {
 
 	prefixes []string            // where to look for programs beyond PATH; nil is the usual places
 	ports    func() (int, error) // a free port; nil asks the system
+	patience time.Duration       // with a local Redis that starts; 0 is what is usual
 }
 
 // Info says where a backend came from.

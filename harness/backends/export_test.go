@@ -3,6 +3,7 @@ package backends
 import (
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // WithPrefixes is Options that look for programs in these folders, and not in the usual ones.
@@ -14,6 +15,12 @@ func (o Options) WithPrefixes(dirs ...string) Options {
 // WithPort is Options that take this port whenever a free one is needed.
 func (o Options) WithPort(port int) Options {
 	o.ports = func() (int, error) { return port, nil }
+	return o
+}
+
+// WithPatience is Options that wait so long for a local Redis to answer.
+func (o Options) WithPatience(d time.Duration) Options {
+	o.patience = d
 	return o
 }
 

@@ -2,12 +2,14 @@ package backends_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,6 +196,53 @@ func TestFailure_DoesNotStart(t *testing.T) {
 	script(t, filepath.Join(bin, "initdb"), `echo "initdb: error: invalid locale name"; exit 1`)
 	wantMissing(t, o, backends.Need{Postgres: true}, backends.NoStart,
 		"initdb fails: invalid locale name", "try it by hand: "+bin+"/initdb -D /tmp/try")
+}
+
+// TestFailure_Late has a Redis that does not answer: as often as it is started, or only the first
+// time, as on a machine that is very busy.
+func TestFailure_Late(t *testing.T) {
+	needs(t, backends.Local)
+	real, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip(err)
+	}
+	for name, tt := range map[string]struct {
+		body     string
+		patience time.Duration
+		want     string
+	}{
+		"always": {"exec sleep 60", 50 * time.Millisecond, "redis (local) did not answer in time"},
+		"the first time": {"mkdir SEEN 2>/dev/null && exec sleep 60\nexec " + real + ` "$@"`,
+			4 * time.Second, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bin, seen := backendstest.TempDir(t), backendstest.TempDir(t)
+			if err := os.Chmod(seen, 0o777); err != nil { // another user may run it
+				t.Fatal(err)
+			}
+			script(t, filepath.Join(bin, "redis-server"),
+				strings.Replace(tt.body, "SEEN", filepath.Join(seen, "seen"), 1))
+			var said []string
+			o := backends.Options{Provider: backends.Local, Dir: t.TempDir(), Slots: 1,
+				Progress: func(line string) { said = append(said, line) },
+				Getenv:   environment("PATH=" + bin + ":/bin:/usr/bin"),
+			}.WithPatience(tt.patience)
+			s, err := backends.Open(t.Context(), o, backends.Need{Redis: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			missing := s.Missing(backends.Need{Redis: true})
+			s.Close()
+			if got := fmt.Sprint(missing); missing != nil && got != tt.want || missing == nil &&
+				tt.want != "" {
+				t.Errorf("got %v, want %q", missing, tt.want)
+			}
+			const again = "redis-server has not answered in time; starting it again"
+			if !slices.Equal(said, []string{again}) {
+				t.Errorf("it said %q, want %q once", said, again)
+			}
+		})
+	}
 }
 
 func TestFailure_DiskFull(t *testing.T) {

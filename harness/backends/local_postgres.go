@@ -96,7 +96,7 @@ func (st *site) runPostgres(ctx context.Context, bin, provider string) (*localPo
 	return l, nil
 }
 
-// startPostgres starts a server on a free port; on another one if somebody else was quicker.
+// startPostgres starts a server.
 func (st *site) startPostgres(ctx context.Context, bin, provider string) (server *child,
 	base *url.URL, err error) {
 	as, err := serverUser()
@@ -108,20 +108,17 @@ func (st *site) startPostgres(ctx context.Context, bin, provider string) (server
 		return nil, nil, err
 	}
 	password, err := st.dataFolder(ctx, bin, dir, as)
-	for tries := 0; err == nil && tries < 3; tries++ {
-		server, base, err = st.startPostgresOnce(ctx, bin, dir, password, provider, as)
-		if err == nil {
-			return server, base, nil
-		}
-		if e, ok := errors.AsType[*Error](err); ok && e.Kind == PortTaken {
-			err = nil
-			if tries == 2 {
-				err = e
-			}
-		}
+	if err == nil {
+		err = st.patiently(ctx, "postgres", func() error {
+			server, base, err = st.startPostgresOnce(ctx, bin, dir, password, provider, as)
+			return err
+		})
 	}
-	removeTemp(dir)
-	return nil, nil, err
+	if err != nil {
+		removeTemp(dir)
+		return nil, nil, err
+	}
+	return server, base, nil
 }
 
 func (st *site) startPostgresOnce(ctx context.Context, bin, dir, password, provider string,

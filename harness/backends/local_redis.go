@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,19 +79,13 @@ func (l *localRedis) take(ctx context.Context) (string, func(), error) {
 	return "redis://" + r.addr, func() { l.giveBack(r) }, nil
 }
 
-// start starts a server on a free port; on another one if somebody else was quicker.
-func (l *localRedis) start(ctx context.Context) (*redisServer, error) {
-	var err error
-	for range 3 {
-		var r *redisServer
-		if r, err = l.startOnce(ctx); err == nil {
-			return r, nil
-		}
-		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != PortTaken {
-			break
-		}
-	}
-	return nil, err
+// start starts a server.
+func (l *localRedis) start(ctx context.Context) (r *redisServer, err error) {
+	err = l.site.patiently(ctx, "redis-server", func() error {
+		r, err = l.startOnce(ctx)
+		return err
+	})
+	return r, err
 }
 
 func (l *localRedis) startOnce(ctx context.Context) (*redisServer, error) {
@@ -132,7 +127,7 @@ func (l *localRedis) startOnce(ctx context.Context) (*redisServer, error) {
 // awaitRedis waits until the server answers, and makes sure that it is ours: another program may
 // have the port.
 func (l *localRedis) awaitRedis(ctx context.Context, r *redisServer) (version string, err error) {
-	ctx, cancel := l.site.bounded(ctx, 20*time.Second)
+	ctx, cancel := l.site.bounded(ctx, cmp.Or(l.site.patience, 20*time.Second))
 	defer cancel()
 	ctx, cancel2 := until(ctx, r.dead)
 	defer cancel2()
@@ -143,6 +138,9 @@ func (l *localRedis) awaitRedis(ctx context.Context, r *redisServer) (version st
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })() // it would wait for an answer regardless
 	pid, err := redisInfo(ctx, c, "server", "process_id")
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) { // and not what the closed client says
+		return "", ctx.Err()
+	}
 	if err == nil && pid == strconv.Itoa(r.PID) {
 		return redisInfo(ctx, c, "server", "redis_version")
 	}

@@ -3,6 +3,7 @@ package backends
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -121,6 +122,27 @@ func (st *site) bounded(ctx context.Context, limit time.Duration) (context.Conte
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	stop := context.AfterFunc(st.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
+}
+
+// patiently starts a server: on another port where somebody else was quicker, and once more where it
+// has not answered in time, as on a machine that is very busy.
+func (st *site) patiently(ctx context.Context, name string, start func() error) (err error) {
+	late := false
+	for range 3 {
+		err = start()
+		e, known := errors.AsType[*Error](err)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return err
+		case known && e.Kind == PortTaken:
+		case errors.Is(err, context.DeadlineExceeded) && !late:
+			late = true
+			st.say("%s has not answered in time; starting it again", name)
+		default:
+			return err
+		}
+	}
+	return err
 }
 
 // tempPrefix begins the name of every temporary folder; a sweep removes no other.
