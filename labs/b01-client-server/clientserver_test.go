@@ -22,9 +22,9 @@ import (
 func TestClientAndServerTalk(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		s := start(t, strings.ToUpper)
-		for _, req := range []string{"hello", "and again", ""} {
-			did := fmt.Sprintf(
-				"called Do with the request %q and a Serve whose handle is strings.ToUpper", req)
+		for _, req := range []string{"hello", "and again", "", strings.Repeat("x", limit)} {
+			did := fmt.Sprintf("called Do with the request %q and a Serve whose handle is "+
+				"strings.ToUpper", short(req))
 			got := within(t, did, func() (string, error) {
 				return clientserver.Do(t.Context(),
 					s.Dial, req)
@@ -32,7 +32,7 @@ func TestClientAndServerTalk(t *testing.T) {
 			expect.That(t, got.err == nil && got.resp == strings.ToUpper(req) && got.took < soon,
 				expect.Message{
 					Did:  did,
-					Want: fmt.Sprintf("%q, at once", strings.ToUpper(req)),
+					Want: fmt.Sprintf("%q, at once", short(strings.ToUpper(req))),
 					Got:  got.String(),
 				})
 		}
@@ -47,6 +47,8 @@ func TestServerSpeaksOnlyWhenAsked(t *testing.T) {
 			{"", "connected, and listened for 1 s without a word", ""},
 			{"hel", "sent \"hel\", the beginning of a request, and listened for 1 s", ""},
 			{"lo\n", "sent the rest of the request, \"lo\\n\", and listened for 1 s", "HELLO\n"},
+			{"again\nhel", "sent a request and the beginning of the next, \"again\\nhel\", " +
+				"and listened for 1 s", "AGAIN\n"},
 		} {
 			c.send(0, step.send)
 			got, closed := c.rest(time.Second)
@@ -72,6 +74,7 @@ func TestSilentClientDelaysNobody(t *testing.T) {
 		const why = "clients are strangers to each other: one that thinks, or hangs, or has no " +
 			"network is no reason for the others to wait"
 		served := func(what string) {
+			time.Sleep(time.Second)
 			resp, took := s.client(t).ask("hello")
 			expect.That(t, resp == "HELLO\n" && took < soon, expect.Message{
 				Did:  what + ", and then asked \"hello\" over a connection of another client",
@@ -87,8 +90,8 @@ func TestSilentClientDelaysNobody(t *testing.T) {
 		half.send(0, "hel")
 		served("let one client send half a request")
 		deaf := s.client(t)
-		deaf.send(0, "a\nb\nc\n")
-		served("let one client send three requests and not read the answers")
+		deaf.send(0, "a\n")
+		served("let one client send a request and not read the answer")
 		resp, _ := silent.ask("finally")
 		expect.That(t, resp == "FINALLY\n", expect.Message{
 			Did:  "let the client that had been silent for 59 minutes ask \"finally\"",
@@ -114,18 +117,20 @@ func TestLinesAreCutWhereTheyEnd(t *testing.T) {
 			{"\"a\\nb\" and then \"c\\nd\\n\"", time.Millisecond, []string{"a\nb", "c\nd\n"}, []string{"a", "bc", "d"}},
 			{"an empty line, and then \"a\\n\"", 0, []string{"\na\n"}, []string{"", "a"}},
 			{"\"a\\r\\n\", whose \\r is a byte like all others", 0, []string{"a\r\n"}, []string{"a\r"}},
+			{"\"  a \tb \n\", with spaces round it", 0, []string{"  a \tb \n"}, []string{"  a \tb "}},
+			{"bytes that are no text, \"\\xff\\x00\n\"", 0, []string{"\xff\x00\n"}, []string{"\xff\x00"}},
 			{"a line of 60 KiB", 0, []string{long + "\n"}, []string{long}},
 			{"a line of 65,536 bytes, and one of 1", 0, []string{longest + "\nz\n"}, []string{longest, "z"}},
 		} {
-			s := start(t, (&requests{}).handle)
+			s := start(t, func(req string) string { return "<" + told(req) + ">" })
 			client := s.client(t)
 			client.send(c.pause, c.pieces...)
 			for i, want := range c.want {
 				got := client.line()
-				expect.That(t, got == "<"+want+">\n", expect.Message{
+				expect.That(t, got == "<"+told(want)+">\n", expect.Message{
 					Did: "sent " + c.did +
 						", to a server whose handle puts each request in angle brackets",
-					Want: fmt.Sprintf("%q as answer number %d", short("<"+want+">")+"\n", i+1),
+					Want: fmt.Sprintf("%q as answer number %d", "<"+told(want)+">\n", i+1),
 					Got:  fmt.Sprintf("%q", short(got)),
 					Why: "a network carries bytes and not messages: what was written at once " +
 						"arrives in pieces, and what was written apart together. Both sides " +
@@ -141,6 +146,7 @@ func TestTooLongLineEndsItsConnectionOnly(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		for _, long := range []struct{ what, text string }{
 			{"a line of 70 KiB", strings.Repeat("x", 70<<10) + "\n"},
+			{"65,537 bytes without any \"\\n\"", strings.Repeat("x", limit+1)},
 			{"70 KiB without any \"\\n\"", strings.Repeat("x", 70<<10)},
 		} {
 			log := &requests{}
@@ -332,12 +338,14 @@ func TestOverTCP(t *testing.T) {
 
 	conn := connect()
 	defer conn.Close()
-	io.WriteString(conn, "a\nb\nhalf")
+	io.WriteString(conn, strings.Join(strings.Split("abcdefgh", ""), "\n")+"\nhalf")
 	conn.CloseWrite()
 	got, _ := io.ReadAll(conn)
-	expect.That(t, string(got) == "A\nB\n", expect.Message{
-		Did:  "sent \"a\\nb\\nhalf\" over TCP, closed the sending side, and read until the end",
-		Want: `"A\nB\n": an answer to each whole request, and then the end`,
+	want := strings.Join(strings.Split("ABCDEFGH", ""), "\n") + "\n"
+	expect.That(t, string(got) == want, expect.Message{
+		Did: "sent eight requests, \"a\" to \"h\", and then \"half\" without its \\n over TCP, " +
+			"closed the sending side, and read until the end",
+		Want: fmt.Sprintf("%q: an answer to each whole request, and then the end", want),
 		Got:  fmt.Sprintf("%q", got),
 		Why:  "to have no more questions is not to want no answers; and half a request is none",
 	})
@@ -379,9 +387,12 @@ func TestShutdownClosesAllConnections(t *testing.T) {
 			{what: "that has not read its answer", text: "hello\n"},
 			{what: "whose request is being worked on", text: "work\n"},
 		}
-		for i, one := range clients {
+		for i := range clients {
 			clients[i].c = s.client(t)
-			clients[i].c.send(0, one.text)
+			time.Sleep(time.Millisecond) // they are accepted in this order
+		}
+		for _, one := range clients {
+			one.c.send(0, one.text)
 		}
 		time.Sleep(100 * time.Millisecond)
 		s.stop()
@@ -459,32 +470,34 @@ func TestLateConnectionIsClosed(t *testing.T) {
 }
 
 func TestBrokenListenerIsReported(t *testing.T) {
-	bubble.RunLeaky(t, func(t *testing.T) {
-		l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1),
-			closed: make(chan struct{})}
-		s := startOn(t, l.Listener, l, strings.ToUpper)
-		c := s.client(t)
-		resp, _ := c.ask("hello")
-		expect.That(t, resp == "HELLO\n", expect.Message{Did: "asked \"hello\"", Want: "HELLO",
-			Got: resp})
-		broken := errors.New("accept tcp: too many open files")
-		began := time.Now()
-		l.fail <- broken
-		const did = "let Accept fail with \"accept tcp: too many open files\", while the " +
-			"context lives"
-		mustEnd(t, s, broken, began, 0, did)
-		_, closed := c.rest(time.Millisecond)
-		expect.That(t, closed, expect.Message{
-			Did:  did + ", and looked at a connection that was open",
-			Want: "it is closed: Serve is over",
-			Got:  "it is open",
-		})
+	bubble.Run(t, func(t *testing.T) {
+		for _, broken := range []error{
+			errors.New("accept tcp: too many open files"),
+			&net.OpError{Op: "accept", Net: "tcp", Err: net.ErrClosed}, // by somebody else
+		} {
+			l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1),
+				closed: make(chan struct{})}
+			s := serve(t, l.Listener, l, strings.ToUpper)
+			c := s.client(t)
+			resp, _ := c.ask("hello")
+			expect.That(t, resp == "HELLO\n", expect.Message{Did: "asked \"hello\"",
+				Want: "HELLO", Got: resp})
+			began := time.Now()
+			l.fail <- broken
+			did := fmt.Sprintf("let Accept fail with %q, while the context lives", broken)
+			mustEnd(t, s, broken, began, 0, did)
+			_, closed := c.rest(time.Millisecond)
+			expect.That(t, closed, expect.Message{
+				Did:  did + ", and looked at a connection that was open",
+				Want: "it is closed: Serve is over",
+				Got:  "it is open",
+			})
+		}
 	})
 }
 
 func TestDoWaitsNoLongerThanItsContext(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
-		hangs := func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
 		for _, silent := range []struct {
 			what string
 			do   func(net.Conn, *bufio.Reader) bool
@@ -505,7 +518,7 @@ func TestDoWaitsNoLongerThanItsContext(t *testing.T) {
 					time.AfterFunc(end.after, cancel)
 				}
 				p := new(peer)
-				dial := hangs
+				dial := hanging
 				if silent.do != nil {
 					dial = p.dial(silent.do)
 				}
@@ -545,6 +558,7 @@ func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
 			{"answers an hour later, with a context without a limit,", says(time.Hour, "HELLO\n"), "HELLO"},
 			{"answers with two lines at once, \"HELLO\\nWORLD\\n\"", says(0, "HELLO\nWORLD\n"), "HELLO"},
 			{"answers \"HELLO\\r\\n\", whose \\r is a byte like all others", says(0, "HELLO\r\n"), "HELLO\r"},
+			{"answers \"  a \\tb \\n\", with spaces round it", says(0, "  a \tb \n"), "  a \tb "},
 			{"answers with 65,536 bytes", says(0, strings.Repeat("x", limit)+"\n"), strings.Repeat("x", limit)},
 			{"answers and closes", hangsUp("HELLO\n"), "HELLO"},
 			{"closes without an answer", hangsUp(""), ""},
@@ -579,15 +593,21 @@ func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
 		type key struct{}
 		refused := errors.New("connection refused")
 		var value any
+		dials := 0
 		ctx := context.WithValue(t.Context(), key{}, "this request")
 		_, err := clientserver.Do(ctx, func(ctx context.Context) (net.Conn, error) {
 			value = ctx.Value(key{})
+			dials++
 			return nil, refused
 		}, "hello")
-		expect.That(t, sentinel.Is(err, refused) && value == "this request", expect.Message{
-			Did:  "called Do with a dial that fails with \"connection refused\"",
-			Want: "dial gets Do's context, or one made from it, and its error is returned",
-			Got:  fmt.Sprintf("the context's value is %v; Do returned %s", value, orNil(err)),
+		expect.That(t, sentinel.Is(err, refused) && value == "this request" && dials == 1, expect.Message{
+			Did: "called Do with a dial that fails with \"connection refused\"",
+			Want: "dial is called once, with Do's context or one made from it, and its error is " +
+				"returned",
+			Got: fmt.Sprintf("dial was called %d times; the context's value is %v; Do returned %s",
+				dials, value, orNil(err)),
+			Why: "whoever calls Do decides whether to try again; each layer that does so by itself " +
+				"multiplies the calls to a server that is down",
 		})
 	})
 }
@@ -661,25 +681,29 @@ func TestRelaySaysWhenItsUpstreamFails(t *testing.T) {
 		for _, u := range []struct {
 			what     string
 			dial     func(context.Context) (net.Conn, error)
-			err      bool
+			want     string // "" for a line that begins with ERR
 			from, to time.Duration
 		}{
-			{"is down", refuses("connection refused"), true, 0, soon},
-			{"is down, for which the error of dial has two lines,", refuses("connection refused\nby 10.0.0.7"), true, 0, soon},
-			{"answers half a line and closes", p.dial(hangsUp("HEL")), true, 0, soon},
-			{"never answers", p.dial(says(0)), true, 5 * time.Second, 5*time.Second + soon},
-			{"answers after 4.9 s", p.dial(says(4900*time.Millisecond, "HELLO\n")), false, 4900 * time.Millisecond, 5 * time.Second},
-			{"is up again", p.dial(says(0, "HELLO\n")), false, 0, soon},
+			{"is down", refuses("connection refused"), "", 0, soon},
+			{"is up again after that", p.dial(says(0, "HELLO\n")), "HELLO\n", 0, soon},
+			{"is down, for which the error of dial has two lines,",
+				refuses("connection refused\nby 10.0.0.7"), "", 0, soon},
+			{"cannot be reached, for which dial waits,", hanging, "", 5 * time.Second, 5*time.Second + soon},
+			{"answers with an empty line", p.dial(says(0, "\n")), "\n", 0, soon},
+			{"answers half a line and closes", p.dial(hangsUp("HEL")), "", 0, soon},
+			{"never answers", p.dial(says(0)), "", 5 * time.Second, 5*time.Second + soon},
+			{"answers after 4.9 s", p.dial(says(4900*time.Millisecond, "HELLO\n")), "HELLO\n",
+				4900 * time.Millisecond, 5 * time.Second},
+			{"is up again", p.dial(says(0, "HELLO\n")), "HELLO\n", 0, soon},
 		} {
 			dial = u.dial
 			resp, took := c.ask("hello")
 			more, closed := c.rest(time.Millisecond)
-			want := "a line that begins with ERR"
-			if !u.err {
-				want = "the upstream's answer, HELLO,"
+			want, ok := "a line that begins with ERR", strings.HasPrefix(resp, "ERR") &&
+				strings.HasSuffix(resp, "\n")
+			if u.want != "" {
+				want, ok = fmt.Sprintf("the upstream's answer, %q,", u.want), resp == u.want
 			}
-			ok := resp == "HELLO\n" && !u.err || strings.HasPrefix(resp, "ERR") &&
-				strings.HasSuffix(resp, "\n") && u.err
 			expect.That(t, ok && more == "" && !closed && took >= u.from && took <= u.to,
 				expect.Message{
 					Did: "asked a relay \"hello\", whose upstream " + u.what,

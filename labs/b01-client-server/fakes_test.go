@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
 	"strings"
@@ -43,6 +44,15 @@ func start(t *testing.T, handle func(string) string) *server {
 func startOn(t *testing.T, l *memhttp.Listener, ln net.Listener,
 	handle func(string) string) *server {
 	t.Helper()
+	s := serve(t, l, ln, handle)
+	t.Cleanup(s.stop)
+	return s
+}
+
+// serve is startOn with a context that does not end with the check.
+func serve(t *testing.T, l *memhttp.Listener, ln net.Listener,
+	handle func(string) string) *server {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{Listener: l, stop: cancel, done: make(chan struct{})}
 	go func() {
@@ -50,7 +60,6 @@ func startOn(t *testing.T, l *memhttp.Listener, ln net.Listener,
 		s.err = clientserver.Serve(ctx, ln, handle)
 		s.at = time.Now()
 	}()
-	t.Cleanup(cancel)
 	time.Sleep(time.Millisecond)
 	select {
 	case <-s.done:
@@ -159,16 +168,27 @@ func (p *peer) dial(do func(conn net.Conn, r *bufio.Reader) bool) func(context.C
 			r := bufio.NewReader(io.TeeReader(far, p))
 			if do(far, r) {
 				far.SetReadDeadline(time.Now().Add(time.Minute))
-				if _, err := io.Copy(io.Discard, r); timeout(err) {
-					return
-				}
+				io.Copy(io.Discard, r)
 			}
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.open--
 		}()
-		return near, nil
+		return &dialled{Conn: near, peer: p}, nil
 	}
+}
+
+// dialled is the client's end of a connection, which tells its peer when it is closed.
+type dialled struct {
+	net.Conn
+	peer *peer
+	once sync.Once
+}
+
+func (d *dialled) Close() error {
+	d.once.Do(func() {
+		d.peer.mu.Lock()
+		defer d.peer.mu.Unlock()
+		d.peer.open--
+	})
+	return d.Conn.Close()
 }
 
 func (p *peer) Write(b []byte) (int, error) {
@@ -205,6 +225,12 @@ func hangsUp(text string) func(net.Conn, *bufio.Reader) bool {
 		io.WriteString(conn, text)
 		return false
 	}
+}
+
+// hanging is a dial that waits until its context ends.
+func hanging(ctx context.Context) (net.Conn, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 // result is what a call came to.
@@ -338,6 +364,14 @@ func quoted(lines []string) string {
 		all[i] = fmt.Sprintf("%q", short(line))
 	}
 	return strings.Join(all, ", ")
+}
+
+// told is a request of any length in an answer that keeps to the limit.
+func told(req string) string {
+	if len(req) <= 60 {
+		return req
+	}
+	return fmt.Sprintf("%s, checksum %08x", short(req), crc32.ChecksumIEEE([]byte(req)))
 }
 
 // short is a text that fits into a message.

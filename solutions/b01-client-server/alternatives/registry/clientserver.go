@@ -1,7 +1,7 @@
 // Package clientserver has the two roles of a conversation over a network: the server, which waits to be asked, and the
 // client, which asks. Requests and answers are lines.
 //
-// This one keeps a table of open connections, reads without bufio, and lets a goroutine wait for the client's answer.
+// This one keeps a table of open connections, closes those that are silent for two hours, reads without bufio, and lets a goroutine wait for the client's answer.
 package clientserver
 
 import (
@@ -83,6 +83,7 @@ func (s *server) converse(c net.Conn) {
 	}()
 	in := lines{conn: c}
 	for {
+		c.SetReadDeadline(time.Now().Add(2 * time.Hour)) // whoever is silent for longer has gone
 		req, err := in.next()
 		if err != nil {
 			return
