@@ -1,11 +1,14 @@
 package shutdown_test
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -53,12 +56,8 @@ func startOn(t *testing.T, ln net.Listener, h http.Handler, o shutdown.Options) 
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	s := &server{leave: cancel, began: time.Now(), done: make(chan struct{})}
-	go func() {
-		defer close(s.done)
-		s.err = shutdown.Run(ctx, ln, h, o)
-		s.at = time.Now()
-	}()
+	s := runOn(ctx, ln, h, o)
+	s.leave = cancel
 	synctest.Wait()
 	select {
 	case <-s.done:
@@ -69,6 +68,17 @@ func startOn(t *testing.T, ln net.Listener, h http.Handler, o shutdown.Options) 
 		})
 	default:
 	}
+	return s
+}
+
+// runOn calls Run and does not wait for anything.
+func runOn(ctx context.Context, ln net.Listener, h http.Handler, o shutdown.Options) *server {
+	s := &server{began: time.Now(), done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		s.err = shutdown.Run(ctx, ln, h, o)
+		s.at = time.Now()
+	}()
 	return s
 }
 
@@ -163,6 +173,45 @@ func (r reply) String() string {
 		kept = `with "Connection: close"`
 	}
 	return fmt.Sprintf("%d %q, %s", r.status, r.body, kept)
+}
+
+// connection is one of a client that keeps it open.
+type connection struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (s *server) connect(t *testing.T) *connection {
+	t.Helper()
+	c, err := s.Dial(t.Context())
+	expect.NoError(t, err, expect.Message{Did: "opened a connection before the signal",
+		Want: "it is taken"})
+	t.Cleanup(func() { c.Close() })
+	return &connection{c, bufio.NewReader(c)}
+}
+
+// get sends a request and reads the whole answer.
+func (c *connection) get(path string) (status int, err error) {
+	c.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: shop.test\r\n\r\n", path); err != nil {
+		return 0, err
+	}
+	res, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, res.Body)
+	return res.StatusCode, err
+}
+
+// closed is nil if the server has closed the connection, or does so within a second.
+func (c *connection) closed() error {
+	c.SetDeadline(time.Now().Add(time.Second))
+	if _, err := c.in.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return errors.New("nothing came for a second")
 }
 
 // paths is a handler for each path.

@@ -64,20 +64,29 @@ func answersBeforeItExits(t *testing.T, sig os.Signal, name, why string) {
 
 func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 	for _, c := range []struct {
-		phase string
-		env   []string
+		second syscall.Signal
+		name   string
+		phase  string
+		env    []string
 		// whether the phase has begun, by the status of /ready; 0: no connection
 		began func(status int) bool
 	}{
-		{"was draining (DRAIN_DELAY is 30 s)", []string{"DRAIN_DELAY=30s", "TIMEOUT=30s"}, func(status int) bool { return status != 200 }},
-		{"waited for the request (DRAIN_DELAY is 1 ms, TIMEOUT 30 s)", []string{"DRAIN_DELAY=1ms", "TIMEOUT=30s"}, func(status int) bool { return status == 0 }},
+		{
+			syscall.SIGTERM, "SIGTERM", "was draining (DRAIN_DELAY is 30 s)",
+			[]string{"DRAIN_DELAY=30s", "TIMEOUT=30s"}, func(status int) bool { return status != 200 },
+		},
+		{
+			syscall.SIGINT, "SIGINT (Ctrl-C)",
+			"waited for the request (DRAIN_DELAY is 1 ms, TIMEOUT 30 s)",
+			[]string{"DRAIN_DELAY=1ms", "TIMEOUT=30s"}, func(status int) bool { return status == 0 },
+		},
 	} {
 		p := startProgram(t, c.env...)
 		p.ask("/stuck")
 		p.WaitLine("serving /stuck")
 		p.Signal(syscall.SIGTERM)
-		did := "started the program, sent a request that never ends, then SIGTERM, and a second " +
-			"SIGTERM while the program " + c.phase
+		did := "started the program, sent a request that never ends, then SIGTERM, and as the " +
+			"second signal " + c.name + " while the program " + c.phase
 		// Two signals that follow each other too closely arrive as one. That /ready tells the first
 		// one apart is another check's business: after 2 s it has arrived anyhow.
 		for end := time.Now().Add(2 * time.Second); time.Now().Before(end) &&
@@ -92,7 +101,7 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 			Why:  "a request in flight is to be answered, and this one has 30 s for that",
 		})
 		sent := time.Now()
-		p.Signal(syscall.SIGTERM)
+		p.Signal(c.second)
 		exit, ended = p.Wait(5 * time.Second)
 		message := expect.Message{
 			Did: did,

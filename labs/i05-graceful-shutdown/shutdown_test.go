@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,21 +22,25 @@ import (
 func TestRequestsInFlightAreAnswered(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := start(t, paths{"/pay": takes(8*time.Second, ""),
-			"/report": takes(8*time.Second, "first half, ")},
+			"/report": takes(8*time.Second, "first half, "),
+			"/export": takes(time.Minute, "long, ")},
 			shutdown.Options{Timeout: 10 * time.Second})
+		export := ask(s.Client(), "/export")
+		time.Sleep(55 * time.Second)
 		pay, report := ask(s.Client(), "/pay"), ask(s.Client(), "/report")
 		time.Sleep(time.Second)
 		s.signal()
 		const did = "sent the signal 1 s after two requests of 8 s had begun, one of which had " +
-			"sent the first half of its answer; DrainDelay is 0, Timeout 10 s"
+			"sent the first half of its answer, and 56 s after one of 60 s; DrainDelay is 0, " +
+			"Timeout 10 s"
 		for _, c := range []struct {
 			got  reply
 			body string
-		}{{<-pay, "done"}, {<-report, "first half, done"}} {
+		}{{<-export, "long, done"}, {<-pay, "done"}, {<-report, "first half, done"}} {
 			expect.That(t, c.got.ok(c.body), expect.Message{
 				Did: did,
-				Want: fmt.Sprintf(
-					"both run to their end and are answered in full: 200 %q after 8 s", c.body),
+				Want: fmt.Sprintf("all three run to their end and are answered in full, this one "+
+					"with 200 %q", c.body),
 				Got: c.got.String(),
 				Why: "whoever sent this request may just be paying: cut off, they do not know " +
 					"whether they have paid, and try again",
@@ -54,11 +59,11 @@ func TestRunReturnsWhenTheLastRequestIsDone(t *testing.T) {
 		}
 		s := start(t, paths{"/pay": pay}, shutdown.Options{Timeout: 10 * time.Second})
 		ask(s.Client(), "/pay")
-		time.Sleep(time.Second)
+		time.Sleep(700 * time.Millisecond)
 		s.signal()
-		const did = "sent the signal 1 s after a request of 8 s had begun; DrainDelay is 0, " +
+		const did = "sent the signal 0.7 s after a request of 8 s had begun; DrainDelay is 0, " +
 			"Timeout 10 s"
-		s.mustReturn(t, did, "the request is done", s.signalled.Add(7*time.Second), slack)
+		s.mustReturn(t, did, "the request is done", s.signalled.Add(7300*time.Millisecond), slack)
 		synctest.Wait()
 		end := done.Load()
 		expect.That(t, end != nil && !s.at.Before(*end), expect.Message{
@@ -79,14 +84,15 @@ func TestRunReturnsWhenTheLastRequestIsDone(t *testing.T) {
 
 func TestReadySaysNoFromTheSignalOn(t *testing.T) {
 	virtual(t, func(t *testing.T) {
+		ready := shutdown.Ready() // a program asks for it once, before Run
 		for range 2 {
 			s := start(t, paths{}, shutdown.Options{DrainDelay: 2 * time.Second,
 				Timeout: 10 * time.Second})
-			readyIs(t, 200, "while Run was serving")
+			readyIs(t, ready, 200, "while Run was serving")
 			s.signal()
-			readyIs(t, 503, "right after the signal")
+			readyIs(t, ready, 503, "right after the signal")
 			time.Sleep(time.Second)
-			readyIs(t, 503, "1 s after the signal, half-way through the DrainDelay of 2 s")
+			readyIs(t, ready, 503, "1 s after the signal, half-way through the DrainDelay of 2 s")
 			s.mustReturn(t, "sent the signal to a server without requests; DrainDelay is 2 s",
 				"the DrainDelay is over", s.signalled.Add(2*time.Second), slack)
 		}
@@ -95,33 +101,43 @@ func TestReadySaysNoFromTheSignalOn(t *testing.T) {
 
 func TestReadySaysNoWithoutARun(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		readyIs(t, 503, "before Run was called")
+		readyIs(t, shutdown.Ready(), 503, "before Run was called")
 		s := start(t, paths{}, shutdown.Options{Timeout: 10 * time.Second})
 		s.signal()
 		s.mustReturn(t, "sent the signal to a server without requests; DrainDelay is 0",
 			"there is nothing to wait for", s.signalled, slack)
-		readyIs(t, 503, "after Run had returned")
+		readyIs(t, shutdown.Ready(), 503, "after Run had returned")
 	})
 }
 
 func TestNewRequestsAreServedDuringTheDrainDelay(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := start(t, paths{"/": takes(0, "")}, shutdown.Options{DrainDelay: 2 * time.Second,
-			Timeout: 10 * time.Second})
+		s := start(t, paths{"/": takes(0, ""), "/long": takes(8*time.Second, "")},
+			shutdown.Options{DrainDelay: 2500 * time.Millisecond, Timeout: 10 * time.Second})
 		s.signal()
-		for _, at := range []time.Duration{0, time.Second, 1999 * time.Millisecond} {
+		long := ask(s.Client(), "/long")
+		for _, at := range []time.Duration{0, time.Second, 2499 * time.Millisecond} {
 			time.Sleep(at - time.Since(s.signalled))
 			got := <-ask(s.Client(), "/")
 			expect.That(t, got.ok("done"), expect.Message{
 				Did: fmt.Sprintf(
 					"sent a new request over a new connection %v after the signal; DrainDelay "+
-						"is 2 s", at),
+						"is 2.5 s", at),
 				Want: `200 "done": until the DrainDelay is over everything is served`,
 				Got:  got.String(),
 				Why: "a balancer asks every few seconds whether a server is ready, and sends " +
 					"requests until it has noticed. A closed port makes errors of them",
 			})
 		}
+		got := <-long
+		expect.That(t, got.ok("done"), expect.Message{
+			Did: "sent a new request of 8 s right after the signal; DrainDelay is 2.5 s, Timeout " +
+				"10 s",
+			Want: `200 "done" after 8 s: when the DrainDelay is over it is in flight like any other`,
+			Got:  got.String(),
+			Why: "whoever sends a request in the drain does not know that somebody is leaving; it " +
+				"is taken, so it is answered",
+		})
 	})
 }
 
@@ -153,14 +169,27 @@ func TestIdleConnectionsHoldNothingUp(t *testing.T) {
 			Timeout: time.Minute})
 		const did = "let three clients make a request each and keep their connections open, " +
 			"then sent the signal; DrainDelay is 1 s, Timeout 1 min"
+		var idle []*connection
 		for range 3 {
-			got := <-ask(s.Client(), "/")
-			expect.That(t, got.ok("done"), expect.Message{Did: did, Want: `200 "done"`,
-				Got: got.String()})
+			c := s.connect(t)
+			status, err := c.get("/")
+			expect.That(t, err == nil && status == 200, expect.Message{Did: did, Want: "200",
+				Got: fmt.Sprintf("%d, %s", status, describe(err))})
+			idle = append(idle, c)
 		}
 		s.signal()
 		s.mustReturn(t, did, "the DrainDelay is over, since no request is in flight",
 			s.signalled.Add(time.Second), time.Second)
+		for _, c := range idle {
+			err := c.closed()
+			expect.That(t, err == nil, expect.Message{
+				Did:  did,
+				Want: "the connections are closed when Run has returned",
+				Got:  "1 s later one of them was not: " + describe(err),
+				Why: "a client that is not told sends its next request into a connection of which " +
+					"nobody reads any more, and waits for its own timeout",
+			})
+		}
 	})
 }
 
@@ -216,17 +245,17 @@ func TestClientsAreToldToCloseTheirConnections(t *testing.T) {
 func TestTheTimeoutBoundsTheWait(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := start(t, paths{"/stuck": takes(never, "")},
-			shutdown.Options{DrainDelay: time.Second, Timeout: 3 * time.Second})
+			shutdown.Options{DrainDelay: 1500 * time.Millisecond, Timeout: 2500 * time.Millisecond})
 		ask(s.Client(), "/stuck")
 		synctest.Wait()
 		s.signal()
 		const did = "sent the signal while a request was in flight that never ends; DrainDelay " +
-			"is 1 s, Timeout 3 s"
+			"is 1.5 s, Timeout 2.5 s"
 		end := s.signalled.Add(4 * time.Second)
 		s.mustReturn(t, did, "Timeout has passed since the end of the DrainDelay", end, slack)
 		s.mustNotReturnBefore(t, did,
 			"Timeout has passed since the end of the DrainDelay, 4 s after the signal",
-			end.Add(-slack))
+			end.Add(-time.Millisecond))
 		expect.That(t, s.err != nil, expect.Message{
 			Did:  did,
 			Want: "Run returns an error: a request was cut off",
@@ -243,6 +272,8 @@ func TestRequestsAreCutOffWhenTheTimeoutHasPassed(t *testing.T) {
 		stuck := func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			cutOff <- time.Now()
+			// It returns a moment later: connections are closed and contexts cancelled in any order.
+			time.Sleep(time.Millisecond)
 		}
 		s := start(t, paths{"/stuck": stuck}, shutdown.Options{Timeout: 3 * time.Second})
 		got := ask(s.Client(), "/stuck")
@@ -254,7 +285,7 @@ func TestRequestsAreCutOffWhenTheTimeoutHasPassed(t *testing.T) {
 		synctest.Wait()
 		select {
 		case at := <-cutOff:
-			expect.That(t, at.Sub(s.signalled) >= 3*time.Second-slack, expect.Message{
+			expect.That(t, at.Sub(s.signalled) >= 3*time.Second-time.Millisecond, expect.Message{
 				Did: did,
 				Want: "the request's context is cancelled when Timeout has passed, 3 s after " +
 					"the signal",
@@ -286,6 +317,31 @@ func TestRequestsAreCutOffWhenTheTimeoutHasPassed(t *testing.T) {
 	})
 }
 
+// TestASignalBeforeRunIsASignal has a deploy that is taken back while the process still starts.
+func TestASignalBeforeRunIsASignal(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		var events journal
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		s := runOn(ctx, memhttp.Listen(t), paths{}, shutdown.Options{
+			DrainDelay: time.Second, Timeout: 10 * time.Second,
+			Closers: closers{events.closer("database", 0)},
+		})
+		const did = "called Run with a closer and with a context that had ended before; DrainDelay " +
+			"is 1 s"
+		s.mustReturn(t, did, "the DrainDelay is over, if it waits for that", s.began.Add(time.Second),
+			slack)
+		expect.That(t, s.err == nil && slices.Equal(events.list(), []string{"database"}),
+			expect.Message{
+				Did:  did,
+				Want: "the closer is called, and Run returns nil",
+				Got:  fmt.Sprintf("closers called: %q; Run returned %s", events.list(), describe(s.err)),
+				Why: "what the closers close is open already when Run is called; a process that is " +
+					"told to leave while it starts leaves like any other",
+			})
+	})
+}
+
 func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		var closed atomic.Bool
@@ -293,14 +349,13 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 		s := startOn(t, ln, paths{}, shutdown.Options{
 			DrainDelay: time.Second,
 			Timeout:    10 * time.Second,
-			Closers: []func(context.Context) error{func(
-				context.Context) error {
+			Closers: closers{func(context.Context) error {
 				closed.Store(true)
-				return nil
+				return errDatabase
 			}},
 		})
-		const did = "let Run serve on a listener whose Accept fails after 5 s, and sent no " +
-			"signal; DrainDelay is 1 s"
+		const did = "let Run serve on a listener whose Accept fails after 5 s, with a closer that " +
+			"fails, and sent no signal; DrainDelay is 1 s"
 		// Whether Run waits for the DrainDelay then is left open.
 		s.mustReturn(t, did, "the listener has failed", s.began.Add(5*time.Second),
 			time.Second+slack)
@@ -318,13 +373,21 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 			Got:  "they were not",
 			Why:  "what is buffered has to be written, whatever the reason for the end",
 		})
+		expect.That(t, sentinel.Is(s.err, errDatabase), expect.Message{
+			Did:  did,
+			Want: fmt.Sprintf("Run's error wraps the closer's as well: %q", errDatabase),
+			Got:  "Run returned " + describe(s.err),
+			Why: "two things went wrong, and the second may be data that was not written; it has " +
+				"to be known, too",
+		})
+		readyIs(t, shutdown.Ready(), 503, "after Run had returned because its listener had failed")
 	})
 }
 
-func readyIs(t *testing.T, want int, when string) {
+func readyIs(t *testing.T, ready http.Handler, want int, when string) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	shutdown.Ready().ServeHTTP(w, httptest.NewRequest("GET", "/ready", nil))
+	ready.ServeHTTP(w, httptest.NewRequest("GET", "/ready", nil))
 	expect.That(t, w.Code == want, expect.Message{
 		Did:  "asked Ready " + when,
 		Want: fmt.Sprint(want),

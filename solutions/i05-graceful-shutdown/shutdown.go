@@ -63,8 +63,8 @@ func drain(srv *http.Server, cutOff context.CancelFunc, timeout time.Duration) e
 	ctx, cancel := context.WithTimeout(context.Background(), timeout) // of its own: the signal has ended the other
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {
+		srv.Close() // first: whoever is told below must not answer as if it had succeeded
 		cutOff()
-		srv.Close()
 		return fmt.Errorf("requests were still running after %v and have been cut off: %w", timeout, err)
 	}
 	return nil

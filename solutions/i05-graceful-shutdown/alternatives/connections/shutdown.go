@@ -64,8 +64,9 @@ func Run(ctx context.Context, ln net.Listener, h http.Handler, o Options) (err e
 	case <-conns.none:
 		return nil
 	case <-time.After(o.Timeout):
+		err := srv.Close()
 		abort()
-		return errors.Join(errors.New("requests were cut off"), srv.Close())
+		return errors.Join(errors.New("requests were cut off"), err)
 	}
 }
 
