@@ -44,6 +44,10 @@ unit: ## unit and end-to-end tests under the race detector
 prove: bin/labs ## stubs fail, references pass, mutants are caught, for every lab; RUNS=5 for authors
 	@bin/labs prove --named --runs $(RUNS)
 
+.PHONY: mutate
+mutate: bin/labs ## change every reference automatically: a check must fail on each change; takes its time
+	@bin/labs prove --mutate
+
 .PHONY: check
 check: ## gofmt, vet and staticcheck, for linux, darwin and windows
 	@bad=$$(gofmt -l cmd harness labs solutions); test -z "$$bad" || { echo "not gofmt-ed:"; echo "$$bad"; exit 1; }

@@ -23,6 +23,7 @@ type proveOptions struct {
 	since    string
 	form     bool
 	promises bool
+	mutate   bool
 	json     bool
 }
 
@@ -48,6 +49,11 @@ Each sentence of a lab's contract (the brief's section "The contract", the comme
 broken by a mutant that quotes it in breaks, or stand in unbroken or freedoms with a reason. --promises lists the sentences
 and who breaks each; like --form it builds nothing.
 
+--mutate changes the reference automatically, in one small way at a time: a bound moved, a condition negated, a statement
+or a lock removed, an error returned as nil, and the like. A check must fail on each change that compiles. What survives is
+shown as a diff: either it is a hole, and a check is missing, or it is as correct as the reference; then lab.yaml lists it
+under equivalent, with the reason. It takes a minute or two for each lab.
+
 --form looks at lab.yaml, the files, the texts and the patches alone. It takes a second, and is the first thing to run.
 
 ` + exitHelp,
@@ -57,6 +63,7 @@ and who breaks each; like --form it builds nothing.
   labs prove b10 --runs 20
   labs prove --named
   labs prove --named --since main
+  labs prove b10 --mutate
   labs prove --json > proof.json`,
 		ValidArgsFunction: a.completeLabs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -78,6 +85,8 @@ and who breaks each; like --form it builds nothing.
 		"look at lab.yaml, files, texts and patches alone, and build and run nothing")
 	f.BoolVar(&o.promises, "promises", false,
 		"list each sentence of the contracts with the mutants that break it; nothing is built or run")
+	f.BoolVar(&o.mutate, "mutate", false,
+		"change the references automatically instead: a check must fail on each change")
 	f.BoolVar(&o.json, "json", false, "proofs as JSON on standard output")
 	return c
 }
@@ -107,6 +116,9 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 		}
 	}
 	start := time.Now()
+	if o.mutate {
+		return o.mutants(ctx, w, labs, start)
+	}
 	proofs, err := o.prove(ctx, w, labs)
 	if err != nil {
 		return err
@@ -125,19 +137,28 @@ func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace,
 	if o.form || o.promises {
 		return prove.Form(labs)
 	}
+	p, done := o.prover(w)
+	defer done()
+	meter := o.meter()
+	defer meter.Close()
+	return p.Prove(ctx, labs, prove.Options{Runs: o.runs, Seed: o.seed, Named: o.named}, meter.Set)
+}
+
+// prover is to be closed by done.
+func (o *proveOptions) prover(w *workspace.Workspace) (p *prove.Prover, done func()) {
 	stores := newStores(o.app, w, o.provider, false)
-	defer stores.Close()
 	b := o.builder(w)
 	b.Progress = nil
-	p := &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b,
-		Sandbox: localSandbox(), Open: stores.Open}}
+	return &prove.Prover{Root: w.Course.Root, Grader: &grade.Grader{Builder: b,
+		Sandbox: localSandbox(), Open: stores.Open}}, func() { stores.Close() }
+}
+
+func (o *proveOptions) meter() *prove.Meter {
 	columns := 0
 	if o.ErrTerminal {
 		columns = max(o.Columns, 40)
 	}
-	meter := prove.NewMeter(o.Err, columns)
-	defer meter.Close()
-	return p.Prove(ctx, labs, prove.Options{Runs: o.runs, Seed: o.seed, Named: o.named}, meter.Set)
+	return prove.NewMeter(o.Err, columns)
 }
 
 func (o *proveOptions) show(proofs []prove.Proof, took time.Duration) error {

@@ -59,6 +59,8 @@ type Lab struct {
 	Unbroken []Unbroken `yaml:"unbroken" key:"optional"`
 	// Freedoms are the sentences of the contract that leave something open. The key may be left out.
 	Freedoms []Freedom `yaml:"freedoms" key:"optional"`
+	// Equivalent are changes of the reference that no check can notice. The key may be left out.
+	Equivalent []Equivalent `yaml:"equivalent" key:"optional"`
 
 	Slug        string `yaml:"-"` // the folder's name, such as b10-token-bucket
 	Dir         string `yaml:"-"` // absolute
@@ -112,6 +114,16 @@ type Freedom struct {
 	Text        string `yaml:"text"`
 	Alternative string `yaml:"alternative" key:"optional"` // a folder of the solution's alternatives
 	Why         string `yaml:"why" key:"optional"`
+}
+
+// Equivalent is a change of the reference that leaves it correct. It is named by the text of the
+// changed line, without comments, before and after.
+type Equivalent struct {
+	Was     string `yaml:"was"`
+	Becomes string `yaml:"becomes" key:"optional"` // nothing where the line goes
+	// In is the function or method, such as "New" or "Limiter.Allow", where several have the line.
+	In  string `yaml:"in" key:"optional"`
+	Why string `yaml:"why"`
 }
 
 // Name is the mutant's name: the patch without its ending.

@@ -65,6 +65,7 @@ func (f *source) validate(l *Lab) {
 	}
 	f.validateChecks(l)
 	f.validateMutants(l)
+	f.validateEquivalent(l)
 }
 
 // validateIdentity holds level, id and folder against each other.
@@ -157,5 +158,14 @@ func (f *source) validateBeliefs(l *Lab) {
 				"the mutants %s and %s have one misconception and explain it differently",
 				first.Patch, m.Patch)
 		}
+	}
+}
+
+func (f *source) validateEquivalent(l *Lab) {
+	for i, e := range l.Equivalent {
+		f.rules([]any{"equivalent", i}, []rule{
+			{"was", e.Was == "", "the line is empty: labs prove --mutate prints it"},
+			{"why", e.Why == "", "there is no reason why the change is none for the caller"},
+		})
 	}
 }
