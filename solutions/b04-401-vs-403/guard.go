@@ -24,10 +24,10 @@ const (
 	Allow                 // they may
 )
 
-// What verify says about a token, maybe with more words around it (wrapped). Any other error means that verify itself
+// What verify says about a token, maybe wrapped or joined with others. Any other error means that verify itself
 // has failed.
 var (
-	ErrBadToken    = errors.New("bad token")       // forged, expired, revoked: not a valid one
+	ErrBadToken    = errors.New("bad token")       // forged, expired or revoked
 	ErrUnavailable = errors.New("idp unavailable") // whoever knows cannot be asked now
 )
 

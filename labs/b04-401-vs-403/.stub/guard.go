@@ -22,10 +22,10 @@ const (
 	Allow                 // they may
 )
 
-// What verify says about a token, maybe with more words around it (wrapped). Any other error means that verify itself
+// What verify says about a token, maybe wrapped or joined with others. Any other error means that verify itself
 // has failed.
 var (
-	ErrBadToken    = errors.New("bad token")       // forged, expired, revoked: not a valid one
+	ErrBadToken    = errors.New("bad token")       // forged, expired or revoked
 	ErrUnavailable = errors.New("idp unavailable") // whoever knows cannot be asked now
 )
 
@@ -39,8 +39,8 @@ var (
 //	Deny             403
 //	Hide             what http.NotFound answers
 //
-// Authentication comes first: without a valid token, authorize is not called. verify gets the request's context and the
-// token as it was sent. Many requests are served at the same time.
+// Authentication comes first: without a valid token, authorize is not called. verify gets the request's context, or one
+// made from it, and the token as it was sent. Many requests are served at the same time.
 func Guard(
 	realm string,
 	verify func(ctx context.Context, token string) (Principal, error),

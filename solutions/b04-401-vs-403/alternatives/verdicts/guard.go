@@ -67,10 +67,15 @@ func Guard(
 
 func (g guard) authenticate(r *http.Request) (Principal, http.Handler) {
 	m := credentials.FindStringSubmatch(r.Header.Get("Authorization"))
+	if m == nil && r.Header.Get("Authorization") != "" {
+		return Principal{}, g.challenge("invalid_request")
+	}
 	if m == nil {
 		return Principal{}, g.challenge("")
 	}
-	p, err := g.verify(r.Context(), m[1])
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	p, err := g.verify(ctx, m[1])
 	if err == nil {
 		return p, nil
 	}

@@ -1,0 +1,176 @@
+package guard_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	guard "github.com/backend-labs/backend-labs/labs/b04-401-vs-403"
+)
+
+func TestDenyIs403(t *testing.T) {
+	for _, decision := range []guard.Decision{guard.Deny, 0} {
+		s := &site{authorize: always(decision)}
+		got := s.get(t, "/orders", "Bearer of-bob")
+		expect.That(t, got.status == 403 && !s.called("next"), expect.Message{
+			Did: fmt.Sprintf(
+				"asked for GET /orders with bob's valid token, and authorize said Deny, the "+
+					"zero Decision (%d)", decision),
+			Want: "403, and the handler not called: it is known who this is, and they may not",
+			Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
+			Why:  "401 says \"log in\"; bob has done that, and doing it again changes nothing",
+		})
+	}
+	wantAnnIn(t)
+}
+
+func TestAnUnknownDecisionIsRefused(t *testing.T) {
+	for _, decision := range []guard.Decision{guard.Allow + 1, 42, -1} {
+		s := &site{authorize: always(decision)}
+		got := s.get(t, "/orders", "Bearer of-bob")
+		expect.That(t, got.status == 403 && !s.called("next"), expect.Message{
+			Did: fmt.Sprintf(
+				"asked for GET /orders with bob's valid token, and authorize returned "+
+					"Decision(%d), which has no name", decision),
+			Want: "403, and the handler not called",
+			Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
+			Why: "somebody will add a decision and forget this place; a guard that does not " +
+				"understand lets nobody in",
+		})
+	}
+	wantAnnIn(t)
+}
+
+func TestHideLooksLikeAMissingPath(t *testing.T) {
+	// The site has /vault and nothing else. Bob must not learn that.
+	mux := http.NewServeMux()
+	mux.HandleFunc("/vault", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "gold") })
+	s := &site{next: mux, authorize: func(p guard.Principal, r *http.Request) guard.Decision {
+		if r.URL.Path == "/vault" && p.ID != "ann" {
+			return guard.Hide
+		}
+		return guard.Allow
+	}}
+	hidden, missing := s.get(t, "/vault", "Bearer of-bob"), s.get(t, "/nothing", "Bearer of-bob")
+	expect.That(t, hidden.status == 404 && hidden.same(notFound(t)), expect.Message{
+		Did: "asked with bob's valid token for GET /vault, for which authorize said Hide",
+		Want: "the same answer in every byte and header as http.NotFound gives: " +
+			notFound(t).String(),
+		Got: hidden.String(),
+		Why: "a difference as small as a header or a full stop tells that there is something; " +
+			"names of customers and of coming products have leaked that way",
+	})
+	expect.That(t, hidden.status == 404 && hidden.same(missing), expect.Message{
+		Did: "asked with bob's valid token for GET /vault, for which authorize said Hide, and " +
+			"for GET /nothing, which does not exist",
+		Want: "the same answer in every byte, 404: " + missing.String(),
+		Got:  "for /vault " + hidden.String(),
+		Why: "a difference as small as a header or a full stop tells that there is something; " +
+			"names of customers and of coming products have leaked that way",
+	})
+	got := s.get(t, "/vault", "Bearer of-ann")
+	expect.That(t, got.status == 200 && got.body == "gold", expect.Message{
+		Did:  "asked with ann's valid token for GET /vault, and authorize said Allow",
+		Want: "the handler's own answer, 200 and \"gold\"",
+		Got:  got.String(),
+	})
+}
+
+func TestStrangersCannotTellWhatExists(t *testing.T) {
+	hideVault := func(_ guard.Principal, r *http.Request) guard.Decision {
+		if r.URL.Path == "/vault" {
+			return guard.Hide
+		}
+		return guard.Allow
+	}
+	for _, who := range []struct {
+		what, header string
+		verifyErr    error
+	}{
+		{"without credentials", "", nil},
+		{"with a bad token", "Bearer forged", guard.ErrBadToken},
+	} {
+		s := &site{authorize: hideVault, verifyErr: who.verifyErr}
+		hidden, missing := s.get(t, "/vault", who.header), s.get(t, "/nothing", who.header)
+		hidden.body, missing.body = "", "" // is up to the guard, and may name the path
+		expect.That(t, hidden.status == 401 && hidden.same(missing), expect.Message{
+			Did: fmt.Sprintf(
+				"asked %s for GET /vault, which authorize hides, and for GET /nothing, which it "+
+					"does not", who.what),
+			Want: "the same 401 for both: " + missing.String(),
+			Got:  "for /vault " + hidden.String(),
+			Why: "if the answer depends on the resource before it is known who asks, anybody " +
+				"can find out what exists by trying",
+		})
+	}
+	wantAnnIn(t)
+}
+
+func TestTheAnswerIsTheHandlers(t *testing.T) {
+	for _, next := range []http.Handler{
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "max-age=60")
+			w.WriteHeader(http.StatusCreated)
+			fmt.Fprint(w, "order 7")
+		}),
+		http.HandlerFunc(http.NotFound),
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="the bank behind"`)
+			http.Error(w, "the bank wants a password", http.StatusUnauthorized)
+		}),
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "out of stock", http.StatusForbidden)
+		}),
+	} {
+		alone := httptest.NewRecorder()
+		s := &site{next: next}
+		next.ServeHTTP(alone, s.request(t, http.MethodGet, "/orders", ""))
+		want := answer{alone.Code, alone.Header(), alone.Body.String()}
+		got := s.get(t, "/orders", "Bearer of-ann")
+		expect.That(t, got.same(want), expect.Message{
+			Did: "asked for GET /orders with ann's valid token; authorize said Allow, and the " +
+				"handler behind the guard answered " + want.String(),
+			Want: "just that answer",
+			Got:  got.String(),
+			Why: "whoever is let in talks to the handler; a gate that touches its answers breaks " +
+				"what only the handler can know, such as how long they may be cached",
+		})
+	}
+}
+
+func TestABrowserNeverLoops(t *testing.T) {
+	const anonymous, expired = "", "Bearer expired"
+	for _, visit := range []struct {
+		did      string
+		start    string
+		decision guard.Decision
+		want     int
+		why      string
+	}{
+		{"let a browser that has not logged in visit a page that its user may see", anonymous, guard.Allow, 200,
+			"a client logs in when it is told to, by a 401, and not before"},
+		{"let a browser whose token has expired visit a page that its user may see", expired, guard.Allow, 200,
+			"a new token is what helps, and only a 401 makes the client get one"},
+		{"let a browser that has not logged in visit a page that its user may not see", anonymous, guard.Deny, 403,
+			"if \"you may not\" is said as \"log in\", the client logs in, is told to log in, " +
+				"and logs in, for ever"},
+	} {
+		s := &site{authorize: always(visit.decision), badToken: "expired"}
+		last, attempts := browse(t, s, visit.start)
+		expect.That(t, last.status == visit.want && attempts == 2, expect.Message{
+			Did:  visit.did + "; on 401 it logs in and tries again, up to 5 times in all",
+			Want: fmt.Sprintf("%d at the second attempt, after one login", visit.want),
+			Got:  fmt.Sprintf("%s at attempt %d", last, attempts),
+			Why:  visit.why,
+		})
+	}
+}
+
+// notFound is what http.NotFound answers.
+func notFound(t *testing.T) answer {
+	w := httptest.NewRecorder()
+	http.NotFound(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	return answer{w.Code, w.Header(), w.Body.String()}
+}

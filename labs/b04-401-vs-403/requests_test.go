@@ -1,0 +1,250 @@
+package guard_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	guard "github.com/backend-labs/backend-labs/labs/b04-401-vs-403"
+)
+
+func TestTheHandlerLearnsWhoItIs(t *testing.T) {
+	for _, want := range []guard.Principal{
+		{ID: "ann", Scopes: []string{"orders:read", "orders:write"}},
+		{Scopes: []string{"orders:read"}}, // a token that is nobody's, but for something
+		{},
+	} {
+		var got guard.Principal
+		var ok bool
+		middleware := guard.Guard("lab",
+			func(context.Context, string) (guard.Principal, error) { return want, nil },
+			func(guard.Principal, *http.Request) guard.Decision { return guard.Allow })
+		h := protect(t, middleware, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			got, ok = guard.PrincipalFrom(r.Context())
+		}))
+		h.ServeHTTP(httptest.NewRecorder(), new(site).request(t, "GET", "/orders", "Bearer t"))
+		same := got.ID == want.ID && slices.Equal(got.Scopes, want.Scopes)
+		expect.That(t, ok && same, expect.Message{
+			Did: fmt.Sprintf("asked for GET /orders with a token for which verify returned %+v "+
+				"and authorize said Allow, and called PrincipalFrom in the handler", want),
+			Want: fmt.Sprintf("%+v, true", want),
+			Got:  fmt.Sprintf("%+v, %v", got, ok),
+		})
+	}
+}
+
+func TestOtherContextsKnowNobody(t *testing.T) {
+	for _, other := range []struct {
+		what string
+		ctx  context.Context
+	}{
+		{"that has never been near a guard", t.Context()},
+		{"in which another package has put a guard.Principal, under keys of its own",
+			foreign{t.Context()}},
+	} {
+		p, ok := guard.PrincipalFrom(other.ctx)
+		expect.That(t, !ok, expect.Message{
+			Did:  "called PrincipalFrom with a context " + other.what,
+			Want: "false: nobody is known",
+			Got:  fmt.Sprintf("%+v, true", p),
+			Why: "a handler that was forgotten outside the guard must notice that it does not " +
+				"know who is asking",
+		})
+	}
+	wantAnnKnown(t)
+}
+
+// foreign answers to every key that any package may have: a string, a number.
+type foreign struct{ context.Context }
+
+func (f foreign) Value(key any) any {
+	switch key.(type) {
+	case string, int:
+		return guard.Principal{ID: "mallory"}
+	}
+	return f.Context.Value(key)
+}
+
+func wantAnnKnown(t *testing.T) {
+	t.Helper()
+	var p guard.Principal
+	s := &site{next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		p, _ = guard.PrincipalFrom(r.Context())
+	})}
+	s.get(t, "/orders", "Bearer of-ann")
+	expect.That(t, p.ID == "ann", expect.Message{
+		Did:  "called PrincipalFrom in a handler behind the guard",
+		Want: "ann, whose token was sent",
+		Got:  fmt.Sprintf("%+v", p),
+	})
+}
+
+func TestTheHandlerGetsTheRequest(t *testing.T) {
+	type key struct{}
+	ctx, hangUp := context.WithCancel(context.WithValue(t.Context(), key{}, "outer middleware"))
+	defer hangUp()
+	var got, body string
+	var ours bool
+	var ended error
+	s := &site{ctx: ctx, next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sent, _ := io.ReadAll(r.Body)
+		body = string(sent)
+		got = fmt.Sprintf("%s %s, Authorization: %s, X-Trace: %s", r.Method, r.URL,
+			r.Header.Get("Authorization"), r.Header.Get("X-Trace"))
+		ours = r.Context().Value(key{}) == "outer middleware"
+		hangUp()
+		ended = r.Context().Err()
+	})}
+	r := s.request(t, http.MethodPost, "/orders?dry=1", "Bearer of-ann")
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("X-Trace", "7")
+	r.Body = io.NopCloser(strings.NewReader("item=42&access_token=no"))
+	s.do(t, r)
+	want := "POST /orders?dry=1, Authorization: Bearer of-ann, X-Trace: 7"
+	expect.That(t, got == want && body == "item=42&access_token=no", expect.Message{
+		Did:  "sent POST /orders?dry=1 with a form, and looked at what reached the handler",
+		Want: want + `, body "item=42&access_token=no"`,
+		Got:  fmt.Sprintf("%s, body %q", got, body),
+		Why:  "the gate decides who passes; what they carry is for the handler",
+	})
+	expect.That(t, ours && ended != nil, expect.Message{
+		Did: "put a value into the request's context before the guard, looked for it in the " +
+			"handler, and hung up then",
+		Want: "it is still there, and the handler's context is cancelled: the guard adds to " +
+			"the request's context",
+		Got: fmt.Sprintf("still there: %v; Err() after the request was cancelled: %v", ours,
+			ended),
+		Why: "the context also carries the deadline and the cancellation of the request, and " +
+			"what other middlewares have put there",
+	})
+}
+
+func TestEveryRequestIsAskedAnew(t *testing.T) {
+	s := new(site)
+	first := s.get(t, "/orders", "Bearer of-ann")
+	s.authorize = always(guard.Deny)
+	denied := s.get(t, "/orders", "Bearer of-ann")
+	s.badToken = "of-ann"
+	revoked := s.get(t, "/orders", "Bearer of-ann")
+	got := []int{first.status, denied.status, revoked.status}
+	expect.That(t, slices.Equal(got, []int{200, 403, 401}), expect.Message{
+		Did: "asked three times with the same token: as it was good, when authorize had begun " +
+			"to say Deny, and when the token had been revoked",
+		Want: "200, 403, 401: each request is verified and authorized by itself",
+		Got:  fmt.Sprint(got),
+		Why: "somebody who has just been dismissed must be out with the next request; how long " +
+			"an answer may be kept only verify and authorize can know",
+	})
+}
+
+func TestGuardsKnowNothingOfEachOther(t *testing.T) {
+	shop, bank := &site{realm: "shop"}, &site{realm: "bank", badToken: "of-ann"}
+	middleware := guard.Guard("shop", shop.verify, shop.decide)
+	orders := protect(t, middleware, text("orders"))
+	vault := protect(t, guard.Guard("bank", bank.verify, bank.decide), text("gold"))
+	carts := protect(t, middleware, text("carts"))
+	nested := protect(t, middleware, vault)
+	for _, visit := range []struct {
+		what string
+		h    http.Handler
+		want string
+	}{
+		{"the orders of the shop", orders, "200 orders"},
+		{"the carts of the shop, behind the same guard", carts, "200 carts"},
+		{"the vault, whose guard does not accept her token", vault, "401"},
+		{"the vault by way of the shop, whose guard does", nested, "401"},
+	} {
+		got := (&site{handler: visit.h}).get(t, "/", "Bearer of-ann")
+		brief := strings.TrimSpace(fmt.Sprint(got.status, " ", got.body))
+		expect.That(t, strings.HasPrefix(brief, visit.want), expect.Message{
+			Did: "made one guard for the shop, which protects two handlers, and one for the " +
+				"bank; asked with ann's token for " + visit.what,
+			Want: visit.want,
+			Got:  got.String(),
+			Why: "a process has many gates; if they share what they were given, the last one " +
+				"that was made decides for all",
+		})
+	}
+	got := (&site{handler: orders}).get(t, "/", "")
+	wantChallenge(t, got, "shop", "made guards for the realms shop and bank, and asked the "+
+		"shop's without an Authorization header")
+}
+
+func text(s string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s) })
+}
+
+func TestParallelRequestsKeepTheirUsers(t *testing.T) {
+	const users = 100
+	bubble.Run(t, func(t *testing.T) {
+		// All requests are verified at the same time, and authorized at the same time: each takes
+		// 10 ms.
+		var mu sync.Mutex
+		seen := map[string]string{} // what the handler saw, by whose token it was
+		authorized := map[string]string{}
+		h := guard.Guard("lab",
+			func(_ context.Context, token string) (guard.Principal, error) {
+				time.Sleep(10 * time.Millisecond)
+				return guard.Principal{ID: token}, nil
+			},
+			func(p guard.Principal, r *http.Request) guard.Decision {
+				mu.Lock()
+				authorized[r.URL.Query().Get("token")] = p.ID
+				mu.Unlock()
+				time.Sleep(10 * time.Millisecond)
+				return guard.Allow
+			},
+		)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			p, _ := guard.PrincipalFrom(r.Context())
+			mu.Lock()
+			seen[r.URL.Query().Get("token")] = p.ID
+			mu.Unlock()
+		}))
+		start := time.Now()
+		var wg sync.WaitGroup
+		for i := range users {
+			wg.Go(func() {
+				token := fmt.Sprintf("user-%d", i)
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet,
+					"/orders?token="+token, nil)
+				r.Header.Set("Authorization", "Bearer "+token)
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			})
+		}
+		wg.Wait()
+		took := time.Since(start)
+		for i := range users {
+			user := fmt.Sprintf("user-%d", i)
+			for _, told := range []struct{ what, got string }{
+				{"authorize was called for", authorized[user]},
+				{"PrincipalFrom in the handler gave", seen[user]},
+			} {
+				expect.That(t, told.got == user, expect.Message{
+					Did: fmt.Sprintf("sent requests of %d different users at the same time",
+						users),
+					Want: fmt.Sprintf("%s %s in the request of %s", told.what, user, user),
+					Got:  fmt.Sprintf("%s %q", told.what, told.got),
+					Why: "somebody sees somebody else's orders: only under load, and never on " +
+						"your own machine",
+				})
+			}
+		}
+		expect.That(t, took < 30*time.Millisecond, expect.Message{
+			Did: fmt.Sprintf(
+				"sent requests of %d different users at the same time; verifying takes 10 ms "+
+					"and authorizing 10 ms", users),
+			Want: "all done after 20 ms: no request waits for another",
+			Got:  fmt.Sprintf("done after %v", took),
+			Why:  "one slow answer of the identity provider would hold up everybody",
+		})
+	})
+}
