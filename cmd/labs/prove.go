@@ -43,7 +43,7 @@ import paths of its own, so a mutant costs little more than its compilation. One
 error, and the others are proved all the same.
 
 --since main proves the labs in whose folders (labs/LAB, solutions/LAB) something differs from that revision of git, and
-all of them where go.mod, go.sum or what judges every lab (the kit, compile, run, grade, diagnose, prove) does.
+all of them where go.mod, go.sum or what judges every lab (the kit, compile, run, grade, diagnose, promise, prove) does.
 
 Each sentence of a lab's contract (the brief's section "The contract", the comments of the stub's exported names) must be
 broken by a mutant that quotes it in breaks, or stand in unbroken or freedoms with a reason. --promises lists the sentences

@@ -17,7 +17,7 @@ import (
 // nothing that was proved before is.
 var judges = []string{
 	"go.mod", "go.sum", "harness/kit/", "harness/compile/", "harness/run/", "harness/grade/",
-	"harness/diagnose/", "harness/prove/",
+	"harness/diagnose/", "harness/promise/", "harness/prove/",
 }
 
 // NoRevision says that git does not know a revision.
