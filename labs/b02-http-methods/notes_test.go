@@ -29,21 +29,43 @@ const (
 )
 
 func TestNotesCanBeRead(t *testing.T) {
+	readNotes(t)
+	readOtherPaths(t)
+	readWithoutTags(t)
+}
+
+func readNotes(t *testing.T) {
+	t.Helper()
 	b := newBook(t)
 	b.wantAll(t, "asked for GET /notes of a new handler")
-	milkID, callID := b.create(t, milk), b.create(t, call)
 	want := []string{"buy milk [home food]", "call ann [work]"}
+	ids := []string{b.create(t, milk), b.create(t, call)}
 	b.wantAll(t, "posted two notes and asked for GET /notes", want...)
-	for id, text := range map[string]string{milkID: want[0], callID: want[1]} {
+	for i, id := range ids {
 		n, got := b.note(t, id)
-		expect.That(t, got.status == 200 && n.ID == id && n.String() == text, expect.Message{
+		expect.That(t, got.status == 200 && n.ID == id && n.String() == want[i], expect.Message{
 			Did:  "asked for GET /notes/" + id + ", one of two notes",
-			Want: fmt.Sprintf("200 and the note with the id %q: %s", id, text),
+			Want: fmt.Sprintf("200 and the note with the id %q: %s", id, want[i]),
 			Got:  got.String(),
 		})
+		var members map[string]json.RawMessage
+		json.Unmarshal([]byte(got.body), &members)
+		for _, name := range []string{"id", "text", "tags"} {
+			expect.That(t, members[name] != nil, expect.Message{
+				Did:  "asked for a note, and looked for its " + name,
+				Want: fmt.Sprintf(`{"id":"…","text":"…","tags":["…"]}: a member %q`, name),
+				Got:  got.body,
+				Why:  "in JSON names are told apart letter by letter; Text is not text",
+			})
+		}
 	}
-	for _, path := range []string{"/notes/no-such-note", "/", "/note",
-		"/notes/" + milkID + "/text"} {
+}
+
+func readOtherPaths(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	id := b.create(t, milk)
+	for _, path := range []string{"/notes/no-such-note", "/", "/note", "/notes/" + id + "/text"} {
 		got := b.do(t, "GET", path, "")
 		expect.That(t, got.status == 404, expect.Message{
 			Did:  "asked for GET " + path,
@@ -51,18 +73,44 @@ func TestNotesCanBeRead(t *testing.T) {
 			Got:  got.String(),
 		})
 	}
+	for _, path := range []string{"/note", "/notes/" + id + "/text", "/notes/a/b"} {
+		got := b.do(t, "PUT", path, call)
+		expect.That(t, got.status == 404, expect.Message{
+			Did:  "sent PUT " + path,
+			Want: "404: there is nothing at this path, and can be nothing",
+			Got:  got.String(),
+			Why:  "what is stored at a path that nobody knows of, nobody finds again",
+		})
+	}
+	b.wantAll(t, "sent PUT to paths that are not those of a note, after posting one",
+		"buy milk [home food]")
+}
+
+func readWithoutTags(t *testing.T) {
+	t.Helper()
 	for _, body := range []string{`{"text":"no tags"}`, `{"text":"no tags","tags":[]}`,
 		`{"text":"no tags","tags":null}`} {
-		id := b.create(t, body)
-		got := b.do(t, "GET", "/notes/"+id, "")
-		var n map[string]json.RawMessage
-		json.Unmarshal([]byte(got.body), &n)
-		expect.That(t, string(n["tags"]) == "[]", expect.Message{
-			Did:  "posted " + body + " and read the note",
-			Want: `"tags":[]`,
-			Got:  got.String(),
-			Why:  "clients loop over the array without asking; null makes them crash",
-		})
+		b := newBook(t)
+		b.do(t, "PUT", "/notes/n1", body)
+		posted := b.create(t, body)
+		for _, one := range []struct{ made, id string }{{"posted", posted}, {"put", "n1"}} {
+			got := b.do(t, "GET", "/notes/"+one.id, "")
+			var n map[string]json.RawMessage
+			json.Unmarshal([]byte(got.body), &n)
+			expect.That(t, string(n["tags"]) == "[]", expect.Message{
+				Did:  "sent " + body + " with POST and with PUT, and read the note that was " + one.made,
+				Want: `"tags":[]`,
+				Got:  got.String(),
+				Why:  "clients loop over the array without asking; null makes them crash",
+			})
+		}
+		for _, text := range b.raw(t) {
+			expect.That(t, strings.Contains(text, `"tags":[]`), expect.Message{
+				Did:  "sent " + body + " with POST and with PUT, and read GET /notes",
+				Want: `"tags":[] in both notes`,
+				Got:  text,
+			})
+		}
 	}
 }
 
@@ -134,6 +182,7 @@ func followLocation(t *testing.T) {
 func TestAnIDIsPickedOnce(t *testing.T) {
 	afterDelete(t)
 	amongThoseOfClients(t)
+	amongThoseThatClientsHaveDeleted(t)
 }
 
 func afterDelete(t *testing.T) {
@@ -159,17 +208,8 @@ func afterDelete(t *testing.T) {
 func amongThoseOfClients(t *testing.T) {
 	t.Helper()
 	b := newBook(t)
-	// The ids that a client would guess from the last one.
 	id := b.create(t, call)
-	names := []string{"1", "2", "3", "note-2"}
-	digits := strings.LastIndexFunc(id, func(r rune) bool { return r < '0' || r > '9' }) + 1
-	if n, err := strconv.ParseUint(id[digits:], 10, 62); err == nil {
-		for i := range uint64(5) {
-			next := strconv.FormatUint(n+1+i, 10)
-			names = append(names, id[:digits]+strings.Repeat("0",
-				max(0, len(id)-digits-len(next)))+next)
-		}
-	}
+	names := guesses(id)
 	mine := map[string]bool{id: true}
 	for _, name := range names {
 		if !mine[name] {
@@ -198,12 +238,55 @@ func amongThoseOfClients(t *testing.T) {
 	})
 }
 
+// guesses are ids that a client would expect behind one that the server has picked.
+func guesses(id string) []string {
+	names := []string{"1", "2", "3", "note-2"}
+	digits := strings.LastIndexFunc(id, func(r rune) bool { return r < '0' || r > '9' }) + 1
+	if n, err := strconv.ParseUint(id[digits:], 10, 62); err == nil {
+		for i := range uint64(5) {
+			next := strconv.FormatUint(n+1+i, 10)
+			names = append(names, id[:digits]+strings.Repeat("0",
+				max(0, len(id)-digits-len(next)))+next)
+		}
+	}
+	return names
+}
+
+func amongThoseThatClientsHaveDeleted(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	id := b.create(t, call)
+	names := slices.DeleteFunc(guesses(id), func(name string) bool { return name == id })
+	for _, name := range names {
+		b.do(t, "PUT", "/notes/"+name, milk)
+		b.do(t, "DELETE", "/notes/"+name, "")
+	}
+	for range 10 {
+		next := b.create(t, milk)
+		expect.That(t, !slices.Contains(names, next), expect.Message{
+			Did: fmt.Sprintf("posted a note (the server named it %q), put notes under ids like "+
+				"that one, deleted them, and posted another", id),
+			Want: "an id that has not been in use before, by nobody",
+			Got:  fmt.Sprintf("the id %q, under which a client had put a note", next),
+			Why: "the client that has put it knows it by this name: its next PUT overwrites " +
+				"somebody else's note",
+		})
+	}
+}
+
 func TestPutReplacesTheWholeNote(t *testing.T) {
+	putOver(t)
+	putUnderAnyWord(t)
+}
+
+func putOver(t *testing.T) {
+	t.Helper()
 	b := newBook(t)
 	for _, step := range []struct{ body, want string }{
 		{`{"text":"a","tags":["x"]}`, "a [x]"},
 		{`{"text":"b"}`, "b []"},
 		{`{"tags":["y","z"]}`, " [y z]"},
+		{`{"text":" <a> \"ü\"\n ","tags":["z","y","z"," y "]}`, " <a> \"ü\"\n  [z y z  y ]"},
 		{`{"id":"other","text":"c","tags":["y"]}`, "c [y]"},
 	} {
 		b.do(t, "PUT", "/notes/n1", step.body)
@@ -216,7 +299,27 @@ func TestPutReplacesTheWholeNote(t *testing.T) {
 				"never remove anything, and what the note is depends on its history",
 		})
 	}
-	b.wantAll(t, "sent PUT /notes/n1 four times", "c [y]")
+	b.wantAll(t, "sent PUT /notes/n1 five times", "c [y]")
+}
+
+func putUnderAnyWord(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	ids := []string{"a", "A", "7", "007", "-", "x-1", "X-1", strings.Repeat("long-", 40)}
+	for _, id := range ids {
+		b.do(t, "PUT", "/notes/"+id, `{"text":"this is `+id+`"}`)
+	}
+	for _, id := range ids {
+		n, got := b.note(t, id)
+		expect.That(t, n.ID == id && n.Text == "this is "+id, expect.Message{
+			Did: fmt.Sprintf("put notes under the ids %s and a long one, and read the one under %q",
+				strings.Join(ids[:7], ", "), id),
+			Want: fmt.Sprintf("the note with the text %q", "this is "+id),
+			Got:  got.String(),
+			Why: "an id is a name that the client has chosen; two names that only look alike are " +
+				"two notes",
+		})
+	}
 }
 
 func TestPutSaysWhetherTheNoteIsNew(t *testing.T) {
@@ -236,6 +339,14 @@ func TestPutSaysWhetherTheNoteIsNew(t *testing.T) {
 		Got:  second.String(),
 		Why:  "the status is how the client learns whether there was something before",
 	})
+	b.do(t, "DELETE", "/notes/n1", "")
+	third := b.do(t, "PUT", "/notes/n1", milk)
+	expect.That(t, third.status == 201, expect.Message{
+		Did:  "sent PUT /notes/n1 for a note that has been deleted",
+		Want: "201: it was not there, and has been created",
+		Got:  third.String(),
+		Why:  "what was deleted is gone; who puts it there again has made a new one",
+	})
 }
 
 func TestDeleteRemovesThatNote(t *testing.T) {
@@ -251,11 +362,12 @@ func TestDeleteRemovesThatNote(t *testing.T) {
 	expect.That(t, gone.status == 404, expect.Message{
 		Did: "deleted a note and asked for it", Want: "404", Got: gone.String(),
 	})
-	for what, id := range map[string]string{"a note that has been deleted already": first,
-		"a note that never was": "never-was"} {
-		got := b.do(t, "DELETE", "/notes/"+id, "")
+	for _, missing := range []struct{ what, id string }{
+		{"a note that has been deleted already", first}, {"a note that never was", "never-was"},
+	} {
+		got := b.do(t, "DELETE", "/notes/"+missing.id, "")
 		expect.That(t, got.status == 204 || got.status == 404, expect.Message{
-			Did:  "sent DELETE for " + what,
+			Did:  "sent DELETE for " + missing.what,
 			Want: "204 or 404: it is not there, which is what was asked for",
 			Got:  got.String(),
 		})
@@ -347,12 +459,14 @@ func TestRepeatingPutAndDeleteChangesNothing(t *testing.T) {
 func TestHeadHasTheStatusOfGet(t *testing.T) {
 	b := newBook(t)
 	id := b.create(t, milk)
-	for path, want := range map[string]int{"/notes": 200, "/notes/" + id: 200, "/notes/none": 404,
-		"/nope": 404} {
-		got := b.do(t, "HEAD", path, "")
-		expect.That(t, got.status == want, expect.Message{
-			Did:  "sent HEAD " + path,
-			Want: fmt.Sprintf("%d, as for GET", want),
+	for _, at := range []struct {
+		path string
+		want int
+	}{{"/notes", 200}, {"/notes/" + id, 200}, {"/notes/none", 404}, {"/nope", 404}} {
+		got := b.do(t, "HEAD", at.path, "")
+		expect.That(t, got.status == at.want, expect.Message{
+			Did:  "sent HEAD " + at.path,
+			Want: fmt.Sprintf("%d, as for GET", at.want),
 			Got:  fmt.Sprintf("%d %s", got.status, http.StatusText(got.status)),
 			Why: "HEAD asks what GET would say without taking the body: whether something is " +
 				"there, how large, how old",
@@ -437,7 +551,8 @@ func TestOptionsSaysWhatIsAllowed(t *testing.T) {
 func TestABodyThatIsNotJSONIs400(t *testing.T) {
 	b := newBook(t)
 	b.do(t, "PUT", "/notes/n1", milk)
-	for _, body := range []string{"buy milk", `{"text":"buy milk"`, ""} {
+	for _, body := range []string{"buy milk", `{"text":"buy milk"`, "",
+		`{"text":"a"}, and more`, `{"text":"a"}{"text":"b"}`} {
 		for _, to := range []struct{ method, path string }{{"POST", "/notes"}, {"PUT", "/notes/n1"},
 			{"PUT", "/notes/n2"}} {
 			got := b.do(t, to.method, to.path, body)
@@ -476,6 +591,36 @@ func TestConcurrentPostsGetDifferentIDs(t *testing.T) {
 		Got:  fmt.Sprintf("%d different texts and %d different ids", len(texts), len(ids)),
 		Why: "each request is served by its own goroutine; where two of them are given the " +
 			"same id, somebody's note is gone, and both were told 201",
+	})
+}
+
+func TestASlowClientDelaysNobody(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		b := newBook(t)
+		body, rest := io.Pipe()
+		t.Cleanup(func() { rest.Close() })
+		go b.handler.ServeHTTP(httptest.NewRecorder(),
+			httptest.NewRequestWithContext(t.Context(), "POST", "/notes", body))
+		go rest.Write([]byte(`{"text":`))
+		time.Sleep(time.Minute)
+		began := time.Now()
+		done := make(chan answer, 1)
+		go func() { done <- b.do(t, "GET", "/notes", "") }()
+		m := expect.Message{
+			Did: "sent GET /notes while another client's POST had been under way for a minute, " +
+				"of whose body the second half had not come",
+			Want: "200, at once",
+			Why: "a client in a tunnel then holds up all others; nobody should hold a lock while " +
+				"a network is being waited for",
+		}
+		select {
+		case got := <-done:
+			m.Got = fmt.Sprintf("%s, after %v", got, time.Since(began))
+			expect.That(t, got.status == 200 && time.Since(began) < time.Second, m)
+		case <-time.After(time.Minute):
+			m.Got = "no answer for a minute"
+			expect.Fatal(t, m)
+		}
 	})
 }
 
@@ -635,6 +780,7 @@ func unsupported(id string) []target {
 	return []target{
 		{"PATCH", "/notes/" + id}, {"POST", "/notes/" + id},
 		{"DELETE", "/notes"}, {"PUT", "/notes"}, {"PATCH", "/notes"},
+		{"PROPFIND", "/notes"}, {"PROPFIND", "/notes/" + id}, {"get", "/notes/" + id},
 	}
 }
 

@@ -4,6 +4,7 @@ package notes
 import (
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"net/http"
 	"sync"
 )
@@ -111,7 +112,11 @@ func notAllowed(allow string) http.HandlerFunc {
 
 // read returns the note in a request's body, or answers 400.
 func read(w http.ResponseWriter, r *http.Request) (n note, ok bool) {
-	if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = json.Unmarshal(body, &n) // a Decoder would not look at what follows
+	}
+	if err != nil {
 		http.Error(w, "the body is not a note in JSON", http.StatusBadRequest)
 		return note{}, false
 	}
