@@ -15,7 +15,7 @@ import (
 // tarball reads a tar, compressed by gzip or not.
 func (p *picker) tarball(name string, r io.Reader) error {
 	name = printable(name)
-	in := bufio.NewReader(&bounded{r: r, left: MaxUnpacked})
+	in := bufio.NewReader(&bounded{r: r, left: MaxUnpacked + 1})
 	magic, err := in.Peek(2)
 	switch {
 	case errors.Is(err, io.EOF) && len(magic) == 0:
@@ -32,7 +32,7 @@ func (p *picker) tarball(name string, r io.Reader) error {
 		defer z.Close()
 		in = bufio.NewReader(z)
 	}
-	unpacked := &bounded{r: in, left: MaxUnpacked}
+	unpacked := &bounded{r: in, left: MaxUnpacked + 1}
 	t := tar.NewReader(unpacked)
 	for n := 0; ; n++ {
 		h, err := t.Next()

@@ -50,7 +50,7 @@ var flags = map[fs.FileMode]byte{
 	0: tar.TypeReg, fs.ModeDir: tar.TypeDir, fs.ModeSymlink: tar.TypeSymlink,
 	fs.ModeNamedPipe: tar.TypeFifo,
 	fs.ModeDevice:    tar.TypeBlock, fs.ModeDevice | fs.ModeCharDevice: tar.TypeChar,
-	fs.ModeIrregular: tar.TypeLink,
+	fs.ModeIrregular: tar.TypeLink, fs.ModeSticky: tar.TypeCont,
 }
 
 func tarOf(t *testing.T, entries ...entry) []byte {

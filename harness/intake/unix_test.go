@@ -74,6 +74,14 @@ func TestRead_foldersWithLinks(t *testing.T) {
 			"rejected: bucket.go: it is a pipe, not a regular file"},
 		{"a pipe in the place of labs", func(dir, outside string) error { return unix.Mkfifo(filepath.Join(dir, "labs"), 0o644) },
 			"rejected: labs: it is a pipe, not a folder"},
+		{"a socket", func(dir, outside string) error {
+			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			return unix.Bind(fd, &unix.SockaddrUnix{Name: filepath.Join(dir, "bucket.go")})
+		}, "rejected: bucket.go: it is a socket, not a regular file"},
 		// whoever grades has named it
 		{"the submission itself is a link", func(dir, outside string) error {
 			return errors.Join(os.Remove(dir), os.Symlink(outside, dir))
