@@ -28,6 +28,7 @@ type gradeOptions struct {
 	batch    bool
 	jobs     int
 	resume   bool
+	hunt     bool
 
 	outputs []output
 }
@@ -100,6 +101,8 @@ submission gets NAME.json there.
 		"every failure in full, with what the code printed")
 	f.BoolVar(&o.batch, "submissions", false, "judge many submissions")
 	f.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "with --submissions, how many to judge at once")
+	f.BoolVar(&o.hunt, "hunt", false, "judge the tests in labs/<lab>/hunt/hunt_test.go: a point for each "+
+		"wrong answer that they catch")
 	f.BoolVar(&o.resume, "resume", false,
 		"with --submissions, go on where the last run was stopped")
 	return c

@@ -28,6 +28,9 @@ func (o *gradeOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if o.hunt {
+		labs = hunted(labs)
+	}
 	box, err := sandbox.ForGrading(ctx, o.sandbox, filepath.Join(w.Course.Root, "go.mod"))
 	if err != nil {
 		return err
@@ -81,6 +84,15 @@ func (o *gradeOptions) demanded(c *course.Course) ([]*course.Lab, error) {
 		}
 	}
 	return labs, nil
+}
+
+// hunted are labs as tests are handed in for them.
+func hunted(labs []*course.Lab) []*course.Lab {
+	all := make([]*course.Lab, len(labs))
+	for i, l := range labs {
+		all[i] = l.AsHunt()
+	}
+	return all
 }
 
 // one grades one submission and shows what came of it.

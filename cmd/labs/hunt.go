@@ -26,6 +26,7 @@ type huntOptions struct {
 	json     bool
 	seed     uint64
 	timeout  time.Duration
+	noRace   bool
 	verbose  bool
 }
 
@@ -59,6 +60,7 @@ worked on last.
 	f.BoolVar(&o.json, "json", false, "the outcome as JSON on standard output")
 	f.Uint64Var(&o.seed, "seed", 0, "repeat the random choices of an earlier run")
 	f.DurationVar(&o.timeout, "timeout", grade.DefaultTimeout, "how long one test may take")
+	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "with what tests have printed that demand too much")
 	return c
 }
@@ -111,11 +113,14 @@ func (o *huntOptions) hunt(ctx context.Context, w *workspace.Workspace,
 	h := &hunt.Hunter{
 		Builder: func() *compile.Builder { return o.builder(w) },
 		Sandbox: localSandbox(), Open: stores.Open,
-		Options: grade.Options{Runs: huntRuns, Seed: o.seed, Timeout: o.timeout},
+		Options: grade.Options{Runs: huntRuns, Race: !o.noRace, Seed: o.seed, Timeout: o.timeout},
 	}
 	line := o.NewLive("building")
 	defer line.Close()
-	return h.Hunt(ctx, tests, func(p hunt.Progress) { line.Set("%v", p) })
+	return h.Hunt(ctx, tests, hunt.Events{
+		Progress: func(p hunt.Progress) { line.Set("%v", p) },
+		Plain:    func(hunt.Outcome) { o.note("now under the race detector") },
+	})
 }
 
 func (o *huntOptions) show(out hunt.Outcome) error {

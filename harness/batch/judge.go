@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func (g *Grader) graded(ctx context.Context, found []intake.Submission,
 // the build cache, and what the course itself is to blame for becomes nobody's failure.
 func (g *Grader) prepare(ctx context.Context, l *course.Lab) error {
 	once, _ := g.ready.LoadOrStore(l.Slug, sync.OnceValue(func() error {
-		return g.Builder().Pristine(ctx, []*course.Lab{l}, g.Options.Races)
+		return g.Builder().Pristine(ctx, []*course.Lab{cmp.Or(l.HuntOf, l)}, g.Options.Races)
 	}))
 	if err := once.(func() error)(); err != nil && ctx.Err() == nil {
 		return &NotReady{err}
@@ -56,6 +57,9 @@ func (g *Grader) run(ctx context.Context, jobs []grade.Job, bin string,
 	on func(grade.Event)) ([]run.Result, error) {
 	if len(jobs) == 0 {
 		return nil, ctx.Err()
+	}
+	if jobs[0].Lab.HuntOf != nil {
+		return g.hunt(ctx, jobs, bin, on)
 	}
 	b := g.Builder()
 	b.Dir = bin

@@ -15,7 +15,7 @@ func (g *Grader) Key(paths []string) string {
 	h := sha256.New()
 	fmt.Fprintln(h, g.Demanded, g.Sandbox.Name(), g.Options.Race, g.Options.Seed, g.Options.Timeout)
 	for _, l := range g.Labs {
-		fmt.Fprintln(h, l.ID)
+		fmt.Fprintln(h, l.ID, l.HuntOf != nil)
 	}
 	for _, path := range paths {
 		path, _ = filepath.Abs(path)

@@ -62,6 +62,10 @@ type Lab struct {
 	// Equivalent are changes of the reference that no check can notice. The key may be left out.
 	Equivalent []Equivalent `yaml:"equivalent" key:"optional"`
 
+	// HuntOf is the lab whose wrong answers are hunted by what is handed in for this one: see
+	// [Lab.AsHunt]. It is nil for any other.
+	HuntOf *Lab `yaml:"-"`
+
 	Slug        string `yaml:"-"` // the folder's name, such as b10-token-bucket
 	Dir         string `yaml:"-"` // absolute
 	SolutionDir string `yaml:"-"` // absolute

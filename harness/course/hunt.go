@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // HuntFile has a learner's own tests of a lab, which are held against the lab's variants; below the
@@ -15,6 +16,34 @@ const HuntFile = "hunt/hunt_test.go"
 
 // HuntPath is where the tests of a learner lie that hunt wrong answers to this lab.
 func (l *Lab) HuntPath() string { return filepath.Join(l.Dir, filepath.FromSlash(HuntFile)) }
+
+// AsHunt is the lab as somebody hands in tests for it: the file is theirs, and each wrong answer that
+// a test catches is a point.
+func (l *Lab) AsHunt() *Lab {
+	h := *l
+	h.HuntOf, h.Title = l, l.Title+", hunted"
+	h.Files, h.Given = []string{HuntFile}, append(append([]string{}, l.Files...), l.Given...)
+	h.Checks, h.Mutants, h.Hints, h.Forbid = nil, nil, nil, nil
+	for i, m := range l.Mutants {
+		h.Checks = append(h.Checks, Check{Test: fmt.Sprintf("WrongAnswer%02d", i+1),
+			Title: strings.Join(l.Breaks(m), "; "), Points: 1})
+	}
+	return &h
+}
+
+// Breaks are the sentences of the contract that a mutant breaks, or where they are not known what
+// the first check that it fails says of a right solution.
+func (l *Lab) Breaks(m Mutant) []string {
+	if len(m.Breaks) > 0 {
+		return m.Breaks
+	}
+	for _, test := range m.Fails {
+		if c := l.Check(test); c != nil {
+			return []string{c.Title}
+		}
+	}
+	return nil
+}
 
 // Hunt is the lab as tests of somebody judge it, in place of its checks. Each gets what the checks
 // need.

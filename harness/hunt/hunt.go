@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/compile"
@@ -46,18 +47,39 @@ func (p Progress) String() string {
 	return fmt.Sprintf("%s, %d of %d", p.What, p.Done, p.Of)
 }
 
+// Events are told of a hunt while it goes on, one at a time.
+type Events struct {
+	Progress func(Progress)
+	Plain    func(Outcome)     // as it is before the race detector has its turn
+	Check    func(grade.Event) // a test has its verdict on one of the solutions
+}
+
+// filled are the same, where none is nil.
+func (e Events) filled() Events {
+	if e.Progress == nil {
+		e.Progress = func(Progress) {}
+	}
+	if e.Plain == nil {
+		e.Plain = func(Outcome) {}
+	}
+	if e.Check == nil {
+		e.Check = func(grade.Event) {}
+	}
+	return e
+}
+
 // hunt is one call of Hunt.
 type hunt struct {
 	*Hunter
 	field  *field
 	grader *grade.Grader
 	out    *Outcome
-	on     func(Progress)
+	Events
 }
 
 // Hunt holds tests against the variants of their lab. The error is ctx's, or says what of the course
 // keeps them from being judged.
-func (h *Hunter) Hunt(ctx context.Context, t *Tests, on func(Progress)) (Outcome, error) {
+func (h *Hunter) Hunt(ctx context.Context, t *Tests, on Events) (Outcome, error) {
 	tmp, err := owner.TempDir("", "hunt")
 	if err != nil {
 		return Outcome{}, err
@@ -67,7 +89,7 @@ func (h *Hunter) Hunt(ctx context.Context, t *Tests, on func(Progress)) (Outcome
 	if err != nil {
 		return Outcome{}, err
 	}
-	one := &hunt{Hunter: h, field: f, out: newOutcome(t, len(f.correct)), on: on,
+	one := &hunt{Hunter: h, field: f, out: newOutcome(t, len(f.correct)), Events: on.filled(),
 		grader: &grade.Grader{Builder: h.builder(tmp), Sandbox: h.Sandbox, Open: h.Open}}
 	started := time.Now()
 	err = one.run(ctx)
@@ -93,13 +115,41 @@ func (h *hunt) run(ctx context.Context) error {
 	if err := h.wrong(ctx, false); err != nil {
 		return err
 	}
-	return nil
+	if !h.Options.Races(h.field.lab) || len(h.out.sound()) == 0 {
+		return nil
+	}
+	return h.raced(ctx)
+}
+
+// raced goes on under the race detector, where a test may show a race of its own, and a wrong answer
+// one that nothing else shows.
+func (h *hunt) raced(ctx context.Context) error {
+	before := *h.out
+	before.Tests, before.Answers = slices.Clone(before.Tests), slices.Clone(before.Answers)
+	before.conclude()
+	h.Plain(before)
+	if err := h.correct(ctx, true); err != nil {
+		return err
+	}
+	if h.out.reopen() {
+		if err := h.wrong(ctx, false); err != nil {
+			return err
+		}
+	}
+	if !h.field.lab.Race {
+		return nil // only the tests are not trusted
+	}
+	return h.wrong(ctx, true)
 }
 
 // correct tells which tests are sound.
 func (h *hunt) correct(ctx context.Context, race bool) error {
+	runs := h.Options.Runs
+	if race {
+		runs = 1
+	}
 	results, err := h.grade(ctx, "the correct solutions",
-		h.field.jobs(h.field.correct, h.out.sound()), h.Options.Runs, race)
+		h.field.jobs(h.field.correct, h.out.sound()), runs, race)
 	if err == nil {
 		h.out.correct(results)
 	}
@@ -109,7 +159,7 @@ func (h *hunt) correct(ctx context.Context, race bool) error {
 // wrong tells which wrong answers the sound tests catch.
 func (h *hunt) wrong(ctx context.Context, race bool) error {
 	open, sound := h.out.open(), h.out.sound()
-	if len(sound) == 0 {
+	if len(sound) == 0 || len(open) == 0 {
 		return nil
 	}
 	dirs := make([]string, len(open))
@@ -125,7 +175,7 @@ func (h *hunt) wrong(ctx context.Context, race bool) error {
 		return err
 	}
 	for k, i := range open {
-		h.out.answer(i, h.field.tests.Lab.Mutants[i].Misconception, results[k])
+		h.out.answer(i, results[k])
 	}
 	return nil
 }
@@ -135,14 +185,20 @@ func (h *hunt) grade(ctx context.Context, what string, jobs []grade.Job, runs in
 	o := h.Options
 	o.Runs, o.Race = runs, race
 	now := Progress{What: what}
+	if race {
+		now.What += " under the race detector"
+	}
 	for _, j := range jobs {
 		now.Of += len(j.Only)
 	}
-	h.on(now)
+	h.Progress(now)
 	return h.grader.Grade(ctx, jobs, o, func(e grade.Event) {
+		if e.Check != nil {
+			h.Check(e)
+		}
 		if e.Check != nil && !e.Race {
 			now.Done++
-			h.on(now)
+			h.Progress(now)
 		}
 	})
 }

@@ -36,6 +36,8 @@ type Outcome struct {
 	Seed       uint64                 `json:"seed"`
 	SHA256     string                 `json:"source_sha256"` // of the tests
 	DurationMS float64                `json:"duration_ms"`
+
+	of *course.Lab
 }
 
 // Test is one of the tests.
@@ -66,27 +68,14 @@ type Answer struct {
 func newOutcome(t *Tests, correct int) *Outcome {
 	o := &Outcome{Schema: Schema, Lab: t.Lab.ID, Slug: t.Lab.Slug, Title: t.Lab.Title,
 		Of: len(t.Lab.Mutants), Correct: correct, SHA256: t.SHA256(),
-		Answers: []Answer{}, Backends: map[string]run.Backend{}}
+		Answers: []Answer{}, Backends: map[string]run.Backend{}, of: t.Lab}
 	for _, name := range t.Names {
 		o.Tests = append(o.Tests, Test{Name: name, Sound: true})
 	}
 	for _, m := range t.Lab.Mutants {
-		o.Answers = append(o.Answers, Answer{Breaks: breaks(t.Lab, m)})
+		o.Answers = append(o.Answers, Answer{Breaks: t.Lab.Breaks(m)})
 	}
 	return o
-}
-
-// breaks are the sentences that a mutant breaks, or the title of the check that names it first.
-func breaks(l *course.Lab, m course.Mutant) []string {
-	if len(m.Breaks) > 0 {
-		return m.Breaks
-	}
-	for _, test := range m.Fails {
-		if c := l.Check(test); c != nil {
-			return []string{c.Title}
-		}
-	}
-	return nil
 }
 
 // sound are the names of the tests that are, as far as is known.
@@ -109,9 +98,21 @@ func (o *Outcome) open() (answers []int) {
 	return answers
 }
 
+// reopen forgets what was caught by tests that have turned out not to be sound, and reports whether
+// there is any.
+func (o *Outcome) reopen() (any bool) {
+	for i, a := range o.Answers {
+		if a.Caught && !slices.Contains(o.sound(), a.By) {
+			o.Answers[i] = Answer{Breaks: o.of.Breaks(o.of.Mutants[i])}
+			any = true
+		}
+	}
+	return any
+}
+
 // about takes over what a result says about the run.
 func (o *Outcome) about(r run.Result) {
-	o.Sandbox, o.Go, o.Seed = r.Sandbox, r.Go, r.Seed
+	o.Sandbox, o.Go, o.Seed, o.Race = r.Sandbox, r.Go, r.Seed, r.Race
 	for kind, b := range r.Backends {
 		o.Backends[kind] = b
 	}
@@ -171,7 +172,7 @@ func unjudged(r run.Result) string {
 }
 
 // answer takes what the sound tests say of a wrong answer.
-func (o *Outcome) answer(i int, belief string, r run.Result) {
+func (o *Outcome) answer(i int, r run.Result) {
 	a := &o.Answers[i]
 	o.about(r)
 	a.Unjudged = unjudged(r)
@@ -180,7 +181,8 @@ func (o *Outcome) answer(i int, belief string, r run.Result) {
 	}
 	for _, c := range r.Checks {
 		if (c.Verdict == run.Failed || c.Verdict == run.TimedOut) && !a.Caught {
-			*a = Answer{Caught: true, By: c.Test, Race: c.Race, Belief: belief}
+			*a = Answer{Caught: true, By: c.Test, Race: c.Race,
+				Belief: o.of.Mutants[i].Misconception}
 		}
 	}
 }

@@ -102,6 +102,10 @@ var partly = map[string]names{
 			"AndUintptr", "OrUintptr"},
 		why: "it works on unsafe pointers: use atomic.Pointer",
 	},
+	"testing": {
+		only: []string{"T", "TB", "AllocsPerRun"},
+		why:  "it reaches how tests are run",
+	},
 	"fmt": {except: []string{"Scan", "Scanf", "Scanln"}, why: whyInput},
 	"log": {
 		except: []string{"Fatal", "Fatalf", "Fatalln", "Default", "SetOutput", "SetFlags",

@@ -24,6 +24,9 @@ func (u *unit) names() {
 		if why := members[member(obj)]; why != "" {
 			u.add(id, RuleName, "."+id.Name, why)
 		}
+		if why := huntNames[fullName(obj)]; u.src.Hunt && why != "" {
+			u.add(id, RuleName, types.ExprString(u.whole(id)), why)
+		}
 	})
 	u.each(func(n ast.Node) {
 		switch n := n.(type) {
@@ -54,6 +57,15 @@ func member(obj types.Object) string {
 		return ""
 	}
 	return typeName(named) + "." + f.Name()
+}
+
+// fullName is what is declared at the top of a package as "package.Name", and a method as member
+// has it.
+func fullName(obj types.Object) string {
+	if global(obj) {
+		return obj.Pkg().Path() + "." + obj.Name()
+	}
+	return member(obj)
 }
 
 // namedOf is the named type of a value or of what it points to, or nil.

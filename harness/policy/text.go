@@ -147,6 +147,9 @@ func (t *text) forbidden(path string) string {
 // notAllowed says which packages a lab allows.
 func (t *text) notAllowed() string {
 	more := ""
+	if t.lab.HuntOf != nil {
+		more = "the lab's own, testing, those of the kit that checks use, "
+	}
 	if len(t.lab.Imports) > 0 {
 		more = strings.Join(t.lab.Imports, ", ") + ", "
 	}
@@ -156,5 +159,8 @@ func (t *text) notAllowed() string {
 }
 
 func (t *text) allowed(path string) bool {
+	if t.lab.HuntOf != nil {
+		return huntImport(t.lab, path)
+	}
 	return defaultImports[path] || slices.Contains(t.lab.Imports, path)
 }

@@ -25,6 +25,7 @@ type source struct {
 	Files   map[string]string // the submission, by names relative to the lab's folder
 	Given   map[string]string // the course's own files in the same packages
 	Exports map[string]string // by import path
+	Hunt    bool              // these are tests that hunt wrong answers
 }
 
 // verdict is what the rules about types find.
