@@ -17,8 +17,8 @@ const HuntFile = "hunt/hunt_test.go"
 // HuntPath is where the tests of a learner lie that hunt wrong answers to this lab.
 func (l *Lab) HuntPath() string { return filepath.Join(l.Dir, filepath.FromSlash(HuntFile)) }
 
-// AsHunt is the lab as somebody hands in tests for it: the file is theirs, and each wrong answer that
-// a test catches is a point.
+// AsHunt is the lab as somebody hands in tests for it: the file is theirs, and each wrong answer
+// that a test catches is a point.
 func (l *Lab) AsHunt() *Lab {
 	h := *l
 	h.HuntOf, h.Title = l, l.Title+", hunted"

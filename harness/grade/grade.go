@@ -333,7 +333,7 @@ func (s *session) runOne(ctx context.Context, t task, race bool) {
 	ctx, done := tl.halts.begin(ctx)
 	defer done()
 	took := tl.clock(race).start()
-	out, ok := s.process(ctx, c, t.binary, race)
+	out, ok := s.process(ctx, c, t.binary, race, tl.hunt)
 	took()
 	if !ok {
 		return
@@ -346,9 +346,9 @@ func (s *session) runOne(ctx context.Context, t task, race bool) {
 
 // process runs one check with backends of its own. What is broken on our side is tried once more.
 func (s *session) process(ctx context.Context, c course.Check, binary compile.Binary,
-	race bool) (out run.Outcome, ok bool) {
+	race, hunt bool) (out run.Outcome, ok bool) {
 	for try := 0; ; try++ {
-		out, err := s.processOnce(ctx, c, binary, race)
+		out, err := s.processOnce(ctx, c, binary, race, hunt)
 		if err != nil {
 			return run.Outcome{}, false
 		}
@@ -359,9 +359,9 @@ func (s *session) process(ctx context.Context, c course.Check, binary compile.Bi
 }
 
 func (s *session) processOnce(ctx context.Context, c course.Check, binary compile.Binary,
-	race bool) (run.Outcome, error) {
+	race, hunt bool) (run.Outcome, error) {
 	p := run.Process{Binary: binary.Path, Variant: binary.Variant, Test: c.Test, Race: race,
-		Seed: s.o.Seed, Timeout: s.o.Timeout, Sandbox: s.g.Sandbox,
+		Hunt: hunt, Seed: s.o.Seed, Timeout: s.o.Timeout, Sandbox: s.g.Sandbox,
 		Memory: memoryFor(s.g.Sandbox, s.o.Parallel), Without: s.g.without}
 	if race {
 		p.Timeout *= raceFactor

@@ -77,8 +77,8 @@ type hunt struct {
 	Events
 }
 
-// Hunt holds tests against the variants of their lab. The error is ctx's, or says what of the course
-// keeps them from being judged.
+// Hunt holds tests against the variants of their lab. The error is ctx's, or says what of the
+// course keeps them from being judged.
 func (h *Hunter) Hunt(ctx context.Context, t *Tests, on Events) (Outcome, error) {
 	tmp, err := owner.TempDir("", "hunt")
 	if err != nil {
@@ -121,8 +121,8 @@ func (h *hunt) run(ctx context.Context) error {
 	return h.raced(ctx)
 }
 
-// raced goes on under the race detector, where a test may show a race of its own, and a wrong answer
-// one that nothing else shows.
+// raced goes on under the race detector, where a test may show a race of its own, and a wrong
+// answer one that nothing else shows.
 func (h *hunt) raced(ctx context.Context) error {
 	before := *h.out
 	before.Tests, before.Answers = slices.Clone(before.Tests), slices.Clone(before.Answers)

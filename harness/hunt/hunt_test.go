@@ -2,6 +2,7 @@ package hunt_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,7 +81,8 @@ func TestHunt(t *testing.T) {
 		{"fails on everything", "func TestIt(t *testing.T) { t.Error(\"no\") }", run.Failed, 0,
 			"✗ TestIt demands what the contract does not: it fails on the reference\n" +
 				"      hunt_test.go:11: no\n"},
-		{"demands too much", small + "func TestIt(t *testing.T) { if add(-1, -1) != 0 { t.Error(\"no\") } }",
+		{"demands too much", small + "func TestIt(t *testing.T) { " +
+			"if add(-1, -1) != 0 { t.Error(\"no\") } }",
 			run.Failed, 1, "1 of 2 wrong answers caught; not counted: 1 test"},
 		{"never ends", small + "func TestIt(t *testing.T) { for { add(1, 1) } }", run.Failed, 1,
 			"not done after 3s"},
@@ -88,7 +90,7 @@ func TestHunt(t *testing.T) {
 			"{ println(\"0123456789012345678901234567890123456789012345678901234567890123\") } }",
 			run.Failed, 1, "✓ TestIt"},
 		{"panics", small + "func TestIt(t *testing.T) { panic(add(1, 1)) }", run.Failed, 1,
-			"panic: 2"},
+			"panic at hunt_test.go:17: 2"},
 		{"skips", small + "func TestIt(t *testing.T) { t.Skip() }", run.Failed, 1, "skipped"},
 		{"does not compile", "func TestIt(t *testing.T) { add(1, \"2\") }", run.BuildFailed, 0,
 			"hunt_test.go:11:36: cannot use \"2\""},
@@ -113,4 +115,54 @@ func TestHunt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHunter_Grade judges tests that nobody trusts, but for the sandbox.
+func TestHunter_Grade(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, tests string
+		want        string // verdict, points and what is said
+	}{
+		{"good", head + small + large, "passed 2/2"},
+		{"one is missing", head + small, "failed 1/2"},
+		{"no test", head, "build_failed 0/2 hunt/hunt_test.go has no test\n" +
+			"write one: func TestSomething(t *testing.T)"},
+		{"does not compile", head + "func TestIt(t *testing.T) { add() }",
+			"build_failed 0/2 hunt_test.go:11:29: not enough arguments in call to add\n\thave ()\n" +
+				"\twant (int, int)"},
+		{"the process", imports("os") + "func TestIt(t *testing.T) { os.Exit(0) }",
+			"rejected 0/2 hunt/hunt_test.go:5: import \"os\" (rule import)"},
+		{"places", imports("runtime") + "func TestIt(t *testing.T) { runtime.Caller(1) }",
+			"rejected 0/2 hunt/hunt_test.go:5: import \"runtime\" (rule import)"},
+		{"the account", imports("github.com/backend-labs/backend-labs/harness/kit/account") +
+			"func TestIt(t *testing.T) { account.Begin() }",
+			"rejected 0/2 hunt/hunt_test.go:5: import " +
+				"\"github.com/backend-labs/backend-labs/harness/kit/account\" (rule import)"},
+		{"files", imports("net/http") + "func TestIt(t *testing.T) { http.Dir(\"/\").Open(\"x\") }",
+			"rejected 0/2 hunt/hunt_test.go:8: http.Dir (rule name)"},
+		{"how tests run", imports("strings") + "func TestIt(t *testing.T) { " +
+			"testing.Main(nil, nil, nil, nil); strings.ToUpper(\"\") }",
+			"rejected 0/2 hunt/hunt_test.go:8: testing.Main (rule name)"},
+		{"a goroutine of its own", head + small + "\nfunc init() { go add(1, 2) }\n",
+			"rejected 0/2 hunt/hunt_test.go:9: adder.Add (rule initialiser)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h, l := hunter(t)
+			got, err := h.Grade(t.Context(), l.AsHunt(), []byte(c.tests), hunt.Events{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := fmt.Sprintf("%s %d/%d %s", got.Verdict, got.Points, got.MaxPoints, got.Message)
+			if !strings.HasPrefix(said, c.want) {
+				t.Errorf("got %s, want %s", said, c.want)
+			}
+		})
+	}
+}
+
+// imports is the head of a file that imports testing and another package.
+func imports(path string) string {
+	return fmt.Sprintf("package adder_test\n\nimport (\n\t\"testing\"\n\t%q\n)\n\n", path)
 }

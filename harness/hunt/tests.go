@@ -51,7 +51,8 @@ func (e *Unfit) Hint() string { return e.Remedy }
 func Read(l *course.Lab, path string) (*Tests, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Unfit{Lab: l, Absent: true, Text: "there is no labs/" + l.Slug + "/" + course.HuntFile,
+		return nil, &Unfit{Lab: l, Absent: true,
+			Text:   "there is no labs/" + l.Slug + "/" + course.HuntFile,
 			Remedy: "labs hunt " + strings.ToLower(l.ID) + " --new makes a first one"}
 	}
 	if err != nil {
@@ -111,8 +112,8 @@ func (p *reader) pkg(file *ast.File) error {
 	if err != nil || file.Name.Name == want {
 		return err
 	}
-	return p.unfit(file.Name, "write: package "+want, "the package is called %s, not %s as that of the "+
-		"lab's checks", file.Name.Name, want)
+	return p.unfit(file.Name, "write: package "+want,
+		"the package is called %s, not %s as that of the lab's checks", file.Name.Name, want)
 }
 
 // function takes a test, and refuses what would take the place of the runner's own.

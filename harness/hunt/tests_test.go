@@ -47,9 +47,16 @@ func TestParse(t *testing.T) {
 
 func TestParse_names(t *testing.T) {
 	t.Parallel()
-	tests, err := hunt.Parse(coursetest.Adder(t), []byte("package adder_test\n\nimport \"testing\"\n\n"+
-		"func TestB(*testing.T) {}\nfunc Test(t *testing.T) {}\nfunc Testify() {}\n"+
-		"func TestÄ(t *testing.T) {}\nfunc help(t *testing.T) {}\n"))
+	tests, err := hunt.Parse(coursetest.Adder(t), []byte(`package adder_test
+
+import "testing"
+
+func TestB(*testing.T)       {}
+func Test(t *testing.T)      {}
+func Testify()               {}
+func TestÄ(t *testing.T)     {}
+func help(t *testing.T)      {}
+`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,8 +64,11 @@ func (v *view) test(t Test) {
 	if t.Said.Race {
 		under = ", under the race detector"
 	}
-	v.hang("  "+v.p.Bad("✗")+" ", fmt.Sprintf("%s demands what the contract does not: it fails on %s%s",
-		t.Name, t.On, under))
+	text := fmt.Sprintf("%s demands what the contract does not: it fails on %s%s", t.Name, t.On, under)
+	if t.Said.Verdict == run.TimedOut {
+		text = fmt.Sprintf("%s comes to no end on %s%s", t.Name, t.On, under)
+	}
+	v.hang("  "+v.p.Bad("✗")+" ", text)
 	v.hang("      ", cmp.Or(t.Said.Message, "it said nothing"))
 	if v.s.Verbose && t.Said.Output != "" {
 		v.hang("      | ", t.Said.Output)
@@ -145,7 +148,7 @@ func (v *view) summary(o Outcome) string {
 	case o.Verdict == run.Passed:
 		paint = v.p.Good
 	case len(o.sound()) == 0:
-		text += "; a test counts once it passes on every correct solution"
+		text += "; no test counts yet"
 	case wrong > 0:
 		text += "; not counted: " + term.Plural(wrong, "test")
 	case o.Caught > 0:

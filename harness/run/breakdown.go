@@ -6,7 +6,7 @@ import (
 
 // explainBreakdown is for a process that the Go runtime has ended: by a panic, or by what it calls
 // a fatal error.
-func explainBreakdown(output string) (message, location string) {
+func (p Process) explainBreakdown(output string) (message, location string) {
 	panicked, fatal := panicText(output), ""
 	if m := fatalLine.FindStringSubmatch(output); m != nil {
 		fatal = m[1]
@@ -15,6 +15,9 @@ func explainBreakdown(output string) (message, location string) {
 		return "", ""
 	}
 	location = firstLearnerLine(output)
+	if p.Hunt {
+		location = firstTestFrame(output)
+	}
 	at := ""
 	if location != "" {
 		at = " at " + location

@@ -1,9 +1,9 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/kit/stacks"
@@ -11,8 +11,8 @@ import (
 
 // explainHang says what the code was doing when the time was up, by its own report, or by what its
 // runtime has printed. output is what the process has printed.
-func explainHang(r account.Report, output string, after time.Duration) (message, location string) {
-	message = fmt.Sprintf("not done after %v, so it was stopped", after)
+func (p Process) explainHang(r account.Report, output string) (message, location string) {
+	message = fmt.Sprintf("not done after %v, so it was stopped", p.Timeout)
 	if strings.Contains(output, leftOut) {
 		message += "; by then it had printed more than is kept, which takes time, too"
 	}
@@ -21,10 +21,7 @@ func explainHang(r account.Report, output string, after time.Duration) (message,
 	if !ok {
 		return message, ""
 	}
-	location = g.Where()
-	if location == "" {
-		location = g.InCheck()
-	}
+	location = p.place(g)
 	if r.Goroutines > 0 {
 		return fmt.Sprintf("%s; there were about %d000 goroutines by then, most of them at %s: "+
 			"does each call start one that nothing ends?", message, (r.Goroutines+500)/1000,
@@ -38,12 +35,20 @@ func explainHang(r account.Report, output string, after time.Duration) (message,
 	case g.In("errors.Is", "errors.is", "errors.As", "errors.as"):
 		return message + ", in errors.Is or errors.As: does an Unwrap return its own error, " +
 			"or an Is or As never return?", location
-	case g.Where() == "":
+	case g.Where() == "" && !p.Hunt:
 		return message + " (a check's line), " + g.Doing(), location
 	case g.Moves():
 		return message + ", running: a loop that does not end?", location
 	}
 	return message + ", " + g.Doing(), location
+}
+
+// place is where a goroutine is in the code of whoever is told, else in the other's.
+func (p Process) place(g stacks.Goroutine) string {
+	if p.Hunt {
+		return cmp.Or(g.InCheck(), g.Where())
+	}
+	return cmp.Or(g.Where(), g.InCheck())
 }
 
 // leftOut is in an output of which a part is missing.
@@ -76,15 +81,13 @@ func guilty(all []stacks.Goroutine) (g stacks.Goroutine, ok bool) {
 }
 
 // explainMemory is for a process that was about to take more memory than it may.
-func explainMemory(r account.Report) (message, location string) {
+func (p Process) explainMemory(r account.Report) (message, location string) {
 	message = fmt.Sprintf("it had allocated %.1f GiB of memory, and so it was stopped",
 		float64(r.Memory)/(1<<30))
 	g, ok := guilty(stacks.Parse(r.Hang))
 	if !ok {
 		return message, ""
 	}
-	if location = g.Where(); location == "" {
-		location = g.InCheck()
-	}
+	location = p.place(g)
 	return message + "; it was then at " + location, location
 }

@@ -31,13 +31,13 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 			"which sandbox can", l.broken)
 	case l.hang.Memory > 0:
 		o.OutOfMemory = true
-		o.Message, o.Location = explainMemory(l.hang)
+		o.Message, o.Location = p.explainMemory(l.hang)
 	case l.hang.Hang != "":
 		o.Verdict = TimedOut
-		o.Message, o.Location = explainHang(l.hang, output, p.Timeout)
+		o.Message, o.Location = p.explainHang(l.hang, output)
 	case exit.TimedOut:
 		o.Verdict = TimedOut
-		o.Message, o.Location = explainHang(account.Report{Hang: output}, "", p.Timeout)
+		o.Message, o.Location = p.explainHang(account.Report{Hang: output}, "")
 	case len(own) == 0 && l.strange > 0 && exit.Code == expectedExit && exit.Signal == "":
 		o.Message = incomplete
 	case len(own) == 0:
@@ -52,7 +52,7 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 		o.Message = "a check that must fail did not: something has changed how tests are " +
 			"judged, so no result counts"
 	case own[0].Verdict == account.Skipped:
-		o.Message = "the check was skipped, and what was not tried has not passed"
+		o.Message = p.what() + " was skipped, and what was not tried has not passed"
 	case own[0].Verdict == account.Passed && p.Race && explainRace(output) != "":
 		o.Message, o.Location = explainEnd(p, output, exit, true)
 	case own[0].Verdict == account.Passed && exit.Code == expectedExit && exit.Signal == "":
@@ -70,6 +70,14 @@ func judge(p Process, l *ledger, exit sandbox.Exit, canary, output string) Outco
 		o.Location = o.Findings[0].Where
 	}
 	return o
+}
+
+// what is how the test is called.
+func (p Process) what() string {
+	if p.Hunt {
+		return "the test"
+	}
+	return "the check"
 }
 
 // clean removes what is not of the learner: the canary's lines, testing's last word, and what the
@@ -97,7 +105,7 @@ func explainFailure(p Process, output string, findings []Finding) (message, loca
 	if len(findings) > 0 {
 		return Say(findings[0]), ""
 	}
-	if broken, location := explainBreakdown(output); broken != "" {
+	if broken, location := p.explainBreakdown(output); broken != "" {
 		return broken, location
 	}
 	message = logOf(p.Test, output)
@@ -122,7 +130,7 @@ func explainEnd(p Process, output string, exit sandbox.Exit, begun bool) (messag
 	if race := explainRace(output); race != "" {
 		return race, firstLearnerLine(output)
 	}
-	if broken, location := explainBreakdown(output); broken != "" {
+	if broken, location := p.explainBreakdown(output); broken != "" {
 		return broken, location
 	}
 	switch {

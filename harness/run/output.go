@@ -26,6 +26,14 @@ func firstLearnerLine(output string) string {
 	return ""
 }
 
+// firstTestFrame is the first frame of a stack that is in a test's file.
+func firstTestFrame(output string) string {
+	if m := testFrame.FindStringSubmatch(output); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
 func firstTestLine(output string) string {
 	if m := testFileLine.FindStringSubmatch(output); m != nil {
 		return m[1]

@@ -21,6 +21,9 @@ type Process struct {
 	Variant string // where the binary has a family of them: the one that is to be judged
 	Test    string // the check
 	Race    bool   // Binary is built with the race detector
+	// Hunt says that the test is the learner's own and what it judges is the course's: what goes
+	// wrong is then told by the test's lines.
+	Hunt    bool
 	Seed    uint64
 	Timeout time.Duration
 	Memory  int64 // bytes that it may use before it is stopped; 0: no bound but the sandbox's

@@ -26,8 +26,8 @@ func placeOf(report string) string {
 	if at := firstLearnerLine(report); at != "" {
 		return at
 	}
-	if m := testFrame.FindStringSubmatch(report); m != nil {
-		return m[1] + " (a check's line)"
+	if at := firstTestFrame(report); at != "" {
+		return at + " (a check's line)"
 	}
 	return "an unknown place"
 }
