@@ -10,9 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -84,93 +81,6 @@ func fetch(client *http.Client, r *http.Request) answer {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	return answer{res.StatusCode, string(body), err}
-}
-
-// memory is a Store.
-type memory struct {
-	mu        sync.Mutex
-	entries   map[string]entry
-	contended bool // who reads a key meets somebody who reads it, too
-	meetings  map[string]*meeting
-}
-
-type entry struct {
-	val     []byte
-	version int64
-}
-
-func (m *memory) Get(ctx context.Context, key string) ([]byte, int64, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, 0, err
-	}
-	m.mu.Lock()
-	e, contended := m.entries[key], m.contended
-	m.mu.Unlock()
-	if contended {
-		m.meet(key)
-	}
-	return slices.Clone(e.val), e.version, nil
-}
-
-func (m *memory) PutIf(ctx context.Context, key string, val []byte, version int64) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.entries[key].version != version {
-		return fmt.Errorf("put %q: %w", key, stateless.ErrConflict)
-	}
-	if m.entries == nil {
-		m.entries = map[string]entry{}
-	}
-	m.entries[key] = entry{slices.Clone(val), version + 1}
-	return nil
-}
-
-// meeting is where two readers of a key wait for each other.
-type meeting struct {
-	waiting chan struct{}
-	pairs   int // that have met
-}
-
-// meet holds a reader until there is another one of the same key, so that both have read the same
-// version. That is done for three pairs; after that, or when nobody else comes, readers only give
-// others the chance to run.
-func (m *memory) meet(key string) {
-	m.mu.Lock()
-	if m.meetings == nil {
-		m.meetings = map[string]*meeting{}
-	}
-	if m.meetings[key] == nil {
-		m.meetings[key] = new(meeting)
-	}
-	g := m.meetings[key]
-	switch {
-	case g.pairs >= 3:
-		m.mu.Unlock()
-		for range 10 {
-			runtime.Gosched()
-		}
-	case g.waiting != nil:
-		close(g.waiting)
-		g.waiting = nil
-		g.pairs++
-		m.mu.Unlock()
-	default:
-		met := make(chan struct{})
-		g.waiting = met
-		m.mu.Unlock()
-		select {
-		case <-met:
-		case <-time.After(time.Second):
-			m.mu.Lock()
-			if g.waiting == met {
-				g.waiting, g.pairs = nil, 3
-			}
-			m.mu.Unlock()
-		}
-	}
 }
 
 // message is a request to a store, or its answer, on the wire.

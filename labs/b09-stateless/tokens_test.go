@@ -1,0 +1,133 @@
+package stateless_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+)
+
+func TestTokensCannotBeForged(t *testing.T) {
+	f := newFleet(1, secret)
+	ann, bob := f.login(t, "ann"), f.login(t, "bob")
+	bob.mustAdd(t, "bob's lamp")
+	ann.wantCart(t, nil, "logged in as ann and as bob, added an item to bob's cart, and asked "+
+		"for ann's", "")
+	wantStranger401(t, f)
+	for _, forged := range forgeries(ann.token, "ann", "bob") {
+		got := f.do("GET", "/cart", forged.token, nil)
+		expect.That(t, got.status == 401, expect.Message{
+			Did: fmt.Sprintf(
+				"logged in as ann, got the token %q, %s: %q, and asked for the cart with that",
+				ann.token, forged.how, forged.token),
+			Want: "401: no login has given this token out",
+			Got:  got.String(),
+			Why: "what a client keeps, a client can change: it may carry state, but nobody may " +
+				"believe it without a signature",
+		})
+	}
+}
+
+func TestATokenLastsADay(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		f := newFleet(2, secret)
+		ann := f.login(t, "ann")
+		ann.mustAdd(t, "lamp")
+		time.Sleep(24*time.Hour - time.Minute)
+		ann.wantCart(t, []string{"lamp"},
+			"logged in as ann, and asked for the cart 23 hours and 59 minutes later",
+			"somebody who fills a cart in the morning pays in the evening; when they are logged "+
+				"out in between, they do not come back")
+	})
+}
+
+func TestAnyChangeToATokenIsRefused(t *testing.T) {
+	f := newFleet(1, secret)
+	// lengths that leave different bits unused in base64
+	for _, name := range []string{"ann", "anna", "annie"} {
+		ann := f.login(t, name)
+		ann.wantCart(t, nil, "logged in as "+name+", and asked for the cart", "")
+		step := 1 + len(ann.token)*8/4096
+		for bit := 0; bit < len(ann.token)*8; bit += step {
+			changed := []byte(ann.token)
+			changed[bit/8] ^= 1 << (bit % 8)
+			got := f.do("GET", "/cart", string(changed), nil)
+			expect.That(t, got.status == 401, expect.Message{
+				Did: fmt.Sprintf(
+					"logged in as %s, got the token %q, and asked for the cart with %q: one bit "+
+						"of byte %d of %d is another",
+					name, ann.token, changed, bit/8+1, len(changed)),
+				Want: "401: no login has given this token out",
+				Got:  got.String(),
+				Why: "a token with several spellings cannot be blocked or counted by its text, " +
+					"and where a decoder is lenient, somebody finds out with what else it is",
+			})
+		}
+	}
+}
+
+// forgery is a token that somebody has made out of their own.
+type forgery struct{ how, token string }
+
+// forgeries are what an attacker tries first: to put another name in, in whatever form it is there,
+// and to leave the signature out.
+func forgeries(token, me, victim string) []forgery {
+	var all []forgery
+	try := func(how, forged string) {
+		if forged != token && forged != "" {
+			all = append(all, forgery{how, forged})
+		}
+	}
+	rename := "made of it one with " + victim + " in place of " + me
+	try(rename, strings.Replace(token, me, victim, 1))
+	type codec struct {
+		encode func([]byte) string
+		decode func(string) ([]byte, error)
+	}
+	codecs := []codec{{hex.EncodeToString, hex.DecodeString}}
+	for _, e := range []*base64.Encoding{base64.RawURLEncoding, base64.URLEncoding,
+		base64.RawStdEncoding, base64.StdEncoding} {
+		codecs = append(codecs, codec{e.EncodeToString, e.DecodeString})
+	}
+	for _, separator := range []string{".", ":", "|", "\x00"} { // the last one: the whole token
+		parts := strings.Split(token, separator)
+		for i, part := range parts {
+			for _, c := range codecs {
+				plain, err := c.decode(part)
+				if err != nil || !strings.Contains(string(plain), me) {
+					continue
+				}
+				changed := slices.Clone(parts)
+				changed[i] = c.encode([]byte(strings.Replace(string(plain), me, victim, 1)))
+				try(rename, strings.Join(changed, separator))
+			}
+		}
+		if n := len(parts); n > 1 {
+			try("left out its last part", strings.Join(parts[:n-1], separator))
+			try("emptied its last part", strings.Join(parts[:n-1], separator)+separator)
+		}
+	}
+	hashed := sha256.Sum256([]byte(victim))
+	for _, c := range codecs {
+		try("made one with a name and its SHA-256", c.encode([]byte(victim))+"."+c.encode(hashed[:]))
+	}
+	try("took the first half of it", token[:len(token)/2])
+	try("left out its last character", token[:len(token)-1])
+	try("put a character behind it", token+"A")
+	for _, c := range codecs {
+		try("made one with nothing but a name", c.encode([]byte(victim)))
+		try("made one with nothing but a name", c.encode([]byte(`{"user":"`+victim+`"}`)))
+	}
+	try("made one with nothing but a name", victim)
+	try("made a JSON Web Token that says it needs no signature",
+		"eyJhbGciOiJub25lIn0."+base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"`+victim+
+			`","user":"`+victim+`"}`))+".")
+	return all
+}
