@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ import (
 // one would have to guess.
 type storeAttack struct {
 	Name  string `yaml:"-"`
+	Dir   string `yaml:"-"`
 	Tries string `yaml:"tries"`
 	// what it gets where it succeeds: shared, plain, superuser or unbounded
 	Without  string `yaml:"without"`
@@ -127,8 +129,7 @@ func (v *victim) harmed() string {
 type fixed grade.Lease
 
 func (f fixed) Acquire(context.Context, []string) (grade.Lease, error) {
-	return grade.Lease(f),
-		nil
+	return grade.Lease(f), nil
 }
 func (f fixed) Info() map[string]run.Backend { return nil }
 
@@ -140,56 +141,181 @@ func (s *roomy) Run(ctx context.Context, c sandbox.Command) (sandbox.Exit, error
 	return s.Sandbox.Run(ctx, c)
 }
 
+// storeLab is the lab that the attacks are about, with servers for its checks.
+type storeLab struct {
+	course *course.Course
+	lab    *course.Lab
+	bin    string // for binaries
+	o      backends.Options
+	set    *backends.Set
+	two    sync.Mutex // held by who takes two leases: whoever has one waits for no other
+}
+
+var storesNeeded = backends.Need{Redis: true, RealRedis: true, Postgres: true}
+
+func newStoreLab(t *testing.T) *storeLab {
+	t.Helper()
+	s := &storeLab{bin: t.TempDir(), o: backends.Options{Provider: backends.Local,
+		Dir: backendstest.TempDir(t), Slots: 2, Apart: true}}
+	if _, err := backends.Up(t.Context(), s.o, backends.Need{Postgres: true}); err != nil {
+		if strings.Contains(os.Getenv("LABS_TEST_REQUIRE"), backends.Local) {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	t.Cleanup(func() { backends.Down(context.Background(), s.o) })
+	var err error
+	o := s.o
+	o.Slots *= 2 // which are more leases, and no more connections
+	s.set, err = backends.Open(t.Context(), o, storesNeeded)
+	must(t, err)
+	t.Cleanup(func() { s.set.Close() })
+	if err := s.set.Missing(storesNeeded); err != nil {
+		t.Skip(err)
+	}
+	s.course, err = attacked()
+	must(t, err)
+	s.lab, err = coursetest.Lab(s.course.Root, "b02-notes")
+	must(t, err)
+	s.lab.Imports = []string{"github.com/jackc/pgx/v5", "github.com/redis/go-redis/v9"}
+	s.lab.Checks[0].Needs = []string{course.NeedRealRedis, course.NeedPostgres}
+	return s
+}
+
+func (s *storeLab) lease(t *testing.T) grade.Lease {
+	t.Helper()
+	l, err := s.set.Acquire(t.Context(), storesNeeded)
+	must(t, err)
+	return grade.Lease{Redis: l.Redis, RedisReal: true, Postgres: l.Postgres, Exceeded: l.Exceeded,
+		Release: l.Release}
+}
+
+// leases are those of two submissions that are judged at the same time.
+func (s *storeLab) leases(t *testing.T) (his, mine grade.Lease) {
+	t.Helper()
+	s.two.Lock()
+	defer s.two.Unlock()
+	return s.lease(t), s.lease(t)
+}
+
+// judge grades a folder by these stores.
+func (s *storeLab) judge(t *testing.T, box sandbox.Sandbox, dir string, at grade.Lease) run.Result {
+	t.Helper()
+	g := &grade.Grader{Builder: &compile.Builder{Course: s.course, Dir: s.bin}, Sandbox: box}
+	g.Open = func(context.Context, []string) (grade.Stores, error) { return fixed(at), nil }
+	return mustGrade(t, g, []grade.Job{{Lab: s.lab, Dir: dir}},
+		grade.Options{Timeout: 20 * time.Second}, nil)[0]
+}
+
+// reference demands that the right answer passes in a sandbox.
+func (s *storeLab) reference(t *testing.T, box sandbox.Sandbox) {
+	t.Helper()
+	own := s.lease(t)
+	defer own.Release()
+	if r := s.judge(t, box, s.lab.SolutionDir, own); r.Verdict != run.Passed {
+		t.Fatalf("the reference: got %s: %s", r.Verdict, start(output(r)))
+	}
+}
+
+// attack grades one beside a victim that has the other lease.
+func (s *storeLab) attack(t *testing.T, dir string, his, mine grade.Lease) (succeeds bool,
+	how string) {
+	t.Helper()
+	v := newVictim(t, his.Redis, his.Postgres)
+	v.target(t, mine)
+	r, harm := v.watch(func() run.Result {
+		return s.judge(t, &roomy{new(sandbox.NS)}, dir, mine)
+	})
+	how = fmt.Sprintf("%s, and the other submission is hurt like this: %q; it says: %s", r.Verdict,
+		harm, start(output(r)))
+	if r.Verdict == run.InfraError || r.Verdict == run.Rejected || r.Verdict == run.BuildFailed {
+		t.Fatalf("it was not run: %s", how)
+	}
+	return r.Verdict == run.Passed || harm != "" || strings.Contains(output(r), "PWNED"), how
+}
+
+// without takes away what keeps two submissions apart.
+func (s *storeLab) without(t *testing.T, what string, his, mine *grade.Lease) {
+	t.Helper()
+	his.Redis = plainRedis(t)
+	switch what {
+	case "shared":
+		mine.Redis = his.Redis + "/1"
+	case "plain":
+		mine.Redis = plainRedis(t)
+	case "superuser":
+		mine.Postgres = asAdministrator(t, s.o.Dir, mine.Postgres)
+	case "unbounded":
+		mine.Exceeded, mine.Postgres = nil, unbounded(t, s.o.Dir, mine.Postgres)
+	default:
+		t.Fatalf("there is no way to be without %q", what)
+	}
+}
+
 // TestAttacks_Stores grades attacks on the data of another submission. None may reach it; and each
 // does where both have what they would have without backends of their own.
 func TestAttacks_Stores(t *testing.T) {
 	if raceEnabled {
 		t.Skip("make unit runs this without the race detector, like the other attacks")
 	}
-	dir := backendstest.TempDir(t)
-	o := backends.Options{Provider: backends.Local, Dir: dir, Slots: 2, Apart: true}
-	need := backends.Need{Redis: true, RealRedis: true, Postgres: true}
-	if _, err := backends.Up(t.Context(), o, backends.Need{Postgres: true}); err != nil {
-		if strings.Contains(os.Getenv("LABS_TEST_REQUIRE"), backends.Local) {
-			t.Fatal(err)
+	s := newStoreLab(t)
+	s.reference(t, &roomy{new(sandbox.NS)})
+	all := storeAttacks(t)
+	t.Run("with backends of its own", func(t *testing.T) {
+		for _, a := range all {
+			t.Run(a.Name, func(t *testing.T) {
+				t.Parallel() // what one does is no harm to any other
+				t.Logf("it %s", a.Tries)
+				his, mine := s.leases(t)
+				defer his.Release()
+				defer mine.Release()
+				if yes, how := s.attack(t, a.submission(t), his, mine); yes ||
+					!strings.Contains(how, a.Exceeded) {
+					t.Errorf("got %s; want it to say %q", how, a.Exceeded)
+				}
+			})
 		}
+	})
+	for _, a := range all {
+		t.Run(a.Name, func(t *testing.T) {
+			his, mine := s.leases(t)
+			defer his.Release()
+			defer mine.Release()
+			s.without(t, a.Without, &his, &mine)
+			if yes, how := s.attack(t, a.submission(t), his, mine); !yes {
+				t.Errorf("it does not succeed with a %s backend either, so it proves nothing: %s",
+					a.Without, how)
+			}
+		})
+	}
+}
+
+// TestLandlock_Stores has checks with stores in the sandbox in which there are no bridges: those of
+// this machine can be had, and no others.
+func TestLandlock_Stores(t *testing.T) {
+	s := newStoreLab(t)
+	box, err := sandbox.ForGrading(t.Context(), "landlock", filepath.Join(s.course.Root, "go.mod"))
+	if err != nil {
 		t.Skip(err)
 	}
-	t.Cleanup(func() { backends.Down(context.Background(), o) })
-	set, err := backends.Open(t.Context(), o, need)
-	must(t, err)
-	t.Cleanup(func() { set.Close() })
-	if err := set.Missing(need); err != nil {
-		t.Skip(err)
+	s.reference(t, box)
+	for _, address := range []string{"redis://192.0.2.1:6379", "redis://[::1]:6379",
+		"redis://localhost:6379"} {
+		own := s.lease(t)
+		own.Redis = address
+		r := s.judge(t, box, s.lab.SolutionDir, own)
+		own.Release()
+		c := r.Checks[0]
+		if r.Verdict != run.InfraError || c.Verdict != run.NotJudged || c.Points != 0 ||
+			c.Message != (&sandbox.NoBridge{Sandbox: "landlock"}).Error() {
+			t.Errorf("%s: got %s, of the check %s: %q; want it not judged, and why", address,
+				r.Verdict, c.Verdict, c.Message)
+		}
 	}
-	lease := func() grade.Lease {
-		l, err := set.Acquire(t.Context(), need)
-		must(t, err)
-		return grade.Lease{Redis: l.Redis, RedisReal: true, Postgres: l.Postgres,
-			Exceeded: l.Exceeded, Release: l.Release}
-	}
+}
 
-	c, err := attacked()
-	must(t, err)
-	l, err := coursetest.Lab(c.Root, "b02-notes")
-	must(t, err)
-	l.Imports = []string{"github.com/jackc/pgx/v5", "github.com/redis/go-redis/v9"}
-	l.Checks[0].Needs = []string{course.NeedRealRedis, course.NeedPostgres}
-	bin := t.TempDir()
-	judge := func(t *testing.T, dir string, stores grade.Stores) run.Result {
-		t.Helper()
-		g := &grade.Grader{Builder: &compile.Builder{Course: c, Dir: bin}, Sandbox: &roomy{new(sandbox.NS)}}
-		g.Open = func(context.Context, []string) (grade.Stores, error) { return stores, nil }
-		return mustGrade(t, g, []grade.Job{{Lab: l, Dir: dir}},
-			grade.Options{Timeout: 20 * time.Second}, nil)[0]
-	}
-
-	own := lease()
-	if r := judge(t, l.SolutionDir, fixed(own)); r.Verdict != run.Passed {
-		t.Fatalf("the reference: got %s: %s", r.Verdict, start(output(r)))
-	}
-	own.Release()
-
+func storeAttacks(t *testing.T) (all []storeAttack) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/attacks-on-stores/*/attack.yaml")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d attacks, %v", len(files), err)
@@ -197,60 +323,22 @@ func TestAttacks_Stores(t *testing.T) {
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		must(t, err)
-		a := storeAttack{Name: filepath.Base(filepath.Dir(file))}
+		a := storeAttack{Name: filepath.Base(filepath.Dir(file)), Dir: filepath.Dir(file)}
 		dec := yaml.NewDecoder(bytes.NewReader(data))
 		dec.KnownFields(true)
 		must(t, dec.Decode(&a))
-		t.Run(a.Name, func(t *testing.T) {
-			t.Logf("it %s", a.Tries)
-			dir := t.TempDir()
-			must(t, os.Chmod(dir, 0o755))
-			must(t, os.CopyFS(dir, os.DirFS(filepath.Join(filepath.Dir(file), "labs",
-				"b02-notes"))))
-			attack := func(at grade.Lease, v *victim) (succeeds bool, how string) {
-				v.target(t, at)
-				r, harm := v.watch(func() run.Result { return judge(t, dir, fixed(at)) })
-				text := fmt.Sprintf(
-					"%s, and the other submission is hurt like this: %q; it says: %s", r.Verdict,
-					harm, start(output(r)))
-				if r.Verdict == run.InfraError || r.Verdict == run.Rejected ||
-					r.Verdict == run.BuildFailed {
-					t.Fatalf("it was not run: %s", text)
-				}
-				return r.Verdict == run.Passed || harm != "" ||
-					strings.Contains(output(r), "PWNED"), text
-			}
-
-			his, mine := lease(), lease()
-			yes, how := attack(mine, newVictim(t, his.Redis, his.Postgres))
-			if yes || !strings.Contains(how, a.Exceeded) {
-				t.Errorf("with backends of its own: %s; want it to say %q", how, a.Exceeded)
-			}
-			mine.Release()
-			his.Release()
-
-			his, mine = lease(), lease()
-			defer his.Release()
-			defer mine.Release()
-			his.Redis = plainRedis(t)
-			switch a.Without {
-			case "shared":
-				mine.Redis = his.Redis + "/1"
-			case "plain":
-				mine.Redis = plainRedis(t)
-			case "superuser":
-				mine.Postgres = asAdministrator(t, o.Dir, mine.Postgres)
-			case "unbounded":
-				mine.Exceeded, mine.Postgres = nil, unbounded(t, o.Dir, mine.Postgres)
-			default:
-				t.Fatalf("there is no way to be without %q", a.Without)
-			}
-			if yes, how := attack(mine, newVictim(t, his.Redis, his.Postgres)); !yes {
-				t.Errorf("it does not succeed with a %s backend either, so it proves nothing: %s",
-					a.Without, how)
-			}
-		})
+		all = append(all, a)
 	}
+	return all
+}
+
+// submission is the attack as it is handed in.
+func (a storeAttack) submission(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.Chmod(dir, 0o755))
+	must(t, os.CopyFS(dir, os.DirFS(filepath.Join(a.Dir, "labs", "b02-notes"))))
+	return dir
 }
 
 // plainRedis is a server as it comes, for the time of the test.

@@ -189,6 +189,20 @@ func TestProcess_location(t *testing.T) {
 	}
 }
 
+// A check whose backend the sandbox cannot keep apart is not judged, and says why in one line.
+func TestProcess_noBridge(t *testing.T) {
+	t.Parallel()
+	none := &sandbox.NoBridge{Sandbox: "landlock"}
+	p := run.Process{Binary: "/bin/none", Test: "TestX", Seed: 1, Timeout: time.Minute}
+	p.Sandbox = runtest.Actor(func(context.Context, sandbox.Command,
+		runtest.Pipe) (sandbox.Exit, error) {
+		return sandbox.Exit{}, fmt.Errorf("set up a sandbox: %w", none)
+	})
+	if o := mustRun(t, p); o.Verdict != run.NotJudged || o.Message != none.Error() {
+		t.Errorf("got %s, %q, want it not judged: %q", o.Verdict, o.Message, none)
+	}
+}
+
 func TestProcess_duration(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

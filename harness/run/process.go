@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -119,7 +120,7 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 		return Outcome{}, ctx.Err()
 	}
 	if err != nil {
-		return infra("%s", fault.Message(err)), nil
+		return notRun(err), nil
 	}
 	// Everything that could write to the pipe is dead, unless it has escaped the process group: do
 	// not wait for that.
@@ -130,6 +131,14 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 		o.Duration = exit.Wall
 	}
 	return o, nil
+}
+
+// notRun is the outcome of a check whose process could not be started.
+func notRun(err error) Outcome {
+	if none, ok := errors.AsType[*sandbox.NoBridge](err); ok {
+		return Outcome{Verdict: NotJudged, Message: none.Error()}
+	}
+	return infra("%s", fault.Message(err))
 }
 
 func infra(format string, args ...any) Outcome {

@@ -93,11 +93,6 @@ func (l *Landlock) Caveats() []string {
 	return []string{less}
 }
 
-// errNoBridge is why a check cannot be run whose backend is not on this machine.
-var errNoBridge = errors.New("the sandbox landlock cannot keep a backend apart that is not on the " +
-	"loopback interface of this machine; use --backend local or embedded, or grade this lab where " +
-	"there are namespaces or a Docker engine")
-
 // cell is what the first stage reads before it becomes the command.
 type cell struct {
 	setup
@@ -149,7 +144,7 @@ func (c *cell) allow(own portRange, bridges []Bridge) error {
 		_, port, err := net.SplitHostPort(b.Inside)
 		n, err2 := strconv.ParseUint(port, 10, 16)
 		if err != nil || err2 != nil || !b.Direct {
-			return errNoBridge
+			return &NoBridge{Sandbox: "landlock"}
 		}
 		c.Connect = append(c.Connect, uint16(n))
 	}

@@ -70,6 +70,15 @@ type Bridge struct {
 	Direct bool
 }
 
+// NoBridge says that a sandbox has no way to a backend by which nothing else can be reached.
+type NoBridge struct{ Sandbox string }
+
+func (e *NoBridge) Error() string {
+	return "the sandbox " + e.Sandbox + " cannot keep a backend apart that is not on the loopback " +
+		"interface of this machine; use --backend local or embedded, or grade this lab where " +
+		"there are namespaces or a Docker engine"
+}
+
 // Limits bound what a process and all its children may use together. Zero means the default of
 // [DefaultLimits].
 type Limits struct {
