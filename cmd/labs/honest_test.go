@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -20,14 +22,42 @@ import (
 )
 
 // TestHonest grades the reference of every lab of this course, and with LABS_TEST_ALL every
-// alternative, too: honest learners do not suffer from policy and sandbox.
+// alternative, too: honest learners do not suffer from policy and sandbox. LABS_TEST_RUNS is how
+// often: more than once it is done under the race detector, too. LABS_TEST_LOAD says how many busy
+// loops there are beside it; nothing but passes may come of it ("make honest").
 func TestHonest(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it grades the whole course")
 	}
 	c := realCourse(t)
 	many := t.TempDir()
-	want := 0
+	want := honest(t, c, many)
+	runs, flags := fromEnvironment("LABS_TEST_RUNS", 1), []string{}
+	if runs == 1 {
+		flags = append(flags, "--no-race")
+	}
+	for range fromEnvironment("LABS_TEST_LOAD", 0) {
+		busy(t)
+	}
+	for n := range runs {
+		began := time.Now()
+		results := gradeMany(t, c, many, flags...)
+		if len(results) != want {
+			t.Errorf("run %d: got %d results for %d submissions", n, len(results), want)
+		}
+		for _, r := range results {
+			if r.Verdict != run.Passed || r.Points != r.MaxPoints {
+				t.Errorf("run %d: %s: %s, %d of %d points, seed %d: %s", n, r.Submission, r.Verdict,
+					r.Points, r.MaxPoints, r.Seed, failures(r))
+			}
+		}
+		t.Logf("run %d: %d submissions in %v", n, len(results), time.Since(began).Round(time.Second))
+	}
+}
+
+// honest hands in what TestHonest grades, and says how many that are.
+func honest(t *testing.T, c *course.Course, many string) (count int) {
+	t.Helper()
 	for _, l := range c.Labs {
 		dirs := []string{l.SolutionDir}
 		if os.Getenv("LABS_TEST_ALL") != "" {
@@ -39,18 +69,28 @@ func TestHonest(t *testing.T) {
 		}
 		for _, dir := range dirs {
 			handIn(t, l, dir, filepath.Join(many, l.ID+"-"+filepath.Base(dir)))
-			want++
+			count++
 		}
 	}
-	results := gradeMany(t, c, many, "--no-race")
-	if len(results) != want {
-		t.Errorf("got %d results for %d submissions", len(results), want)
+	return count
+}
+
+// fromEnvironment is a number from the environment, or another if there is none.
+func fromEnvironment(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
 	}
-	for _, r := range results {
-		if r.Verdict != run.Passed {
-			t.Errorf("%s: %s: %s", r.Submission, r.Verdict, failures(r))
-		}
+	return otherwise
+}
+
+// busy takes a processor for as long as the test lasts.
+func busy(t *testing.T) {
+	t.Helper()
+	loop := exec.Command("sh", "-c", "while kill -0 $PPID; do :; done") // no longer than this process
+	if err := loop.Start(); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { loop.Process.Kill(); loop.Wait() })
 }
 
 // TestHonest_equal grades one submission that passes some checks and fails others many times, as
@@ -60,10 +100,7 @@ func TestHonest_equal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it grades one submission many times")
 	}
-	n, err := strconv.Atoi(os.Getenv("LABS_TEST_EQUAL"))
-	if err != nil {
-		n = 6
-	}
+	n := fromEnvironment("LABS_TEST_EQUAL", 6)
 	c := realCourse(t)
 	l, err := c.Named("b03")
 	if err != nil {
