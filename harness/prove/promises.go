@@ -172,6 +172,25 @@ func (l *ledger) missing() {
 	}
 }
 
+// survivors takes promises back from the mutants that no check catches, once they have been run.
+func (s *subject) survivors() {
+	lives := func(name string) bool {
+		return slices.ContainsFunc(s.rows, func(r *row) bool {
+			return r.Kind == KindMutant && r.Name == name &&
+				!slices.ContainsFunc(r.Cells, func(c Cell) bool { return c.Always })
+		})
+	}
+	for i := range s.kept {
+		k := &s.kept[i]
+		wasOpen := k.open()
+		k.Mutants = slices.DeleteFunc(k.Mutants, lives)
+		if k.open() && !wasOpen {
+			s.problem("no mutant that is caught breaks the promise %q (%s)", k.Text,
+				strings.Join(k.Where, ", "))
+		}
+	}
+}
+
 // Promises writes each sentence of the labs' contracts with the mutants that break it.
 func Promises(w io.Writer, proofs []Proof, colour bool) {
 	p := term.NewPaint(colour)

@@ -175,6 +175,7 @@ func (s *subject) proof() Proof {
 		s.rowProblems(r, &p, caught)
 	}
 	s.beliefs(&p)
+	s.survivors()
 	for _, test := range p.Checks {
 		if !caught[test] {
 			s.problem("no mutant fails %s every time: is the check needed?", test)

@@ -299,7 +299,9 @@ func TestProof(t *testing.T) {
 					RacePassed: 1})
 			},
 			[]string{"mutant saturates: TestAddsLarge passed 1 of 3 plain runs and 1 of 3 runs " +
-				"under the race detector on it"}, nil,
+				"under the race detector on it",
+				"no mutant that is caught breaks the promise \"The sum is exact, however large " +
+					"the numbers are.\" (README.md:11)"}, nil,
 		},
 		{
 			"a mutant that only the race detector catches", 4,
