@@ -50,7 +50,7 @@ func (f fault) String() string {
 var errReset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 
 type lostError struct {
-	attempt int
+	attempt int // so that no two are equal
 	error
 }
 
@@ -63,6 +63,7 @@ func (e *lostError) Unwrap() error { return e.error }
 type network struct {
 	http.RoundTripper // what to call: Retrying over the network
 	faults            []fault
+	page              string // of the answers with another status
 
 	mu     sync.Mutex
 	start  time.Time
@@ -86,13 +87,13 @@ type work struct {
 }
 
 // page is what a server says with its 503: long enough to be noticed.
-var page = strings.Repeat("come back later ", 200)
+var page = strings.Repeat("come back later ", 60<<10/16)
 
 // over puts the RoundTripper under test onto a network with these faults and a server behind it.
 func over(t *testing.T, maxAttempts int, backoff func(int) time.Duration,
 	faults ...fault) *network {
 	t.Helper()
-	n := &network{faults: faults, start: time.Now()}
+	n := &network{faults: faults, page: page, start: time.Now()}
 	l := memhttp.Run(t, &http.Server{
 		Handler: http.HandlerFunc(n.serve),
 		ConnState: func(_ net.Conn, s http.ConnState) {
@@ -192,8 +193,9 @@ func (n *network) serve(w http.ResponseWriter, r *http.Request) {
 	if a := r.Header.Get("X-Answer"); a != "" {
 		var status int
 		fmt.Sscan(a, &status)
+		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(status)
-		io.WriteString(w, page)
+		io.WriteString(w, n.page)
 		return
 	}
 	io.WriteString(w, fine)
@@ -294,6 +296,13 @@ func (n *network) times() []time.Duration {
 		at = append(at, s.at)
 	}
 	return at
+}
+
+// lastError is how the last attempt ended.
+func (n *network) lastError() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sent[len(n.sent)-1].err
 }
 
 func (n *network) count() int { return len(n.times()) }

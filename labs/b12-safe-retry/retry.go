@@ -23,14 +23,14 @@ func IsIdempotent(r *http.Request) bool {
 // A request is sent at most maxAttempts times, the first one included; maxAttempts is at least 1. Between attempt n and
 // attempt n+1 it waits backoff(n), which is positive; n counts from 1. What is returned is the result of the last
 // attempt, a response with its body unread. When the request's context ends during a wait, the context's error is
-// returned at once, or one that wraps it. Once the context has ended nothing is sent any more.
+// returned at once, or one that wraps it. Once the context has ended no further attempt is made.
 //
-// A request has its body from GetBody for each further attempt. One that has a body but no GetBody is sent once. A body
-// that is nil or http.NoBody is none.
+// A request has its body from GetBody for each further attempt. One that has a body but no GetBody is sent once, and when
+// GetBody fails, nothing is sent any more. A body that is nil or http.NoBody is none.
 //
 // A response that is not returned has been read to its end and closed, so that its connection can be used again; of one
 // longer than 64 KiB the rest may be left. Like every RoundTripper, this one may be used by many goroutines at once,
-// changes nothing in the caller's request, and sees to it that the request's body is closed.
+// changes nothing in the caller's request, and sees to it that all of the request's bodies are closed.
 func Retrying(next http.RoundTripper, maxAttempts int, backoff func(attempt int) time.Duration) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("not implemented") // your code

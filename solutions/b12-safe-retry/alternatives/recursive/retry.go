@@ -51,7 +51,8 @@ func (t *transport) attempt(r *http.Request, n, most int) (*http.Response, error
 		copied.Body = body
 	}
 	res, err := t.next.RoundTrip(&copied)
-	if n == most || err == nil && !slices.Contains([]int{502, 503, 504}, res.StatusCode) {
+	ended := r.Context().Err() != nil // what came all the same is the caller's
+	if n == most || ended || err == nil && !slices.Contains([]int{502, 503, 504}, res.StatusCode) {
 		return res, err
 	}
 	if err == nil {

@@ -1,0 +1,190 @@
+package retry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+)
+
+func TestALostGetIsSentAgain(t *testing.T) {
+	for _, f := range []fault{answerLost, requestLost, unavailable} {
+		bubble.Run(t, func(t *testing.T) {
+			backoff := func(n int) time.Duration {
+				return []time.Duration{0, 100 * time.Millisecond, 700 * time.Millisecond,
+					5 * time.Minute, time.Hour}[n]
+			}
+			n := over(t, 5, backoff, f, f, f)
+			got := n.do(t, request(t, "GET", "/price", ""))
+			did := fmt.Sprintf("sent a GET; attempts 1 to 3 were %s, with at most 5 attempts, "+
+				"backoff(1) = 100 ms, backoff(2) = 700 ms and backoff(3) = 5 min", f)
+			expect.That(t, got.status == 200 && got.body == fine, expect.Message{
+				Did:  did,
+				Want: fmt.Sprintf("200 with the body %q, from attempt 4", fine),
+				Got:  got.String() + "; " + n.attempts(),
+				Why: "a GET changes nothing, so asking again costs nothing; without it every " +
+					"lost packet is a failure that somebody sees",
+			})
+			want := []time.Duration{0, 100 * time.Millisecond, 800 * time.Millisecond,
+				5*time.Minute + 800*time.Millisecond}
+			expect.That(t, slices.Equal(n.times(), want), expect.Message{
+				Did: did,
+				Want: "attempts at +0s, +100ms, +800ms and +5m0.8s: backoff(n) is the wait " +
+					"between attempt n and n+1, whatever Retry-After says",
+				Got: n.attempts(),
+				Why: "a server that has just failed needs air; how much, whoever calls has " +
+					"decided, and may have promised an answer by then",
+			})
+		})
+	}
+}
+
+// TestTheWaitBeginsBehindTheAttempt: an attempt that fails by a timeout takes its time.
+func TestTheWaitBeginsBehindTheAttempt(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		var at []time.Duration
+		start := time.Now()
+		rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+			at = append(at, time.Since(start))
+			if len(at) < 3 {
+				time.Sleep(30 * time.Second)
+				return nil, errReset
+			}
+			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+		}), 3, func(int) time.Duration { return 10 * time.Second })
+		_, err := rt.RoundTrip(request(t, "GET", "/price", ""))
+		want := []time.Duration{0, 40 * time.Second, 80 * time.Second}
+		expect.That(t, err == nil && slices.Equal(at, want), expect.Message{
+			Did: "sent a GET whose first two attempts failed after 30 s each, with a backoff " +
+				"of 10 s",
+			Want: fmt.Sprintf("attempts at %v: the wait lies between two attempts", want),
+			Got:  fmt.Sprintf("attempts at %v, error %v", at, err),
+			Why: "a server that hangs makes every attempt slow; counted from its beginning, " +
+				"the wait is over before the attempt is, and nothing is spared",
+		})
+	})
+}
+
+// TestEveryErrorIsWorthAnotherAttempt: whatever it is, there is no answer.
+func TestEveryErrorIsWorthAnotherAttempt(t *testing.T) {
+	for _, lost := range []error{
+		errors.New("tls: handshake failure"), io.EOF, io.ErrUnexpectedEOF,
+		&net.DNSError{Err: "no such host", Name: "shop", IsNotFound: true},
+		context.DeadlineExceeded, fmt.Errorf("next's own time is up: %w", context.Canceled),
+	} {
+		bubble.Run(t, func(t *testing.T) {
+			attempts := 0
+			rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+				if attempts++; attempts == 1 {
+					return nil, lost
+				}
+				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+			}), 3, linear)
+			_, err := rt.RoundTrip(request(t, "GET", "/price", ""))
+			expect.That(t, err == nil && attempts == 2, expect.Message{
+				Did: fmt.Sprintf("sent a GET, whose context has not ended; attempt 1 ended with "+
+					"the error %q of next", lost),
+				Want: "2 attempts, the second with 200",
+				Got:  fmt.Sprintf("%d attempts, and the error %v", attempts, err),
+				Why: "next may have time limits of its own, for each attempt: only the request's " +
+					"context says whether its caller has given up",
+			})
+		})
+	}
+}
+
+func TestMaxAttemptsIsAllThereAre(t *testing.T) {
+	for _, most := range []int{1, 2, 4} {
+		for _, f := range []fault{answerLost, unavailable} {
+			bubble.Run(t, func(t *testing.T) {
+				n := over(t, most, linear, slices.Repeat([]fault{f}, 20)...)
+				got := n.do(t, request(t, "GET", "/documents/1", ""))
+				did := fmt.Sprintf("sent a GET with maxAttempts = %d; every attempt was %s",
+					most, f)
+				expect.That(t, n.count() == most, expect.Message{
+					Did:  did,
+					Want: fmt.Sprintf("exactly that many, %d, the first attempt included", most),
+					Got:  n.attempts(),
+					Why: "when a server is down everybody repeats: what is allowed here " +
+						"multiplies its load just then",
+				})
+				last := n.times()[most-1]
+				expect.That(t, got.took == last, expect.Message{
+					Did: did,
+					Want: fmt.Sprintf("the result as soon as the last attempt has ended, at +%v",
+						last),
+					Got: fmt.Sprintf("the result at +%v", got.took),
+					Why: "after the last attempt there is nothing to wait for",
+				})
+				if f == unavailable {
+					expect.That(t, got.status == 503 && got.body == page, expect.Message{
+						Did: did, Want: "the last response, 503, with its body unread",
+						Got: got.String(),
+						Why: "what the server says with it, a Retry-After for instance, is for " +
+							"the caller",
+					})
+					return
+				}
+				expect.That(t, errors.Is(got.err, n.lastError()), expect.Message{
+					Did:  did,
+					Want: fmt.Sprintf("the error of attempt %d, or one that wraps it", most),
+					Got:  got.String(),
+					Why: "the caller looks into the error for what to do next: a name that " +
+						"does not resolve, a certificate that has expired, a reset",
+				})
+			})
+		}
+	}
+	bubble.Run(t, wantOwnAttempts)
+}
+
+// wantOwnAttempts has many requests at the same time, each of which needs all its attempts.
+func wantOwnAttempts(t *testing.T) {
+	t.Helper()
+	const callers, most = 20, 3
+	var mu sync.Mutex
+	seen := map[string]int{}
+	rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen[r.URL.Path]++
+		if seen[r.URL.Path] < most {
+			return nil, errReset
+		}
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	}), most, linear)
+	var wg sync.WaitGroup
+	errs := make([]error, callers)
+	for i := range callers {
+		wg.Go(func() {
+			req, _ := http.NewRequestWithContext(t.Context(), "GET",
+				fmt.Sprintf("%s/%d", memhttp.URL, i), nil)
+			_, errs[i] = rt.RoundTrip(req)
+		})
+	}
+	wg.Wait()
+	failed := 0
+	for _, err := range errs {
+		if err != nil {
+			failed++
+		}
+	}
+	expect.That(t, failed == 0, expect.Message{
+		Did: fmt.Sprintf("sent %d GETs at the same time through one RoundTripper with "+
+			"maxAttempts = %d; of each, the first two attempts failed", callers, most),
+		Want: "each succeeds with its attempt 3",
+		Got:  fmt.Sprintf("%d failed", failed),
+		Why: "one RoundTripper serves all requests of a program, so what it counts, it must " +
+			"count for each request alone",
+	})
+}

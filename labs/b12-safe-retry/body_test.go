@@ -1,0 +1,167 @@
+package retry_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+)
+
+func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
+	document := strings.Repeat("0123456789abcdef", 100<<10/16)
+	for _, length := range []struct {
+		how   string
+		bytes int64
+	}{{"in chunks, without a Content-Length", -1},
+		{"with its Content-Length", int64(len(document))}} {
+		for _, f := range []fault{answerLost, unavailable} {
+			bubble.Run(t, func(t *testing.T) {
+				r := request(t, "PUT", "/documents/1", document)
+				r.ContentLength = length.bytes
+				n := over(t, 3, linear, f)
+				got := n.do(t, r)
+				did := fmt.Sprintf("sent a PUT of 100 KiB %s; attempt 1 was %s", length.how, f)
+				why := "the first attempt has read the body to its end, and a reader does not " +
+					"go back by itself; a PUT of what is left replaces the document with nothing"
+				done := n.work()
+				stored := "nothing"
+				if len(done) > 0 {
+					stored = fmt.Sprintf("%d bytes", len(done[len(done)-1].body))
+				}
+				expect.That(t, len(done) == 2 && done[0].body == document &&
+					done[1].body == document, expect.Message{
+					Did:  did,
+					Want: fmt.Sprintf("2 attempts, each with all %d bytes", len(document)),
+					Got: fmt.Sprintf(
+						"%s; the server received %d whole requests, and the document that it "+
+							"has is %s", n.attempts(), len(done), stored),
+					Why: why,
+				})
+				expect.That(t, n.count() == 2 && got.status == 200, expect.Message{
+					Did: did, Want: "200 from attempt 2", Got: got.String() + "; " + n.attempts(),
+					Why: why,
+				})
+			})
+		}
+	}
+}
+
+func TestABodyThatIsGoneIsNotSentAgain(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		r := request(t, "PUT", "/documents/1", "a stream from somewhere else")
+		r.GetBody = nil
+		n := over(t, 3, linear, answerLost)
+		got := n.do(t, r)
+		expect.That(t, n.count() == 1 && isReset(got.err), expect.Message{
+			Did: "sent a PUT whose body cannot be had again: its GetBody is nil. It was " +
+				"executed, but its answer was lost",
+			Want: "1 attempt, and its error",
+			Got:  got.String() + "; " + n.attempts(),
+			Why: "the method says that it may be sent again, but there is nothing left to " +
+				"send: the body was a stream, and it is spent",
+		})
+	})
+	for _, none := range []struct {
+		what string
+		body io.ReadCloser
+	}{{"nil", nil}, {"http.NoBody", http.NoBody}} {
+		bubble.Run(t, func(t *testing.T) {
+			r := request(t, "GET", "/documents/1", "")
+			r.Body, r.GetBody = none.body, nil
+			n := over(t, 3, linear, answerLost)
+			got := n.do(t, r)
+			expect.That(t, n.count() == 2 && got.status == 200, expect.Message{
+				Did:  "sent a GET whose Body is " + none.what + ", without GetBody; attempt 1 was " + answerLost.String(),
+				Want: "2 attempts, the second with 200: no body needs no GetBody",
+				Got:  got.String() + "; " + n.attempts(),
+			})
+		})
+	}
+}
+
+// TestABodyThatFailsIsNotSentAgain: the file may have been deleted since.
+func TestABodyThatFailsIsNotSentAgain(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		const document = "the whole document"
+		r := request(t, "PUT", "/documents/1", document)
+		r.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("open: no such file") }
+		n := over(t, 3, linear, answerLost)
+		got := n.do(t, r)
+		for i, w := range n.work() {
+			expect.That(t, i == 0 && w.body == document && got.err != nil, expect.Message{
+				Did: fmt.Sprintf("sent a PUT of %q, whose GetBody returns an error; attempt 1 was %s",
+					document, answerLost),
+				Want: "no further attempt, and an error",
+				Got:  fmt.Sprintf("%s; attempt %d sent %q; %s", got, i+1, w.body, n.attempts()),
+				Why:  "a PUT without its body replaces the document with nothing",
+			})
+		}
+	})
+	bubble.Run(t, func(t *testing.T) { // the neighbour: a body that can be had
+		n := over(t, 3, linear, answerLost)
+		got := n.do(t, request(t, "PUT", "/documents/1", "the whole document"))
+		expect.That(t, got.status == 200 && n.count() == 2, expect.Message{
+			Did:  "sent a PUT whose body can be had again; attempt 1 was " + answerLost.String(),
+			Want: "2 attempts, the second with 200", Got: got.String() + "; " + n.attempts(),
+		})
+	})
+}
+
+func TestTheRequestIsLeftAsItWas(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		r, bodies := trackedRequest(t, "the whole document")
+		first := r.Body
+		r.Header.Set("Idempotency-Key", "k")
+		n := over(t, 3, linear, answerLost, requestLost)
+		got := n.do(t, r)
+		did := "sent a PUT that needed 3 attempts, and looked at the caller's request"
+		expect.That(t, got.status == 200 && n.count() == 3, expect.Message{
+			Did: did, Want: "200 from attempt 3", Got: got.String() + "; " + n.attempts(),
+		})
+		why := "net/http demands it of every RoundTripper: the attempt before may still be " +
+			"reading the body on another goroutine, and the caller may look at the request"
+		expect.That(t, r.Body == first, expect.Message{Did: did,
+			Want: "its Body is the one that it had", Got: "another one", Why: why})
+		expect.That(t, len(r.Header) == 1 && r.Header.Get("Idempotency-Key") == "k", expect.Message{
+			Did: did, Want: "the headers that it had, Idempotency-Key: k and no other",
+			Got: fmt.Sprint(r.Header), Why: why,
+		})
+		wantClosed(t, "sent a PUT that needed 3 attempts, and looked at its bodies", *bodies)
+	})
+}
+
+// trackedRequest is a PUT whose bodies are all noted.
+func trackedRequest(t *testing.T, text string) (*http.Request, *[]*tracked) {
+	t.Helper()
+	var bodies []*tracked
+	r := request(t, "PUT", "/documents/1", text)
+	r.GetBody = func() (io.ReadCloser, error) {
+		b := &tracked{ReadCloser: io.NopCloser(strings.NewReader(text))}
+		bodies = append(bodies, b)
+		return b, nil
+	}
+	r.Body, _ = r.GetBody()
+	return r, &bodies
+}
+
+func wantClosed(t *testing.T, did string, bodies []*tracked) {
+	t.Helper()
+	for i, b := range bodies {
+		which := "the body of the request"
+		if i > 0 {
+			which = fmt.Sprintf("body %d from GetBody", i)
+		}
+		expect.That(t, b.isClosed(), expect.Message{
+			Did:  did,
+			Want: "each of its bodies closed",
+			Got:  which + " is still open",
+			Why: "a body may be a file or a pipe; its owner relies on the RoundTripper to " +
+				"close it",
+		})
+	}
+}
