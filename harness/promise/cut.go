@@ -36,9 +36,10 @@ func (p passage) cut() (all []Sentence) {
 func (p passage) kind(parts []letters, i int) Kind {
 	part, last := parts[i], i == len(parts)-1
 	few := !p.row && part.words() <= fewWords
+	goesOn := !last || p.leads
+	unended := last && p.leads && !strings.ContainsRune(".;?!", part.at(len(part)-1))
 	switch {
-	case few && i == 0 && !last && part.bold(),
-		few && last && p.leads && !strings.ContainsRune(".;?!", part.at(len(part)-1)):
+	case few && (i == 0 && goesOn && part.bold() || unended):
 		return Heading
 	case p.about == Given, p.about == Definition && i == 0:
 		return p.about

@@ -29,7 +29,7 @@ type Sentence struct {
 	Kind  Kind
 	Text  string   // without markup, in one line
 	Where []string // file:line of each paragraph or comment that says it
-	// source is where sentences are told apart by a quote: the brief, or the comments.
+	// sources has one for each of Where. A quote may be from one sentence of each source.
 	sources []source
 }
 

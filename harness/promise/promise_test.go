@@ -79,6 +79,7 @@ func TestRead_brief(t *testing.T) {
 		"a few words in bold at the beginning are a heading": {
 			"- **But not for ever.** It ends.\n- **Closers** run.\n- It ends. **At once.**",
 			"heading: But not for ever.|It ends.|Closers run.|At once."},
+		"also before a list": {"**What can be done.**\n\n- it", "heading: What can be done.|it"},
 		"but not alone, and not many words": {
 			"**It ends.**\n\n**A client that hangs up changes nothing for others.** Never.",
 			"It ends.|A client that hangs up changes nothing for others.|Never."},
@@ -159,5 +160,33 @@ func TestRead_sameWords(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"README.md:7", "stub.go:4"}, c[0].Where); diff != "" {
 		t.Errorf("places: want (-), got (+):\n%s", diff)
+	}
+}
+
+// TestRead_course cuts the contracts of all labs: each has promises, and none ends within brackets.
+func TestRead_course(t *testing.T) {
+	t.Parallel()
+	labs, _ := filepath.Glob("../../labs/*/.stub")
+	if len(labs) < 20 {
+		t.Fatalf("got %d labs, want all of them", len(labs))
+	}
+	for _, stub := range labs {
+		files, _ := filepath.Glob(filepath.Join(stub, "*.go"))
+		c, err := promise.Read(filepath.Join(filepath.Dir(stub), "README.md"), files...)
+		if err != nil {
+			t.Errorf("%s: %v", stub, err)
+			continue
+		}
+		if promises := lines(c); len(promises) < 15 {
+			t.Errorf("%s: got %d sentences, want a contract: %q", stub, len(promises), promises)
+		}
+		for _, s := range c {
+			whole := strings.HasPrefix(s.Text, "(") || strings.HasSuffix(s.Text, ")")
+			if opened, closed := strings.Count(s.Text, "("), strings.Count(s.Text, ")"); !whole &&
+				opened != closed {
+				t.Errorf("%s: got the sentence %q, want one that ends behind its brackets",
+					s.Where[0], s.Text)
+			}
+		}
 	}
 }
