@@ -1,0 +1,125 @@
+package windows_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/lockstep"
+	windows "github.com/backend-labs/backend-labs/labs/i04-windows"
+)
+
+const whyTogether = "a server asks its limiter from all of its requests at once; what gets through " +
+	"beyond the limit arrives when the load is highest"
+
+func TestManyCallersAtOnce(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, k := range kinds {
+			thousand(t, k)
+		}
+	})
+	for _, k := range kinds {
+		meet(t, k)
+	}
+}
+
+// thousand lets goroutines call with one key, and with keys of their own.
+func thousand(t *testing.T, k kind) {
+	t.Helper()
+	const callers, limit = 1000, 100
+	l := k.make(limit, time.Minute)
+	until(nextEdge(time.Minute))
+	gate := make(chan struct{})
+	var one, own atomic.Int64
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			<-gate
+			if l.Allow("alice") {
+				one.Add(1)
+			}
+			if l.Allow(fmt.Sprint("client ", i)) {
+				own.Add(1)
+			}
+			if f, ok := l.(windows.Footprint); ok && i%100 == 0 {
+				f.Entries()
+			}
+		})
+	}
+	close(gate)
+	wg.Wait()
+	expect.That(t, one.Load() == limit && own.Load() == callers, expect.Message{
+		Did: fmt.Sprintf("let %d goroutines call %s(%d, 1m) at one instant, once with the same key "+
+			"and once with one of their own", callers, k.name, limit),
+		Want: fmt.Sprintf("exactly %d admitted with the same key, all with their own", limit),
+		Got:  fmt.Sprintf("%d and %d", one.Load(), own.Load()),
+		Why:  whyTogether,
+	})
+}
+
+// century is a window in which no edge comes up while a check runs in real time.
+const century = 100 * 365 * 24 * time.Hour
+
+// meet lets two callers arrive within nanoseconds of each other.
+func meet(t *testing.T, k kind) {
+	t.Helper()
+	const rounds, limit, calls = 500, 20, 30
+	lockstep.Enough(2000, 2*time.Second, func() int {
+		ls := make([]windows.Limiter, rounds)
+		for i := range ls {
+			ls[i] = k.make(limit, century)
+		}
+		counts := make([]atomic.Int32, rounds)
+		done, together := lockstep.Run(rounds, 2, time.Second, func(round, _ int) {
+			counts[round].Add(int32(admitted(ls[round], "alice", calls)))
+		})
+		for i := range done {
+			n := counts[i].Load()
+			expect.That(t, n == limit, expect.Message{
+				Did: fmt.Sprintf("let 2 goroutines make %d requests each of %s(%d, a century) at "+
+					"the same moment, with many limiters", calls, k.name, limit),
+				Want: fmt.Sprintf("exactly %d admitted by each", limit),
+				Got:  fmt.Sprintf("%d admitted by one of them", n),
+				Why:  whyTogether,
+			})
+		}
+		return together
+	})
+}
+
+func TestAllowNeverWaits(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, k := range kinds {
+			l := k.make(1, time.Minute)
+			begin := time.Now()
+			ok := [3]bool{l.Allow("alice"), l.Allow("alice"), l.Allow("alice")}
+			took := time.Since(begin)
+			expect.That(t, took == 0 && ok[0] && !ok[2], expect.Message{
+				Did:  fmt.Sprintf("made 3 requests of %s(1, 1m) at one instant", k.name),
+				Want: "the first admitted, the others not, all in no time",
+				Got: fmt.Sprintf("%s, %s, %s, after %v", verdict(ok[0]), verdict(ok[1]),
+					verdict(ok[2]), took.Round(time.Millisecond)),
+				Why: "a limiter that waits keeps the request, its connection and its memory; the " +
+					"queue that was to be prevented is then inside the limiter",
+			})
+		}
+	})
+}
+
+// TestNothingRunsInTheBackground is the one check that looks at what is left: see virtual.
+func TestNothingRunsInTheBackground(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		for _, k := range kinds {
+			l := k.make(100, time.Hour)
+			expect.That(t, l.Allow("alice"), expect.Message{
+				Did:  "made the first request of a new " + k.name,
+				Want: "admitted",
+				Got:  "denied",
+			})
+		}
+	})
+}
