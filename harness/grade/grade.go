@@ -3,6 +3,7 @@
 package grade
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,9 +28,12 @@ type Job struct {
 	Dir  string   // has the lab's files
 	Only []string // the checks to run; nil: all
 
-	// First names checks that are begun before the others: those whose verdict is awaited most.
+	// First names checks that are begun before the others, in this order: those whose verdict is
+	// awaited most.
 	First []string
-	Note  string // a remark on the submission that is known already, or ""
+	// Timeouts are those of single checks; all others have that of the [Options].
+	Timeouts map[string]time.Duration
+	Note     string // a remark on the submission that is known already, or ""
 
 	// Family are all variants of the lab that may be linked into one binary with this one: see
 	// [compile.Request]. A submission has none.
@@ -39,6 +43,7 @@ type Job struct {
 	// nothing to say; whoever asks holds the tests against it.
 	Hunt string
 	// Enough says that one failure is all that is asked for: the other checks are then not judged.
+	// Of several such jobs each begins its first check before any begins its second.
 	Enough bool
 }
 
@@ -275,6 +280,7 @@ func (s *session) settle(ctx context.Context, i int) {
 type task struct {
 	job, check int
 	binary     compile.Binary
+	rank       int // among those of its job, where the others may turn out to be needless
 }
 
 func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Binary, race bool) {
@@ -285,10 +291,14 @@ func (s *session) runAll(ctx context.Context, jobs []int, binaries []compile.Bin
 			if binaries[k].Path == "" {
 				continue
 			}
-			for _, c := range s.tallies[i].order(s.jobs[i].First) {
-				round = append(round, task{i, c, binaries[k]})
+			for rank, c := range s.tallies[i].order(s.jobs[i].First) {
+				if !s.jobs[i].Enough {
+					rank = 0
+				}
+				round = append(round, task{i, c, binaries[k], rank})
 			}
 		}
+		slices.SortStableFunc(round, func(a, b task) int { return cmp.Compare(a.rank, b.rank) })
 		if s.o.Runs > 1 {
 			rand.Shuffle(len(round), func(i, j int) { round[i], round[j] = round[j], round[i] })
 		}
@@ -332,8 +342,11 @@ func (s *session) runOne(ctx context.Context, t task, race bool) {
 	c := tl.checks[t.check].check
 	ctx, done := tl.halts.begin(ctx)
 	defer done()
+	if ctx.Err() != nil {
+		return // it was halted while this one waited for its slot
+	}
 	took := tl.clock(race).start()
-	out, ok := s.process(ctx, c, t.binary, race, tl.hunt)
+	out, ok := s.process(ctx, c, t, race)
 	took()
 	if !ok {
 		return
@@ -345,10 +358,10 @@ func (s *session) runOne(ctx context.Context, t task, race bool) {
 }
 
 // process runs one check with backends of its own. What is broken on our side is tried once more.
-func (s *session) process(ctx context.Context, c course.Check, binary compile.Binary,
-	race, hunt bool) (out run.Outcome, ok bool) {
+func (s *session) process(ctx context.Context, c course.Check, t task,
+	race bool) (out run.Outcome, ok bool) {
 	for try := 0; ; try++ {
-		out, err := s.processOnce(ctx, c, binary, race, hunt)
+		out, err := s.processOnce(ctx, c, t, race)
 		if err != nil {
 			return run.Outcome{}, false
 		}
@@ -358,11 +371,12 @@ func (s *session) process(ctx context.Context, c course.Check, binary compile.Bi
 	}
 }
 
-func (s *session) processOnce(ctx context.Context, c course.Check, binary compile.Binary,
-	race, hunt bool) (run.Outcome, error) {
-	p := run.Process{Binary: binary.Path, Variant: binary.Variant, Test: c.Test, Race: race,
-		Hunt: hunt, Seed: s.o.Seed, Timeout: s.o.Timeout, Sandbox: s.g.Sandbox,
-		Memory: memoryFor(s.g.Sandbox, s.o.Parallel), Without: s.g.without}
+func (s *session) processOnce(ctx context.Context, c course.Check, t task,
+	race bool) (run.Outcome, error) {
+	p := run.Process{Binary: t.binary.Path, Variant: t.binary.Variant, Test: c.Test,
+		Race: race, Hunt: s.jobs[t.job].Hunt != "", Seed: s.o.Seed, Sandbox: s.g.Sandbox,
+		Timeout: cmp.Or(s.jobs[t.job].Timeouts[c.Test], s.o.Timeout),
+		Memory:  memoryFor(s.g.Sandbox, s.o.Parallel), Without: s.g.without}
 	if race {
 		p.Timeout *= raceFactor
 	}

@@ -8,18 +8,18 @@ import (
 )
 
 // order is the order in which a job's checks are begun, as indices: what somebody waits for comes
-// first. That is what is named in first, such as the checks that have failed the last time; then
-// those that need no store, since a store may still have to start and its checks take real time.
-// Otherwise it is the lab's own.
+// first. That is what is named in first, as it stands there, such as the checks that have failed the
+// last time; then those that need no store, since a store may still have to start and its checks
+// take real time. Otherwise it is the lab's own.
 func order(checks []course.Check, first []string) []int {
 	rank := func(c course.Check) int {
 		switch {
 		case slices.Contains(first, c.Test):
-			return 0
+			return slices.Index(first, c.Test)
 		case len(c.Needs) == 0:
-			return 1
+			return len(first)
 		}
-		return 2
+		return len(first) + 1
 	}
 	all := make([]int, len(checks))
 	for i := range all {

@@ -2,10 +2,12 @@ package grade_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/run"
@@ -40,7 +42,7 @@ func TestGrade_order(t *testing.T) {
 	}{
 		{"the lab's own", nil, "", "One Two Seed"},
 		{"what has failed", []string{"TestSeed"}, "", "Seed One Two"},
-		{"several that have failed", []string{"TestSeed", "TestTwo"}, "", "Two Seed One"},
+		{"several that have failed", []string{"TestSeed", "TestTwo"}, "", "Seed Two One"},
 		{"none that there is", []string{"TestGone"}, "", "One Two Seed"},
 		{"stores last", nil, "TestOne", "Two Seed One"},
 		{"unless it has failed", []string{"TestOne"}, "TestOne", "One Two Seed"},
@@ -69,6 +71,31 @@ func TestGrade_order(t *testing.T) {
 				t.Errorf("the result has the order %q", tests)
 			}
 		})
+	}
+}
+
+// TestGrade_enough has two jobs that each need one failure: the second check of the first comes
+// after the first of the second, and what is not needed is not begun.
+func TestGrade_enough(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var begun []string
+	play := func(_ context.Context, _ sandbox.Command, p runtest.Pipe) (sandbox.Exit, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		begun = append(begun, fmt.Sprint(strings.TrimPrefix(p.Check, "Test"), " ", p.Timeout))
+		if p.Check == "TestOne" {
+			return fails(p), nil
+		}
+		return passes(p), nil
+	}
+	g, l := setup(t, runtest.Actor(play))
+	job := grade.Job{Lab: l, Dir: l.Dir, Enough: true, First: []string{"TestTwo"},
+		Timeouts: map[string]time.Duration{"TestTwo": time.Minute}}
+	mustGrade(t, g, []grade.Job{job, job}, grade.Options{Parallel: 1, Timeout: time.Hour}, nil)
+	want := []string{"Two 1m0s", "Two 1m0s", "One 1h0m0s", "One 1h0m0s"}
+	if !slices.Equal(begun, want) {
+		t.Errorf("got the checks %q, want %q", begun, want)
 	}
 }
 

@@ -5,18 +5,22 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"strconv"
 
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// folded is the value of an expression of constants as a whole number where it is one, else the
-// expression as it is.
+// folded is the value of an expression of numbers, as it would be written.
 func folded(lit *ast.BasicLit, text string) string {
 	tv, err := types.Eval(token.NewFileSet(), nil, token.NoPos, text)
-	if err != nil || lit.Kind != token.INT {
+	if err != nil {
 		return text
 	}
-	return constant.ToInt(tv.Value).ExactString()
+	if lit.Kind == token.INT {
+		return tv.Value.ExactString()
+	}
+	f, _ := constant.Float64Val(tv.Value)
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 var errorType = types.Universe.Lookup("error").Type()
@@ -46,7 +50,7 @@ func swaps(f *file, n ast.Node) (found []change) {
 	return found
 }
 
-// contexts puts one that never ends, and knows nothing, in the place of a context that is handed on.
+// contexts hands on one that never ends, and knows nothing, in the place of what is handed on.
 func contexts(f *file, n ast.Node) (found []change) {
 	call, ok := n.(*ast.CallExpr)
 	if !ok {

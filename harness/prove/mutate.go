@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/mutate"
@@ -45,6 +46,7 @@ type hunter struct {
 	score  Score
 	on     func(Progress)
 	now    Progress
+	say    func(judged int) string // how far it is
 }
 
 // pace is what a check costs, and what it is good for.
@@ -91,7 +93,7 @@ func (p *Prover) Mutate(ctx context.Context, labs []*course.Lab, seed uint64,
 func (h *hunter) hunt(ctx context.Context) error {
 	began := time.Now()
 	defer func() { h.score.Seconds = time.Since(began).Seconds() }()
-	h.tell("the reference", 1)
+	h.say = func(int) string { return "the reference" }
 	changes, err := h.variants(ctx)
 	if err != nil {
 		h.score.problem("%v", err)
@@ -104,25 +106,49 @@ func (h *hunter) hunt(ctx context.Context) error {
 	saved := h.Grader.Builder.Dir
 	h.Grader.Builder.Dir = filepath.Join(h.tmp, "bin")
 	defer func() { h.Grader.Builder.Dir = saved }()
-	if ok, err := h.measure(ctx); !ok || err != nil {
-		return err
-	}
-	for some := range slices.Chunk(all, batch) {
-		h.tell(fmt.Sprintf("%d of %s of", len(all)-h.score.done(all), count(len(all), "variant")), 0)
-		if err := h.judge(ctx, some); err != nil {
-			return err
-		}
-	}
-	if err := h.race(ctx, alive(all)); err != nil {
+	if ok, err := h.rounds(ctx, all); !ok || err != nil {
 		return err
 	}
 	h.score.count(h.lab, all)
 	return nil
 }
 
-// tell says what is done now.
-func (h *hunter) tell(what string, checks int) {
-	h.now.What, h.now.Checks, h.now.ChecksDone = what+" "+h.lab.ID, checks, 0
+// rounds judges variants, and those that are left once more under the race detector, where the lab
+// is to be run there. It reports false where nothing can be said of them.
+func (h *hunter) rounds(ctx context.Context, all []*variant) (ok bool, err error) {
+	done := 0
+	for some := range slices.Chunk(all, batch) {
+		if done == 0 {
+			if ok, err := h.measure(ctx, some); !ok || err != nil {
+				return ok, err
+			}
+		}
+		h.say = func(judged int) string {
+			return fmt.Sprintf("%d of %s judged", done+judged, count(len(all), "variant"))
+		}
+		if ok, err := h.judge(ctx, some, false); !ok || err != nil {
+			return ok, err
+		}
+		done += len(some)
+	}
+	left := alive(all)
+	if !h.lab.Race {
+		left = nil
+	}
+	for some := range slices.Chunk(left, batch) {
+		h.say = func(int) string {
+			return count(len(left), "survivor") + " under the race detector"
+		}
+		if ok, err := h.judge(ctx, some, true); !ok || err != nil {
+			return ok, err
+		}
+	}
+	return true, nil
+}
+
+// tell says how far it is, after so many of the variants that are judged at once.
+func (h *hunter) tell(judged int) {
+	h.now.What = h.lab.ID + ": " + h.say(judged)
 	h.on(h.now)
 }
 
@@ -152,10 +178,10 @@ func (h *hunter) write(changes []mutate.Variant) ([]*variant, error) {
 	return all, nil
 }
 
-// measure times the checks on the reference. It reports false, and says why, if that does not pass.
-func (h *hunter) measure(ctx context.Context) (ok bool, err error) {
-	results, err := h.grade(ctx, []grade.Job{{Lab: h.lab, Dir: h.lab.SolutionDir}},
-		grade.Options{Timeout: grade.DefaultTimeout})
+// measure times the checks on the reference, which is linked with some variants. It reports false,
+// and says why, if that does not pass.
+func (h *hunter) measure(ctx context.Context, some []*variant) (ok bool, err error) {
+	results, err := h.grade(ctx, h.jobs(some)[:1], false)
 	if err != nil {
 		return false, err
 	}
@@ -181,60 +207,53 @@ func (h *hunter) control(r run.Result) bool {
 	return false
 }
 
-// judge runs one check after the other on the variants that have survived those before, those checks
-// first that have killed most for what they cost.
-func (h *hunter) judge(ctx context.Context, some []*variant) error {
+// judge looks whether a check fails on some variants. Those checks begin that have killed most for
+// what they cost. It reports false, and says why, if the reference does not pass.
+func (h *hunter) judge(ctx context.Context, some []*variant, race bool) (ok bool, err error) {
 	slices.SortStableFunc(h.checks, func(a, b *pace) int {
 		return cmp.Compare(b.worth(), a.worth())
 	})
-	family := compileFamily(h.lab.SolutionDir, some)
-	for _, check := range h.checks {
-		left := alive(some)
-		if len(left) == 0 {
-			return nil
-		}
-		jobs := h.jobs(left, family, []string{check.test})
-		results, err := h.grade(ctx, jobs, grade.Options{Timeout: check.deadline()})
-		if err != nil {
-			return err
-		}
-		if !h.control(results[0]) {
-			return nil
-		}
-		for i, v := range left {
-			if v.take(results[i+1]); v.killer != "" {
-				check.kills++
+	results, err := h.grade(ctx, h.jobs(some), race)
+	if err != nil || !h.control(results[0]) {
+		return false, err
+	}
+	for i, v := range some {
+		v.take(results[i+1])
+		for _, c := range h.checks {
+			if c.test == v.killer {
+				c.kills++
 			}
 		}
 	}
-	return nil
+	return true, nil
 }
 
-// race runs what is left under the race detector, where the lab is to be run there.
-func (h *hunter) race(ctx context.Context, left []*variant) error {
-	if !h.lab.Race || len(left) == 0 {
-		return nil
+// jobs are those for the reference, as a control, and for some variants.
+func (h *hunter) jobs(some []*variant) []grade.Job {
+	family := []compile.Member{{Dir: h.lab.SolutionDir}}
+	for _, v := range some {
+		family = append(family, compile.Member{Dir: v.dir})
 	}
-	h.tell("under the race detector "+count(len(left), "variant")+" of", 0)
-	slowest := slices.MaxFunc(h.checks, func(a, b *pace) int { return cmp.Compare(a.took, b.took) })
-	for some := range slices.Chunk(left, batch) {
-		jobs := h.jobs(some, compileFamily(h.lab.SolutionDir, some), nil)
-		results, err := h.grade(ctx, jobs, grade.Options{Timeout: slowest.deadline(), Race: true})
-		if err != nil {
-			return err
-		}
-		if !h.control(results[0]) {
-			return nil
-		}
-		for i, v := range some {
-			v.take(results[i+1])
+	jobs := make([]grade.Job, len(family))
+	for i, m := range family {
+		jobs[i] = grade.Job{Lab: h.lab, Dir: m.Dir, Family: family, Enough: i > 0,
+			Timeouts: map[string]time.Duration{}}
+		for _, c := range h.checks {
+			jobs[i].First = append(jobs[i].First, c.test)
+			jobs[i].Timeouts[c.test] = c.deadline()
 		}
 	}
-	return nil
+	return jobs
 }
 
-func (h *hunter) grade(ctx context.Context, jobs []grade.Job, o grade.Options) ([]run.Result,
-	error) {
-	o.Seed, o.Parallel = h.seed, 2*runtime.NumCPU()
-	return h.Grader.Grade(ctx, jobs, o, nil)
+func (h *hunter) grade(ctx context.Context, jobs []grade.Job, race bool) ([]run.Result, error) {
+	o := grade.Options{Seed: h.seed, Parallel: 2 * runtime.NumCPU(), Race: race}
+	judged := 0
+	h.tell(judged)
+	return h.Grader.Grade(ctx, jobs, o, func(e grade.Event) {
+		if e.Done != nil && e.Job > 0 {
+			judged++
+			h.tell(judged)
+		}
+	})
 }

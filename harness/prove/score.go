@@ -11,9 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
-	"github.com/backend-labs/backend-labs/harness/grade"
 	"github.com/backend-labs/backend-labs/harness/mutate"
 	"github.com/backend-labs/backend-labs/harness/run"
 )
@@ -51,9 +49,6 @@ func (s Score) Percent() float64 {
 	return 100 * float64(s.Killed+s.Explained) / float64(s.Variants)
 }
 
-// done counts those of which it is known what becomes of them.
-func (s *Score) done(all []*variant) (n int) { return len(all) - len(alive(all)) }
-
 // alive are the variants that nothing has killed.
 func alive(all []*variant) []*variant {
 	return slices.DeleteFunc(slices.Clone(all), func(v *variant) bool {
@@ -70,24 +65,6 @@ func (v *variant) take(r run.Result) {
 			return
 		}
 	}
-}
-
-// jobs are those for the reference, as a control, and for some variants.
-func (h *hunter) jobs(some []*variant, family []compile.Member, only []string) []grade.Job {
-	jobs := []grade.Job{{Lab: h.lab, Dir: h.lab.SolutionDir, Only: only, Family: family}}
-	for _, v := range some {
-		jobs = append(jobs, grade.Job{Lab: h.lab, Dir: v.dir, Only: only, Family: family})
-	}
-	return jobs
-}
-
-// compileFamily are variants that are linked with the reference.
-func compileFamily(reference string, some []*variant) []compile.Member {
-	family := []compile.Member{{Dir: reference}}
-	for _, v := range some {
-		family = append(family, compile.Member{Dir: v.dir})
-	}
-	return family
 }
 
 // count draws the conclusions.

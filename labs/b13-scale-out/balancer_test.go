@@ -390,6 +390,24 @@ func TestAllDownEnds(t *testing.T) {
 					"end, at the worst moment",
 			})
 	})
+	bubble.RunLeaky(t, slowlyDown)
+}
+
+// slowlyDown has machines that take longer to say that they are down than they are left alone.
+func slowlyDown(t *testing.T) {
+	const takes = 6 * time.Second
+	first := &answerer{answers: []error{scaleout.ErrDown}, takes: takes}
+	second := &answerer{answers: []error{scaleout.ErrDown}, takes: takes}
+	err := scaleout.NewBalancer(first, second).Do(background, 7)
+	expect.That(t, known.Is(err, scaleout.ErrDown) && first.calls == 1 && second.calls == 1,
+		expect.Message{
+			Did:  "sent a request to two machines that are down, and find that out after 6 s each",
+			Want: "each is called once, then an error that is ErrDown",
+			Got: fmt.Sprintf("calls: %d and %d; Do returned %v", first.calls, second.calls,
+				orNil(err)),
+			Why: "the 5 s of the first are over when the second one answers; a request that " +
+				"comes back to it then never ends as long as both are down",
+		})
 }
 
 func TestAllDownAreLeftAlone(t *testing.T) {

@@ -1,6 +1,7 @@
 package scaleout_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,13 +196,14 @@ func loads(all []*desk) []int {
 // what it got.
 type answerer struct {
 	answers []error
+	takes   time.Duration // for each, 0: 1 ms
 	calls   int
 	req     int
 	ctx     context.Context
 }
 
 func (a *answerer) Call(ctx context.Context, req int) error {
-	time.Sleep(time.Millisecond)
+	time.Sleep(cmp.Or(a.takes, time.Millisecond))
 	a.calls, a.req, a.ctx = a.calls+1, req, ctx
 	if a.calls <= len(a.answers) {
 		return a.answers[a.calls-1]
