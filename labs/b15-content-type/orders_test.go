@@ -37,6 +37,24 @@ func TestTheLabelSaysHowToRead(t *testing.T) {
 		"a note is not needed")
 	wantOrder(t, formType, `qty=1&sku=B-2`, orders.Order{SKU: "B-2", Qty: 1},
 		"a note is not needed")
+	wantOrder(t, jsonType, "\r\n\t "+asJSON+" \n", order,
+		"white space around a JSON value is part of no value; many libraries end with a line break")
+	wantOnlyTheBody(t)
+}
+
+// wantOnlyTheBody has a link to the form that somebody else has made.
+func wantOnlyTheBody(t *testing.T) {
+	t.Helper()
+	for _, query := range []string{"note=by+the+link", "sku=X&qty=7&note=by+the+link", "a=%zz", "a;b"} {
+		got, err := decode("/orders?"+query, formType, "sku=A-17&qty=3")
+		expect.That(t, err == nil && got == orders.Order{SKU: "A-17", Qty: 3}, expect.Message{
+			Did:  "called DecodeOrder with a form: POST /orders?" + query + ", the body sku=A-17&qty=3",
+			Want: "the order that the body has, whatever is in the URL",
+			Got:  outcome(got, err),
+			Why: "the Content-Type is about the body; what is in the URL was written by somebody " +
+				"else, and neither completes an order nor spoils it",
+		})
+	}
 }
 
 func TestOneTypeIsWrittenInManyWays(t *testing.T) {
@@ -46,6 +64,7 @@ func TestOneTypeIsWrittenInManyWays(t *testing.T) {
 		`application/json; charset="utf-8"`,
 		"application/json ; Charset=Utf-8",
 		"application/json; profile=short",
+		`application/json; profile="a; charset=latin1"`,
 		"application/vnd.shop+json",
 		"application/problem+json; charset=utf-8",
 		"APPLICATION/VND.SHOP.V2+JSON",
@@ -69,6 +88,8 @@ func TestOtherTypesAreUnsupported(t *testing.T) {
 		{"application/jsonp", "jsonp is JavaScript; that its name contains json does not make it JSON"},
 		{"text/json-ish", "a name that looks similar is another type"},
 		{"application/json-seq", "it is a sequence of documents, and not one"},
+		{"application/vnd.shop+json-seq", "so is this one, under a name of its own"},
+		{"application/x-www-form-urlencoded-v2", "a name that begins alike is another type"},
 		{"text/vnd.shop+json", "the contract has +json only within application"},
 		{"application/xml", "a type that this server cannot read"},
 		{"multipart/form-data", "it is a form as well, but written in quite another way"},
@@ -90,6 +111,8 @@ func TestOtherCharsetsAreUnsupported(t *testing.T) {
 		`application/json; charset="utf-16"`,
 		"application/vnd.shop+json; charset=windows-1252",
 		"application/x-www-form-urlencoded; charset=latin1",
+		"application/json; charset=utf8",
+		`application/json; charset=""`,
 	} {
 		body := asJSON
 		if strings.Contains(label, "form") {
@@ -121,6 +144,7 @@ func TestABodyThatIsNotWhatItSays(t *testing.T) {
 		{"JSON with an empty sku", "/orders", jsonType, `{"sku":"","qty":3}`, "an empty sku counts as none: nobody can pick it"},
 		{"a form with a qty of 0", "/orders", formType, "sku=A-17&qty=0", "a qty of 0 counts as none: an order for nothing is no order"},
 		{"a form with an empty sku", "/orders", formType, "sku=&qty=3", "an empty sku counts as none: nobody can pick it"},
+		{"a form with a broken escape", "/orders", formType, "sku=A-17&qty=3&note=100%", "what cannot be decoded is no form; half of it would be stored"},
 		{"a form without a sku", "/orders", formType, "qty=3&note=x", "a form it is, but not an order"},
 		{"a form without a qty", "/orders", formType, "sku=A-17&note=x", "a form it is, but not an order"},
 		{"a form without a qty, though with one in the URL", "/orders?qty=3", formType, "sku=A-17",
@@ -203,6 +227,8 @@ func TestAcceptSaysWhatToSend(t *testing.T) {
 		{"text/csv;q=0.5, application/json;q=0.4", csvType, "q says how much it likes a type, from 0 to 1"},
 		{"text/csv;q=0.4,application/json;q=0.5", jsonType, "q says how much it likes a type, from 0 to 1"},
 		{"text/csv; q=0.9, application/json", jsonType, "without a q it is 1"},
+		{"text/csv;q=0.999, application/json;q=0.998", csvType, "q has up to three digits"},
+		{"text/csv;q=0.001", csvType, "a thousandth is more than nothing"},
 		{"application/xml, text/csv;q=0.1", csvType, "a little is better than nothing"},
 		{"application/json;q=0, text/csv", csvType, "q=0 means: never send me this"},
 		{"text/*", csvType, "a range of types has a star"},
@@ -214,6 +240,32 @@ func TestAcceptSaysWhatToSend(t *testing.T) {
 	} {
 		wantSent(t, one.accept, "", one.want, one.why)
 	}
+	wantAllLines(t)
+	refusal := write("application/xml", "", order)
+	expect.That(t, !strings.Contains(refusal.body, order.SKU), expect.Message{
+		Did:  fmt.Sprintf("called WriteOrder with Accept: application/xml and the order %+v", order),
+		Want: "a 406 whose body is not the order",
+		Got:  refusal.String(),
+		Why: "clients that do not look at the status read on; what they cannot read is then " +
+			"stored as if they had asked for it",
+	})
+}
+
+// wantAllLines spreads the list over several lines, as RFC 9110 has it for every list.
+func wantAllLines(t *testing.T) {
+	t.Helper()
+	r := request("/orders/1", "application/json;q=0.1", "", "")
+	r.Header.Add("Accept", "text/csv")
+	w := httptest.NewRecorder()
+	orders.WriteOrder(w, r, order)
+	got := answer{w.Result(), w.Body.String()}
+	expect.That(t, got.is(csvType), expect.Message{
+		Did:  "called WriteOrder with two lines, Accept: application/json;q=0.1 and Accept: text/csv",
+		Want: kindOr406(csvType),
+		Got:  got.String(),
+		Why: "proxies and libraries may write a list as several lines; it is one list all the " +
+			"same, and the first line is not all of it",
+	})
 }
 
 func TestTheRequestsTypeIsNotTheAnswers(t *testing.T) {
@@ -317,19 +369,22 @@ func TestCachesAreTold(t *testing.T) {
 		expect.That(t, got.is(wantKind), expect.Message{Did: did, Want: kindOr406(wantKind),
 			Got: got.String()})
 	}
-	w := httptest.NewRecorder()
-	w.Header().Set("Vary", "Accept-Encoding")
-	orders.WriteOrder(w, request("/orders/1", jsonType, "", ""), order)
-	got := w.Result().Header
-	expect.That(t, slices.Contains(vary(got), "accept") &&
-		slices.Contains(vary(got), "accept-encoding"), expect.Message{
-		Did: "called WriteOrder behind a handler that compresses, and that had put " +
-			"Accept-Encoding into Vary",
-		Want: "both in Vary: Accept-Encoding and Accept",
-		Got:  fmt.Sprintf("Vary: %q", got["Vary"]),
-		Why: "others have their own reasons for which the answer varies; without theirs, a " +
-			"cache sends compressed bytes to a client that cannot read them",
-	})
+	for _, accept := range []string{jsonType, csvType, "application/xml"} {
+		w := httptest.NewRecorder()
+		w.Header()["Vary"] = []string{"Accept-Encoding, Origin", "Cookie"}
+		orders.WriteOrder(w, request("/orders/1", accept, "", ""), order)
+		got := vary(w.Result().Header)
+		for _, name := range []string{"accept-encoding", "origin", "cookie", "accept"} {
+			expect.That(t, slices.Contains(got, name), expect.Message{
+				Did: "called WriteOrder with Accept: " + accept + " behind handlers that had put " +
+					"Accept-Encoding, Origin and Cookie into Vary, in two lines",
+				Want: "all three in Vary, and Accept",
+				Got:  fmt.Sprintf("Vary: %q", w.Result().Header["Vary"]),
+				Why: "others have their own reasons for which the answer varies; without theirs, a " +
+					"cache sends compressed bytes to a client that cannot read them",
+			})
+		}
+	}
 }
 
 func request(target, accept, label, body string) *http.Request {

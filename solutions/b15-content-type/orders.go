@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -68,13 +69,18 @@ func fromJSON(r *http.Request) (o Order, err error) {
 	return o, err
 }
 
-// fromForm reads PostForm, which is the body's: Form and FormValue have the URL's query mixed in.
+// fromForm reads the body alone: ParseForm looks at the URL's query as well, and fails if that is broken.
 func fromForm(r *http.Request) (Order, error) {
-	if err := r.ParseForm(); err != nil {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
 		return Order{}, err
 	}
-	qty, err := strconv.Atoi(r.PostForm.Get("qty"))
-	return Order{SKU: r.PostForm.Get("sku"), Qty: qty, Note: r.PostForm.Get("note")}, err
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return Order{}, err
+	}
+	qty, err := strconv.Atoi(form.Get("qty"))
+	return Order{SKU: form.Get("sku"), Qty: qty, Note: form.Get("note")}, err
 }
 
 // WriteOrder answers with the order in the type that the Accept header prefers.

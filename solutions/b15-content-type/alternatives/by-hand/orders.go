@@ -41,7 +41,7 @@ var readers = []struct {
 // DecodeOrder reads the order in the request's body as the Content-Type says.
 func DecodeOrder(r *http.Request) (o Order, err error) {
 	kind, params := split(r.Header.Get("Content-Type"))
-	if set := params["charset"]; set != "" && strings.ToLower(set) != "utf-8" {
+	if set, ok := params["charset"]; ok && set != "utf-8" {
 		return o, ErrUnsupported
 	}
 	for _, one := range readers {
@@ -72,13 +72,28 @@ func readForm(body []byte, o *Order) (err error) {
 
 // split takes a media type and its parameters apart, all in lower case.
 func split(text string) (kind string, params map[string]string) {
-	parts := strings.Split(strings.ToLower(text), ";")
+	parts := fields(strings.ToLower(text))
 	params = map[string]string{}
 	for _, p := range parts[1:] {
 		name, value, _ := strings.Cut(p, "=")
 		params[strings.TrimSpace(name)] = strings.Trim(strings.TrimSpace(value), `"`)
 	}
 	return strings.TrimSpace(parts[0]), params
+}
+
+// fields cuts a text at its semicolons, but for those in quotes.
+func fields(text string) (all []string) {
+	quoted, begin := false, 0
+	for i, c := range text {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == ';' && !quoted:
+			all = append(all, text[begin:i])
+			begin = i + 1
+		}
+	}
+	return append(all, text[begin:])
 }
 
 var writers = []struct {
@@ -104,7 +119,7 @@ type wish struct {
 // WriteOrder answers with the order in the type that the Accept header prefers.
 func WriteOrder(w http.ResponseWriter, r *http.Request, o Order) {
 	var wishes []wish
-	for i, text := range strings.Split(r.Header.Get("Accept"), ",") {
+	for i, text := range strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		kind, params := split(text)
 		q := 1.0
 		if s, ok := params["q"]; ok {
