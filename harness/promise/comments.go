@@ -37,19 +37,22 @@ func fromComments(name string, src []byte) ([]passage, error) {
 	return s.said, nil
 }
 
-// exportedReceiver reports whether a method is one of an exported type.
+// exportedReceiver reports whether a method is one of an exported type, generic or not.
 func exportedReceiver(recv *ast.FieldList) bool {
-	exported := false
-	ast.Inspect(recv.List[0].Type, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			exported = id.IsExported()
-			return false
+	typ := recv.List[0].Type
+	for {
+		switch t := typ.(type) {
+		case *ast.StarExpr:
+			typ = t.X
+		case *ast.IndexExpr:
+			typ = t.X
+		case *ast.IndexListExpr:
+			typ = t.X
+		default:
+			id, named := t.(*ast.Ident)
+			return named && id.IsExported()
 		}
-		_, index := n.(*ast.IndexExpr)
-		_, star := n.(*ast.StarExpr)
-		return index || star
-	})
-	return exported
+	}
 }
 
 func (s *stub) declaration(decl *ast.GenDecl) {

@@ -134,6 +134,9 @@ func (l *Limit) Take() {}
 // Of is generic.
 func (o *Optional[T]) Of() {}
 
+// Pair has two parameters.
+func (m *Map[k, v]) Pair() {}
+
 // hides nothing.
 func (s *secret) Exported() {}
 `
@@ -145,7 +148,7 @@ func (s *secret) Exported() {}
 		"definition: the first;", "always",
 		"given: Store is shared.", "given: It is remote.", "given: Get gets.", "given: or nothing",
 		"Take takes n.", "It gives [] for none.", "See Limit.Rate:", "heading: Then:", "It ends.", "It returns;", "nil.",
-		"Of is generic.",
+		"Of is generic.", "Pair has two parameters.",
 	}
 	if diff := cmp.Diff(want, lines(read(t, "It waits.", stub))); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)

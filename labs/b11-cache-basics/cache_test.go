@@ -48,6 +48,26 @@ func TestLoadedOnceThenRemembered(t *testing.T) {
 		})
 	})
 	loadedIsStored(t)
+	beginsEmpty(t)
+}
+
+// beginsEmpty has two caches that look alike.
+func beginsEmpty(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		prices := filled(3, "lamp")
+		stocks := cache.New[string, int](3, time.Minute)
+		v, hit := stocks.Get("lamp")
+		_, there := prices.Get("lamp")
+		expect.That(t, v == 0 && !hit && stocks.Len() == 0 && there, expect.Message{
+			Did: "stored 7 under lamp in a cache, made another of the same size and TTL, and " +
+				"called Get for lamp, and Len",
+			Want: "0 and false, and a Len of 0; and a hit in the first one, as before",
+			Got: fmt.Sprintf("%d and %v, and a Len of %d; a hit in the first one: %v", v, hit,
+				stocks.Len(), there),
+			Why: "a server has many caches, and the same key means something else in each",
+		})
+	})
 }
 
 // loadedIsStored has callers who have gone.
@@ -130,6 +150,22 @@ func TestEntriesLiveForTheTTL(t *testing.T) {
 		})
 	})
 	livesFor(t)
+	livesWhileThereIsRoom(t)
+}
+
+// livesWhileThereIsRoom stores when others have not long to live.
+func livesWhileThereIsRoom(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := filled(5, "a", "b", "c")
+		time.Sleep(50 * time.Second)
+		c.Set("d", 7)
+		c.GetOrLoad(background, "e", (&origin{}).load)
+		time.Sleep(9 * time.Second)
+		expectKeys(t, c, "a, b, c, d, e", "stored a, b and c in a cache of 5 with a TTL of 1m0s, "+
+			"50 s later d and e, and looked for them 9 s after that",
+			"all five are there: none has expired, and there is room for all of them")
+	})
 }
 
 // livesFor asks for other lives than whole minutes.
@@ -300,6 +336,13 @@ func TestOverwritingEvictsNothing(t *testing.T) {
 			Want: "8 under b, and a Len of 3",
 			Got:  fmt.Sprintf("%d under b, and a Len of %d", v, c.Len()),
 			Why:  "the second value is the truth, and there is only one entry of a key",
+		})
+		c = filled(10, "a", "b", "b", "a", "b")
+		expect.That(t, c.Len() == 2, expect.Message{
+			Did:  "stored two keys in a cache of 10, one of them twice, the other three times",
+			Want: "a Len of 2",
+			Got:  fmt.Sprintf("a Len of %d", c.Len()),
+			Why:  "Len tells those who run the cache how full it is, and whether it is too small",
 		})
 	})
 }
@@ -504,6 +547,25 @@ func TestExpiredEntriesMakeRoomFirst(t *testing.T) {
 			"b is still there: a had expired, and made room")
 	})
 	deadBehindRenewed(t)
+	deadThoughAskedFor(t)
+}
+
+// deadThoughAskedFor asks for what has expired, which is no use of it.
+func deadThoughAskedFor(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		const ttl = time.Minute
+		c := filled(2, "a")
+		time.Sleep(ttl / 2)
+		c.Set("b", 7)
+		time.Sleep(ttl/2 + time.Millisecond)
+		c.Get("a")
+		c.Set("c", 7)
+		expectKeys(t, c, "b, c",
+			"stored a in a cache of 2, and b 30 s later; when a's minute was over and b had half of "+
+				"its own left, looked for a, which had expired, then stored c",
+			"b is still there: a is as dead as before, and makes room")
+	})
 }
 
 // deadBehindRenewed has a dead entry that was stored after the one that lives: that was stored again.
@@ -567,7 +629,7 @@ func TestLoadReceivesContextAndKey(t *testing.T) {
 // TestSlowLoadsKeepNobodyWaiting runs in real time: what it looks for would stop a virtual clock.
 func TestSlowLoadsKeepNobodyWaiting(t *testing.T) {
 	const patience = 3 * time.Second
-	c := filled(10, "known")
+	c := filled(10, "known 0")
 	served := make(chan struct{})
 	var end sync.Once
 	onTime, loaded := false, false
@@ -575,7 +637,9 @@ func TestSlowLoadsKeepNobodyWaiting(t *testing.T) {
 		loaded = true
 		go func() {
 			defer end.Do(func() { close(served) })
-			c.Get("known")
+			for i := range 64 { // whatever else may be meant by "other keys"
+				c.Get(fmt.Sprint("known ", i))
+			}
 			c.Set("other", 7)
 			c.GetOrLoad(background, "third", (&origin{}).load)
 			c.Len()
