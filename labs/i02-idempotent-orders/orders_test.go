@@ -84,17 +84,24 @@ func TestAnotherRequestUnderTheSameKeyIsRefused(t *testing.T) {
 	note := func(s string) func(*orders.OrderReq) {
 		return func(r *orders.OrderReq) { r.Note = json.RawMessage(s) }
 	}
+	edited := func(old, new string) func(*orders.OrderReq) {
+		return note(strings.Replace(string(shoes.Note), old, new, 1))
+	}
 	for _, other := range []struct {
 		what   string
 		change func(*orders.OrderReq)
 	}{
 		{"another SKU", func(r *orders.OrderReq) { r.SKU = "shoes-43" }},
+		{"the SKU in capital letters", func(r *orders.OrderReq) { r.SKU = "SHOES-42" }},
 		{"another quantity", func(r *orders.OrderReq) { r.Qty = 3 }},
 		{"another amount", func(r *orders.OrderReq) { r.Cents = 11801 }},
 		{"no note", func(r *orders.OrderReq) { r.Note = nil }},
-		{"another value deep in the note", note(`{"gift":true,"wrap":{"paper":"red","bows":[1,2]}}`)},
-		{"the elements of an array in the note in another order", note(`{"gift":true,"wrap":{"paper":"blue","bows":[2,1]}}`)},
-		{"a space more inside a string of the note", note(`{"gift":true,"wrap":{"paper":"blue ","bows":[1,2]}}`)},
+		{"another value deep in the note", edited("blue", "red")},
+		{"the elements of an array in the note in another order", edited("1,2", "2,1")},
+		{"a space more inside a string of the note", edited("blue", "blue ")},
+		{"a string in place of a boolean in the note", edited("true", `"true"`)},
+		{"a string in place of two numbers in the note", edited("1,2", `"1 2"`)},
+		{"one member more in the note, which is null", edited("true,", `true,"for":null,`)},
 	} {
 		req := shoes
 		other.change(&req)
@@ -139,6 +146,8 @@ func TestTheSameJSONSpelledDifferentlyIsTheSameRequest(t *testing.T) {
 	wantOrder(t, first, "placed the first order of a user")
 	for _, same := range []struct{ what, note string }{
 		{"the members of the note's objects in another order", `{"wrap":{"bows":[1,2],"paper":"blue"},"gift":true}`},
+		{"a letter in the note written as an escape",
+			strings.Replace(string(shoes.Note), "blue", `bl\u0075e`, 1)},
 		{"other white space in the note", "{ \"gift\": true,\n\t\"wrap\": {\"paper\": \"blue\", \"bows\": [ 1, 2 ]} }"},
 	} {
 		req := shoes
@@ -209,7 +218,10 @@ func TestConcurrentDuplicatesCreateOneOrder(t *testing.T) {
 func TestKeysBelongToTheirUser(t *testing.T) {
 	db, own := shop(t)
 	type owned struct{ user, key string }
-	pairs := [][2]owned{{{"ann", "k1"}, {"bob", "k1"}}}
+	pairs := [][2]owned{
+		{{"ann", "k1"}, {"bob", "k1"}}, {{"eve", "k1"}, {"Eve", "k1"}}, {{"eve", "k2"}, {"eve", "K2"}},
+		{{"eve", "k3"}, {"eve ", "k3"}}, {{"eve", "k4"}, {"eve", "k4 "}},
+	}
 	// Glued together, different users and keys can give the same text.
 	for _, glue := range []string{"", "-", "_", ":", "/", "|", ".", ",", " "} {
 		pairs = append(pairs,
@@ -286,7 +298,6 @@ func TestADeathIsRecoveredFrom(t *testing.T) {
 
 func TestACutConnectionLeavesOneOrder(t *testing.T) {
 	_, own := shop(t)
-	pg.Exec(t, own, `ALTER SEQUENCE orders_id_seq RESTART 1000`) // so that all ids are equally long
 	cuts := planCuts(t)
 	inParallel(16, len(cuts), func(i int) {
 		c := cuts[i]
@@ -316,8 +327,8 @@ type cut struct {
 	first, last answer
 }
 
-// planCuts lets one call go through, to see what it and the database say to each other once the
-// card is charged, and prepares a call for each place that makes a difference. A message that
+// planCuts lets one call go through, to see what it and the database say to each other before and
+// after the charge, and prepares a call for each place that makes a difference. A message that
 // arrives in part is as good as none, and when an answer is lost it does not matter how much of it.
 // So these are two for each message: in front of the last byte of the message, and in front of the
 // last byte of its answer.
@@ -329,47 +340,60 @@ func planCuts(t *testing.T) (cuts []*cut) {
 			faultproxy.ToClient: proxy.Passed(faultproxy.ToClient)}
 	}
 	var charged [2]int
-	var earlier int // turns before the charge
-	gw := &gateway{onCharge: func(int) error {
-		charged, earlier = passed(),
-			len(proxy.Turns())
-		return nil
-	}}
-	wantOrder(t, place(t, pg.PoolVia(t, proxy.Addr()), gw, "user-00", "key-00", shoes),
-		"placed an order")
+	gw := &gateway{onCharge: func(int) error { charged = passed(); return nil }}
+	instance := connected(t, proxy)
+	began, earlier := passed(), len(proxy.Turns())
+	wantOrder(t, place(t, instance, gw, "user-00", "key-00", shoes), "placed an order")
 
-	turns := append(proxy.Turns()[earlier:], passed())
-	if len(turns) > 1 && turns[0] == charged {
-		turns = turns[1:]
-	}
-	for i, turn := range turns {
+	for _, turn := range append(proxy.Turns()[earlier:], passed()) {
+		if turn == began {
+			continue
+		}
+		from, phase := began, "before"
+		if turn[faultproxy.ToServer] > charged[faultproxy.ToServer] {
+			from, phase = charged, "after"
+		}
 		for dir, where := range []string{
-			faultproxy.ToServer: "while message %d of the %d that follow the charge was on its way",
-			faultproxy.ToClient: "while the answer to message %d of the %d that follow the " +
-				"charge was on its way back",
+			faultproxy.ToServer: "while message %d of the call was on its way, %s the charge",
+			faultproxy.ToClient: "while the answer to message %d of the call was on its way back, " +
+				"%s the charge",
 		} {
-			k := turn[dir] - charged[dir] - 1
-			cuts = append(cuts, newCut(t, len(cuts)+1, faultproxy.Direction(dir), k,
-				fmt.Sprintf(where, i+1, len(turns))))
+			cuts = append(cuts, newCut(t, len(cuts)+1, faultproxy.Direction(dir),
+				turn[dir]-from[dir]-1, phase == "after",
+				fmt.Sprintf(where, len(cuts)/2+1, phase)))
 		}
 	}
 	return cuts
 }
 
-func newCut(t *testing.T, n int, dir faultproxy.Direction, k int, where string) *cut {
+// connected is an instance that has a connection through the proxy already.
+func connected(t *testing.T, proxy *faultproxy.Proxy) *pgxpool.Pool {
+	t.Helper()
+	instance := pg.PoolVia(t, proxy.Addr())
+	pg.Exec(t, instance, `SELECT`)
+	return instance
+}
+
+// newCut prepares a call whose connection is cut k bytes after the charge, or k bytes from now on.
+func newCut(t *testing.T, n int, dir faultproxy.Direction, k int, afterCharge bool,
+	where string) *cut {
 	t.Helper()
 	proxy := newProxy(t)
-	return &cut{
+	c := &cut{
 		where: where, user: fmt.Sprintf("user-%02d", n), key: fmt.Sprintf("key-%02d", n),
-		proxy:    proxy,
-		instance: pg.PoolVia(t, proxy.Addr()),
-		gw: &gateway{onCharge: func(n int) error {
-			if n == 1 {
-				proxy.CutAfter(dir, k)
-			}
-			return nil
-		}},
+		proxy: proxy, instance: connected(t, proxy), gw: &gateway{},
 	}
+	if !afterCharge {
+		proxy.CutAfter(dir, k)
+		return c
+	}
+	c.gw.onCharge = func(n int) error {
+		if n == 1 {
+			proxy.CutAfter(dir, k)
+		}
+		return nil
+	}
+	return c
 }
 
 func TestAGatewayErrorIsNoOutcome(t *testing.T) {
@@ -397,6 +421,16 @@ func TestAGatewayErrorIsNoOutcome(t *testing.T) {
 			Why: "after a timeout nobody knows whether the card was charged; whoever reports " +
 				"either turns a guess into a fact",
 		})
+		other := shoes
+		other.Cents++
+		second := settle(t, db, gw, failure.user, failure.key, other)
+		expect.That(t, known.Is(second.err, orders.ErrMismatch) && len(gw.log()) == 1, expect.Message{
+			Did:  did + "; then used the key for a request with another amount",
+			Want: "ErrMismatch, and no other call of the gateway",
+			Got:  second.String() + "; " + gw.String(),
+			Why: "the key belongs to its first request, of which nobody knows yet what became: " +
+				"that may be paid, and only its own retry can find out",
+		})
 		wantRecovery(t, db, own, gw, failure.user, failure.key, first, did)
 	}
 }
@@ -409,6 +443,10 @@ func TestADeclinedCardIsTheOutcome(t *testing.T) {
 	}{
 		{"ann", "with ErrDeclined", orders.ErrDeclined},
 		{"bob", "with an error that wraps ErrDeclined", fmt.Errorf("card ending in 4242: %w", orders.ErrDeclined)},
+		{
+			"eve", "with an error that wraps ErrDeclined twice",
+			fmt.Errorf("charge: %w", fmt.Errorf("card ending in 4242: %w", orders.ErrDeclined)),
+		},
 	} {
 		gw := &gateway{onCharge: func(n int) error {
 			if n == 1 {
@@ -513,11 +551,12 @@ func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool 
 	gw, limit := &gateway{}, wait*4/5
 	old := place(t, db, gw, "ann", "old", shoes)
 	wantOrder(t, old, "placed an order")
+	late := withoutOutcomes(t, db)
 	<-time.After(wait) // nothing to wait for: the key must grow old
 
 	n, err := reap(t, db, 24*time.Hour)
 	expect.That(t, n == 0 && err == nil, expect.Message{
-		Did:  fmt.Sprintf("called Reap(24h) when the only key was first used %v ago", wait),
+		Did:  fmt.Sprintf("called Reap(24h) when all keys were first used %v ago", wait),
 		Want: "0 keys removed",
 		Got:  reaped(n, err),
 		Why:  "clients retry for hours; once its key is forgotten, a retry is a second order",
@@ -533,20 +572,24 @@ func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool 
 		Got:  again.String(),
 		Why:  "clients retry for hours; once its key is forgotten, a retry is a second order",
 	})
+	place(t, db, gw, "bob", "declined", shoes)
+	retried := settle(t, db, late, "eve", "late", shoes)
+	wantOrder(t, retried, "placed an order at a gateway that fails, and once more")
 	n, err = reap(t, db, limit)
 	if time.Since(start) >= limit {
 		return false
 	}
-	did := fmt.Sprintf("used a key, %v later another one and the first one again, and called "+
-		"Reap(%v) at once", wait, limit)
-	expect.That(t, n == 1 && err == nil, expect.Message{
+	did := fmt.Sprintf("used six keys, of which one led to an order, one to ErrDeclined and four "+
+		"to an error of the gateway; %v later used another one, and the first two and the last of the "+
+		"six again, and called Reap(%v) at once", wait, limit)
+	expect.That(t, n == 6 && err == nil, expect.Message{
 		Did:  did,
-		Want: "1 key removed: the first, which is as old as its first use",
+		Want: "6 keys removed: each is as old as its first use, whatever came of that",
 		Got:  reaped(n, err),
 		Why: "keys that stay for ever fill the disk; and if every use made a key young again, " +
 			"one client in a loop would keep its key for ever",
 	})
-	wantOrders(t, own, 2, did)
+	wantOrders(t, own, 3, did)
 	again = place(t, db, gw, "ann", "young", shoes)
 	expect.That(t, again.is(young), expect.Message{
 		Did:  did + ", then repeated the request of the second key",
@@ -565,9 +608,30 @@ func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool 
 		Why: "what is forgotten must be forgotten everywhere; here the customer's new order is " +
 			"lost",
 	})
-	wantOrders(t, own, 3, did)
+	wantOrders(t, own, 4, did)
 	wantCharges(t, gw, 3, did)
 	return true
+}
+
+// withoutOutcomes uses five keys that lead to no order. late is the gateway of the last one, which
+// charges when it is asked again.
+func withoutOutcomes(t *testing.T, db *pgxpool.Pool) (late *gateway) {
+	t.Helper()
+	failing := func(err error) *gateway {
+		return &gateway{onCharge: func(n int) error {
+			if n == 1 {
+				return err
+			}
+			return nil
+		}}
+	}
+	place(t, db, failing(orders.ErrDeclined), "bob", "declined", shoes)
+	for i := range 3 {
+		place(t, db, failing(errNotCharged), "bob", fmt.Sprint("unknown", i), shoes)
+	}
+	late = failing(errNotCharged)
+	place(t, db, late, "eve", "late", shoes)
+	return late
 }
 
 func TestASlowCallIsOvertakenWithoutHarm(t *testing.T) {
@@ -816,6 +880,8 @@ func shop(t *testing.T) (db, own *pgxpool.Pool) {
 		cents      int         NOT NULL,
 		created_at timestamptz NOT NULL DEFAULT now()
 	)`)
+	// An order's id is no other number, and all ids are equally long.
+	pg.Exec(t, own, `ALTER SEQUENCE orders_id_seq RESTART 1000`)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, err := own.Exec(ctx, orders.Schema())
