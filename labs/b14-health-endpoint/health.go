@@ -11,7 +11,7 @@ import (
 type Check struct {
 	Name     string                      // any text, unique among the checks of a handler
 	Critical bool                        // without it the server cannot do its work
-	Timeout  time.Duration               // how long Func may take; 0 means a default of your choice, a second or more
+	Timeout  time.Duration               // how long Func may take; 0 means a default of your choice, 1 to 3 seconds
 	Func     func(context.Context) error // nil means up, an error means down
 }
 

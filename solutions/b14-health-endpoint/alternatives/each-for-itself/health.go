@@ -37,7 +37,7 @@ func NewHealth(cacheFor time.Duration, checks ...Check) http.Handler {
 	var lines []*line
 	for _, c := range checks {
 		if c.Timeout == 0 {
-			c.Timeout = 5 * time.Second
+			c.Timeout = 3 * time.Second
 		}
 		lines = append(lines, &line{Check: c, cacheFor: cacheFor})
 	}
