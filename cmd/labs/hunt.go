@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,7 +28,10 @@ type huntOptions struct {
 	seed     uint64
 	timeout  time.Duration
 	noRace   bool
+	watch    bool
 	verbose  bool
+
+	hunter *hunt.Hunter
 }
 
 func newHunt(a *app) *cobra.Command {
@@ -45,9 +49,13 @@ nothing. Each test runs as a check does, in a process of its own, with a deadlin
 the kit (go doc ./harness/kit/bubble and so on). Without a lab it takes the one of the current folder, else the one
 worked on last.
 
+"labs progress" has how many each hunt has caught; it does not mix with the points of the lab. "labs grade --hunt" judges
+hunts that are handed in: each test is built against one solution at a time there, in the sandbox, and may use less.
+
 ` + exitHelp + ` Passed is a hunt that catches all.`,
 		Example: `  labs hunt b10 --new     a first test, to begin with
   labs hunt b10           what your tests catch
+  labs hunt b10 --watch   the same after every save
   labs hunt b10 -v        with what a test has printed that demands too much`,
 		Args:              atMostOneLab,
 		ValidArgsFunction: a.completeLabs,
@@ -60,12 +68,17 @@ worked on last.
 	f.BoolVar(&o.json, "json", false, "the outcome as JSON on standard output")
 	f.Uint64Var(&o.seed, "seed", 0, "repeat the random choices of an earlier run")
 	f.DurationVar(&o.timeout, "timeout", grade.DefaultTimeout, "how long one test may take")
+	f.BoolVarP(&o.watch, "watch", "w", false, "hunt again after every save")
 	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "with what tests have printed that demand too much")
 	return c
 }
 
 func (o *huntOptions) run(ctx context.Context, args []string) error {
+	if o.watch && (o.json || o.first) {
+		return &usageError{errors.New("--watch goes with neither --json nor --new"),
+			"leave one of them out"}
+	}
 	if o.timeout <= 0 {
 		return &usageError{fmt.Errorf("--timeout %v makes no sense", o.timeout),
 			"give a time such as 15s"}
@@ -84,15 +97,17 @@ func (o *huntOptions) run(ctx context.Context, args []string) error {
 	if o.first {
 		return o.begin(w, l)
 	}
-	tests, err := hunt.Read(l, l.HuntPath())
-	if err != nil {
-		return err
+	stores := newStores(o.app, w, o.provider, false)
+	defer stores.Close()
+	o.hunter = &hunt.Hunter{
+		Builder: func() *compile.Builder { return o.builder(w) },
+		Sandbox: localSandbox(), Open: stores.Open,
+		Options: grade.Options{Runs: huntRuns, Race: !o.noRace, Seed: o.seed, Timeout: o.timeout},
 	}
-	out, err := o.hunt(ctx, w, tests)
-	if err != nil {
-		return err
+	if o.watch {
+		return o.again(ctx, w, l)
 	}
-	return o.show(out)
+	return o.once(ctx, w, l)
 }
 
 // begin makes the first test.
@@ -106,31 +121,71 @@ func (o *huntOptions) begin(w *workspace.Workspace, l *course.Lab) error {
 	return nil
 }
 
-func (o *huntOptions) hunt(ctx context.Context, w *workspace.Workspace,
-	tests *hunt.Tests) (hunt.Outcome, error) {
-	stores := newStores(o.app, w, o.provider, false)
-	defer stores.Close()
-	h := &hunt.Hunter{
-		Builder: func() *compile.Builder { return o.builder(w) },
-		Sandbox: localSandbox(), Open: stores.Open,
-		Options: grade.Options{Runs: huntRuns, Race: !o.noRace, Seed: o.seed, Timeout: o.timeout},
+// once hunts with the tests as they are now.
+func (o *huntOptions) once(ctx context.Context, w *workspace.Workspace, l *course.Lab) error {
+	tests, err := hunt.Read(l, l.HuntPath())
+	if err != nil {
+		return err
 	}
 	line := o.NewLive("building")
 	defer line.Close()
-	return h.Hunt(ctx, tests, hunt.Events{
+	var plain *hunt.Outcome
+	out, err := o.hunter.Hunt(ctx, tests, hunt.Events{
 		Progress: func(p hunt.Progress) { line.Set("%v", p) },
-		Plain:    func(hunt.Outcome) { o.note("now under the race detector") },
+		Plain: func(so hunt.Outcome) {
+			plain = &so
+			line.Above(func() { o.plain(so) })
+		},
+	})
+	line.Close()
+	if err != nil {
+		return err
+	}
+	if err := o.keep(ctx, w, out); err != nil {
+		return err
+	}
+	return o.show(out, plain)
+}
+
+// keep notes what came of a hunt.
+func (o *huntOptions) keep(ctx context.Context, w *workspace.Workspace, out hunt.Outcome) error {
+	if out.Message != "" {
+		return nil // nothing was run
+	}
+	return w.Update(ctx, func(p *workspace.Progress) {
+		p.Last = out.Lab
+		p.Entry(out.Lab).Hunt = &workspace.Hunt{Caught: out.Caught, Of: out.Of,
+			Source: out.SHA256, At: time.Now()}
 	})
 }
 
-func (o *huntOptions) show(out hunt.Outcome) error {
+// plain shows what is known before the race detector has its turn.
+func (o *huntOptions) plain(out hunt.Outcome) {
 	if o.json {
+		return
+	}
+	o.text(out)
+	if !o.ErrTerminal { // there a line says so that is gone when it is over
+		o.note("now under the race detector")
+	}
+}
+
+func (o *huntOptions) text(out hunt.Outcome) {
+	hunt.Text(o.typing(o.Out), out, report.Style{Colour: o.Colour, Columns: o.Columns,
+		Verbose: o.verbose})
+}
+
+// show shows the outcome; plain is what has been shown of it already, or nil.
+func (o *huntOptions) show(out hunt.Outcome, plain *hunt.Outcome) error {
+	switch {
+	case o.json:
 		if err := o.app.json(out); err != nil {
 			return err
 		}
-	} else {
-		hunt.Text(o.typing(o.Out), out, report.Style{Colour: o.Colour, Columns: o.Columns,
-			Verbose: o.verbose})
+	case plain != nil && plain.Same(out):
+		fmt.Fprintln(o.Out, o.Paint().Faint("nothing else under the race detector"))
+	default:
+		o.text(out)
 	}
 	switch out.Verdict {
 	case run.Passed:

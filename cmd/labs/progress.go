@@ -35,6 +35,7 @@ type progressed struct {
 	Levels    []levelProgress               `json:"levels"`
 	Standings map[string]workspace.Standing `json:"standings"` // by the labs' ids
 	Next      string                        `json:"next,omitempty"`
+	Hunts     map[string]workspace.Hunt     `json:"hunts,omitempty"` // by the labs' ids
 }
 
 type levelProgress struct {
@@ -71,6 +72,17 @@ func levels(p term.Paint, c *course.Course,
 	return all
 }
 
+// hunts are what the learner's own tests have caught, by lab.
+func hunts(p *workspace.Progress) map[string]workspace.Hunt {
+	all := map[string]workspace.Hunt{}
+	for id, e := range p.Labs {
+		if e.Hunt != nil {
+			all[id] = *e.Hunt
+		}
+	}
+	return all
+}
+
 func runProgress(a *app, asJSON bool) error {
 	w, err := a.open()
 	if err != nil {
@@ -88,7 +100,7 @@ func runProgress(a *app, asJSON bool) error {
 	next := workspace.Resume(w.Course, standings, kept.Last)
 	all := levels(a.Paint(), w.Course, standings)
 	if asJSON {
-		told := progressed{Levels: all, Standings: standings}
+		told := progressed{Levels: all, Standings: standings, Hunts: hunts(kept)}
 		if next != nil {
 			told.Next = next.Slug
 		}
@@ -104,6 +116,12 @@ func runProgress(a *app, asJSON bool) error {
 	for _, l := range w.Course.Labs {
 		if s := standings[l.ID]; s.Done() && s != workspace.Passed || s == workspace.NotRaced {
 			fmt.Fprintf(a.Out, "%s %s: %s (%s check %s)\n", l.ID, l.Title, s, a.command, l.Slug)
+		}
+	}
+	for _, l := range w.Course.Labs {
+		if h, hunted := hunts(kept)[l.ID]; hunted {
+			fmt.Fprintf(a.Out, "%s %s: %d of %s caught (%s hunt %s)\n", l.ID, l.Title, h.Caught,
+				term.Plural(h.Of, "wrong answer"), a.command, l.Slug)
 		}
 	}
 	switch {

@@ -187,6 +187,12 @@ func (o *Outcome) answer(i int, r run.Result) {
 	}
 }
 
+// Same reports whether another outcome says the same of every test and every wrong answer.
+func (o *Outcome) Same(other Outcome) bool {
+	return slices.Equal(o.sound(), other.sound()) && slices.Equal(o.open(), other.open()) &&
+		slices.Equal(o.unjudged(), other.unjudged())
+}
+
 // conclude counts, and comes to a verdict.
 func (o *Outcome) conclude() {
 	o.Caught = o.Of - len(o.open())

@@ -32,7 +32,11 @@ func Text(w io.Writer, o Outcome, s report.Style) {
 	v.list("caught:", v.p.Good("✓"), count(o.beliefs()))
 	v.list("not tested yet, or not closely enough:", v.p.Warn("·"), count(o.missing()))
 	v.list("not judged:", v.p.Warn("!"), count(o.unjudged()))
-	v.line("\n%s\n", v.summary(o))
+	v.line("\n")
+	if o.Race.State == run.RaceNotToBeHad {
+		v.hang("", "not under the race detector: "+o.Race.Reason)
+	}
+	v.line("%s\n", v.summary(o))
 }
 
 type view struct {

@@ -59,9 +59,19 @@ type Entry struct {
 	PassedSource string    `json:"passed_source_sha256,omitempty"`
 	PassedChecks string    `json:"passed_checks_sha256,omitempty"`
 
+	Hunt *Hunt `json:"hunt,omitempty"` // what the learner's own tests have caught last
+
 	Hints   int       `json:"hints,omitempty"` // how many have been shown
 	GaveUp  bool      `json:"gave_up,omitempty"`
 	Touched time.Time `json:"touched,omitzero"`
+}
+
+// Hunt is what came of a hunt: see package hunt.
+type Hunt struct {
+	Caught int       `json:"caught"`
+	Of     int       `json:"of"`            // wrong answers
+	Source string    `json:"source_sha256"` // of the tests
+	At     time.Time `json:"at"`
 }
 
 // schema is the version of the progress file.
