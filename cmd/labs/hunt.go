@@ -56,7 +56,7 @@ hunts that are handed in: each test is built against one solution at a time ther
 		Example: `  labs hunt b10 --new     a first test, to begin with
   labs hunt b10           what your tests catch
   labs hunt b10 --watch   the same after every save
-  labs hunt b10 -v        with what a test has printed that demands too much`,
+  labs hunt b10 -v        all of it, with what a test has printed that demands too much`,
 		Args:              atMostOneLab,
 		ValidArgsFunction: a.completeLabs,
 		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
@@ -70,7 +70,8 @@ hunts that are handed in: each test is built against one solution at a time ther
 	f.DurationVar(&o.timeout, "timeout", grade.DefaultTimeout, "how long one test may take")
 	f.BoolVarP(&o.watch, "watch", "w", false, "hunt again after every save")
 	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "with what tests have printed that demand too much")
+	f.BoolVarP(&o.verbose, "verbose", "v", false,
+		"all that is caught and is not, and what tests have printed that demand too much")
 	return c
 }
 

@@ -100,12 +100,19 @@ func count(texts []string) (all []counted) {
 	return all
 }
 
+// most is how many lines a list has, unless all are asked for: nobody tests fifty sentences at once.
+const most = 10
+
 func (v *view) list(title, mark string, all []counted) {
 	if len(all) == 0 {
 		return
 	}
 	v.line("\n%s\n", title)
-	for _, c := range all {
+	for i, c := range all {
+		if i == most && len(all) > most+1 && !v.s.Verbose {
+			v.line("  %s\n", v.p.Faint(fmt.Sprintf("and %d more; -v shows all", len(all)-i)))
+			return
+		}
 		text := c.text
 		if c.n > 1 {
 			text += fmt.Sprintf(" (%d wrong answers)", c.n)
@@ -124,11 +131,11 @@ func (o *Outcome) beliefs() (all []string) {
 	return all
 }
 
-// missing are the sentences that the others break.
+// missing are the sentences that the others break, the first of each.
 func (o *Outcome) missing() (all []string) {
 	for _, a := range o.Answers {
-		if !a.Caught && a.Unjudged == "" {
-			all = append(all, a.Breaks...)
+		if !a.Caught && a.Unjudged == "" && len(a.Breaks) > 0 {
+			all = append(all, a.Breaks[0])
 		}
 	}
 	return all
