@@ -209,6 +209,8 @@ func TestRead_archives(t *testing.T) {
 		{"backslashes that lead out", nil, []entry{file(inLabs), file(`..\x`)}, []string{"rejected: ../x: the name leads out of the submission"}},
 		{"backslashes from the root", nil, []entry{file(`\labs\b10-token-bucket\bucket.go`)}, []string{"rejected: /labs/b10-token-bucket/bucket.go: the name leads out of the submission"}},
 		{"backslashes behind a drive", nil, []entry{file(`C:\labs\b10-token-bucket\bucket.go`)}, []string{"rejected: C:/labs/b10-token-bucket/bucket.go: the name leads out of the submission"}},
+		{"a folder by its backslash alone", nil, []entry{{name: `labs\b10-token-bucket\bucket.go\`}},
+			[]string{"rejected: " + inLabs + "/: it is a folder, not a regular file"}},
 		{"a file with both kinds of slashes", nil, []entry{file(inLabs), file(`labs\b10-token-bucket\bucket.go`)}, []string{"rejected: labs/b10-token-bucket/bucket.go: it is there twice, also as labs/b10-token-bucket/bucket.go"}},
 		{"control characters in another file", nil, []entry{file("Icon\r"), file("a\x1b[2Jb\nc"), file(inLabs)}, []string{"b10-token-bucket/bucket.go: text of " + inLabs}},
 		{"control characters in a name that is told", nil, []entry{file("../a\x1b[2J\n\u202e\u009b")}, []string{"rejected: ../a?[2J???: the name leads out of the submission"}},
