@@ -21,6 +21,7 @@ func Send(fd uintptr, k Key, lines int, between func()) error {
 const (
 	MaxDump     = maxDump
 	MaxFindings = maxFindings
+	MaxShown    = maxShown
 	MaxPart     = maxPart
 	MaxRequest  = maxRequest
 )

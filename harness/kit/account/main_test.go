@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,11 @@ var checks = map[string]func(*testing.T){
 	"reads": func(t *testing.T) {
 		if text, err := io.ReadAll(os.Stdin); err != nil || len(text) > 0 {
 			t.Errorf("got %q, %v", text, err)
+		}
+	},
+	"shows many": func(*testing.T) {
+		for i := range account.MaxShown + 2 {
+			account.Show(account.Shown{Title: fmt.Sprint("picture ", i)})
 		}
 	},
 	"spins":     func(*testing.T) { spinInLab() },
@@ -251,6 +257,24 @@ func TestMain_findings(t *testing.T) {
 				t.Errorf("got the verdicts %q, want one, after the findings", got)
 			}
 		})
+	}
+}
+
+// TestMain_shown lets the first few pictures of a check through.
+func TestMain_shown(t *testing.T) {
+	t.Parallel()
+	is := serve(t, "lab", account.Request{Check: "shows many"})
+	var got, want []string
+	for _, r := range is.reports {
+		if r.Shown != nil {
+			got = append(got, r.Shown.Title)
+		}
+	}
+	for i := range account.MaxShown {
+		want = append(want, fmt.Sprint("picture ", i))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
