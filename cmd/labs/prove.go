@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -95,6 +96,10 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 	if o.runs < 1 {
 		return &usageError{fmt.Errorf("--runs %d makes no sense", o.runs),
 			"give a number of at least 1"}
+	}
+	if o.mutate && (o.form || o.promises || o.named) {
+		return &usageError{errors.New("--mutate does not go with --form, --promises or --named"),
+			"it judges changes of the reference, not what lab.yaml says of mutants"}
 	}
 	if err := checkProvider(o.provider); err != nil {
 		return err

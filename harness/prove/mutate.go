@@ -33,6 +33,7 @@ type variant struct {
 	mutate.Variant
 	dir    string
 	killer string // the check that fails on it
+	hung   bool   // because its time was up
 	out    bool   // it does not compile
 }
 

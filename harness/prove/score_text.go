@@ -60,11 +60,11 @@ func survivor(w io.Writer, p term.Paint, s Score, v Survivor) {
 		}
 		fmt.Fprintf(w, "    %s\n", line)
 	}
-	fmt.Fprintln(w, p.Faint(indented(entry(v))))
+	fmt.Fprintln(w, p.Faint(indented(explanation(v))))
 }
 
-// entry is what lab.yaml would say of it, were it equivalent.
-func entry(v Survivor) string {
+// explanation is what lab.yaml would say of it, were it equivalent.
+func explanation(v Survivor) string {
 	text, err := yaml.Marshal([]course.Equivalent{{Was: v.Was, Becomes: v.Becomes, In: v.In,
 		Why: "…"}})
 	if err != nil {
