@@ -376,4 +376,76 @@ func wantOurContext(t *testing.T, store *memory, what string) {
 	})
 }
 
+// wantNames looks at the names in the JSON of an order. A Go client takes them in any letter case,
+// others do not.
+func (c *crawler) wantNames(d doc) {
+	c.t.Helper()
+	a := c.follow(d, "self", "")
+	var order map[string]any
+	_ = json.Unmarshal([]byte(a.body), &order)
+	missing := lacks(order, "id", "state", "lines", "links")
+	links, _ := order["links"].(map[string]any)
+	for _, rel := range []string{"self", "payment", "cancel"} {
+		l, _ := links[rel].(map[string]any)
+		missing = append(missing, lacks(l, "href")...)
+		if rel != "self" {
+			missing = append(missing, lacks(l, "method")...)
+		}
+	}
+	expect.That(c.t, len(missing) == 0, expect.Message{
+		Did: "read a pending order, and looked at the names in its JSON",
+		Want: "id, state, lines and links; in each link href, in those of payment and cancel " +
+			"method, too",
+		Got: fmt.Sprintf("missing: %s; the order is %s", strings.Join(missing, ", "), a.body),
+		Why: "names in JSON are texts: for most clients Href is another one than href",
+	})
+}
+
+func lacks(m map[string]any, names ...string) (missing []string) {
+	for _, name := range names {
+		if _, there := m[name]; !there {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// wantLines makes an order of these lines, and reads it.
+func (c *crawler) wantLines(lines ...string) {
+	c.t.Helper()
+	now := c.again(c.order(lines...))
+	expect.That(c.t, slices.Equal(now.Lines, lines), expect.Message{
+		Did:  fmt.Sprintf("made an order with the lines %q, and read it", lines),
+		Want: "the lines as they were sent",
+		Got:  fmt.Sprintf("%q", now.Lines),
+		Why:  "what a line says is the client's business; the shop keeps it",
+	})
+}
+
+// wantStored looks at an order in the store, where instances that others wrote find it.
+func (c *crawler) wantStored(store *memory, d doc, state string) {
+	c.t.Helper()
+	o := store.orders[d.ID]
+	expect.That(c.t, o.State == state && slices.Equal(o.Lines, d.Lines), expect.Message{
+		Did:  "looked in the store for an order that is " + state,
+		Want: fmt.Sprintf("an order with its id, the State %q, and the Lines %q", state, d.Lines),
+		Got:  fmt.Sprintf("State %q, Lines %q", o.State, o.Lines),
+		Why:  "all instances share the store, also those of the next version",
+	})
+}
+
+// wantUpToDate looks at the order in an answer, if there is one.
+func wantUpToDate(t *testing.T, a answer) {
+	t.Helper()
+	var d doc
+	_ = json.Unmarshal([]byte(a.body), &d)
+	expect.That(t, !d.has("payment") && !d.has("cancel") && d.State != "pending", expect.Message{
+		Did: a.did + ", and looked at what came back",
+		Want: "neither the state pending nor the links payment and cancel, if the order is in " +
+			"the answer",
+		Got: a.String(),
+		Why: "the answer is the first thing that the client sees of the order as it is now",
+	})
+}
+
 var errDisk = errors.New("disk full")

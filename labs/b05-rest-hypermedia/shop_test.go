@@ -41,6 +41,14 @@ func TestCrawlerPaysAnOrder(t *testing.T) {
 		Got: l.Method,
 	})
 	wantOurContext(t, store, "paid it")
+	c.wantStored(store, d, "paid")
+	c.wantNames(c.order("lamp"))
+	c.wantLines("  two  lamps ", "", "<b>&\"\\", "Sofa", "sofa", "日本\u2028")
+	for _, body := range []string{"{\"lines\":[\"lamp\"]}\n", "\r\n { \"lines\" : [ \"lamp\" ] } \t"} {
+		a := c.follow(c.home(), "orders", body)
+		a.did += fmt.Sprintf(" with the body %q", body)
+		c.read(a, 201, "and an order: white space around JSON means nothing")
+	}
 }
 
 func TestCrawlerCancelsAnOrder(t *testing.T) {
@@ -60,6 +68,8 @@ func TestCrawlerCancelsAnOrder(t *testing.T) {
 	c.wantState("made an order and followed its link cancel", d, "cancelled",
 		"the link is named after what it does")
 	wantOurContext(t, store, "cancelled it")
+	c.wantStored(store, d, "cancelled")
+	c.wantStored(store, c.order("lamp"), "pending")
 }
 
 func TestAnyBasePath(t *testing.T) {
@@ -120,7 +130,9 @@ func TestLinksTellWhatIsPossible(t *testing.T) {
 				Got:  d.rels(),
 			})
 		}
-		wantOK(t, c.follow(d, rel, ""), "a pending order can be paid or cancelled")
+		a := c.follow(d, rel, "")
+		wantOK(t, a, "a pending order can be paid or cancelled")
+		wantUpToDate(t, a)
 		d = c.again(d)
 		expect.That(t, !d.has("payment") && !d.has("cancel") && d.has("self"), expect.Message{
 			Did: "followed the link " + rel +
@@ -191,9 +203,13 @@ func TestGETChangesNothing(t *testing.T) {
 		}
 		did := "sent a GET to the href of the link " + rel + " of a pending order"
 		c.do(did, http.MethodGet, *l.Href, "")
-		c.wantState(did, d, "pending",
+		now := c.wantState(did, d, "pending",
 			"GET is safe: browsers load links in advance, search engines follow all of them, "+
 				"and nobody has bought anything by that")
+		expect.That(t, now.has("payment") && now.has("cancel"), expect.Message{
+			Did: did + ", and looked at the links", Want: "payment and cancel, as before",
+			Got: now.rels(),
+		})
 		after := c.etag(d)
 		expect.That(t, before == after, expect.Message{
 			Did: did + ", and compared the ETags before and after", Want: "the same",
@@ -225,8 +241,10 @@ func TestETagFollowsTheOrder(t *testing.T) {
 					"ask often",
 			})
 	}
-	c.read(ask("read an order with the ETag of something else", `"something-else"`), 200,
-		"and the order")
+	longer := old[:len(old)-1] + `0"`
+	for _, tags := range []string{`"something-else"`, longer, `"0` + old[1:], `"a", ` + longer} {
+		c.read(ask("read an order with the ETag of something else", tags), 200, "and the order")
+	}
 	wantOK(t, c.follow(d, "payment", ""), "a pending order can be paid")
 	a := ask("paid an order, and read it with the ETag from before", old)
 	now := c.read(a, 200, "and the order as it is now")
@@ -235,6 +253,51 @@ func TestETagFollowsTheOrder(t *testing.T) {
 		Want: "the order as it is now, paid, and another ETag",
 		Got:  fmt.Sprintf("%s, ETag %q", a, a.header.Get("ETag")),
 		Why:  "an ETag that stays while the order changes makes every cache serve yesterday's order",
+	})
+	tagsOfAnswers(t)
+	tagAfterOthers(t)
+}
+
+// tagsOfAnswers looks at the ETags of what is no answer to a GET.
+func tagsOfAnswers(t *testing.T) {
+	t.Helper()
+	c := newCrawler(t, "", newMemory(), 1)
+	made := c.follow(c.home(), "orders", `{"lines":["lamp"]}`)
+	d := c.read(made, 201, "and an order")
+	tag := made.header.Get("ETag")
+	expect.That(t, tag == c.etag(d), expect.Message{
+		Did:  "made an order, and compared the ETag of the 201 with that of a GET",
+		Want: "the same: an order comes with its ETag",
+		Got:  fmt.Sprintf("%q and %q", tag, c.etag(d)),
+		Why:  "who has made an order has its representation, and need not get it again to keep it",
+	})
+	paid := c.follow(d, "payment", "")
+	wantOK(t, paid, "a pending order can be paid")
+	tag = paid.header.Get("ETag")
+	expect.That(t, tag == "" || tag == c.etag(d), expect.Message{
+		Did:  "paid an order, and compared the ETag of the answer with that of a GET",
+		Want: "the same, or none in the answer",
+		Got:  fmt.Sprintf("%q and %q", tag, c.etag(d)),
+		Why:  "under the ETag from before, what is paid by now would be kept as what was pending",
+	})
+}
+
+// tagAfterOthers has an order whose lines change, and nothing else.
+func tagAfterOthers(t *testing.T) {
+	t.Helper()
+	store := newMemory()
+	c := newCrawler(t, "", store, 1)
+	d := c.order("lamp")
+	old := c.etag(d)
+	store.edit(d.ID, func(o *rest.Order) { o.Lines = []string{"lamp", "sofa"} })
+	a := c.do("read an order to which another instance has added a sofa, with the ETag from before",
+		http.MethodGet, *d.Links["self"].Href, "", "If-None-Match", old)
+	now := c.read(a, 200, "and the order as it is now")
+	expect.That(t, len(now.Lines) == 2 && a.header.Get("ETag") != old, expect.Message{
+		Did:  a.did,
+		Want: "the order with a lamp and a sofa, and another ETag",
+		Got:  fmt.Sprintf("%s, ETag %q", a, a.header.Get("ETag")),
+		Why:  "an order is more than its state, and its ETag changes whenever anything of it does",
 	})
 }
 
@@ -364,7 +427,8 @@ func TestSomebodyElseWasQuicker(t *testing.T) {
 // TestSomebodyElseIsQuickerAgainAndAgain has several others between Get and Put, one at a time.
 func TestSomebodyElseIsQuickerAgainAndAgain(t *testing.T) {
 	const others = 5
-	for rel, state := range map[string]string{"payment": "paid", "cancel": "cancelled"} {
+	for _, one := range []struct{ rel, state string }{{"payment", "paid"}, {"cancel", "cancelled"}} {
+		rel, state := one.rel, one.state
 		store := newMemory()
 		c := newCrawler(t, "", store, 1)
 		d := c.order("lamp")
