@@ -29,12 +29,16 @@ type fakeDB struct {
 	loads  int
 	lists  int
 	broken error // what every call returns
+	bare   bool  // ErrNotFound is not wrapped
 	tl     *timeline.Timeline
 
 	beforeCommit, afterCommit func()
+	onLoad                    func() // runs ahead of each Load
+	slow                      time.Duration
 }
 
 func (d *fakeDB) Load(ctx context.Context, id string) (cacheaside.Item, error) {
+	call(d.onLoad)
 	if err := d.work(ctx); err != nil {
 		return cacheaside.Item{}, err
 	}
@@ -43,6 +47,9 @@ func (d *fakeDB) Load(ctx context.Context, id string) (cacheaside.Item, error) {
 	d.loads++
 	it, ok := d.items[id]
 	d.tl.Point("database", "Load %s: %d", id, it.Price)
+	if !ok && d.bare {
+		return cacheaside.Item{}, cacheaside.ErrNotFound
+	}
 	if !ok {
 		return cacheaside.Item{}, fmt.Errorf("load %q: %w", id, cacheaside.ErrNotFound)
 	}
@@ -61,12 +68,13 @@ func (d *fakeDB) Save(ctx context.Context, it cacheaside.Item) error {
 }
 
 func (d *fakeDB) Delete(ctx context.Context, id string) error {
+	call(d.beforeCommit)
 	if err := d.work(ctx); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.items, id)
+	d.remove(id)
+	d.tl.Holds("database", "no %s", id)
+	call(d.afterCommit)
 	return nil
 }
 
@@ -92,6 +100,12 @@ func (d *fakeDB) put(it cacheaside.Item) {
 	d.items[it.ID] = it
 }
 
+func (d *fakeDB) remove(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.items, id)
+}
+
 // breakWith makes every call return err; nil ends it.
 func (d *fakeDB) breakWith(err error) {
 	d.mu.Lock()
@@ -108,7 +122,7 @@ func (d *fakeDB) counts() (loads, lists int) {
 // work takes the time of a call, unless the caller gives up first.
 func (d *fakeDB) work(ctx context.Context) error {
 	select {
-	case <-time.After(dbTime):
+	case <-time.After(dbTime + d.slow):
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -221,12 +235,12 @@ func (c *fakeCache) forget() {
 	c.log = nil
 }
 
-// spoil replaces the value of every entry by bytes that nobody has written.
-func (c *fakeCache) spoil() {
+// spoil replaces the value of every entry by what f makes of it.
+func (c *fakeCache) spoil(f func([]byte) []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for k, e := range c.entries {
-		e.value = []byte("\xff\x00 not what you have written")
+		e.value = f(e.value)
 		c.entries[k] = e
 	}
 }

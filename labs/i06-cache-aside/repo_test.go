@@ -49,7 +49,7 @@ func TestReadsFillTheCache(t *testing.T) {
 }
 
 func TestNoEntryOutlivesTheTTL(t *testing.T) {
-	for _, ttl := range []time.Duration{2 * time.Second, time.Minute} {
+	for _, ttl := range []time.Duration{2 * time.Second, 500 * time.Millisecond, time.Minute} {
 		simulate(t, ttl, func(t *testing.T, w *world) {
 			w.get(lamp.ID)
 			w.names()
@@ -164,7 +164,51 @@ func TestAReaderInTheMiddleOfAnUpdate(t *testing.T) {
 	}
 }
 
+// TestAReaderInTheMiddleOfADelete has the one step at which a reader finds what is about to go.
+func TestAReaderInTheMiddleOfADelete(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		w.db.beforeCommit = func() {
+			reading := w.tl.Begin("reader", "Get and List")
+			w.repo.Get(t.Context(), lamp.ID)
+			w.repo.List(t.Context())
+			reading.End("")
+		}
+		writing := w.tl.Begin("writer", "Delete")
+		err := w.repo.Delete(t.Context(), lamp.ID)
+		writing.End("")
+		w.db.beforeCommit = nil
+		const did = "let a reader run Get and List in the middle of a Delete, just before the " +
+			"database commits; and read when both had finished"
+		expect.NoError(t, err, expect.Message{Did: did, Want: "the Delete succeeds"})
+		_, err = w.repo.Get(t.Context(), lamp.ID)
+		names := w.names()
+		ok := known.Is(err, cacheaside.ErrNotFound) && names == "[chair 80]"
+		w.mark(ok, "sees %v and %s", err, names)
+		expect.That(t, ok, expect.Message{
+			Did:  did,
+			Want: "ErrNotFound from Get, and [chair 80] from List",
+			Got:  fmt.Sprintf("error: %v; %s", err, names),
+			Why: "what a reader puts into the cache between the two steps stays until the ttl, " +
+				"and what has been deleted is served to everybody",
+			Picture: w.tl,
+		})
+	})
+}
+
 func TestTwoUpdatesAtOnce(t *testing.T) {
+	atOnce(t, "35 is committed", "Update to 35", func(ctx context.Context, r *cacheaside.Repo) error {
+		return r.Update(ctx, newLamp)
+	})
+	atOnce(t, "a Delete is committed", "Delete", func(ctx context.Context, r *cacheaside.Repo) error {
+		return r.Delete(ctx, lamp.ID)
+	})
+}
+
+// atOnce lets a write that commits first come to the cache after an update that commits last.
+func atOnce(t *testing.T, committed, lane string,
+	write func(context.Context, *cacheaside.Repo) error) {
+	t.Helper()
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		w.get(lamp.ID)
 		var held atomic.Bool
@@ -180,8 +224,8 @@ func TestTwoUpdatesAtOnce(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			writing := w.tl.Begin("writer", "Update to 35")
-			first = w.repo.Update(t.Context(), newLamp)
+			writing := w.tl.Begin("writer", lane)
+			first = write(t.Context(), w.repo)
 			writing.End("")
 		}()
 		time.Sleep(dbTime + 5*time.Millisecond) // the first is committed, and waits for the cache
@@ -192,15 +236,15 @@ func TestTwoUpdatesAtOnce(t *testing.T) {
 		second.End("")
 		<-done
 		w.cache.meddle(nil)
-		did := "made two updates at once: 35 is committed first, then 40, and at the cache the " +
+		did := "made two writes at once: " + committed + " first, then 40, and at the cache the " +
 			"second one is faster"
 		expect.NoError(t, errors.Join(first, err), expect.Message{Did: did, Want: "both succeed"})
-		got := w.get(lamp.ID)
+		got, err := w.repo.Get(t.Context(), lamp.ID)
 		w.mark(got == nextLamp, "Get: %d", got.Price)
 		expect.That(t, got == nextLamp, expect.Message{
 			Did:  did,
 			Want: "40 from Get: the last value that the database has committed",
-			Got:  fmt.Sprintf("%d", got.Price),
+			Got:  fmt.Sprintf("%d, error: %v", got.Price, err),
 			Why: "the last one at the database is not always the last one at the cache; then " +
 				"the two disagree until the ttl",
 			Picture: w.tl,
@@ -268,17 +312,32 @@ func TestASlowCacheStillCounts(t *testing.T) {
 		w.get(lamp.ID)
 		w.cache.meddle(func(context.Context,
 			op) error {
-			time.Sleep(40 * time.Millisecond)
+			time.Sleep(49 * time.Millisecond)
 			return nil
 		})
 		got := w.get(lamp.ID)
 		loads, _ := w.db.counts()
 		expect.That(t, got == lamp && loads == 1, expect.Message{
-			Did:  "called Get twice, and let the cache take 40 ms the second time",
+			Did:  "called Get twice, and let the cache take 49 ms the second time",
 			Want: "1 Load in the database: an answer within 50 ms counts",
 			Got:  fmt.Sprintf("%d Loads", loads),
 			Why: "a cache is slowest when the load is highest; to give up on it too early " +
 				"sends that load to the database",
+		})
+		w.cache.meddle(func(_ context.Context, o op) error {
+			if o.name == "Del" {
+				time.Sleep(20 * time.Millisecond)
+			}
+			return nil
+		})
+		w.update(newLamp)
+		got = w.get(lamp.ID)
+		expect.That(t, got == newLamp, expect.Message{
+			Did:  "called Update with a price of 35 while each Del takes 20 ms, and Get right after it",
+			Want: "35: Update returns when the cache has forgotten",
+			Got:  fmt.Sprint(got.Price),
+			Why: "whoever has changed something looks at it at once; what is forgotten a moment " +
+				"later is read before",
 		})
 	})
 }
@@ -286,6 +345,7 @@ func TestASlowCacheStillCounts(t *testing.T) {
 func TestAFailedForgetIsTriedAgain(t *testing.T) {
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		w.get(lamp.ID)
+		w.names()
 		failed := map[string]bool{}
 		w.cache.meddle(func(_ context.Context, o op) error {
 			again := o.name != "Del"
@@ -299,13 +359,18 @@ func TestAFailedForgetIsTriedAgain(t *testing.T) {
 			return errDown
 		})
 		w.update(newLamp)
-		got := w.get(lamp.ID)
-		expect.That(t, got == newLamp, expect.Message{
-			Did:  "let the first Del of each key fail, called Update, then Get",
+		got, names := w.get(lamp.ID), w.names()
+		expect.That(t, got == newLamp && names == "[chair 80 lamp 35]", expect.Message{
+			Did:  "let the first Del of each key fail, called Update, then Get and List",
 			Want: "the new price, 35: a failed Del is tried again",
-			Got:  fmt.Sprintf("%d", got.Price),
+			Got:  fmt.Sprintf("%d from Get, %s from List", got.Price, names),
 			Why:  "one lost packet would otherwise show the old value to everybody until the ttl",
 		})
+		clear(failed)
+		expect.NoError(t, w.repo.Delete(t.Context(), lamp.ID), expect.Message{
+			Did: "let the first Del of each key fail, and called Delete", Want: "nil"})
+		w.missing("let the first Del of each key fail, called Delete, then Get", lamp.ID,
+			"one lost packet would otherwise show what was deleted to everybody until the ttl")
 	})
 }
 
@@ -333,6 +398,8 @@ func TestAFailingForgetIsGivenUp(t *testing.T) {
 				Why:  "retries without end turn a broken cache into an overloaded one",
 			})
 		}
+		expect.NoError(t, w.repo.Delete(t.Context(), chair.ID), expect.Message{
+			Did: "let every Del fail and called Delete", Want: "nil: the item is deleted"})
 		time.Sleep(time.Minute + time.Millisecond)
 		got := w.get(lamp.ID)
 		expect.That(t, got == nextLamp && len(tries) > 0, expect.Message{
@@ -409,6 +476,44 @@ func TestAWriteCountsWhoeverStillWaits(t *testing.T) {
 	})
 }
 
+// TestADeleteCountsWhoeverStillWaits has the caller hang up in two moments: at the commit, and when
+// the cache is told.
+func TestADeleteCountsWhoeverStillWaits(t *testing.T) {
+	for _, when := range []string{"the database had just committed",
+		"the first Del after the commit was failing"} {
+		simulate(t, time.Minute, func(t *testing.T, w *world) {
+			w.get(lamp.ID)
+			w.names()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			w.db.afterCommit = cancel
+			if when == "the first Del after the commit was failing" {
+				w.db.afterCommit = func() {
+					w.cache.meddle(func(_ context.Context, o op) error {
+						if o.name != "Del" || ctx.Err() != nil {
+							return nil
+						}
+						cancel()
+						return errDown
+					})
+				}
+			}
+			w.repo.Delete(ctx, lamp.ID)
+			w.db.afterCommit = nil
+			_, err := w.repo.Get(t.Context(), lamp.ID)
+			names := w.names()
+			expect.That(t, known.Is(err, cacheaside.ErrNotFound) && names == "[chair 80]", expect.Message{
+				Did: "read the lamp and the list, and called Delete with a context that ended when " +
+					when + "; then called Get and List",
+				Want: "ErrNotFound, and [chair 80]",
+				Got:  fmt.Sprintf("error: %v; %s", err, names),
+				Why: "a client that hangs up does not undo what is committed; if the cache is then " +
+					"left as it is, everybody else is served what was deleted until the ttl ends",
+			})
+		})
+	}
+}
+
 func TestAFailedSaveChangesNothing(t *testing.T) {
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		w.get(lamp.ID)
@@ -434,14 +539,18 @@ func TestAFailedSaveChangesNothing(t *testing.T) {
 }
 
 // An answer that there is nothing lives for 5 s, or for the ttl where that is shorter.
-var absences = []struct{ ttl, life time.Duration }{
-	{time.Minute, 5 * time.Second},
-	{2 * time.Second, 2 * time.Second},
+var absences = []struct {
+	ttl, life time.Duration
+	bare      bool // the database does not wrap its ErrNotFound
+}{
+	{time.Minute, 5 * time.Second, true},
+	{2 * time.Second, 2 * time.Second, false},
 }
 
 func TestAbsenceIsRemembered(t *testing.T) {
 	for _, c := range absences {
 		simulate(t, c.ttl, func(t *testing.T, w *world) {
+			w.db.bare = c.bare
 			w.missing("called Get for an id that does not exist", desk.ID, "")
 			for range 99 {
 				time.Sleep((c.life - time.Millisecond) / 99)
@@ -450,7 +559,8 @@ func TestAbsenceIsRemembered(t *testing.T) {
 			loads, _ := w.db.counts()
 			expect.That(t, loads == 1, expect.Message{
 				Did: fmt.Sprintf(
-					"called Get 100 times within %v for an id that does not exist, with a ttl of %v", c.life, c.ttl),
+					"called Get 100 times within %v for an id that does not exist, with a ttl of "+
+						"%v; the database wraps its ErrNotFound: %v", c.life, c.ttl, !c.bare),
 				Want: "1 Load in the database: that there is nothing is an answer, too",
 				Got:  fmt.Sprintf("%d Loads", loads),
 				Why: "ids that do not exist never fill an ordinary cache: whoever asks for " +
@@ -535,18 +645,32 @@ func TestTheListIsForgottenWithItsItems(t *testing.T) {
 }
 
 func TestUnreadableEntriesAreMisses(t *testing.T) {
-	simulate(t, time.Minute, func(t *testing.T, w *world) {
-		w.get(lamp.ID)
-		w.names()
-		w.cache.spoil()
-		got, err := w.repo.Get(t.Context(), lamp.ID)
-		all, errList := w.repo.List(t.Context())
-		expect.That(t, err == nil && got == lamp && errList == nil && len(all) == 2, expect.Message{
-			Did:  "replaced what the cache holds by other bytes, and called Get and List",
-			Want: "the lamp, and 2 items, from the database",
-			Got:  fmt.Sprintf("%+v, error: %v; %d items, error: %v", got, err, len(all), errList),
-			Why: "the entries that a cache holds during a deployment were written by the " +
-				"version before",
+	whole := func(s string) func([]byte) []byte { return func([]byte) []byte { return []byte(s) } }
+	for _, c := range []struct {
+		what  string
+		spoil func([]byte) []byte
+	}{
+		{"other bytes", whole("\xff\x00 not what you have written")},
+		{"nothing", whole("")},
+		{"the JSON null", whole("null")},
+		{"the JSON {}", whole("{}")},
+		{"the JSON []", whole("[]")},
+		{`the JSON {"version":7,"value":{}}`, whole(`{"version":7,"value":{}}`)},
+		{"its first half", func(b []byte) []byte { return b[:len(b)/2] }},
+	} {
+		simulate(t, time.Minute, func(t *testing.T, w *world) {
+			w.get(lamp.ID)
+			w.names()
+			w.cache.spoil(c.spoil)
+			got, err := w.repo.Get(t.Context(), lamp.ID)
+			all, errList := w.repo.List(t.Context())
+			expect.That(t, err == nil && got == lamp && errList == nil && len(all) == 2, expect.Message{
+				Did:  "replaced each value that the cache holds by " + c.what + ", and called Get and List",
+				Want: "the lamp, and 2 items, from the database",
+				Got:  fmt.Sprintf("%+v, error: %v; %d items, error: %v", got, err, len(all), errList),
+				Why: "the entries that a cache holds during a deployment were written by the " +
+					"version before; what happens to decode is not yet an answer",
+			})
 		})
-	})
+	}
 }

@@ -40,6 +40,7 @@ const (
 	budget    = 50 * time.Millisecond // for all cache work of one call
 	absentTTL = 5 * time.Second
 	retries   = 3
+	format    = 1 // of what is put into the cache
 )
 
 // The list's key cannot be an item's: those all begin with "item:".
@@ -59,10 +60,10 @@ func NewRepo(db DB, c Cache, ttl time.Duration) *Repo {
 	return &Repo{db: db, cache: c, ttl: ttl}
 }
 
-// entry is what the cache holds for one id: the item, or that there is none.
+// entry is what the cache holds: one item or none for an id, all of them for the list.
 type entry struct {
-	Item   Item
-	Absent bool
+	Format int // so that what another version has written is not taken for an answer
+	Items  []Item
 }
 
 // Get returns the item, or an error that is ErrNotFound.
@@ -70,17 +71,17 @@ func (r *Repo) Get(ctx context.Context, id string) (Item, error) {
 	c := r.begin(ctx)
 	var e entry
 	if c.get(itemKey(id), &e) {
-		if e.Absent {
+		if len(e.Items) == 0 {
 			return Item{}, ErrNotFound
 		}
-		return e.Item, nil
+		return e.Items[0], nil
 	}
 	it, err := r.db.Load(ctx, id)
 	switch {
 	case err == nil:
-		c.set(itemKey(id), entry{Item: it}, r.ttl)
+		c.set(itemKey(id), entry{Items: []Item{it}}, r.ttl)
 	case errors.Is(err, ErrNotFound): // the only error that is an answer, and one that is soon untrue
-		c.set(itemKey(id), entry{Absent: true}, min(absentTTL, r.ttl))
+		c.set(itemKey(id), entry{}, min(absentTTL, r.ttl))
 	}
 	return it, err
 }
@@ -88,13 +89,13 @@ func (r *Repo) Get(ctx context.Context, id string) (Item, error) {
 // List returns all items. The list is cached under one key.
 func (r *Repo) List(ctx context.Context) ([]Item, error) {
 	c := r.begin(ctx)
-	var items []Item
-	if c.get(listKey, &items) {
-		return items, nil
+	var e entry
+	if c.get(listKey, &e) {
+		return e.Items, nil
 	}
 	items, err := r.db.List(ctx)
 	if err == nil {
-		c.set(listKey, items, r.ttl)
+		c.set(listKey, entry{Items: items}, r.ttl)
 	}
 	return items, err
 }
@@ -144,14 +145,15 @@ func (r *Repo) begin(ctx context.Context) *work {
 }
 
 // get reports whether the cache had an entry that could be read. Everything else is a miss.
-func (w *work) get(key string, into any) bool {
+func (w *work) get(key string, e *entry) bool {
 	data, err := w.do(func(ctx context.Context) ([]byte, error) { return w.cache.Get(ctx, key) })
-	return err == nil && json.Unmarshal(data, into) == nil
+	return err == nil && json.Unmarshal(data, e) == nil && e.Format == format
 }
 
 // set fills the cache. If that fails, the next reader will try again.
-func (w *work) set(key string, v any, ttl time.Duration) {
-	data, err := json.Marshal(v)
+func (w *work) set(key string, e entry, ttl time.Duration) {
+	e.Format = format
+	data, err := json.Marshal(e)
 	if err != nil {
 		return
 	}

@@ -1,0 +1,163 @@
+package cacheaside_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	cacheaside "github.com/backend-labs/backend-labs/labs/i06-cache-aside"
+)
+
+func TestInstancesShareTheCache(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		other := *w
+		other.repo = cacheaside.NewRepo(w.db, w.cache, time.Minute)
+		w.get(lamp.ID)
+		w.names()
+		other.get(lamp.ID)
+		loads, _ := w.db.counts()
+		expect.That(t, loads == 1, expect.Message{
+			Did:  "called Get at one instance, and then at another one that shares its cache",
+			Want: "1 Load in the database: the second is answered from the cache",
+			Got:  fmt.Sprintf("%d Loads", loads),
+			Why:  "with a cache for each, ten instances ask the database ten times",
+		})
+		other.update(newLamp)
+		got, names := w.get(lamp.ID), w.names()
+		expect.That(t, got == newLamp && names == "[chair 80 lamp 35]", expect.Message{
+			Did: "called Get and List at one instance, Update with a price of 35 at another one, " +
+				"and Get and List at the first",
+			Want: "35 from both",
+			Got:  fmt.Sprintf("%d from Get; %s from List", got.Price, names),
+			Why: "the next request of whoever has changed something goes to any instance; what one " +
+				"of them keeps for itself nobody else can make it forget",
+		})
+	})
+}
+
+func TestIDsAreFreeText(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		items := []cacheaside.Item{{ID: "LAMP-1", Name: "Lamp", Price: 1}, {ID: "lamp-1 ", Price: 2},
+			{ID: "gift"}, {ID: w.idOfTheList()}}
+		for _, it := range items {
+			w.db.put(it)
+		}
+		w.names()
+		for _, it := range append(items, items...) {
+			got := w.get(it.ID)
+			expect.That(t, got == it, expect.Message{
+				Did: fmt.Sprintf("called Get(%q), twice; other items are %q and %q, and the list is "+
+					"cached as well", it.ID, lamp.ID, items[1].ID),
+				Want: fmt.Sprintf("%+v", it),
+				Got:  fmt.Sprintf("%+v", got),
+				Why: "ids come from other systems, and from whoever types a URL: two that have one " +
+					"key in the cache are one item, or the list",
+			})
+		}
+		loads, _ := w.db.counts()
+		expect.That(t, loads == 1+len(items), expect.Message{
+			Did:  fmt.Sprintf("called Get for %d further items, twice for each", len(items)),
+			Want: "1 Load in the database for each: an item that is free and has no name is an item, too",
+			Got:  fmt.Sprintf("%d Loads", loads-1),
+			Why:  "what is never cached reaches the database with every request",
+		})
+	})
+}
+
+// idOfTheList is an id whose key would be that of the list, if keys are made by putting something
+// in front of the id.
+func (w *world) idOfTheList() string {
+	w.names()
+	sets := w.cache.ops("Set")
+	if len(sets) < 2 {
+		return "items"
+	}
+	prefix, ok := strings.CutSuffix(sets[0].keys[0], lamp.ID)
+	if id, begins := strings.CutPrefix(sets[len(sets)-1].keys[0], prefix); ok && begins {
+		return id
+	}
+	return "items"
+}
+
+func TestAnEmptyListIsAnAnswer(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.db.remove(lamp.ID)
+		w.db.remove(chair.ID)
+		for range 10 {
+			names := w.names()
+			expect.That(t, names == "[]", expect.Message{
+				Did: "called List while the database has no item", Want: "none", Got: names})
+		}
+		_, lists := w.db.counts()
+		expect.That(t, lists == 1, expect.Message{
+			Did:  "called List 10 times while the database has no item",
+			Want: "1 List in the database: that there is nothing is an answer, too",
+			Got:  fmt.Sprintf("%d Lists", lists),
+			Why:  "an empty catalogue is as often asked for as a full one",
+		})
+	})
+}
+
+func TestNobodyWaitsForAnotherCall(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		answered := true
+		var calls atomic.Int32
+		w.db.onLoad = func() {
+			if calls.Add(1) == 1 {
+				time.Sleep(10 * time.Second)
+			}
+		}
+		done := make(chan struct{})
+		go func() { defer close(done); w.repo.Get(t.Context(), lamp.ID) }()
+		time.Sleep(time.Millisecond) // it is at the database
+		start := time.Now()
+		var took [3]time.Duration
+		for i, call := range []func() bool{
+			func() bool { return w.get(lamp.ID) == lamp },
+			func() bool { return w.get(chair.ID) == chair },
+			func() bool { w.update(newLamp); return true },
+		} {
+			answered = call() && answered
+			took[i] = time.Since(start)
+			start = time.Now()
+		}
+		<-done
+		expect.That(t, answered && max(took[0], took[1], took[2]) <= dbTime, expect.Message{
+			Did: fmt.Sprintf("called Get for the lamp, which hangs in the database for 10 s, and "+
+				"meanwhile Get for the lamp, Get for the chair, and Update; the database takes %v",
+				dbTime),
+			Want: fmt.Sprintf("the lamp, the chair and nil, %v for each of the three", dbTime),
+			Got: fmt.Sprintf("the items that are there: %v; it took %v, %v and %v", answered,
+				took[0], took[1], took[2]),
+			Why: "one connection that hangs would hold up everybody who asks for the same, and with " +
+				"one lock for all of them everybody else",
+		})
+	})
+}
+
+func TestTheDatabaseMayTakeItsTime(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.db.slow = 200 * time.Millisecond
+		w.get(lamp.ID)
+		w.get(lamp.ID)
+		loads, _ := w.db.counts()
+		expect.That(t, loads == 1, expect.Message{
+			Did:  "called Get twice, while the database takes 220 ms",
+			Want: "1 Load: the 50 ms are for the cache, and the cache has not taken any",
+			Got:  fmt.Sprintf("%d Loads", loads),
+			Why:  "a cache that is not filled when the database is slow is missing when it is needed",
+		})
+		w.update(newLamp)
+		got := w.get(lamp.ID)
+		expect.That(t, got == newLamp, expect.Message{
+			Did:  "called Update with a price of 35, while the database takes 220 ms, and Get",
+			Want: "35: there is as much time to forget as ever",
+			Got:  fmt.Sprint(got.Price),
+			Why:  "otherwise each write that takes long is invisible until the ttl",
+		})
+	})
+}
