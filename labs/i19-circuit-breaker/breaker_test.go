@@ -17,6 +17,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/lockstep"
 	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	breaker "github.com/backend-labs/backend-labs/labs/i19-circuit-breaker"
 )
 
@@ -232,7 +233,9 @@ func trialsFail(t *testing.T, pause time.Duration) {
 	t.Helper()
 	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: pause})
 	trip(t, b, 5)
-	d := &dependency{err: errSick, takes: 10 * time.Second}
+	tl := timeline.New("caller", "dependency")
+	tl.Point("caller", "the circuit has opened for %v", pause)
+	d := &dependency{err: errSick, takes: 10 * time.Second, tl: tl}
 	since := fmt.Sprintf("after the circuit had opened for %v", pause)
 	for i := 1; i <= 3; i++ {
 		time.Sleep(pause - time.Millisecond)
@@ -240,7 +243,9 @@ func trialsFail(t *testing.T, pause time.Duration) {
 		time.Sleep(2 * time.Millisecond)
 		before := d.calls()
 		err := b.Do(t.Context(), d.call)
-		expect.That(t, known.Is(err, errSick) && d.calls() == before+1, expect.Message{
+		ok := known.Is(err, errSick) && d.calls() == before+1
+		d.got(err, ok)
+		expect.That(t, ok, expect.Message{
 			Did: fmt.Sprintf("called %v %s", pause+time.Millisecond, since),
 			Want: "the call is a trial: it reaches the dependency, which is still failing, " +
 				"and gets its error",
@@ -248,6 +253,7 @@ func trialsFail(t *testing.T, pause time.Duration) {
 				d.calls()-before),
 			Why: "without a trial after each pause nobody finds out that the dependency is " +
 				"well again",
+			Picture: tl,
 		})
 		since = fmt.Sprintf("after trial %d had failed; the trial had taken 10 s, and OpenFor "+
 			"is %v", i, pause)
@@ -572,12 +578,23 @@ type dependency struct {
 	err   error         // what a call returns
 	takes time.Duration // how long it takes
 	n     atomic.Int64
+	tl    *timeline.Timeline // where its calls are drawn; may be nil
 }
 
 func (d *dependency) call(context.Context) error {
 	d.n.Add(1)
+	drawn := d.tl.Begin("dependency", "called")
 	time.Sleep(d.takes)
+	drawn.End("%s", describe(d.err))
 	return d.err
+}
+
+// got draws what a caller got, and marks it if it is not what it should be.
+func (d *dependency) got(err error, ok bool) {
+	drawn := d.tl.Point("caller", "got %s", describe(err))
+	if !ok {
+		drawn.Breaks()
+	}
 }
 
 // calls is how many calls have reached the dependency.
@@ -620,13 +637,16 @@ func refusedIn(ctx context.Context, t *testing.T, b *breaker.Breaker, d *depende
 	t.Helper()
 	before := d.calls()
 	err := b.Do(ctx, d.call)
-	expect.That(t, known.Is(err, breaker.ErrOpen) && d.calls() == before, expect.Message{
+	ok := known.Is(err, breaker.ErrOpen) && d.calls() == before
+	d.got(err, ok)
+	expect.That(t, ok, expect.Message{
 		Did:  did,
 		Want: "refused with ErrOpen, and the dependency is not called: the circuit is open",
 		Got: fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err),
 			d.calls()-before),
 		Why: "the pause is the rest that the dependency needs to recover; calls that come " +
 			"through meanwhile keep it down",
+		Picture: d.tl,
 	})
 }
 
