@@ -79,6 +79,25 @@ func fits(t *testing.T, text string, columns, lines int) {
 	}
 }
 
+// TestText_times shows virtual times as they are, and others as exactly as the eye needs.
+func TestText_times(t *testing.T) {
+	t.Parallel()
+	p := timeline.Picture{Lanes: []string{"one"}, Steps: []timeline.Step{
+		{Kind: timeline.Point, At: 29999 * ms}, {Kind: timeline.Point, At: 30001*ms + 7}}}
+	for _, tt := range []struct {
+		virtual bool
+		want    []string
+	}{{true, []string{"+29.999s", "+30.001000007s"}}, {false, []string{"+30s"}}} {
+		p.Virtual = tt.virtual
+		got := picture.Text(p, picture.Style{Columns: 80, Paint: term.NewPaint(false)})
+		for _, want := range tt.want {
+			if !strings.Contains(got, want+" ") {
+				t.Errorf("virtual: %v: got\n%s\nwant %s in it", tt.virtual, got, want)
+			}
+		}
+	}
+}
+
 // TestText_window draws a long story: the marked step is in what is drawn, and the rest is counted.
 func TestText_window(t *testing.T) {
 	t.Parallel()

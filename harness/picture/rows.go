@@ -98,8 +98,13 @@ func (r row) words(p timeline.Picture) string {
 	return r.text
 }
 
-// moment is the row's time as it is shown.
-func (r row) moment() string { return "+" + brief(r.At).String() }
+// moment is the row's time as it is shown. Virtual ones are exact, and a millisecond may matter.
+func (r row) moment(p timeline.Picture) string {
+	if p.Virtual {
+		return "+" + r.At.String()
+	}
+	return "+" + brief(r.At).String()
+}
 
 // brief rounds a time to what the eye needs: three digits, as good as.
 func brief(d time.Duration) time.Duration {

@@ -129,7 +129,7 @@ func (d *drawing) row(i int) {
 	}
 	if i == 0 || r.At != d.rows[i-1].At {
 		d.add(`<text class="time" x="%d" y="%d" text-anchor="end">%s</text>`+"\n", clockTo, y,
-			r.moment())
+			r.moment(d.p))
 	}
 	if r.Kind == timeline.Came && d.end(i, timeline.Sent) >= 0 {
 		return // its text stands where it was sent

@@ -71,7 +71,7 @@ type page struct {
 // measure finds out how wide things are.
 func (g *page) measure() {
 	for _, r := range g.rows {
-		g.clock = max(g.clock, ansi.StringWidth(r.moment()))
+		g.clock = max(g.clock, ansi.StringWidth(r.moment(g.p)))
 	}
 	g.widths = g.needs()
 	for sum := g.s.Columns - g.clock - 3; total(g.widths) > sum; {
@@ -205,7 +205,7 @@ func (g *page) margin(i int) {
 		mark = g.s.Paint.Bad("✗") + " "
 	}
 	if i == g.first || g.rows[i].At != g.rows[i-1].At {
-		at = g.rows[i].moment()
+		at = g.rows[i].moment(g.p)
 	}
 	g.WriteString(mark + g.s.Paint.Faint(pad(at, g.clock)) + " ")
 }

@@ -30,7 +30,8 @@ func Write(w http.ResponseWriter, r *http.Request, err error, log *slog.Logger) 
 // is cut. The README says when that is.
 func Recover(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusNotImplemented) // your code
+		t := &teller{ResponseWriter: w, wroteHeader: func(int) {}, wrote: func() {}, flushed: func() {}}
+		t.WriteHeader(http.StatusNotImplemented) // your code
 	})
 }
 
