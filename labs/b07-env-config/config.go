@@ -13,7 +13,7 @@ type Config struct {
 	DatabaseURL    string        // DATABASE_URL, as it was given, password and all
 	RequestTimeout time.Duration // REQUEST_TIMEOUT
 	Debug          bool          // DEBUG
-	APIKey         Secret        // API_KEY
+	APIKey         Secret        // API_KEY, as it was given
 }
 
 // Load makes a Config of what lookup knows, which behaves like os.LookupEnv. It asks nobody else: the environment of the

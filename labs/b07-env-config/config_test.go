@@ -122,11 +122,12 @@ func TestSettingsAreRead(t *testing.T) {
 
 func readsEverySpelling(t *testing.T) {
 	t.Helper()
-	for want, spellings := range map[bool][]string{
-		true:  {"1", "t", "T", "TRUE", "true", "True"},
-		false: {"0", "f", "F", "FALSE", "false", "False"},
+	for i, spellings := range [][]string{
+		{"0", "f", "F", "FALSE", "false", "False"},
+		{"1", "t", "T", "TRUE", "true", "True"},
 	} {
 		for _, value := range spellings {
+			want := i == 1
 			got, err := config.Load(required().with(env{"DEBUG": value}).lookup)
 			expect.That(t, err == nil && got.Debug == want, expect.Message{
 				Did:  "loaded a config with DEBUG=" + value,
@@ -254,20 +255,24 @@ func TestLoadAsksItsLookupAlone(t *testing.T) {
 // noOtherSource has what is missing under other names, and where it is not set a text all the same.
 func noOtherSource(t *testing.T) {
 	t.Helper()
-	for what, lookup := range map[string]func(string) (string, bool){
-		"has port, Port, PORT_FILE and SHOP_PORT, but no PORT": required().with(env{"port": "1111",
-			"Port": "2222", "PORT_FILE": "3333", "SHOP_PORT": "4444"}).lookup,
-		"says of all but the two that must be set that they are not set, with the text 6666": func(name string) (string, bool) {
-			if value, ok := required()[name]; ok {
-				return value, true
-			}
-			return "6666", false
-		},
+	for _, c := range []struct {
+		what   string
+		lookup func(string) (string, bool)
+	}{
+		{"has port, Port, PORT_FILE and SHOP_PORT, but no PORT", required().with(env{"port": "1111",
+			"Port": "2222", "PORT_FILE": "3333", "SHOP_PORT": "4444"}).lookup},
+		{"says of all but the two that must be set that they are not set, with the text 6666",
+			func(name string) (string, bool) {
+				if value, ok := required()[name]; ok {
+					return value, true
+				}
+				return "6666", false
+			}},
 	} {
-		got, err := config.Load(lookup)
+		got, err := config.Load(c.lookup)
 		expect.That(t, err == nil && got.Port == 8080 && got.RequestTimeout == 5*time.Second,
 			expect.Message{
-				Did:  "loaded a config with a lookup that " + what,
+				Did:  "loaded a config with a lookup that " + c.what,
 				Want: "port 8080 and no error",
 				Got:  fmt.Sprintf("port %d, timeout %v, error %v", got.Port, got.RequestTimeout, err),
 				Why: "only what the manual names counts, and lookup's second result alone says " +
