@@ -53,10 +53,10 @@ func NewBalancer(backends ...Backend) *Balancer {
 // Do calls one backend with ctx and req and returns what it returns: the one that has the fewest calls of this
 // balancer in flight, of those that have not been down in the last 5 s. If the backend is down, it is not called
 // again for 5 s, and the request goes to the next one in the same way, but to none twice: requests are idempotent.
-// Any other error is the caller's. If no backend is left, Do returns an error that is ErrDown; if there never was
-// one, ErrNoBackend.
+// Any other error is the caller's. If no backend is left, Do returns an error that is ErrDown; if the balancer has
+// none at all, ErrNoBackend.
 func (b *Balancer) Do(ctx context.Context, req int) error {
-	var tried []*seat
+	var tried []Backend // not seats: a backend that was removed and added meanwhile has another one
 	for {
 		s, err := b.take(tried)
 		if err != nil {
@@ -66,12 +66,12 @@ func (b *Balancer) Do(ctx context.Context, req int) error {
 		if !errors.Is(err, ErrDown) {
 			return err
 		}
-		tried = append(tried, s)
+		tried = append(tried, s.backend)
 	}
 }
 
 // take chooses a backend and counts the request in the same step: whoever chooses next must see it.
-func (b *Balancer) take(tried []*seat) (*seat, error) {
+func (b *Balancer) take(tried []Backend) (*seat, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.seats) == 0 && len(tried) == 0 {
@@ -80,7 +80,7 @@ func (b *Balancer) take(tried []*seat) (*seat, error) {
 	now := time.Now()
 	var best *seat
 	for _, s := range b.seats {
-		if now.Before(s.downUntil) || slices.Contains(tried, s) {
+		if now.Before(s.downUntil) || slices.Contains(tried, s.backend) {
 			continue
 		}
 		if best == nil || s.inFlight < best.inFlight {

@@ -34,8 +34,8 @@ func NewBalancer(backends ...Backend) *Balancer {
 // Do calls one backend with ctx and req and returns what it returns: the one that has the fewest calls of this
 // balancer in flight, of those that have not been down in the last 5 s. If the backend is down, it is not called
 // again for 5 s, and the request goes to the next one in the same way, but to none twice: requests are idempotent.
-// Any other error is the caller's. If no backend is left, Do returns an error that is ErrDown; if there never was
-// one, ErrNoBackend.
+// Any other error is the caller's. If no backend is left, Do returns an error that is ErrDown; if the balancer has
+// none at all, ErrNoBackend.
 func (b *Balancer) Do(ctx context.Context, req int) error {
 	return nil // your code
 }
