@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -174,7 +175,7 @@ func TestDuplicateNamesAreRejected(t *testing.T) {
 
 func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 	permit(t)
-	for where, text := range map[string]string{
+	for where, text := range inOrder(map[string]string{
 		"a struct in a struct":  `{"address":{"city":"a","city":"b"}}`,
 		"a list of structs":     `{"friends":[{"city":"a"},{"city":"a","city":"b"}]}`,
 		"a map of structs":      `{"places":{"home":{"city":"a","city":"b"}}}`,
@@ -184,7 +185,7 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 		"a struct in a pointer": `{"boss":{"city":"a","city":"b"}}`,
 		"an Optional":           `{"work":{"city":"a","city":"b"}}`,
 		"an Optional[any]":      `{"note":{"city":"a","city":"b"}}`,
-	} {
+	}) {
 		_, err := decode[user](t, text)
 		expectNamed(t, err, jsonboundary.ErrDuplicate, "ErrDuplicate", "city", text,
 			"the ambiguity is as bad in "+where+" as at the top")
@@ -238,8 +239,8 @@ func TestUnknownFieldsAreRejected(t *testing.T) {
 		_, err := decode[deep](t, text)
 		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour", text, why)
 	}
-	for name, text := range map[string]string{`a"b\c`: `{"a\"b\\c":1}`, "": `{"":1}`,
-		"Zoë\t": `{"Zo\u00eb\t":1}`} {
+	for name, text := range inOrder(map[string]string{`a"b\c`: `{"a\"b\\c":1}`, "": `{"":1}`,
+		"Zoë\t": `{"Zo\u00eb\t":1}`}) {
 		_, err := decode[user](t, text)
 		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", name, text, why)
 	}
@@ -324,7 +325,7 @@ func TestSizeAndDepthAreLimited(t *testing.T) {
 		Got:  result(fmt.Sprintf("a role of %d letters", len(u.Role)), err),
 		Why:  "the limit is what is allowed",
 	})
-	for what, text := range map[string]string{
+	for what, text := range inOrder(map[string]string{
 		"a string that is one byte too long": strings.Replace(whole, "x", "xx", 1),
 		"white space after it": `{"role":"x"}` +
 			strings.Repeat(" ", limit+1-len(`{"role":"x"}`)),
@@ -332,7 +333,7 @@ func TestSizeAndDepthAreLimited(t *testing.T) {
 			strings.Repeat("x", 5*limit),
 		"white space, and more after it than there may be": `{"role":"x"}` +
 			strings.Repeat(" ", 3*limit),
-	} {
+	}) {
 		u, err := jsonboundary.Decode[user](strings.NewReader(text), limit)
 		expect.That(t, known.Is(err, jsonboundary.ErrTooLarge), expect.Message{
 			Did: fmt.Sprintf("decoded %d bytes with a limit of %d: a document with %s", len(text),
@@ -460,11 +461,11 @@ func TestInvalidUTF8IsRejected(t *testing.T) {
 }
 
 func TestNilSlicesAndMapsAreWrittenEmpty(t *testing.T) {
-	for want, values := range map[string][]any{
+	for want, values := range inOrder(map[string][]any{
 		`[]`:   {[]int(nil), []any(nil), []int{}},
 		`{}`:   {map[string]int(nil), map[string]any{}},
 		`null`: {(*address)(nil), nil},
-	} {
+	}) {
 		for _, v := range values {
 			expectWritten(t, fmt.Sprintf("a %T that is nil or empty", v), v, want)
 		}
@@ -583,19 +584,19 @@ func TestOptionalsAreWritten(t *testing.T) {
 		Ratio jsonboundary.Optional[float64]   `json:"ratio,omitzero"`
 		City  jsonboundary.Optional[address]   `json:"city,omitzero"`
 	}
-	for text, want := range map[string]string{
+	for text, want := range inOrder(map[string]string{
 		`{}`:                      `{"must":null}`,
 		`{"limit":null,"must":3}`: `{"limit":null,"must":3}`,
 		`{"limit":0,"nick":"","ids":[9007199254740993],"must":0}`: `{"limit":0,"nick":"","ids":[9007199254740993],"must":0}`,
 		`{"work":{"city":"Oslo"}}`:                                `{"must":null,"work":{"city":"Oslo"}}`,
 		`{"flag":false,"ratio":0,"city":{}}`:                      `{"must":null,"flag":false,"ratio":0,"city":{"city":""}}`,
-	} {
+	}) {
 		p, err := decode[patch](t, text)
 		expectNoError(t, err, "decoded "+text+" into a struct of Optionals")
 		// By value and through a pointer, which can make a difference to the methods that an
 		// encoder finds.
-		for how, v := range map[string]any{"": p, ", through a pointer": &p,
-			", in a map": map[string]patch{"p": p}} {
+		for how, v := range inOrder(map[string]any{"": p, ", through a pointer": &p,
+			", in a map": map[string]patch{"p": p}}) {
 			out, err := encode(t, v)
 			want := want
 			if how == ", in a map" {
@@ -884,6 +885,17 @@ func sameJSON(a, b string) bool {
 	x, okX := parse(a)
 	y, okY := parse(b)
 	return okX && okY && reflect.DeepEqual(x, y)
+}
+
+// inOrder goes through a map by its keys, so that what fails first is the same every time.
+func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
 }
 
 func seeded() (uint64, *rand.Rand) {
