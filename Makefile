@@ -65,7 +65,7 @@ check: ## gofmt, vet and staticcheck, for linux, darwin and windows
 
 .PHONY: golden
 golden: ## rewrite the expected outputs of the tests; read the diff like any other change
-	@$(GO) test ./harness/report ./harness/course ./harness/watch ./harness/prose ./harness/picture -update
+	@$(GO) test ./harness/report ./harness/course ./harness/watch ./harness/prose ./harness/hunt ./harness/picture -update
 
 .PHONY: bench
 bench: bin/labs ## the table of speeds, as ratios measured side by side

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/backend-labs/backend-labs/harness/hunt"
 	"github.com/backend-labs/backend-labs/harness/intake"
 )
 
@@ -33,6 +34,13 @@ func (g *Grader) contentKey(s Submission, found []intake.Submission) (string, er
 		checks, err := b.ChecksSHA256(f.Lab)
 		if err != nil {
 			return "", err
+		}
+		if f.Lab.HuntOf != nil {
+			variants, err := hunt.VariantsSHA256(f.Lab.HuntOf)
+			if err != nil {
+				return "", err
+			}
+			checks += " " + variants
 		}
 		fmt.Fprintln(h, f.Lab.ID, checks, f.Note)
 		for _, file := range f.Lab.Files {

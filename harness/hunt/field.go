@@ -1,7 +1,10 @@
 package hunt
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -58,6 +61,25 @@ func write(path string, data []byte) error {
 		err = os.WriteFile(path, data, 0o644)
 	}
 	return fault.Of("write the tests", err)
+}
+
+// VariantsSHA256 is the hash of what tests of a lab are held against: its solutions and its lab.yaml.
+func VariantsSHA256(l *course.Lab) (string, error) {
+	h := sha256.New()
+	for _, dir := range []string{l.Dir, l.SolutionDir} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || dir == l.Dir && d.Name() != "lab.yaml" {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			fmt.Fprintf(h, "%s %d %x\n", d.Name(), len(data), sha256.Sum256(data))
+			return err
+		})
+		if err != nil {
+			return "", fault.Of("read the solutions of "+l.Slug, err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // jobs are those for some folders, each to be judged by these tests.

@@ -18,9 +18,10 @@ import (
 // columns.
 func Text(w io.Writer, o Outcome, s report.Style) {
 	v := &view{w: w, s: s, p: term.NewPaint(s.Colour)}
-	v.line("%s %s: %s against %s and %s\n", v.p.Strong(o.Lab), v.p.Strong(o.Title),
-		term.Plural(len(o.Tests), "test"), term.Plural(o.Correct, "correct solution"),
-		term.Plural(o.Of, "wrong answer"))
+	v.line("%s\n", ansi.Wrap(fmt.Sprintf("%s %s: %s against %s and %s", v.p.Strong(o.Lab),
+		v.p.Strong(o.Title), term.Plural(len(o.Tests), "test"),
+		term.Plural(o.Correct, "correct solution"), term.Plural(o.Of, "wrong answer")),
+		max(20, s.Columns), ""))
 	if o.Message != "" {
 		v.hang("  ", o.Message)
 		v.line("\n%s\n", v.nothing(o))
