@@ -19,8 +19,8 @@ func TestAKeyCostsWhatItsKindCosts(t *testing.T) {
 			stores(t, l, k, "made 1000 requests a minute with one key for 10 minutes", k.least,
 				k.most)
 			saturate(l, 10*time.Minute, time.Second)
-			stores(t, l, k, "made 1000 requests a minute with one key for 10 minutes, then one a second for 10 more", k.live(60),
-				k.most)
+			stores(t, l, k, "made 1000 requests a minute with one key for 10 minutes, then one a "+
+				"second for 10 more", k.live(60), k.most)
 		}
 	})
 }

@@ -13,8 +13,8 @@ import (
 	windows "github.com/backend-labs/backend-labs/labs/i04-windows"
 )
 
-const whyTogether = "a server asks its limiter from all of its requests at once; what gets through " +
-	"beyond the limit arrives when the load is highest"
+const whyTogether = "a server asks its limiter from all of its requests at once; what gets " +
+	"through beyond the limit arrives when the load is highest"
 
 func TestManyCallersAtOnce(t *testing.T) {
 	virtual(t, func(t *testing.T) {
