@@ -99,6 +99,7 @@ func TestABodyEndsWhereItsLengthSays(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
 		s.raw("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhel", hangUp)
+		synctest.Wait() // until the server has seen the end, too
 		// a ServeConn that reads the body itself never calls handle, and is right
 		for _, r := range s.requests() {
 			expect.That(t, r.bodyErr != nil, expect.Message{
