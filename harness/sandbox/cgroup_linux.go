@@ -90,6 +90,16 @@ func ownCgroup(marker string) string {
 	return ""
 }
 
+// withoutCPU is the same, but for groups that get no share of the processors of their own.
+func (p *cgroupParent) withoutCPU() *cgroupParent {
+	if p == nil {
+		return nil
+	}
+	other := *p
+	other.cpu = ""
+	return &other
+}
+
 // make makes a group with the limits. It returns nil, nil where there is no hierarchy to make it
 // in.
 func (p *cgroupParent) make(l Limits) (*cgroup, error) {

@@ -98,13 +98,12 @@ func (n *NS) Run(ctx context.Context, c Command) (Exit, error) {
 	}
 	attr.Cloneflags = flags
 
+	groups := n.cgroup
 	if n.crowd {
 		attr.Setsid, attr.Setpgid = false, true
-		if n.cgroup != nil {
-			n.cgroup.cpu = ""
-		}
+		groups = groups.withoutCPU()
 	}
-	group, err := n.cgroup.make(st.Limits)
+	group, err := groups.make(st.Limits)
 	if err != nil {
 		return Exit{}, fmt.Errorf("limit memory and processes: %w", err)
 	}
