@@ -231,13 +231,18 @@ func (s *session) send(r Report) {
 	s.report.send(line)
 }
 
+// serving is the session of this process, or nil under a plain go test.
+func serving() *session {
+	currentMu.Lock()
+	defer currentMu.Unlock()
+	return current
+}
+
 // Record sends a finding to the runner. It reports false where there is none to send it to, as
 // under a plain go test: the caller then prints it. A check's findings beyond the tenth are
 // dropped.
 func Record(f Finding) bool {
-	currentMu.Lock()
-	s := current
-	currentMu.Unlock()
+	s := serving()
 	if s == nil {
 		return false
 	}
@@ -248,9 +253,7 @@ func Record(f Finding) bool {
 // Show sends a picture to the runner, and reports false where there is none to send it to. A check's
 // pictures beyond the third are dropped.
 func Show(p Shown) bool {
-	currentMu.Lock()
-	s := current
-	currentMu.Unlock()
+	s := serving()
 	if s == nil {
 		return false
 	}
@@ -290,9 +293,7 @@ func shortened(s string) string {
 // environment (LABS_REDIS_URL, LABS_POSTGRES_URL, LABS_SEED) and then the state of "labs up" give,
 // and false.
 func Current() (Request, bool) {
-	currentMu.Lock()
-	s := current
-	currentMu.Unlock()
+	s := serving()
 	if s != nil {
 		return s.Request, true
 	}
