@@ -54,7 +54,8 @@ honest: ## right answers graded again and again while all cores are busy; RUNS=2
 		-run 'TestHonest$$' ./cmd/labs
 
 .PHONY: check
-check: ## gofmt, vet and staticcheck, for linux, darwin and windows
+check: ## gofmt, vet and staticcheck, for linux, darwin and windows; the workflows
+	@$(GO) tool actionlint
 	@bad=$$(gofmt -l cmd harness labs solutions); test -z "$$bad" || { echo "not gofmt-ed:"; echo "$$bad"; exit 1; }
 	@set -e; for os in linux darwin windows; do \
 		echo "vet and staticcheck for $$os"; \
@@ -66,6 +67,14 @@ check: ## gofmt, vet and staticcheck, for linux, darwin and windows
 .PHONY: golden
 golden: ## rewrite the expected outputs of the tests; read the diff like any other change
 	@$(GO) test ./harness/report ./harness/course ./harness/watch ./harness/prose ./harness/hunt ./harness/picture -update
+
+.PHONY: module
+module: ## bring the go.mod of the course in the binary up to date, after a change of go.mod or of what labs import
+	@GO=$(GO) .ci/module
+
+.PHONY: pictures
+pictures: bin/labs ## draw the README's pictures anew
+	@$(GO) run ./harness/pictures
 
 .PHONY: bench
 bench: bin/labs ## the table of speeds, as ratios measured side by side

@@ -30,6 +30,7 @@ type checkOptions struct {
 	seed     uint64
 	timeout  time.Duration
 	noRace   bool
+	editor   bool
 	force    bool
 	verbose  bool
 }
@@ -66,7 +67,8 @@ A lab is passed when all that it demands was judged: with --no-race, one that de
 	f := c.Flags()
 	f.BoolVar(&o.all, "all", false, "every lab of the course")
 	f.StringVar(&o.dir, "dir", "", "judge the files in this `folder` instead of the lab's own")
-	f.StringVar(&o.of, "of", "", "judge, instead of yours, the lab's own {stub|reference|`mutant`}")
+	f.StringVar(&o.of, "of", "",
+		"judge, instead of yours, the lab's own {stub|reference|`variant`}, which is a mutant or an alternative")
 	f.StringVar(&o.provider, "backend", "auto",
 		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
 	f.IntVar(&o.runs, "runs", 1, "run each check so many times, shuffled and under load, and count")
@@ -76,6 +78,7 @@ A lab is passed when all that it demands was judged: with --no-race, one that de
 		"how long one check may take; three times as long under the race detector")
 	f.BoolVar(&o.noRace, "no-race", false, "leave the run under the race detector out")
 	f.BoolVar(&o.force, "force", false, "judge again what has not changed")
+	f.BoolVar(&o.editor, "editor", false, "a line for each failure, as compilers write them, for an editor that reads along")
 	f.BoolVarP(&o.verbose, "verbose", "v", false,
 		"every failure in full, with what the code printed")
 	return c
@@ -97,6 +100,8 @@ func (o *checkOptions) validate(args []string) error {
 			"--dir goes with one lab, not with %d", len(args))
 	case o.dir != "" && o.of != "":
 		return usage("leave one of them out", "--dir and --of do not go together")
+	case o.json && o.editor:
+		return usage("leave one of them out", "--json and --editor do not go together")
 	case o.runs < 1:
 		return usage("give a number of at least 1", "--runs %d makes no sense", o.runs)
 	case o.timeout <= 0:
@@ -158,6 +163,8 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 	}
 	if o.json {
 		err = report.JSON(o.Out, results)
+	} else if o.editor {
+		err = report.Compiler(o.Out, results)
 	} else if len(results) > 1 {
 		o.table(results)
 	}
@@ -230,7 +237,7 @@ func (o *checkOptions) style() report.Style {
 // live is what shows each check of a lab as it ends, or nil: whoever is not looking is told all in
 // the lab's order.
 func (o *checkOptions) live(jobs []grade.Job) *report.Live {
-	if o.json || !o.Interactive || len(jobs) != 1 {
+	if o.json || o.editor || !o.Interactive || len(jobs) != 1 {
 		return nil
 	}
 	return report.NewLive(o.typing(o.Out), jobs[0].Lab.ID, jobs[0].Lab.Title, o.style())
@@ -240,7 +247,7 @@ func (o *checkOptions) live(jobs []grade.Job) *report.Live {
 // its plain run before that of the race run. Of several labs, those that are still the stub stand
 // in the table alone. live, if not nil, has shown a part of the first result already.
 func (o *checkOptions) show(jobs []grade.Job, live *report.Live) func(judge.Verdict) {
-	if o.json {
+	if o.json || o.editor {
 		return func(judge.Verdict) {}
 	}
 	style := o.style()

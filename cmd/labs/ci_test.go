@@ -169,7 +169,7 @@ func TestCI_bundle(t *testing.T) {
 	if err != nil || !strings.Contains(string(script), "--labs b01,b10 --sandbox landlock ") {
 		t.Errorf("got %q and %v", script, err)
 	}
-	if code, _, errs := labsCI(t, "gradescope"); code != exitUsage || !strings.Contains(errs, "hint: run labs inside a course") {
+	if code, _, errs := labsCI(t, "gradescope"); code != exitUsage || !strings.Contains(errs, "--course names another course") {
 		t.Errorf("outside a course: got exit code %d and %q", code, errs)
 	}
 }

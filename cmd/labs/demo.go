@@ -58,7 +58,7 @@ func runDemo(ctx context.Context, a *app, provider string) error {
 	if err := checkProvider(provider); err != nil {
 		return err
 	}
-	w, err := a.open()
+	w, err := a.openAnywhere()
 	if err != nil {
 		return err
 	}

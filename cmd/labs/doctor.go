@@ -42,7 +42,7 @@ It ends with 0 if labs can be checked here, and with 3 if not even that is possi
 }
 
 func (o *doctorOptions) run(ctx context.Context) error {
-	w, err := o.open()
+	w, err := o.openAnywhere()
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func (o *gradeOptions) run(ctx context.Context, args []string) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	w, err := o.open()
+	w, err := o.openAnywhere()
 	if err != nil {
 		return err
 	}

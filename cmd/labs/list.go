@@ -1,20 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/graph"
 	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 func newList(a *app) *cobra.Command {
-	asJSON := false
+	asJSON, drawn, form := false, false, ""
+	var part part
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "The labs by level, with your progress",
@@ -23,11 +28,24 @@ On a pipe there is a line for each, with the columns id, folder, level, standing
 
 ` + exitHelp,
 		Example: `  labs list
+  labs list --level advanced  those of a level
+  labs list --path interview  those on a path: interview, reliability, distributed, api
+  labs list --graph           which labs prepare for which
+  labs list --format svg      the same as a picture
   labs list | grep rate       on a pipe the columns are separated by tabs
   labs list --json            for a program`,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return runList(a, asJSON) },
+		RunE: func(*cobra.Command, []string) error {
+			if drawn || form != "" {
+				return runGraph(a, part, cmp.Or(form, "text"))
+			}
+			return runList(a, part, asJSON)
+		},
 	}
+	c.Flags().BoolVar(&drawn, "graph", false, "which labs prepare for which")
+	c.Flags().StringVar(&form, "format", "",
+		"the `form` of the graph: {"+strings.Join(graph.Formats, "|")+"}; with it, --graph need not be said")
+	part.flags(c)
 	c.Flags().BoolVar(&asJSON, "json", false,
 		"as JSON: an array with id, slug, title, level, minutes, after, standing, question")
 	return c
@@ -45,8 +63,12 @@ type listed struct {
 	Question string             `json:"question"`
 }
 
-func runList(a *app, asJSON bool) error {
-	w, err := a.open()
+func runList(a *app, p part, asJSON bool) error {
+	w, err := a.openAnywhere()
+	if err != nil {
+		return err
+	}
+	labs, err := p.of(w.Course)
 	if err != nil {
 		return err
 	}
@@ -58,13 +80,13 @@ func runList(a *app, asJSON bool) error {
 	switch {
 	case asJSON:
 		all := []listed{}
-		for _, l := range w.Course.Labs {
+		for _, l := range labs {
 			all = append(all, listed{l.ID, l.Slug, l.Title, l.Level, l.Minutes,
 				append([]string{}, l.After...), standings[l.ID], l.Question})
 		}
 		return a.json(all)
 	case !a.Interactive:
-		for _, l := range w.Course.Labs {
+		for _, l := range labs {
 			fmt.Fprintf(a.Out, "%s\t%s\t%s\t%s\t%d\t%s\n", l.ID, l.Slug, l.Level, standings[l.ID],
 				l.Minutes, l.Question)
 		}
@@ -72,12 +94,66 @@ func runList(a *app, asJSON bool) error {
 	}
 	var b strings.Builder
 	table := labTable{Paint: a.Paint(), columns: a.Columns}
-	table.each(w.Course.Labs, standings, func(_ *course.Lab,
+	table.each(labs, standings, func(_ *course.Lab,
 		line string) {
 		fmt.Fprintln(&b, line)
 	})
 	fmt.Fprintf(&b, "\n%s\n", table.Faint(ansi.Wrap(legend, a.Columns, "")))
 	return a.Page(b.String())
+}
+
+// runGraph draws which labs prepare for which.
+func runGraph(a *app, p part, form string) error {
+	if !slices.Contains(graph.Formats, form) {
+		return &usageError{fmt.Errorf("--format %s is none", form), "one of " + strings.Join(graph.Formats, ", ")}
+	}
+	w, err := a.openAnywhere()
+	if err != nil {
+		return err
+	}
+	labs, err := p.of(w.Course)
+	if err != nil {
+		return err
+	}
+	standings, err := w.Standings(a.builder(w))
+	if err != nil {
+		return err
+	}
+	return a.Page(graph.Draw(labs, form, func(id string) bool { return standings[id].Done() }))
+}
+
+// part is a part of a course, by flags.
+type part struct{ level, path string }
+
+func (p *part) flags(c *cobra.Command) {
+	c.Flags().StringVar(&p.level, "level", "", "only the labs of a level: {beginner|intermediate|advanced}")
+	c.Flags().StringVar(&p.path, "path", "", "only the labs on a `path`, such as interview, in its order")
+}
+
+// of are the labs of the part; without flags all of them.
+func (p part) of(c *course.Course) ([]*course.Lab, error) {
+	labs := c.Labs
+	if p.path != "" {
+		var err error
+		labs, err = c.Along(p.path)
+		if none, ok := errors.AsType[*course.NoPath](err); ok {
+			return nil, &usageError{none, none.Hint()}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if p.level == "" {
+		return labs, nil
+	}
+	var levels []string
+	for _, l := range course.Levels {
+		levels = append(levels, string(l))
+	}
+	if !slices.Contains(levels, p.level) {
+		return nil, &usageError{fmt.Errorf("--level %s is none", p.level), "one of " + strings.Join(levels, ", ")}
+	}
+	return slices.DeleteFunc(slices.Clone(labs), func(l *course.Lab) bool { return string(l.Level) != p.level }), nil
 }
 
 // json writes what a command tells a program.

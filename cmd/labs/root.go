@@ -15,6 +15,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/backends"
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/embedded"
 	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/term"
@@ -114,10 +115,10 @@ the answer holds under real stores, real faults and simulated time, and what a w
 			root.AddCommand(c)
 		}
 	}
-	add("learn", newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newHunt(a), newSolution(a),
-		newReset(a), newProgress(a))
-	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newProve(a), newNew(a),
-		newStub(a),
+	add("learn", newInit(a), newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newHunt(a), newSolution(a),
+		newReset(a), newProgress(a), newReport(a), newDebug(a), newUpdate(a))
+	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newBundle(a), newProve(a), newNew(a),
+		newStub(a), newVersion(a), newMan(a),
 		newDemo(a))
 	return root
 }
@@ -133,10 +134,32 @@ func (a *app) open() (*workspace.Workspace, error) {
 	}
 	root, err := course.Find(dir)
 	if err != nil {
-		return nil, &usageError{err, "run labs inside a course, or name one with --course"}
+		return nil, &usageError{err, "labs init makes a folder of your own to work in; --course names another course"}
 	}
+	return a.openAt(root)
+}
+
+// openAnywhere is like open and takes, where there is neither a workspace nor a course, the course that is in labs: for
+// commands that need nobody's files.
+func (a *app) openAnywhere() (*workspace.Workspace, error) {
+	if a.courseDir == "" && os.Getenv("LABS_COURSE") == "" {
+		if _, err := course.Find("."); errors.Is(err, course.ErrNoCourse) {
+			root, err := embedded.Folder()
+			if err != nil {
+				return nil, err
+			}
+			return a.openAt(root)
+		}
+	}
+	return a.open()
+}
+
+func (a *app) openAt(root string) (*workspace.Workspace, error) {
 	c, err := course.Load(root)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.own(context.Background(), c); err != nil {
 		return nil, err
 	}
 	w := workspace.Open(c)
@@ -243,7 +266,7 @@ func (a *app) lab(w *workspace.Workspace, args []string) (*course.Lab, error) {
 // completeLabs completes the names of labs for the shell.
 func (a *app) completeLabs(_ *cobra.Command, _ []string, toComplete string) ([]string,
 	cobra.ShellCompDirective) {
-	w, err := a.open()
+	w, err := a.openAnywhere()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

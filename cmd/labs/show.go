@@ -16,29 +16,42 @@ import (
 )
 
 func newShow(a *app) *cobra.Command {
-	return &cobra.Command{
+	interviewer := false
+	c := &cobra.Command{
 		Use:   "show [LAB]",
 		Short: "The brief of a lab",
 		Long: `Show gives the brief of a lab: the question, the task, the contract, what is checked. On a terminal, what is longer
 than the screen goes through a pager: $LABS_PAGER, $PAGER or less; --no-pager leaves it out.
 
+--interviewer shows the other side of the table: the question, and what a strong, a middling and a weak spoken answer to
+it contains. Whoever wants to do the lab had better read that afterwards: labs solution shows it, too.
+
 ` + exitHelp,
 		Example: `  labs show token-bucket
+  labs show token-bucket --interviewer
   labs show b10 > brief.md       on a pipe: the Markdown itself`,
 		Args:              atMostOneLab,
 		ValidArgsFunction: a.completeLabs,
-		RunE:              func(c *cobra.Command, args []string) error { return runShow(c.Context(), a, args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return runShow(c.Context(), a, args, interviewer)
+		},
 	}
+	c.Flags().BoolVar(&interviewer, "interviewer", false,
+		"the question, and what tells answers to it apart")
+	return c
 }
 
-func runShow(ctx context.Context, a *app, args []string) error {
-	w, err := a.open()
+func runShow(ctx context.Context, a *app, args []string, interviewer bool) error {
+	w, err := a.openAnywhere()
 	if err != nil {
 		return err
 	}
 	l, err := a.lab(w, args)
 	if err != nil {
 		return err
+	}
+	if interviewer {
+		return showInterviewer(a, l)
 	}
 	data, err := os.ReadFile(filepath.Join(l.Dir, "README.md"))
 	if err != nil {
@@ -50,6 +63,28 @@ func runShow(ctx context.Context, a *app, args []string) error {
 		return a.markdown(string(data))
 	}
 	return a.Page(a.rendered(string(data)) + a.foot(l))
+}
+
+// showInterviewer shows what whoever asks a lab's question wants to know.
+func showInterviewer(a *app, l *course.Lab) error {
+	text := listenFor(l)
+	if text == "" {
+		return &usageError{
+			fmt.Errorf("nothing is said yet of what to listen for in answers to the question of %s", l.Slug),
+			"three lines under listen_for in " + relative(filepath.Join(l.Dir, "lab.yaml")) + " would say it",
+		}
+	}
+	return a.markdown(fmt.Sprintf("# %s · %s\n\n> %s\n\n%s", l.ID, l.Title, l.Question, text))
+}
+
+// listenFor is what tells spoken answers to a lab's question apart, in Markdown, or "" where nothing
+// is said of that.
+func listenFor(l *course.Lab) string {
+	if l.ListenFor == (course.ListenFor{}) {
+		return ""
+	}
+	return fmt.Sprintf("## What to listen for\n\n- **Strong:** %s\n- **Middling:** %s\n- **Weak:** %s\n",
+		l.ListenFor.Strong, l.ListenFor.Middling, l.ListenFor.Weak)
 }
 
 // foot is what stands below a brief: what may be used, and what to do.

@@ -16,7 +16,7 @@ func newSolution(a *app) *cobra.Command {
 	giveUp := false
 	c := &cobra.Command{
 		Use:   "solution [LAB]",
-		Short: "The reference and the model answer, after a pass",
+		Short: "The reference, the model answer and what an interviewer listens for, after a pass",
 		Example: `  labs solution token-bucket
   labs solution token-bucket --give-up`,
 		Args:              atMostOneLab,
@@ -72,6 +72,9 @@ func runSolution(ctx context.Context, a *app, args []string, giveUp bool) error 
 	answer, err := os.ReadFile(filepath.Join(l.SolutionDir, "ANSWER.md"))
 	if err != nil {
 		return fmt.Errorf("read the model answer: %w", err)
+	}
+	if listen := listenFor(l); listen != "" {
+		answer = append(answer, "\n"+listen...)
 	}
 	if err := a.markdown(text + string(answer)); err != nil {
 		return err

@@ -30,6 +30,7 @@ import (
 type watchOptions struct {
 	*app
 	provider string
+	editor   bool
 	noRace   bool
 	of       string // judged in place of the learner's files
 
@@ -80,9 +81,10 @@ not a terminal there are no keys, and verdicts are written one after the other.
 	f.StringVar(&o.provider, "backend", "auto",
 		"where Redis and Postgres come from: {auto|url|container|local|embedded}")
 	f.StringVar(&o.of, "of", "",
-		"judge, instead of yours, the lab's own {stub|reference|`mutant`}, for its author")
+		"judge, instead of yours, the lab's own {stub|reference|`variant`}, for its author")
 	f.BoolVar(&o.noRace, "no-race", false,
 		"leave the run under the race detector out; a lab that demands one is then not passed yet")
+	f.BoolVar(&o.editor, "editor", false, "a line for each failure, as compilers write them, for an editor that reads along")
 	return c
 }
 
@@ -109,6 +111,10 @@ func (o *watchOptions) run(ctx context.Context, args []string) error {
 	o.j.Remember, o.j.Stubs = o.of == "", o.of != ""
 	defer o.j.close() // after the terminal is restored: a server may take a moment to end
 	s := o.session()
+	if o.editor {
+		s.View = &watch.Editor{Out: o.Out}
+		return s.Run(ctx, first)
+	}
 	in, ok := o.In.(*os.File)
 	if !ok || !o.Interactive || os.Getenv("TERM") == "dumb" {
 		s.View = &watch.Lines{Out: o.Out, Err: o.Err, Colour: o.Colour}

@@ -59,7 +59,7 @@ func TestWatch_ofNothing(t *testing.T) {
 	code := execute(t.Context(), newApp(s), []string{"--course", twoLabs(t), "watch", "adder",
 		"--of", "nothing"})
 	if text := errs.String(); code != exitUsage ||
-		!strings.Contains(text, `b01-adder has no mutant "nothing"`) ||
+		!strings.Contains(text, `b01-adder has no mutant or alternative "nothing"`) ||
 		!strings.Contains(text, "hint: known: stub, reference, ") {
 		t.Errorf("got the exit code %d and %q", code, text)
 	}

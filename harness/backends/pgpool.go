@@ -22,7 +22,15 @@ func newPGPool(config *pgx.ConnConfig, n int) *pgPool {
 	return p
 }
 
+// statementLimit is how long a statement may take.
+const statementLimit = 20 * time.Second
+
+// exec executes a statement. Once it is begun, it is not cut off when ctx ends: the server would go
+// on with it all the same, perhaps after what it makes has been dropped.
 func (p *pgPool) exec(ctx context.Context, statement string, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	var conn *pgx.Conn
 	select {
 	case conn = <-p.slots:
@@ -41,6 +49,8 @@ func (p *pgPool) exec(ctx context.Context, statement string, args ...any) error 
 			return err
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementLimit)
+	defer cancel()
 	_, err := conn.Exec(ctx, statement, args...)
 	return err
 }

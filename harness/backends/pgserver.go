@@ -214,7 +214,7 @@ func (s *pgServer) destroy(db *pgDatabase) {
 }
 
 func (s *pgServer) dropNamed(name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), statementLimit)
 	defer cancel()
 	drop := "DROP DATABASE IF EXISTS " + name
 	if s.number >= 130000 {

@@ -3,6 +3,7 @@ package backends
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // supply is one backend of a Set: the source that it comes from now, or why there is none.
@@ -49,7 +50,7 @@ func (s *supply) take(ctx context.Context) (url string, release func(), from sou
 		if url, release, err = src.take(ctx); err == nil {
 			return url, release, src, nil
 		}
-		if ctx.Err() != nil {
+		if ended(ctx) {
 			return "", nil, nil, err
 		}
 		if failed {
@@ -57,6 +58,13 @@ func (s *supply) take(ctx context.Context) (url string, release func(), from sou
 		}
 		s.replace(ctx, src, err)
 	}
+}
+
+// ended tells whether ctx is over: what fails then says nothing about a backend. A client gives its
+// connection the deadline of ctx, and may see it pass a moment before ctx does.
+func ended(ctx context.Context) bool {
+	at, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(at)
 }
 
 // replace closes the source that failed and looks for another, unless somebody else already did.

@@ -80,6 +80,11 @@ type Builder struct {
 	families   families
 }
 
+// At is a Builder like this one that keeps its binaries in another folder.
+func (b *Builder) At(dir string) *Builder {
+	return &Builder{Course: b.Course, Dir: dir, Progress: b.Progress, Sandbox: b.Sandbox, Late: b.Late}
+}
+
 // maxCommands is how many go commands run at once. Each uses all cores where it can; two fill the
 // gaps of linking.
 const maxCommands = 2

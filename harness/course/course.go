@@ -54,7 +54,9 @@ type Lab struct {
 	Race    bool     `yaml:"race"` // the checks are also run under the race detector
 	Checks  []Check  `yaml:"checks"`
 	Hints   []string `yaml:"hints"`
-	Mutants []Mutant `yaml:"mutants"`
+	// ListenFor is for whoever asks the question. The key may be left out.
+	ListenFor ListenFor `yaml:"listen_for" key:"optional"`
+	Mutants   []Mutant  `yaml:"mutants"`
 	// Unbroken are the promises that no mutant can break. The key may be left out.
 	Unbroken []Unbroken `yaml:"unbroken" key:"optional"`
 	// Freedoms are the sentences of the contract that leave something open. The key may be left out.
@@ -69,6 +71,14 @@ type Lab struct {
 	Slug        string `yaml:"-"` // the folder's name, such as b10-token-bucket
 	Dir         string `yaml:"-"` // absolute
 	SolutionDir string `yaml:"-"` // absolute
+}
+
+// ListenFor is what tells spoken answers to the question apart: what a strong, a middling and a weak one
+// contains.
+type ListenFor struct {
+	Strong   string `yaml:"strong"`
+	Middling string `yaml:"middling"`
+	Weak     string `yaml:"weak"`
 }
 
 // Forbid is an import that the lab is about building oneself.

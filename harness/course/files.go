@@ -103,6 +103,15 @@ func (l *Lab) HasSolution() bool {
 	return true
 }
 
+// SolutionsFrom takes the solutions of labs that have none here from another course, where that has them.
+func (c *Course) SolutionsFrom(root string) {
+	for _, l := range c.Labs {
+		if !isDir(l.SolutionDir) {
+			l.SolutionDir = filepath.Join(root, "solutions", l.Slug)
+		}
+	}
+}
+
 // and joins words: "a", "a and b", "a, b and c".
 func and(words []string) string {
 	if len(words) == 1 {

@@ -63,6 +63,14 @@ func (f *source) validate(l *Lab) {
 			{"why", b.Why == "", "the reason is empty: it is shown to whoever imports it"},
 		})
 	}
+	if given := l.ListenFor; given != (ListenFor{}) {
+		const empty = "it is empty: a line says what such an answer contains"
+		f.rules([]any{"listen_for"}, []rule{
+			{"strong", given.Strong == "", empty},
+			{"middling", given.Middling == "", empty},
+			{"weak", given.Weak == "", empty},
+		})
+	}
 	f.validateChecks(l)
 	f.validateMutants(l)
 	f.validateEquivalent(l)

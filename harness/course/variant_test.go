@@ -90,9 +90,14 @@ func TestLab_Variant(t *testing.T) {
 		t.Error("got variants that are the reference")
 	}
 
+	if dir, err := l.Variant("loop", t.TempDir()); err != nil ||
+		dir != filepath.Join(l.SolutionDir, "alternatives", "loop") {
+		t.Errorf("got %q, %v, want the alternative", dir, err)
+	}
+
 	dir, err := l.Variant("unheard-of", t.TempDir())
 	no, ok := errors.AsType[*course.NoVariant](err)
-	if !ok || dir != "" || no.Error() != `b01-adder has no mutant "unheard-of"` ||
+	if !ok || dir != "" || no.Error() != `b01-adder has no mutant or alternative "unheard-of"` ||
 		!strings.HasPrefix(no.Hint(), "known: stub, reference, ") ||
 		!strings.Contains(no.Hint(), mutant) {
 		t.Errorf("got %q, %v, want an error that names those that there are", dir, err)

@@ -182,6 +182,13 @@ func (j *Judge) keep(
 	if !j.Remember || !judged { // what kept the labs from being judged has been said
 		return nil
 	}
+	for i, job := range jobs {
+		if results[i].Complete() && checks[i] != "" {
+			if err := j.Workspace.KeepPassed(job.Lab, job.Dir); err != nil {
+				return err
+			}
+		}
+	}
 	return j.Workspace.Update(ctx, func(p *workspace.Progress) {
 		for i, job := range jobs {
 			if r := results[i]; checks[i] != "" {

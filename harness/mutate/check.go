@@ -1,6 +1,7 @@
 package mutate
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -122,8 +123,8 @@ func (c *checker) beside(dir string) (files []*file) {
 	return files
 }
 
-// compilable gives a changed file as it compiles, or nil: imports that are of no more use are kept
-// for their initialisers, which run in the reference, too.
+// compilable gives a changed file as it compiles, or nil: imports that are of no more use go. As
+// blank ones they would be refused by the rules for a submission's source, and so never be judged.
 func (c *checker) compilable(f *file, source []byte) []byte {
 	for range 1 + len(f.tree.Imports) {
 		err := c.check(f, source)
@@ -131,13 +132,51 @@ func (c *checker) compilable(f *file, source []byte) []byte {
 			return source
 		}
 		var wrong types.Error
-		if !errors.As(err, &wrong) || !strings.HasSuffix(wrong.Msg, "imported and not used") {
+		if !errors.As(err, &wrong) || !strings.Contains(wrong.Msg, " imported ") ||
+			!strings.HasSuffix(wrong.Msg, " and not used") {
 			return nil
 		}
-		at := wrong.Fset.Position(wrong.Pos).Offset
-		source = slices.Insert(source, at, []byte("_ ")...)
+		source = withoutImport(source, wrong.Fset.Position(wrong.Pos).Offset)
 	}
 	return nil
+}
+
+// withoutImport removes the import that stands at an offset, and its line where it is its own.
+func withoutImport(source []byte, at int) []byte {
+	set := token.NewFileSet()
+	tree, err := parser.ParseFile(set, "", source, parser.ImportsOnly)
+	if err != nil {
+		return source
+	}
+	for _, decl := range tree.Decls {
+		imports := decl.(*ast.GenDecl)
+		for _, spec := range imports.Specs {
+			if set.Position(spec.Pos()).Offset != at {
+				continue
+			}
+			gone := ast.Node(spec)
+			if len(imports.Specs) == 1 {
+				gone = imports
+			}
+			return withoutSpec(source, set.Position(gone.Pos()).Offset, set.Position(gone.End()).Offset)
+		}
+	}
+	return source
+}
+
+// withoutSpec removes a part of a list, with the line or the semicolon that ends it.
+func withoutSpec(source []byte, from, to int) []byte {
+	before, behind := source[:from], source[to:]
+	begin, end := lines(source, from, to)
+	switch rest := bytes.TrimLeft(behind, " \t"); {
+	case len(bytes.TrimSpace(source[begin:from])) == 0 && len(bytes.TrimSpace(source[to:end])) == 0:
+		before, behind = source[:begin], source[min(end+1, len(source)):]
+	case len(rest) > 0 && rest[0] == ';':
+		behind = rest[1:]
+	default:
+		before = bytes.TrimRight(before, "; \t")
+	}
+	return slices.Concat(before, behind)
 }
 
 // check type-checks the package of a file that has become another one.

@@ -33,10 +33,16 @@ func (f *file) isError(e ast.Expr) bool {
 
 func isNil(tv types.TypeAndValue) bool { return tv.IsNil() }
 
+// symmetric are functions to which the order of their arguments means nothing.
+var symmetric = map[string]bool{"min": true, "max": true, "math.Min": true, "math.Max": true,
+	"bytes.Equal": true, "maps.Equal": true, "slices.Equal": true, "reflect.DeepEqual": true,
+	"strings.EqualFold": true, "bytes.EqualFold": true, "hmac.Equal": true,
+	"subtle.ConstantTimeCompare": true}
+
 // swaps exchanges two arguments that follow each other and are of one type.
 func swaps(f *file, n ast.Node) (found []change) {
 	call, ok := n.(*ast.CallExpr)
-	if !ok || f.info.Types[call.Fun].IsType() {
+	if !ok || f.info.Types[call.Fun].IsType() || symmetric[f.text(call.Fun)] {
 		return nil
 	}
 	for i := 1; i < len(call.Args); i++ {

@@ -15,7 +15,7 @@ import (
 // exports are the types of the packages that the sources of these tests import.
 var exports = sync.OnceValues(func() (map[string]string, error) {
 	out, err := exec.Command("go", "list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}",
-		"context", "errors", "net/http", "slices", "sync", "time").Output()
+		"context", "errors", "net/http", "slices", "sort", "sync", "time").Output()
 	files := map[string]string{}
 	for line := range strings.Lines(string(out)) {
 		path, file, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -156,7 +156,8 @@ func F() (int, error) {
 func F(a, b int, c string) {
 	F(a, 1, c)
 	F(a, a, c)
-}`, []string{"F(a, 1, c) => F(1, a, c)"}},
+	F(min(a, b), 1, c)
+}`, []string{"F(a, 1, c) => F(1, a, c)", "F(min(a, b), 1, c) => F(1, min(a, b), c)"}},
 		{"else dropped", `
 func F(a bool) {
 	if a {
@@ -258,17 +259,35 @@ func (s *S[T]) Add() {
 	}
 }
 
-// TestVariants_unusedImport keeps an import whose only use goes.
+// TestVariants_unusedImport removes an import whose only use goes.
 func TestVariants_unusedImport(t *testing.T) {
 	t.Parallel()
-	all := variants(t, `
-import "slices"
-
-func F(a []int) {
-	slices.Sort(a)
-}`)
-	if len(all) != 1 || !strings.Contains(string(all[0].Source), "import _ \"slices\"") {
-		t.Errorf("got %+v, want one variant with a blank import", all)
+	for name, imports := range map[string][2]string{
+		"alone":           {"import \"slices\"\n", ""},
+		"in brackets":     {"import (\n\t\"slices\"\n)\n", ""},
+		"with a name":     {"import slices \"slices\"\n", ""},
+		"as another one":  {"import (\n\t\"errors\"\n\tslices \"sort\"\n)\n", "import (\n\t\"errors\"\n)\n"},
+		"on its own line": {"import (\n\t\"errors\"\n\t\"slices\" // sorts\n)\n", "import (\n\t\"errors\"\n // sorts\n)\n"},
+		"the first":       {"import (\"slices\"; \"errors\")\n", "import ( \"errors\")\n"},
+		"the last":        {"import (\"errors\"; \"slices\")\n", "import (\"errors\")\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const rest = "\nfunc F(a []int) {\n%s}\n"
+			call := "\tslices.Sort(a)\n"
+			if strings.Contains(imports[0], "sort\"") {
+				call = "\tslices.Ints(a)\n"
+			}
+			if strings.Contains(imports[0], "errors") {
+				imports[0] += "\nvar E = errors.ErrUnsupported\n"
+				imports[1] += "\nvar E = errors.ErrUnsupported\n"
+			}
+			all := variants(t, imports[0]+fmt.Sprintf(rest, call))
+			want := "package p\n" + imports[1] + fmt.Sprintf(rest, "")
+			if len(all) != 1 || string(all[0].Source) != want {
+				t.Errorf("got %+v, want one variant with the source\n%s", all, want)
+			}
+		})
 	}
 }
 

@@ -61,9 +61,7 @@ func (s *subject) promises() {
 	l.breaks()
 	l.unbroken()
 	l.freedoms()
-	if begun(s.lab) {
-		l.missing()
-	}
+	l.missing()
 	s.kept = l.kept
 }
 
@@ -78,13 +76,6 @@ func (s *subject) contract() (promise.Contract, error) {
 		files = append(files, filepath.Join(dir, filepath.FromSlash(f)))
 	}
 	return promise.Read(filepath.Join(s.lab.Dir, "README.md"), files...)
-}
-
-// begun reports whether a lab's promises are to be complete. It is temporary: as long as there are
-// labs that name none, those are left in peace.
-func begun(l *course.Lab) bool {
-	return len(l.Unbroken) > 0 || len(l.Freedoms) > 0 ||
-		slices.ContainsFunc(l.Mutants, func(m course.Mutant) bool { return len(m.Breaks) > 0 })
 }
 
 // find is where a quote stands; a quote that is nowhere is a problem of who quotes.

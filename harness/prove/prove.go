@@ -11,7 +11,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/grade"
@@ -89,6 +92,9 @@ type Prover struct {
 // the disk.
 const chunk = 6
 
+// atOnce is how many groups are proved at once: while one links or waits for what hangs, the other has the cores.
+const atOnce = 2
+
 // Prove proves labs, and tells on how far it is. The error is ctx's, or says that no proof was
 // possible; what does not hold is in the proofs.
 func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options,
@@ -96,32 +102,54 @@ func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options,
 	if on == nil {
 		on = func(Progress) {}
 	}
-	var proofs []Proof
-	for group := range slices.Chunk(labs, chunk) {
-		some, err := p.group(ctx, group, o, func(now Progress) {
-			now.Labs, now.LabsDone = len(labs), len(proofs)
-			on(now)
+	groups := slices.Collect(slices.Chunk(labs, chunk))
+	proofs := make([][]Proof, len(groups))
+	var mu sync.Mutex // on is called by one at a time
+	done := 0
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	for i, some := range groups {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			var err error
+			proofs[i], err = p.group(ctx, some, o, len(groups) > 1, func(now Progress) {
+				mu.Lock()
+				defer mu.Unlock()
+				now.Labs, now.LabsDone = len(labs), done
+				on(now)
+			})
+			if err != nil {
+				stop(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done += len(some)
+			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-		proofs = append(proofs, some...)
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
 	}
 	on(Progress{Labs: len(labs), LabsDone: len(labs)})
-	return proofs, nil
+	return slices.Concat(proofs...), nil
 }
 
 // group proves some labs together.
-func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options,
+// beside says that there is another group beside it.
+func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, beside bool,
 	on func(Progress)) ([]Proof, error) {
 	tmp, err := owner.TempDir("", "prove")
 	if err != nil {
 		return nil, fmt.Errorf("no folder for the mutants: %w", err)
 	}
 	defer os.RemoveAll(tmp)
-	saved := p.Grader.Builder.Dir
-	p.Grader.Builder.Dir = filepath.Join(tmp, "bin")
-	defer func() { p.Grader.Builder.Dir = saved }()
+	grader := *p.Grader
+	grader.Builder = p.Grader.Builder.At(filepath.Join(tmp, "bin"))
+	own := &Prover{Grader: &grader, Root: p.Root}
 
 	subjects := make([]*subject, len(labs))
 	for i, l := range labs {
@@ -148,7 +176,10 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options,
 		s.what += " of " + names(labs)
 		s.opts.Seed = o.Seed
 		s.opts.Parallel = 2 * runtime.NumCPU() // the checks that wait are many
-		if err := p.step(ctx, subjects, s, o.Named, on); err != nil {
+		if beside {
+			s.opts.Parallel = runtime.NumCPU()
+		}
+		if err := own.step(ctx, subjects, s, o.Named, on); err != nil {
 			return nil, err
 		}
 	}

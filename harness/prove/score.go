@@ -58,7 +58,7 @@ func alive(all []*variant) []*variant {
 
 // take takes verdicts on a variant into account.
 func (v *variant) take(r run.Result) {
-	v.out = r.Verdict == run.BuildFailed
+	v.out = r.Verdict == run.BuildFailed || r.Verdict == run.Rejected
 	for _, c := range r.Checks {
 		if c.Verdict == run.Failed || c.Verdict == run.TimedOut {
 			v.killer, v.hung = c.Test, c.Verdict == run.TimedOut

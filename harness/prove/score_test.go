@@ -62,6 +62,7 @@ func TestVariant_take(t *testing.T) {
 		want variant
 	}{
 		{"no Go", run.Result{Verdict: run.BuildFailed}, variant{out: true}},
+		{"nothing that is judged", run.Result{Verdict: run.Rejected}, variant{out: true}},
 		{"all passed", run.Result{Checks: []run.Check{{Test: "TestA", Verdict: run.Passed}}}, variant{}},
 		{"one failed, which was enough", run.Result{Checks: []run.Check{
 			{Test: "TestA", Verdict: run.NotJudged}, {Test: "TestB", Verdict: run.Failed}}},

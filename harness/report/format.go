@@ -23,6 +23,7 @@ var Formats = map[string]Format{
 	"gradescope": Gradescope,
 	"markdown":   Markdown,
 	"csv":        CSV,
+	"html":       HTML,
 }
 
 // name is what a result is about: the lab, and whose it is if that is said.

@@ -294,7 +294,7 @@ func TestFormats(t *testing.T) {
 	}
 	list[1].Submission, list[2].Submission = "ada", "=cmd()"
 	endings := map[string]string{"json": "json", "junit": "xml", "github": "github",
-		"gradescope": "gradescope.json", "markdown": "md", "csv": "csv"}
+		"gradescope": "gradescope.json", "markdown": "md", "csv": "csv", "html": "html"}
 	for name, format := range report.Formats {
 		var out bytes.Buffer
 		if err := format(&out, list); err != nil {

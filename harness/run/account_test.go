@@ -168,8 +168,8 @@ func TestProcess_location(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, library, learner string }{
 		{"a home", "/usr/local/go/src/sync/mutex.go:46", "/home/ada/course/labs/b01-thing/thing.go:12"},
-		{"a folder of labs", "/work/labs/go/src/sync/mutex.go:46",
-			"/work/labs/course/labs/b01-thing/thing.go:12"},
+		{"a folder of labs", "/srv/labs/go/src/sync/mutex.go:46",
+			"/srv/labs/course/labs/b01-thing/thing.go:12"},
 		{"a folder with a space", "/Users/Ada Lovelace/solutions/go/src/sync/mutex.go:46",
 			"/Users/Ada Lovelace/labs/b01-thing/thing.go:12"},
 	} {

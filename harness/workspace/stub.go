@@ -8,7 +8,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/aymanbagabas/go-udiff"
+
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
 // Untouched reports whether the lab's files are those of the recorded stub. Where none is recorded,
@@ -33,6 +36,31 @@ func (w *Workspace) Reset(l *course.Lab, now time.Time) (backup string, err erro
 		backup = "" // there was nothing
 	}
 	return backup, copyFiles(l, stub, l.Dir)
+}
+
+// passed is the folder with the lab's files as they passed last.
+func (w *Workspace) passed(l *course.Lab) string { return filepath.Join(w.Dir, "passed", l.Slug) }
+
+// KeepPassed keeps the lab's files, which lie in dir, as those that passed last.
+func (w *Workspace) KeepPassed(l *course.Lab, dir string) error {
+	return fault.Of("keep what has passed", copyFiles(l, dir, w.passed(l)))
+}
+
+// SincePassed is what has changed in the lab's files since they passed last, as a unified diff; "" where nothing has, or
+// nothing has passed yet.
+func (w *Workspace) SincePassed(l *course.Lab) string {
+	text := ""
+	for _, file := range l.Files {
+		before, err := os.ReadFile(filepath.Join(w.passed(l), filepath.FromSlash(file)))
+		if err != nil {
+			continue
+		}
+		now, err := os.ReadFile(filepath.Join(l.Dir, filepath.FromSlash(file)))
+		if err == nil {
+			text += udiff.Unified("passed/"+file, "now/"+file, string(unix(before)), string(unix(now)))
+		}
+	}
+	return text
 }
 
 // copyFiles copies those of the lab's files that are there.

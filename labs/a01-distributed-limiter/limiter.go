@@ -8,45 +8,43 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Limit is a token bucket: it holds at most Burst units and gains Rate units in every Per, continuously.
+// Limit is a token bucket: it holds at most Burst units and gains Rate units in every Per.
 type Limit struct {
-	Rate  int           // at least 1
-	Per   time.Duration // at least a second, in whole milliseconds
-	Burst int           // at least 1
+	Rate  int
+	Per   time.Duration
+	Burst int
 }
 
 // Decision is the answer to one call.
 type Decision struct {
-	Allowed    bool
-	Remaining  int           // whole units left after this decision
-	RetryAfter time.Duration // when denied: until the same call would be allowed, if nobody else asks; else 0
+	Allowed bool
+	// Remaining is how many whole units are left after the decision, allowed or denied.
+	Remaining int
+	// RetryAfter of a denied call is the time after which the same call is allowed, if nobody else asks. It is never too
+	// short, and at most 10 ms too long. Of an allowed call it is 0.
+	RetryAfter time.Duration
 }
 
 // Policy is what to decide while Redis cannot be asked.
 type Policy int
 
 const (
-	FailOpen   Policy = iota // allow: the limit is lost for a while, the service is not
-	FailClosed               // deny: nothing passes unlimited
+	FailOpen   Policy = iota // allow, so that the service goes on without a limit
+	FailClosed               // deny, so that nothing passes without a limit
 )
 
-// Limiter is one instance's part of the limiter. All instances that share a Redis share the limits. It may be used from
-// many goroutines at once.
+// Limiter is one instance's part of the limiter. It may be used from many goroutines at once.
 type Limiter struct {
 	// Your fields.
 }
 
-// New returns the limiter of one instance of the service.
-//
-// rdb is this instance's client; it heeds the deadline of a context. budget is the most time that a decision may take,
-// 50 ms where it is 0; after that, or when Redis fails, p decides. clock is this instance's wall clock. It may be wrong
-// by minutes, and differently on each instance.
+// New returns the limiter of one instance of the service, which has rdb for a client of its own. clock is this instance's
+// wall clock.
 func New(rdb redis.UniversalClient, l Limit, p Policy, budget time.Duration, clock func() time.Time) *Limiter {
 	return &Limiter{}
 }
 
-// AllowN takes n units from the bucket of key and allows, or takes nothing and denies. n < 1 is an error. n > Burst is
-// denied. While Redis cannot be asked the decision is that of the policy, and the error says what is wrong with Redis.
+// AllowN takes n units from the bucket of key and allows, or takes nothing and denies.
 func (x *Limiter) AllowN(ctx context.Context, key string, n int) (Decision, error) {
 	return Decision{}, nil // your code
 }

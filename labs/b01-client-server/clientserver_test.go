@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -420,6 +421,23 @@ func TestShutdownClosesAllConnections(t *testing.T) {
 		mustEnd(t, s, nil, began, 400*time.Millisecond,
 			"ended Serve's context while a call of handle had 400 ms to go")
 
+		// A deadline ends a context as well as a cancellation does.
+		last := memhttp.Listen(t)
+		short, cancelShort := context.WithTimeout(t.Context(), time.Second)
+		defer cancelShort()
+		const timed = "called Serve with a context whose deadline is in 1 s"
+		ended := within(t, timed, func() (string, error) {
+			return "", clientserver.Serve(short, last, strings.ToUpper)
+		})
+		expect.That(t, ended.err == nil && ended.took >= time.Second &&
+			ended.took <= 1100*time.Millisecond, expect.Message{
+			Did:  timed,
+			Want: "nil after 1 s, or within 100 ms after that",
+			Got:  fmt.Sprintf("%s after %v", orNil(ended.err), ended.took),
+			Why: "a server that was given until noon, and left at noon, has done what it was " +
+				"told; an error would call for somebody",
+		})
+
 		// Nobody is connected, and the context has ended before.
 		l := memhttp.Listen(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -473,7 +491,8 @@ func TestBrokenListenerIsReported(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		for _, broken := range []error{
 			errors.New("accept tcp: too many open files"),
-			&net.OpError{Op: "accept", Net: "tcp", Err: net.ErrClosed}, // by somebody else
+			&net.OpError{Op: "accept", Net: "tcp", Err: net.ErrClosed},          // by somebody else
+			&net.OpError{Op: "accept", Net: "tcp", Err: os.ErrDeadlineExceeded}, // a Timeout
 		} {
 			l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1),
 				closed: make(chan struct{})}
@@ -694,6 +713,10 @@ func TestRelaySaysWhenItsUpstreamFails(t *testing.T) {
 			{"never answers", p.dial(says(0)), "", 5 * time.Second, 5*time.Second + soon},
 			{"answers after 4.9 s", p.dial(says(4900*time.Millisecond, "HELLO\n")), "HELLO\n",
 				4900 * time.Millisecond, 5 * time.Second},
+			{"takes 3 s to be reached and then never answers", slowly(3*time.Second, p.dial(says(0))), "",
+				5 * time.Second, 5*time.Second + soon},
+			{"is down", refuses("connection refused"), "", 0, soon},
+			{"is down for the fourth time in a row", refuses("connection refused"), "", 0, soon},
 			{"is up again", p.dial(says(0, "HELLO\n")), "HELLO\n", 0, soon},
 		} {
 			dial = u.dial

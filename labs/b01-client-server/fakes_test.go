@@ -227,6 +227,19 @@ func hangsUp(text string) func(net.Conn, *bufio.Reader) bool {
 	}
 }
 
+// slowly is dial, which takes that long.
+func slowly(d time.Duration, dial func(context.Context) (net.Conn, error),
+) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		select {
+		case <-time.After(d):
+			return dial(ctx)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
 // hanging is a dial that waits until its context ends.
 func hanging(ctx context.Context) (net.Conn, error) {
 	<-ctx.Done()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"mime"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/account"
@@ -39,6 +41,7 @@ func readNotes(t *testing.T) {
 	b := newBook(t)
 	b.wantAll(t, "asked for GET /notes of a new handler")
 	want := []string{"buy milk [home food]", "call ann [work]"}
+	wantJSON(t, "/notes", b.do(t, "GET", "/notes", ""))
 	ids := []string{b.create(t, milk), b.create(t, call)}
 	b.wantAll(t, "posted two notes and asked for GET /notes", want...)
 	for i, id := range ids {
@@ -48,6 +51,7 @@ func readNotes(t *testing.T) {
 			Want: fmt.Sprintf("200 and the note with the id %q: %s", id, want[i]),
 			Got:  got.String(),
 		})
+		wantJSON(t, "/notes/"+id, got)
 		var members map[string]json.RawMessage
 		json.Unmarshal([]byte(got.body), &members)
 		for _, name := range []string{"id", "text", "tags"} {
@@ -59,6 +63,18 @@ func readNotes(t *testing.T) {
 			})
 		}
 	}
+}
+
+func wantJSON(t *testing.T, path string, got answer) {
+	t.Helper()
+	kind, _, _ := mime.ParseMediaType(got.header.Get("Content-Type"))
+	expect.That(t, kind == "application/json", expect.Message{
+		Did:  "asked for GET " + path + ", and looked at its Content-Type",
+		Want: "application/json, with parameters or without",
+		Got:  strconv.Quote(got.header.Get("Content-Type")),
+		Why: "without it net/http guesses text/plain from the first bytes, and clients that go by " +
+			"the header do not decode the body",
+	})
 }
 
 func readOtherPaths(t *testing.T) {
@@ -373,6 +389,12 @@ func TestDeleteRemovesThatNote(t *testing.T) {
 		})
 	}
 	b.wantAll(t, "sent DELETE for notes that are not there", "call ann [work]")
+	for _, id := range []string{"Ab-1", "ab-1", "ab-10", "b-1"} { // alike, and four notes
+		b.do(t, "PUT", "/notes/"+id, `{"text":"`+id+`"}`)
+	}
+	b.do(t, "DELETE", "/notes/ab-1", "")
+	b.wantAll(t, "sent PUT for the notes Ab-1, ab-1, ab-10 and b-1, and DELETE for ab-1",
+		"call ann [work]", "Ab-1 []", "ab-10 []", "b-1 []")
 	if n, got := b.note(t, second); n.ID != second {
 		expect.Fatal(t, expect.Message{Did: "deleted one of two notes and asked for the other",
 			Want: "the note", Got: got.String()})
@@ -422,6 +444,19 @@ func TestAQueryDoesNotMakeGetDangerous(t *testing.T) {
 					"request does is said by its method and not by its query",
 			})
 		}
+	}
+	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/notes/"+id, nil)
+		r.Header.Set(name, "DELETE")
+		b.handler.ServeHTTP(httptest.NewRecorder(), r)
+		after := b.raw(t)
+		expect.That(t, slices.Equal(before, after), expect.Message{
+			Did:  fmt.Sprintf("sent GET /notes/%s with the header %s: DELETE", id, name),
+			Want: "the same notes as before: " + strings.Join(before, ", "),
+			Got:  strings.Join(after, ", "),
+			Why: "caches, proxies and firewalls go by the method; a GET that deletes passes " +
+				"all of them",
+		})
 	}
 }
 
@@ -549,6 +584,26 @@ func TestOptionsSaysWhatIsAllowed(t *testing.T) {
 }
 
 func TestABodyThatIsNotJSONIs400(t *testing.T) {
+	noJSON(t)
+	brokenOff(t)
+}
+
+func brokenOff(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	b.do(t, "PUT", "/notes/n1", milk)
+	for _, to := range []struct{ method, path string }{{"POST", "/notes"}, {"PUT", "/notes/n1"},
+		{"PUT", "/notes/n2"}} {
+		body := io.MultiReader(strings.NewReader(call), iotest.ErrReader(io.ErrUnexpectedEOF))
+		b.handler.ServeHTTP(httptest.NewRecorder(),
+			httptest.NewRequestWithContext(t.Context(), to.method, to.path, body))
+		b.wantAll(t, fmt.Sprintf("after one note had been put, sent %s %s with a body that broke off "+
+			"after %s", to.method, to.path, call), "buy milk [home food]")
+	}
+}
+
+func noJSON(t *testing.T) {
+	t.Helper()
 	b := newBook(t)
 	b.do(t, "PUT", "/notes/n1", milk)
 	for _, body := range []string{"buy milk", `{"text":"buy milk"`, "",
@@ -592,6 +647,27 @@ func TestConcurrentPostsGetDifferentIDs(t *testing.T) {
 		Why: "each request is served by its own goroutine; where two of them are given the " +
 			"same id, somebody's note is gone, and both were told 201",
 	})
+}
+
+func TestRequestsOfAllKindsAtOnce(t *testing.T) {
+	for range 5 {
+		b := newBook(t)
+		ids := []string{"n0", "n1", "n2", "n3"}
+		for _, id := range ids[:3] {
+			b.do(t, "PUT", "/notes/"+id, milk)
+		}
+		var wg sync.WaitGroup
+		for _, q := range []struct{ method, path, body string }{
+			{"GET", "/notes", ""}, {"GET", "/notes/n0", ""}, {"PUT", "/notes/n1", call},
+			{"DELETE", "/notes/n2", ""}, {"PUT", "/notes/n3", call}, {"GET", "/notes/n3", ""},
+		} {
+			wg.Go(func() { b.do(t, q.method, q.path, q.body) })
+		}
+		wg.Wait()
+		b.wantAll(t, "put three notes, and at one moment read all and one of them, put another one "+
+			"and a new one, and deleted the third", "buy milk [home food]", "call ann [work]",
+			"call ann [work]")
+	}
 }
 
 func TestASlowClientDelaysNobody(t *testing.T) {

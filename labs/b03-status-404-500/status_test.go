@@ -9,10 +9,12 @@ import (
 	"io"
 	"log"
 	"maps"
+	"mime"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +57,7 @@ func TestItemsAreServed(t *testing.T) {
 		Got:  one.String(),
 		Why:  "to a client that looks for \"Name\", \"name\" is another member",
 	})
+	wantJSON(t, "/items/7", one)
 	expect.That(t, slices.Equal(ids, []string{"7"}), expect.Message{
 		Did:  "asked for GET /items/7",
 		Want: `find called once, with the id "7"`,
@@ -76,6 +79,20 @@ func TestItemsAreServed(t *testing.T) {
 		Want: "200 and an array of the two, in list's order",
 		Got:  all.String(),
 	})
+	wantJSON(t, "/items", all)
+	many := make([]status.Item, 1000)
+	for i := range many {
+		many[i].ID = strconv.Itoa(i)
+	}
+	big := &shop{list: func(context.Context) ([]status.Item, error) { return many, nil }}
+	all, items = big.get(t, ctx, "/items"), nil
+	err = json.Unmarshal([]byte(all.body), &items)
+	expect.That(t, all.status == 200 && err == nil && slices.Equal(items, many), expect.Message{
+		Did:  "asked for GET /items, of which list has 1000",
+		Want: "200 and an array of the 1000, in list's order",
+		Got:  fmt.Sprintf("%d and an array of %d", all.status, len(items)),
+		Why:  "an array that ends early looks like a whole one: nobody asks for the rest",
+	})
 	expect.That(t, ours, expect.Message{
 		Did: "asked for GET /items/7 and GET /items, and looked at the contexts that find and " +
 			"list were called with",
@@ -87,6 +104,38 @@ func TestItemsAreServed(t *testing.T) {
 	expect.That(t, status.StatusFor(nil) == 200, expect.Message{
 		Did: "asked StatusFor(nil)", Want: "200: nothing has failed",
 		Got: fmt.Sprint(status.StatusFor(nil)),
+	})
+	for _, path := range []string{"/items/7", "/items"} {
+		ctx, hangUp := context.WithCancel(t.Context())
+		var ended error
+		hangsUp := func(ctx context.Context) error {
+			hangUp()
+			ended = ctx.Err()
+			return ended
+		}
+		(&shop{
+			find: func(ctx context.Context, _ string) (status.Item, error) { return lamp, hangsUp(ctx) },
+			list: func(ctx context.Context) ([]status.Item, error) { return nil, hangsUp(ctx) },
+		}).get(t, ctx, path)
+		expect.That(t, ended != nil, expect.Message{
+			Did: "asked for GET " + path + ", hung up while the store was at work, and looked at " +
+				"the context that it was called with",
+			Want: "it has ended with the request's",
+			Got:  "it lives",
+			Why:  "a query for a client that has gone away keeps the database busy for nobody",
+		})
+	}
+}
+
+func wantJSON(t *testing.T, path string, a answer) {
+	t.Helper()
+	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	expect.That(t, kind == "application/json", expect.Message{
+		Did:  "asked for GET " + path + ", and looked at its Content-Type",
+		Want: "application/json, with parameters or without",
+		Got:  strconv.Quote(a.header.Get("Content-Type")),
+		Why: "without it net/http guesses text/plain from the first bytes, and clients that go by " +
+			"the header do not decode the body",
 	})
 }
 
@@ -402,6 +451,21 @@ func TestADeadlineIs504(t *testing.T) {
 		}
 	}
 
+	// Late, and yet found: the store has the last word.
+	for _, path := range []string{"/items/7", "/items"} {
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		late := failing(nil)
+		got := late.get(t, ctx, path)
+		cancel()
+		expect.That(t, got.status == 200 && len(late.reported()) == 0, expect.Message{
+			Did: "asked for GET " + path + " with a request whose deadline passed, and yet the " +
+				"store returned what was asked for, and no error",
+			Want: "200, and nothing reported: nothing has failed",
+			Got:  fmt.Sprintf("%s; reported: %s", got, quoted(late.reported())),
+			Why:  "the answer is there, and its client may well be waiting for it",
+		})
+	}
+
 	// The deadline of the request itself is no different: its client may well be waiting.
 	err := fmt.Errorf("query: %w", context.DeadlineExceeded)
 	for _, path := range []string{"/items/7", "/items"} {
@@ -444,6 +508,18 @@ func TestAClientThatWentAwayWakesNobody(t *testing.T) {
 			})
 		}
 	}
+	// What somebody gives as the cause of a cancellation does not change what it is.
+	ctx, hangUp := context.WithCancelCause(t.Context())
+	hangUp(errors.New("the connection was closed by its client"))
+	gone := failing(context.Canceled)
+	gone.get(t, ctx, "/items/7")
+	expect.That(t, len(gone.reported()) == 0, expect.Message{
+		Did: "asked for GET /items/7 with a request whose context was cancelled with a cause of " +
+			"its own: Err is context.Canceled, context.Cause is another error",
+		Want: "nothing reported",
+		Got:  quoted(gone.reported()),
+		Why:  "the client has gone away, whatever somebody noted down as the reason",
+	})
 	there := failing(context.Canceled)
 	there.get(t, t.Context(), "/items/7")
 	wantReport(t, there, context.Canceled,

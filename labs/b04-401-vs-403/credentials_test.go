@@ -50,7 +50,7 @@ func shorten(text string) string {
 
 func TestOtherCredentialsAreNone(t *testing.T) {
 	for _, header := range []string{"Basic of-ann", "Bearer", "Bearer ", "Bearerof-ann",
-		"Bearers of-ann", "of-ann", "Token bearer of-ann"} {
+		"Bearers of-ann", "of-ann", "Token bearer of-ann", "Bearer\tof-ann", "Bearer=of-ann"} {
 		s := new(site)
 		got := s.get(t, "/orders", header)
 		expect.That(t, got.status == 401 && len(s.log) == 0, expect.Message{

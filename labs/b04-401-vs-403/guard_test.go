@@ -15,7 +15,7 @@ import (
 )
 
 func TestAnonymousRequestsGetAChallenge(t *testing.T) {
-	for _, realm := range []string{"lab", "back office", "Back Office, 2nd floor"} {
+	for _, realm := range []string{"lab", "back office", "Back Office, 2nd floor", "100%s"} {
 		got := (&site{realm: realm}).get(t, "/orders", "")
 		expect.That(t, got.status == 401, expect.Message{
 			Did:  "asked for GET /orders without an Authorization header",

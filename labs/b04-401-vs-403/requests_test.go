@@ -40,6 +40,7 @@ func TestTheHandlerLearnsWhoItIs(t *testing.T) {
 			Got:  fmt.Sprintf("%+v, %v", got, ok),
 		})
 	}
+	wantInnerKnown(t)
 }
 
 func TestOtherContextsKnowNobody(t *testing.T) {
@@ -85,6 +86,28 @@ func wantAnnKnown(t *testing.T) {
 		Did:  "called PrincipalFrom in a handler behind the guard",
 		Want: "ann, whose token was sent",
 		Got:  fmt.Sprintf("%+v", p),
+	})
+}
+
+// wantInnerKnown puts one guard behind another, which knows the sender by another name.
+func wantInnerKnown(t *testing.T) {
+	t.Helper()
+	var p guard.Principal
+	s := &site{next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		p, _ = guard.PrincipalFrom(r.Context())
+	})}
+	outer := func(context.Context, string) (guard.Principal, error) {
+		return guard.Principal{ID: "the company"}, nil
+	}
+	inner := protect(t, guard.Guard("lab", s.verify, s.decide), http.HandlerFunc(s.serve))
+	nested := &site{handler: protect(t, guard.Guard("gate", outer, always(guard.Allow)), inner)}
+	nested.get(t, "/orders", "Bearer of-ann")
+	expect.That(t, p.ID == "ann", expect.Message{
+		Did: "put a guard that calls the sender ann behind one that calls her the company, and " +
+			"called PrincipalFrom in the handler behind both",
+		Want: "ann: whom the guard right before the handler has verified",
+		Got:  fmt.Sprintf("%+v", p),
+		Why:  "each guard answers for what it has verified itself, and for nothing else",
 	})
 }
 

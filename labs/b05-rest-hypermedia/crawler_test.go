@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"mime"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	rest "github.com/backend-labs/backend-labs/labs/b05-rest-hypermedia"
@@ -25,6 +27,8 @@ type memory struct {
 	orders   map[string]rest.Order
 	versions map[string]int64
 	foreign  int    // calls with another context
+	deaf     int    // calls with one that lived on
+	hangUp   bool   // whoever calls goes away
 	broken   error  // if set, what all calls return
 	full     error  // if set, what Put returns
 	before   func() // if set, called once, before the next Put of an existing order
@@ -37,8 +41,16 @@ func newMemory() *memory {
 }
 
 func (m *memory) enter(ctx context.Context) error {
-	if ctx.Value(requestKey{}) == nil {
+	hangUp, ours := ctx.Value(requestKey{}).(context.CancelFunc)
+	if !ours {
 		m.foreign++
+		return m.broken
+	}
+	if m.hangUp {
+		hangUp()
+		if ctx.Err() == nil {
+			m.deaf++
+		}
 	}
 	return m.broken
 }
@@ -201,7 +213,9 @@ func (c *crawler) do(did, method, href, body string, header ...string) (a answer
 		i = c.pick()
 	}
 	c.requests++
-	ctx := context.WithValue(c.t.Context(), requestKey{}, true)
+	ctx, hangUp := context.WithCancel(c.t.Context())
+	defer hangUp()
+	ctx = context.WithValue(ctx, requestKey{}, hangUp)
 	r := httptest.NewRequestWithContext(ctx, method, "http://shop.test"+href,
 		strings.NewReader(body))
 	if body != "" {
@@ -289,15 +303,16 @@ func (c *crawler) order(lines ...string) doc {
 	c.t.Helper()
 	body, _ := json.Marshal(map[string]any{"lines": lines})
 	a := c.follow(c.home(), "orders", string(body))
-	a.did += " with the body " + string(body)
+	a.did += " with the body " + shorten(string(body))
 	d := c.read(a, 201, "and a pending order with these lines and a link \"self\"")
 	self, there := d.Links["self"]
 	at, _ := url.Parse(a.header.Get("Location"))
 	expect.That(c.t, d.ID != "" && d.State == "pending" && slices.Equal(d.Lines, lines),
 		expect.Message{
-			Did:  a.did,
-			Want: fmt.Sprintf("an order with an id, the state pending, and the lines %q", lines),
-			Got:  a.String(),
+			Did: a.did,
+			Want: "an order with an id, the state pending, and the lines " +
+				shorten(fmt.Sprintf("%q", lines)),
+			Got: a.String(),
 		})
 	expect.That(c.t, there && self.Href != nil && at != nil && at.RequestURI() == *self.Href,
 		expect.Message{
@@ -376,6 +391,24 @@ func wantOurContext(t *testing.T, store *memory, what string) {
 	})
 }
 
+// wantTheirEnd lets clients hang up while the store is at work for them.
+func (c *crawler) wantTheirEnd(store *memory) {
+	c.t.Helper()
+	home, d := c.home(), c.order("lamp")
+	store.hangUp = true
+	defer func() { store.hangUp = false }()
+	for _, a := range []answer{c.follow(home, "orders", `{"lines":["lamp"]}`),
+		c.follow(d, "self", ""), c.follow(d, "payment", ""), c.follow(d, "cancel", "")} {
+		expect.That(c.t, store.deaf == 0, expect.Message{
+			Did: a.did + ", hung up while the store was at work, and looked at the contexts that " +
+				"it was called with",
+			Want: "they have ended with the request's",
+			Got:  fmt.Sprintf("%d lived on", store.deaf),
+			Why:  "a store that is not told works on for nobody",
+		})
+	}
+}
+
 // wantNames looks at the names in the JSON of an order. A Go client takes them in any letter case,
 // others do not.
 func (c *crawler) wantNames(d doc) {
@@ -415,11 +448,46 @@ func (c *crawler) wantLines(lines ...string) {
 	c.t.Helper()
 	now := c.again(c.order(lines...))
 	expect.That(c.t, slices.Equal(now.Lines, lines), expect.Message{
-		Did:  fmt.Sprintf("made an order with the lines %q, and read it", lines),
+		Did:  "made an order with the lines " + shorten(fmt.Sprintf("%q", lines)) + ", and read it",
 		Want: "the lines as they were sent",
-		Got:  fmt.Sprintf("%q", now.Lines),
+		Got:  shorten(fmt.Sprintf("%q", now.Lines)),
 		Why:  "what a line says is the client's business; the shop keeps it",
 	})
+}
+
+// shorten keeps a failure readable.
+func shorten(text string) string {
+	if len(text) <= 120 {
+		return text
+	}
+	return fmt.Sprintf("%s… (%d bytes)", text[:100], len(text))
+}
+
+// wantNoNull reads an order that somebody has stored without lines.
+func (c *crawler) wantNoNull(store *memory) {
+	c.t.Helper()
+	d := c.order("lamp")
+	store.mu.Lock()
+	store.edit(d.ID, func(o *rest.Order) { o.Lines = nil })
+	store.mu.Unlock()
+	now := c.again(d)
+	expect.That(c.t, now.Lines != nil && len(now.Lines) == 0, expect.Message{
+		Did:  "took all lines from an order in the store, so that it has nil there, and read it",
+		Want: `"lines": [], an array of texts`,
+		Got:  fmt.Sprintf("%#v", now.Lines),
+		Why:  "clients loop over the array without asking; null makes them crash",
+	})
+}
+
+// brokenOff sends the beginning of a body.
+func (c *crawler) brokenOff(d doc) int {
+	c.t.Helper()
+	href := *d.Links["orders"].Href
+	body := io.MultiReader(strings.NewReader(`{"lines":["lamp"]}`), iotest.ErrReader(io.ErrUnexpectedEOF))
+	w := httptest.NewRecorder()
+	c.instances[0].ServeHTTP(w, httptest.NewRequestWithContext(c.t.Context(), "POST",
+		"http://shop.test"+href, body))
+	return w.Code
 }
 
 // wantStored looks at an order in the store, where instances that others wrote find it.

@@ -1,7 +1,9 @@
 package rest_test
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -41,9 +43,13 @@ func TestCrawlerPaysAnOrder(t *testing.T) {
 		Got: l.Method,
 	})
 	wantOurContext(t, store, "paid it")
+	c.wantTheirEnd(store)
 	c.wantStored(store, d, "paid")
 	c.wantNames(c.order("lamp"))
 	c.wantLines("  two  lamps ", "", "<b>&\"\\", "Sofa", "sofa", "日本\u2028")
+	c.wantLines("lamp", "lamp", "", "")
+	c.wantLines(slices.Repeat([]string{"lamp", "sofa"}, 500)...)
+	c.wantNoNull(store)
 	for _, body := range []string{"{\"lines\":[\"lamp\"]}\n", "\r\n { \"lines\" : [ \"lamp\" ] } \t"} {
 		a := c.follow(c.home(), "orders", body)
 		a.did += fmt.Sprintf(" with the body %q", body)
@@ -490,6 +496,13 @@ func TestErrorsSayWhoseTheyAre(t *testing.T) {
 			Why:  "the client must learn that it has to change its request",
 		})
 	}
+	status := c.brokenOff(home)
+	expect.That(t, status == 400 && store.size() == 0, expect.Message{
+		Did:  `followed orders with a body that broke off after {"lines":["lamp"]}`,
+		Want: "400, and no order is made",
+		Got:  fmt.Sprintf("%d; %d orders", status, store.size()),
+		Why:  "who was cut off does not know what has become of the order, and orders again",
+	})
 	lost, kept := c.order("lamp"), c.order("sofa")
 	store.forget(lost.ID)
 	for _, rel := range []string{"self", "payment", "cancel"} {
@@ -502,16 +515,18 @@ func TestErrorsSayWhoseTheyAre(t *testing.T) {
 				"shop that is down",
 		})
 	}
-	store.fail(errDisk)
-	for _, a := range []answer{
-		c.follow(home, "orders", `{"lines":["lamp"]}`), c.follow(kept, "self", ""),
-		c.follow(kept, "payment", ""), c.follow(kept, "cancel", ""),
-	} {
-		expect.That(t, a.panicked == nil && a.status >= 500 && a.status <= 599, expect.Message{
-			Did:  a.did + " while the store returns the error \"disk full\"",
-			Want: "a 5xx",
-			Got:  a.String(),
-			Why:  "it is not the client's mistake, and the same request may succeed later",
-		})
+	for _, err := range []error{errDisk, context.DeadlineExceeded, io.ErrUnexpectedEOF} {
+		store.fail(err)
+		for _, a := range []answer{
+			c.follow(home, "orders", `{"lines":["lamp"]}`), c.follow(kept, "self", ""),
+			c.follow(kept, "payment", ""), c.follow(kept, "cancel", ""),
+		} {
+			expect.That(t, a.panicked == nil && a.status >= 500 && a.status <= 599, expect.Message{
+				Did:  fmt.Sprintf("%s while the store returns the error %q", a.did, err),
+				Want: "a 5xx",
+				Got:  a.String(),
+				Why:  "it is not the client's mistake, and the same request may succeed later",
+			})
+		}
 	}
 }

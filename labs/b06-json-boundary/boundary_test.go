@@ -70,6 +70,7 @@ type user struct {
 	Ref     jsonboundary.Optional[*address] `json:"ref,omitzero"`
 	Secret  string                          `json:"-"`
 	Plain   string
+	hidden  string //lint:ignore U1000 a field that JSON does not see
 }
 
 func TestLargeNumbersSurvive(t *testing.T) {
@@ -141,6 +142,19 @@ func TestAbsentNullAndZeroDiffer(t *testing.T) {
 				"means set it to 0; who cannot tell them apart deletes data that nobody meant",
 		})
 	}
+	type both = struct {
+		Both jsonboundary.Optional[jsonboundary.Optional[int]] `json:"both"`
+	}
+	b, err := decode[both](t, `{"both":null}`)
+	present, null := b.Both.State()
+	inner, _ := b.Both.Value().State()
+	expect.That(t, err == nil && present && null && !inner, expect.Message{
+		Did:  `decoded {"both":null} into an Optional of an Optional[int]`,
+		Want: "null, so there is no value, and Value is the zero value: an Optional that is absent",
+		Got: result(fmt.Sprintf("present: %v, null: %v, the value present: %v", present, null,
+			inner), err),
+		Why: "whoever asks for a value where there is none gets one that nobody has sent",
+	})
 	u, err := decode[user](t, `{"nick":"","scores":[],"work":{"city":"Oslo"}}`)
 	nick, nickNull := u.Nick.State()
 	scores, scoresNull := u.Scores.State()
@@ -185,6 +199,7 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 		"a struct in a pointer": `{"boss":{"city":"a","city":"b"}}`,
 		"an Optional":           `{"work":{"city":"a","city":"b"}}`,
 		"an Optional[any]":      `{"note":{"city":"a","city":"b"}}`,
+		"what follows a list":   `{"extra":[[1],{"city":1,"city":2}]}`,
 	}) {
 		_, err := decode[user](t, text)
 		expectNamed(t, err, jsonboundary.ErrDuplicate, "ErrDuplicate", "city", text,
@@ -244,9 +259,14 @@ func TestUnknownFieldsAreRejected(t *testing.T) {
 		_, err := decode[user](t, text)
 		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", name, text, why)
 	}
-	_, err := decode[user](t, `{"Secret":"x"}`)
-	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "Secret",
-		`{"Secret":"x"}, a field with the tag json:"-",`, why)
+	for _, name := range []string{"Secret", "-", "hidden"} {
+		_, err := decode[user](t, `{"`+name+`":"x"}`)
+		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", name,
+			`{"`+name+`":"x"}, with a field Secret tagged json:"-" and a field hidden,`, why)
+	}
+	_, err := decode[**address](t, `{"colour":1}`)
+	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour",
+		`{"colour":1}, with two pointers before it,`, why)
 	u, err := decode[user](t, `{"labels":{"colour":"red"},"extra":{"colour":1}}`)
 	expect.That(t, err == nil && u.Labels["colour"] == "red", expect.Message{
 		Did:  `decoded {"labels":{"colour":"red"},"extra":{"colour":1}} into a map and an any`,

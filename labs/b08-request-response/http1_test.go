@@ -73,6 +73,23 @@ func TestAClientIsAnswered(t *testing.T) {
 			Got:  fmt.Sprintf("%q, error %v", r.body, r.bodyErr),
 		})
 	})
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		long := strings.Repeat("a=b; ", 2000)
+		lines := ""
+		for i := range 200 {
+			lines += fmt.Sprintf("X-Part-%d: %d\r\n", i, i)
+		}
+		text, _ := s.raw("frob /things HTTP/1.1\r\nHost: x\r\nCookie: " + long + "\r\n" + lines + "\r\n")
+		seen := s.requests()
+		expect.That(t, len(seen) == 1 && seen[0].Method == "frob" && len(seen[0].Header) == 202 &&
+			slices.Equal(seen[0].Header["Cookie"], []string{strings.TrimSpace(long)}), expect.Message{
+			Did:  fmt.Sprintf("sent a request with the method frob, a Cookie of %d bytes, and 200 other header lines", len(long)),
+			Want: "handle called with the method frob and all of the 202 fields",
+			Got:  fmt.Sprintf("%d calls; the answer begins %.40q", len(seen), text),
+			Why:  "which methods there are, and how much a header may hold, is for handle to say",
+		})
+	})
 }
 
 func TestABodyEndsWhereItsLengthSays(t *testing.T) {
@@ -265,14 +282,14 @@ func TestHeaderNamesAreCaseInsensitive(t *testing.T) {
 	})
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
-		s.raw("GET / HTTP/1.1\r\nHost: x:8080\r\nX-Url: http://a:80/b c\r\nX-Empty:\r\n\r\n")
+		s.raw("GET / HTTP/1.1\r\nHost: x:8080\r\nX-Url: http://a:80/b  c\r\nX-Empty:\r\n\r\n")
 		seen := s.requests()
 		expect.That(t, len(seen) == 1 && slices.Equal(seen[0].Header["Host"], []string{"x:8080"}) &&
-			slices.Equal(seen[0].Header["X-Url"], []string{"http://a:80/b c"}) &&
+			slices.Equal(seen[0].Header["X-Url"], []string{"http://a:80/b  c"}) &&
 			slices.Equal(seen[0].Header["X-Empty"], []string{""}), expect.Message{
-			Did: `sent the header lines "Host: x:8080", "X-Url: http://a:80/b c" and "X-Empty:", ` +
+			Did: `sent the header lines "Host: x:8080", "X-Url: http://a:80/b  c" and "X-Empty:", ` +
 				"and looked at the Request's header",
-			Want: "the whole values: the first colon ends the name, and a value may be empty",
+			Want: "the whole values: the first colon ends the name, what is inside stays, and a value may be empty",
 			Got:  fmt.Sprintf("%d requests: %+v", len(seen), seen),
 			Why:  "addresses, times and URLs have colons in them, and an empty value is one",
 		})

@@ -1,8 +1,10 @@
 package stateless_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +16,7 @@ func TestItemsAreKeptAsTheyAre(t *testing.T) {
 	f := newFleet(2, secret)
 	ann := f.login(t, "ann")
 	skus := []string{"lamp, small", `sofa "Oslo"`, "7", "007", "Lamp", " lamp", "lamp\nred", "a|b;c",
-		"null", "<b>&amp;", "mit Lehne: grün", `back\slash`, "[]", "%2C"}
+		"null", " ", strings.Repeat("a table for each office ", 1000), "<b>&amp;", "mit Lehne: grün", `back\slash`, "[]", "%2C"}
 	ann.mustAdd(t, skus...)
 	ann.wantCart(t, skus, fmt.Sprintf("added %d items with odd names, and asked for the cart",
 		len(skus)), "a warehouse finds by its exact name what has been sold, or not at all")
@@ -61,9 +63,56 @@ func TestWhatIsAnsweredIsStored(t *testing.T) {
 	})
 }
 
+func TestTheStoreIsCalledForTheRequest(t *testing.T) {
+	f := newFleet(1, secret)
+	ann := f.login(t, "ann")
+	ann.mustAdd(t, "lamp")
+	ann.wantCart(t, []string{"lamp"}, "logged in, added an item, and asked for the cart", "")
+	expect.That(t, f.store.strays == 0, expect.Message{
+		Did:  "logged in, added an item, asked for the cart, and looked at the contexts that the store was called with",
+		Want: "the request's context, or one made from it",
+		Got:  fmt.Sprintf("%d calls with another one", f.store.strays),
+		Why: "the request's context ends when the client goes away, and knows what is to be traced: " +
+			"under another one the store works for nobody, and nobody knows for whom",
+	})
+}
+
+func TestAStoreThatFailsIsA5xx(t *testing.T) {
+	f := newFleet(1, secret)
+	ann := f.login(t, "ann")
+	ann.mustAdd(t, "lamp")
+	down := errors.New("the database is down")
+	for _, broken := range []struct {
+		what            string
+		reads, writes   error
+		method, request string
+	}{
+		{"can be read and takes nothing", nil, down, "POST", "/cart/items"},
+		{"cannot be read", down, nil, "POST", "/cart/items"},
+		{"is down", down, down, "POST", "/cart/items"},
+		{"is down", down, down, "GET", "/cart"},
+	} {
+		f.store.noReads, f.store.noWrites = broken.reads, broken.writes
+		var body any
+		if broken.method == "POST" {
+			body = map[string]string{"sku": "sofa"}
+		}
+		got := f.do(broken.method, broken.request, ann.token, body)
+		f.store.noReads, f.store.noWrites = nil, nil
+		expect.That(t, got.status >= 500 && got.status <= 599, expect.Message{
+			Did:  fmt.Sprintf("sent %s %s while the store %s", broken.method, broken.request, broken.what),
+			Want: "a 5xx",
+			Got:  got.String(),
+			Why: "a 2xx promises what is not so: the item is lost, or a full cart looks empty, and " +
+				"nobody tries again",
+		})
+		ann.wantCart(t, []string{"lamp"}, "asked for the cart when the store was well again", "")
+	}
+}
+
 func TestSomebodyElseIsAlwaysQuicker(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
-		for _, others := range []int{1, 39} {
+		for _, others := range []int{1, 39, 300} {
 			isQuicker(t, others)
 		}
 	})

@@ -1,6 +1,7 @@
 package stateless_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -92,7 +93,8 @@ func (f *fleet) do(method, path, token string, body any) answer {
 	if f.amnesia {
 		h = stateless.NewInstance(f.store, f.secret)
 	}
-	r := httptest.NewRequest(method, path, jsonOf(body))
+	r := httptest.NewRequestWithContext(context.WithValue(context.Background(), requestKey{}, true),
+		method, path, jsonOf(body))
 	if len(f.instances) > 1 || f.amnesia {
 		r.RemoteAddr = fmt.Sprintf("198.51.100.%d:%d", turn%5+1, 40000+turn)
 		r.Header.Set("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", turn%7+1))
@@ -108,6 +110,9 @@ func (f *fleet) do(method, path, token string, body any) answer {
 	h.ServeHTTP(w, r)
 	return answer{status: w.Code, body: w.Body.String()}
 }
+
+// requestKey is what the context of each request has.
+type requestKey struct{}
 
 func jsonOf(v any) io.Reader {
 	if v == nil {

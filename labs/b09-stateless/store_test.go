@@ -1,6 +1,7 @@
 package stateless_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -19,6 +20,19 @@ type memory struct {
 	slow      time.Duration // a write takes
 	quicker   int           // writes of others that come just before one's own
 	meetings  map[string]*meeting
+
+	noReads, noWrites error // of a store that is broken
+	strays            int   // calls with the context of no request
+}
+
+// broken gives what is wrong with a call, if anything is.
+func (m *memory) broken(ctx context.Context, broken *error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if ctx.Value(requestKey{}) == nil {
+		m.strays++
+	}
+	return cmp.Or(ctx.Err(), *broken)
 }
 
 type entry struct {
@@ -27,7 +41,7 @@ type entry struct {
 }
 
 func (m *memory) Get(ctx context.Context, key string) ([]byte, int64, error) {
-	if err := ctx.Err(); err != nil {
+	if err := m.broken(ctx, &m.noReads); err != nil {
 		return nil, 0, err
 	}
 	m.mu.Lock()
@@ -40,7 +54,7 @@ func (m *memory) Get(ctx context.Context, key string) ([]byte, int64, error) {
 }
 
 func (m *memory) PutIf(ctx context.Context, key string, val []byte, version int64) error {
-	if err := ctx.Err(); err != nil {
+	if err := m.broken(ctx, &m.noWrites); err != nil {
 		return err
 	}
 	time.Sleep(m.slow)

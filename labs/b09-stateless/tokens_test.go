@@ -32,7 +32,25 @@ func TestTokensCannotBeForged(t *testing.T) {
 			Why: "what a client keeps, a client can change: it may carry state, but nobody may " +
 				"believe it without a signature",
 		})
+		nothingIsDone(t, f, bob, forged)
 	}
+}
+
+// nothingIsDone tries to add something and to see something with a token that is none.
+func nothingIsDone(t *testing.T, f *fleet, victim *user, forged forgery) {
+	t.Helper()
+	did := fmt.Sprintf("sent POST /cart/items with the token %q, %s", forged.token, forged.how)
+	got := f.do("POST", "/cart/items", forged.token, map[string]string{"sku": "a bomb"})
+	expect.That(t, got.status == 401, expect.Message{Did: did, Want: "401", Got: got.String()})
+	victim.wantCart(t, []string{"bob's lamp"}, did+", and asked with bob's own for his cart",
+		"the status says no, and the work is done all the same: what counts is what has happened")
+	got = f.do("GET", "/cart", forged.token, nil)
+	expect.That(t, !strings.Contains(got.body, "lamp"), expect.Message{
+		Did:  fmt.Sprintf("asked for the cart with the token %q, %s", forged.token, forged.how),
+		Want: "401, and nothing of a cart",
+		Got:  got.String(),
+		Why:  "a body behind a 401 is read by whoever wants to",
+	})
 }
 
 func TestATokenLastsADay(t *testing.T) {

@@ -53,7 +53,7 @@ func TestRefillIsContinuous(t *testing.T) {
 			Why: "a bucket refills all the time, token by token; a client that waits 1/rate " +
 				"may go on",
 		})
-		for _, rate := range []float64{2.5, 0.5, 1.0 / 3600} {
+		for _, rate := range []float64{2.5, 0.5, 1.0 / 3600, 1.0 / (7 * 24 * 3600), 1e-8} {
 			refillsAt(t, rate)
 		}
 	})
@@ -429,6 +429,15 @@ func large(t *testing.T) {
 		Want: "allowed, allowed, denied",
 		Got:  fmt.Sprintf("%s, %s, %s", verdict(most), verdict(rest), verdict(more)),
 		Why:  "a request may cost many tokens, such as one for each byte",
+	})
+	const huge = 1 << 40
+	l = tokenbucket.New(1e6, huge)
+	most, rest, more = l.AllowN(huge-1), l.Allow(), l.Allow()
+	expect.That(t, most && rest && !more, expect.Message{
+		Did:  fmt.Sprintf("called AllowN(%d), Allow and Allow on a full bucket of %d", huge-1, huge),
+		Want: "allowed, allowed, denied",
+		Got:  fmt.Sprintf("%s, %s, %s", verdict(most), verdict(rest), verdict(more)),
+		Why:  "a bucket of bytes for a backup holds more than an int32 does",
 	})
 }
 

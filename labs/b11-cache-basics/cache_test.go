@@ -95,6 +95,20 @@ func loadedIsStored(t *testing.T) {
 			Why:  "what is there costs nothing, and only a load asks the context",
 		})
 	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[string, int](3, time.Minute)
+		v, err := c.GetOrLoad(background, "price", func(context.Context, string) (int, error) {
+			c.Set("price", 9)
+			return 5, nil
+		})
+		expect.That(t, err == nil && v == 5, expect.Message{
+			Did: "called GetOrLoad with a load that returns 5; while it ran, somebody called Set " +
+				"for the same key, with 9",
+			Want: "5: what load has returned",
+			Got:  result(v, err),
+			Why:  "who has asked the origin gets the origin's answer",
+		})
+	})
 }
 
 func TestEntriesLiveForTheTTL(t *testing.T) {
@@ -200,6 +214,19 @@ func livesFor(t *testing.T) {
 			Got:  "a miss",
 			Why: "whoever wants values to be kept for ever says so by the greatest duration; a " +
 				"moment in nanoseconds is then more than an int64 holds",
+		})
+	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		const ttl = 1999 * time.Microsecond
+		c := cache.New[string, int](10, ttl)
+		c.Set("price", 7)
+		time.Sleep(ttl - 100*time.Microsecond)
+		_, hit := c.Get("price")
+		expect.That(t, hit, expect.Message{
+			Did:  fmt.Sprintf("stored a value in a cache with a TTL of %v, and called Get 100 µs before that", ttl),
+			Want: "a hit",
+			Got:  "a miss",
+			Why:  "a TTL is a duration, whole in nanoseconds and in nothing else",
 		})
 	})
 }
@@ -478,6 +505,21 @@ func failuresChangeNothing(t *testing.T) {
 			Want: "the origin's error: what load has returned",
 			Got:  result(v, err),
 			Why:  "the caller can ask its context itself; why the load failed only load knows",
+		})
+	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[string, int](3, time.Minute)
+		c.GetOrLoad(background, "price", func(context.Context, string) (int, error) {
+			c.Set("price", 9)
+			return 0, errOrigin
+		})
+		v, hit := c.Get("price")
+		expect.That(t, hit && v == 9, expect.Message{
+			Did: "called GetOrLoad with a load that fails; while it ran, somebody called Set for " +
+				"the same key, with 9; and called Get",
+			Want: "9 and true: that entry lives",
+			Got:  fmt.Sprintf("%d and %v", v, hit),
+			Why:  "a load that failed has nothing to say about what others have stored",
 		})
 	})
 }

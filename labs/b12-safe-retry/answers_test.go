@@ -2,6 +2,7 @@ package retry_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -92,6 +93,21 @@ func TestTheContextEndsTheWait(t *testing.T) {
 			Why: "the deadline is for all attempts together; the caller has promised somebody " +
 				"else to be done by then",
 		})
+	})
+	bubble.Run(t, func(t *testing.T) {
+		n := over(t, 5, minute, unavailable, unavailable)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(3*time.Second, func() { cancel(errors.New("the user has closed the page")) })
+		got := n.do(t, request(t, "GET", "/documents/1", "").WithContext(ctx))
+		expect.That(t, got.took == 3*time.Second && sentinel.Is(got.err, context.Canceled),
+			expect.Message{
+				Did: "sent a GET whose attempts were " + unavailable.String() + ", with a backoff of a " +
+					"minute, and cancelled its context after 3 s with a cause of its own",
+				Want: "context.Canceled at +3s: the context's error",
+				Got:  fmt.Sprintf("%s at +%v", got, got.took),
+				Why: "callers ask whether it was cancelled, and not why; the cause they can read " +
+					"from the context, too",
+			})
 	})
 }
 

@@ -50,6 +50,27 @@ func TestALostGetIsSentAgain(t *testing.T) {
 }
 
 // TestTheWaitBeginsBehindTheAttempt: an attempt that fails by a timeout takes its time.
+func TestEveryAttemptHasTheContext(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		type key struct{}
+		var seen []any
+		rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+			seen = append(seen, r.Context().Value(key{}))
+			return nil, errReset
+		}), 3, linear)
+		r := request(t, "GET", "/", "")
+		rt.RoundTrip(r.WithContext(context.WithValue(r.Context(), key{}, "of the request")))
+		expect.That(t, len(seen) == 3 && seen[0] == "of the request" && seen[1] == seen[0] &&
+			seen[2] == seen[0], expect.Message{
+			Did:  "sent a GET with a value in its context, let every attempt end with an error, and looked for the value in each",
+			Want: "3 attempts with the request's context, or one made from it",
+			Got:  fmt.Sprintf("%q", seen),
+			Why: "an attempt that does not know of the request's end goes on when the caller has left, " +
+				"and what is traced by the context is lost from the second attempt on",
+		})
+	})
+}
+
 func TestTheWaitBeginsBehindTheAttempt(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		var at []time.Duration
@@ -104,7 +125,7 @@ func TestEveryErrorIsWorthAnotherAttempt(t *testing.T) {
 }
 
 func TestMaxAttemptsIsAllThereAre(t *testing.T) {
-	for _, most := range []int{1, 2, 4} {
+	for _, most := range []int{1, 2, 4, 15} {
 		for _, f := range []fault{answerLost, unavailable} {
 			bubble.Run(t, func(t *testing.T) {
 				n := over(t, most, linear, slices.Repeat([]fault{f}, 20)...)
@@ -119,6 +140,13 @@ func TestMaxAttemptsIsAllThereAre(t *testing.T) {
 						"multiplies its load just then",
 				})
 				last := n.times()[most-1]
+				due := time.Duration(most*(most-1)/2) * 100 * time.Millisecond
+				expect.That(t, last == due, expect.Message{
+					Did:  did + "; backoff(n) was n × 100 ms",
+					Want: fmt.Sprintf("the last attempt at +%v: behind backoff(1) to backoff(%d)", due, most-1),
+					Got:  n.attempts(),
+					Why:  "backoff decides how long each wait is, the last one, too",
+				})
 				expect.That(t, got.took == last, expect.Message{
 					Did: did,
 					Want: fmt.Sprintf("the result as soon as the last attempt has ended, at +%v",

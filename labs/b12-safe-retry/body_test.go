@@ -101,6 +101,12 @@ func TestABodyThatFailsIsNotSentAgain(t *testing.T) {
 				Why:  "a PUT without its body replaces the document with nothing",
 			})
 		}
+		expect.That(t, n.count() <= 1, expect.Message{
+			Did:  fmt.Sprintf("sent a PUT whose GetBody returns an error; attempt 1 was %s", answerLost),
+			Want: "no second attempt: without its body nothing is handed to next any more",
+			Got:  fmt.Sprintf("%s; %s", got, n.attempts()),
+			Why:  "not every RoundTripper notices that a body is missing, and then it is an empty one",
+		})
 	})
 	bubble.Run(t, func(t *testing.T) { // the neighbour: a body that can be had
 		n := over(t, 3, linear, answerLost)

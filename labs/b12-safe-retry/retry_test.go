@@ -154,7 +154,7 @@ func TestAnUnknownMethodIsSentOnce(t *testing.T) {
 		Did: "asked IsIdempotent for a request with the method CONNECT", Want: "false", Got: "true",
 		Why: "it opens a tunnel, and whatever goes through may be anything",
 	})
-	for _, verb := range []string{"FROB", "LINK"} {
+	for _, verb := range []string{"FROB", "LINK", "CONNECT"} {
 		r := &http.Request{Method: verb, Header: http.Header{"Idempotency-Key": {"7"}}}
 		expect.That(t, retry.IsIdempotent(r), expect.Message{
 			Did:  fmt.Sprintf("asked IsIdempotent for a %s with an Idempotency-Key", verb),

@@ -178,6 +178,40 @@ func TestAllDownEnds(t *testing.T) {
 			})
 	})
 	bubble.RunLeaky(t, slowlyDown)
+	bubble.RunLeaky(t, onlyOne)
+	bubble.RunLeaky(t, theLastOfMany)
+}
+
+// onlyOne is down, and there is no other.
+func onlyOne(t *testing.T) {
+	a := always(scaleout.ErrDown)
+	b := scaleout.NewBalancer(a)
+	b.Do(background, 1)
+	time.Sleep(time.Second)
+	err := b.Do(background, 2)
+	expect.That(t, known.Is(err, scaleout.ErrDown) && a.calls == 1, expect.Message{
+		Did:  "sent two requests, 1 s apart, by way of a single machine that is down",
+		Want: "the machine is called by the first one alone; both get an error that is ErrDown",
+		Got:  fmt.Sprintf("%d calls; the second Do returned %v", a.calls, orNil(err)),
+		Why:  "one that is starting needs peace, also if it is the only one: nobody else can help it",
+	})
+}
+
+// theLastOfMany is up, and all the others are down.
+func theLastOfMany(t *testing.T) {
+	b := scaleout.NewBalancer()
+	for range 30 {
+		b.Add(always(scaleout.ErrDown))
+	}
+	last := always(nil)
+	b.Add(last)
+	err := b.Do(background, 7)
+	expect.That(t, err == nil && last.calls == 1, expect.Message{
+		Did:  "sent a request by way of 31 machines, of which 30 are down",
+		Want: "the one that is up answers it",
+		Got:  fmt.Sprintf("it had %d calls; Do returned %v", last.calls, orNil(err)),
+		Why:  "a limit on the tries refuses customers whom a machine is waiting for",
+	})
 }
 
 // slowlyDown has machines that take longer to say that they are down than they are left alone.

@@ -43,6 +43,7 @@ func TestAllDownAreLeftAlone(t *testing.T) {
 }
 
 func TestWhatWasUnderWayBringsNobodyBack(t *testing.T) {
+	bubble.RunLeaky(t, aRefusalBringsNobodyBack)
 	bubble.RunLeaky(t, func(t *testing.T) {
 		failing, other := new(desk), new(desk)
 		b := scaleout.NewBalancer(failing)
@@ -74,6 +75,30 @@ func TestWhatWasUnderWayBringsNobodyBack(t *testing.T) {
 			Why: "a machine that goes down still finishes what it has begun; an answer from " +
 				"before says nothing about the next request",
 		})
+	})
+}
+
+// aRefusalBringsNobodyBack: an error of the caller's was under way as well.
+func aRefusalBringsNobodyBack(t *testing.T) {
+	failing, other := new(desk), new(desk)
+	b := scaleout.NewBalancer(failing)
+	send(b, 1)
+	refused := send(b, 2)
+	failing.answer(1, scaleout.ErrDown)
+	time.Sleep(time.Millisecond)
+	failing.answer(1, errors.New("no such order"))
+	<-refused
+	b.Add(other)
+	send(b, 3)
+	send(b, 4)
+	expect.That(t, failing.called() == 2 && other.called() == 2, expect.Message{
+		Did: "had two requests in flight at a machine, of which one ended with ErrDown and the " +
+			"other, a moment later, with an error of its caller's; added a second machine and " +
+			"sent two more",
+		Want: "both go to the second machine: the first is left alone for 5 s",
+		Got: fmt.Sprintf("calls to the first: %d, to the second: %d", failing.called(),
+			other.called()),
+		Why: "that it could still refuse what it had says nothing about the next request",
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	health "github.com/backend-labs/backend-labs/labs/b14-health-endpoint"
 )
@@ -61,6 +62,21 @@ func TestTheTimeoutReachesTheCheck(t *testing.T) {
 		Got:  fmt.Sprintf("%v later it had not", ample),
 		Why: "nobody waits for this query any more, so it should stop; otherwise each probe of " +
 			"a slow database leaves one more query behind",
+	})
+	left := time.Hour
+	long := health.NewHealth(0, health.Check{Name: "db", Timeout: 10 * time.Minute,
+		Func: func(ctx context.Context) error {
+			if at, limited := ctx.Deadline(); limited {
+				left = time.Until(at)
+			}
+			return nil
+		}})
+	probe(t, long, "GET")
+	expect.That(t, left > 9*time.Minute, expect.Message{
+		Did:  "probed a check with a Timeout of 10 minutes, and looked at its context",
+		Want: "no deadline before that",
+		Got:  fmt.Sprintf("a deadline in %v", left.Round(time.Second)),
+		Why:  "whoever has set a Timeout knows how slow the dependency is when it is well",
 	})
 }
 
@@ -152,6 +168,16 @@ func TestAPanicIsDown(t *testing.T) {
 
 // TestALatecomerDoesNoHarm: nobody waits any more when it comes back.
 func TestALatecomerDoesNoHarm(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) { // which says so if a goroutine is left
+		h := health.NewHealth(0, health.Check{Name: "db", Critical: true,
+			Timeout: 20 * time.Millisecond, Func: func(context.Context) error {
+				time.Sleep(time.Second)
+				return nil
+			}})
+		wantAnswer(t, "probed while the check of db took a second, with a Timeout of 20 ms",
+			probe(t, h, "GET"), 503, "down", map[string]string{"db": "down"}, "")
+		time.Sleep(2 * time.Second)
+	})
 	for _, late := range []struct {
 		how string
 		end func() error

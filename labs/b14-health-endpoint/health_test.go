@@ -47,6 +47,12 @@ func TestTheStatusCodeSaysIt(t *testing.T) {
 		503, "down", map[string]string{"search": "down", "db": "down", "mail": "up"},
 		"the worst of what was found decides, in whatever order the checks are listed")
 
+	order := probe(t, health.NewHealth(0, critical("db", errDown), optional("search", errDown)), "GET")
+	wantAnswer(t, "asked while the checks of db, a critical one, and search, an optional one "+
+		"behind it, returned errors", order,
+		503, "down", map[string]string{"db": "down", "search": "down"},
+		"the worst of what was found decides, in whatever order the checks are listed")
+
 	odd := []string{"DB/eu & <co>", "status", "checks", "名前", "a.b"}
 	var checks []health.Check
 	states := map[string]string{}

@@ -4,11 +4,13 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"pgregory.net/rapid"
 
@@ -39,6 +41,14 @@ func TestTheLabelSaysHowToRead(t *testing.T) {
 		"a note is not needed")
 	wantOrder(t, jsonType, "\r\n\t "+asJSON+" \n", order,
 		"white space around a JSON value is part of no value; many libraries end with a line break")
+	long := strings.Repeat("a floor for each of the lamps ", 10_000)
+	got, err := decode("/orders", jsonType, `{"sku":"B-2","qty":1,"note":"`+long+`"}`)
+	expect.That(t, err == nil && got == orders.Order{SKU: "B-2", Qty: 1, Note: long}, expect.Message{
+		Did:  fmt.Sprintf("called DecodeOrder with JSON whose note has %d bytes", len(long)),
+		Want: "the order, with all of its note",
+		Got:  fmt.Sprintf("a note of %d bytes, error %v", len(got.Note), err),
+		Why:  "the contract knows no longest note; one that is cut off reads like a whole one",
+	})
 	wantOnlyTheBody(t)
 }
 
@@ -68,6 +78,7 @@ func TestOneTypeIsWrittenInManyWays(t *testing.T) {
 		"application/vnd.shop+json",
 		"application/problem+json; charset=utf-8",
 		"APPLICATION/VND.SHOP.V2+JSON",
+		"application/vnd.shop+v2+json",
 	} {
 		wantOrder(t, label, asJSON, order,
 			"case does not matter in a type, nor in a charset; parameters are not part of the "+
@@ -137,7 +148,11 @@ func TestABodyThatIsNotWhatItSays(t *testing.T) {
 		{"two JSON objects", "/orders", jsonType, asJSON + asJSON, "two orders in one body: one of them would be lost"},
 		{"an empty body", "/orders", jsonType, "", "nothing is not an order"},
 		{"a qty that is no number", "/orders", formType, "sku=A-17&qty=three", "an order for \"three\" must not become one for 0"},
+		{"a form with half a thing", "/orders", formType, "sku=A-17&qty=1.5", "cut to a whole number, somebody gets less than was ordered"},
+		{"JSON with half a thing", "/orders", jsonType, `{"sku":"A-17","qty":1.5}`, "cut to a whole number, somebody gets less than was ordered"},
 		{"JSON with a qty of another type", "/orders", jsonType, `{"sku":"A-17","qty":"three"}`, "an order for \"three\" must not become one for 0"},
+		{"JSON with a note of another type", "/orders", jsonType, `{"sku":"A-17","qty":3,"note":5}`, "a member of another type is not left out: nobody knows what was meant"},
+		{"a form with a qty that no int holds", "/orders", formType, "sku=A-17&qty=99999999999999999999", "what is too large to be read must not become the largest number there is"},
 		{"JSON without a sku", "/orders", jsonType, `{"qty":3}`, "JSON it is, but not an order"},
 		{"JSON without a qty", "/orders", jsonType, `{"sku":"A-17"}`, "JSON it is, but not an order"},
 		{"JSON with a qty of 0", "/orders", jsonType, `{"sku":"A-17","qty":0}`, "a qty of 0 counts as none: an order for nothing is no order"},
@@ -158,6 +173,25 @@ func TestABodyThatIsNotWhatItSays(t *testing.T) {
 			Want: "ErrMalformed, for a 400",
 			Got:  outcome(got, err),
 			Why:  one.why,
+		})
+	}
+	wantNoneOfABrokenBody(t)
+}
+
+func wantNoneOfABrokenBody(t *testing.T) {
+	t.Helper()
+	for label, body := range map[string]string{jsonType: asJSON, formType: asForm} {
+		r := request("/orders", "", label, "")
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(body),
+			iotest.ErrReader(io.ErrUnexpectedEOF)))
+		got, err := orders.DecodeOrder(r)
+		expect.That(t, known.Is(err, orders.ErrMalformed), expect.Message{
+			Did: fmt.Sprintf("called DecodeOrder with Content-Type: %s and a body that broke off after %q",
+				label, body),
+			Want: "ErrMalformed: what has come may not be all",
+			Got:  outcome(got, err),
+			Why: "a body may break off where a value ends; the client was cut off, does not know " +
+				"what has become of the order, and orders again",
 		})
 	}
 }

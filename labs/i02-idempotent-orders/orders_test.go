@@ -222,6 +222,10 @@ func TestKeysBelongToTheirUser(t *testing.T) {
 		{{"ann", "k1"}, {"bob", "k1"}}, {{"eve", "k1"}, {"Eve", "k1"}}, {{"eve", "k2"}, {"eve", "K2"}},
 		{{"eve", "k3"}, {"eve ", "k3"}}, {{"eve", "k4"}, {"eve", "k4 "}},
 	}
+	// A column, or a hash, must not have room for their beginnings alone.
+	long := strings.Repeat("8e03978e-40d5-", 20)
+	pairs = append(pairs, [2]owned{{"ann", long + "1"}, {"ann", long + "2"}},
+		[2]owned{{long + "ann", "k5"}, {long + "bob", "k5"}})
 	// Glued together, different users and keys can give the same text.
 	for _, glue := range []string{"", "-", "_", ":", "/", "|", ".", ",", " "} {
 		pairs = append(pairs,
@@ -232,6 +236,7 @@ func TestKeysBelongToTheirUser(t *testing.T) {
 		gw := &gateway{}
 		did := fmt.Sprintf("placed an order as user %q with key %q, and the same as user %q "+
 			"with key %q", p[0].user, p[0].key, p[1].user, p[1].key)
+		did = strings.ReplaceAll(did, long, fmt.Sprintf("…%d bytes…", len(long)))
 		first := place(t, db, gw, p[0].user, p[0].key, shoes)
 		second := place(t, db, gw, p[1].user, p[1].key, shoes)
 		wantOrder(t, first, did)
@@ -543,6 +548,19 @@ func TestReapForgetsOldKeysOnly(t *testing.T) {
 	// when Reap looks, nothing can be told: once more, with longer times.
 	for wait := 50 * time.Millisecond; !reapedInTime(t, db, own, wait); wait *= 3 {
 	}
+
+	const keys, wait = 250, 50 * time.Millisecond
+	emptyTables(t, own)
+	inParallel(4, keys, func(i int) { place(t, db, &gateway{}, "ann", fmt.Sprint("night-", i), shoes) })
+	<-time.After(wait) // nothing to wait for: the keys must grow old
+	n, err := reap(t, db, wait*4/5)
+	expect.That(t, n == keys && err == nil, expect.Message{
+		Did:  fmt.Sprintf("used %d keys, and called Reap(%v) %v later", keys, wait*4/5, wait),
+		Want: fmt.Sprintf("%d keys removed: all that are old enough", keys),
+		Got:  reaped(n, err),
+		Why: "a job that runs once a night and leaves some of the keys each time falls further behind " +
+			"with every day of good business",
+	})
 }
 
 func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool {

@@ -3,6 +3,7 @@ package windows_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,7 +180,8 @@ func TestKeysAndLimitersAreIndependent(t *testing.T) {
 			l := k.make(3, time.Minute)
 			until(nextEdge(time.Minute))
 			admitted(l, "alice", 10)
-			for _, other := range []string{"bob", "Alice", "alice ", "alice1", "", "0"} {
+			long := strings.Repeat("alice and her sisters ", 4)
+			for _, other := range []string{"bob", "Alice", "alice ", "alice1", "", "0", long + "1", long + "2"} {
 				got := admitted(l, other, 10)
 				expect.That(t, got == 3, expect.Message{
 					Did: fmt.Sprintf("with %s(3, 1m), let \"alice\" make 10 requests, then %q 10",
@@ -197,6 +199,29 @@ func TestKeysAndLimitersAreIndependent(t *testing.T) {
 				Want: "5 admitted by the new one, 0 by the old: each limiter has its own",
 				Got:  fmt.Sprintf("%d and %d", got, more),
 				Why:  why,
+			})
+		}
+	})
+	virtual(t, func(t *testing.T) {
+		for _, k := range kinds {
+			l := k.make(3, time.Hour)
+			until(nextEdge(time.Hour))
+			admitted(l, "alice", 10)
+			crowd(l, 20_000)
+			more := admitted(l, "alice", 10)
+			expect.That(t, more == 0, expect.Message{
+				Did: fmt.Sprintf("exhausted \"alice\" in %s(3, 1h), let 20000 others make a request, "+
+					"and made 10 of \"alice\" again", k.name),
+				Want: "0 admitted: what the others do does not change her limit",
+				Got:  fmt.Sprintf("%d admitted", more),
+				Why:  "whoever can make many keys could otherwise set back her own",
+			})
+			most := admitted(k.make(5000, time.Hour), "alice", 6000)
+			expect.That(t, most == 5000, expect.Message{
+				Did:  fmt.Sprintf("made 6000 requests at one instant with %s(5000, 1h)", k.name),
+				Want: "5000 admitted",
+				Got:  fmt.Sprintf("%d admitted", most),
+				Why:  "an API is sold by the thousand, too",
 			})
 		}
 	})

@@ -199,6 +199,23 @@ func TestEachCloserHasTimeOfItsOwn(t *testing.T) {
 				"ended before it begins, or is used up by others, cannot write what it holds",
 		})
 	})
+	virtual(t, func(t *testing.T) {
+		var ends journal
+		s := start(t, paths{}, shutdown.Options{Timeout: 5 * time.Minute,
+			Closers: closers{func(ctx context.Context) error {
+				err := sleep(ctx, 4*time.Minute)
+				ends.add(describe(err))
+				return err
+			}}})
+		s.signal()
+		const did = "registered a closer that takes 4 minutes and watches its context, and sent the " +
+			"signal; Timeout is 5 minutes"
+		s.mustReturn(t, did, "the closer is done", s.signalled.Add(4*time.Minute), slack)
+		ends.mustBe(t, []string{"no error"}, expect.Message{
+			Did: did,
+			Why: "whoever has set the Timeout knows how long it takes to write what is held",
+		})
+	})
 }
 
 func TestAHangingCloserIsGivenUp(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	shutdown "github.com/backend-labs/backend-labs/labs/i05-graceful-shutdown"
 )
 
@@ -41,7 +42,14 @@ type server struct {
 	done      chan struct{}
 	err       error // what Run returned, once done is closed
 	at        time.Time
+	tl        *timeline.Timeline // the signal, Run, and the requests of [server.ask]
 }
+
+// The lanes of a server's timeline besides those of requests.
+const (
+	platform = "platform"
+	process  = "process"
+)
 
 // start calls Run and waits until it serves.
 func start(t *testing.T, h http.Handler, o shutdown.Options) *server {
@@ -73,11 +81,13 @@ func startOn(t *testing.T, ln net.Listener, h http.Handler, o shutdown.Options) 
 
 // runOn calls Run and does not wait for anything.
 func runOn(ctx context.Context, ln net.Listener, h http.Handler, o shutdown.Options) *server {
-	s := &server{began: time.Now(), done: make(chan struct{})}
+	s := &server{began: time.Now(), done: make(chan struct{}), tl: timeline.New(platform, process)}
+	run := s.tl.Begin(process, "Run")
 	go func() {
 		defer close(s.done)
 		s.err = shutdown.Run(ctx, ln, h, o)
 		s.at = time.Now()
+		run.End("returns %v", s.err)
 	}()
 	return s
 }
@@ -85,6 +95,7 @@ func runOn(ctx context.Context, ln net.Listener, h http.Handler, o shutdown.Opti
 // signal ends Run's context.
 func (s *server) signal() {
 	s.signalled = time.Now()
+	s.tl.Point(platform, "the signal")
 	s.leave()
 	synctest.Wait() // until everybody has taken notice
 }
@@ -135,6 +146,7 @@ type reply struct {
 	body   string
 	close  bool // the client was told to close the connection
 	err    error
+	end    timeline.Recorded // of the request, if it is drawn
 }
 
 // ask sends a request and does not wait for the answer.
@@ -154,9 +166,34 @@ func ask(c *http.Client, path string) <-chan reply {
 		}
 		defer res.Body.Close()
 		body, err := io.ReadAll(res.Body)
-		got <- reply{res.StatusCode, string(body), res.Close, err}
+		got <- reply{status: res.StatusCode, body: string(body), close: res.Close, err: err}
 	}()
 	return got
+}
+
+// ask asks the server over a connection of its own, and records it on a lane of that name.
+func (s *server) ask(lane, path string) <-chan reply {
+	asked, got := s.tl.Begin(lane, "GET"), ask(s.Client(), path)
+	drawn := make(chan reply, 1)
+	go func() {
+		r := <-got
+		if r.err != nil {
+			r.end = asked.End("cut off, or refused")
+		} else {
+			r.end = asked.End("%d", r.status)
+		}
+		drawn <- r
+	}()
+	return drawn
+}
+
+// drawn is the picture; the end of the request is marked in it if that was not answered with this
+// body.
+func (s *server) drawn(r reply, body string) *timeline.Timeline {
+	if !r.ok(body) {
+		r.end.Breaks()
+	}
+	return s.tl
 }
 
 func (r reply) ok(body string) bool { return r.err == nil && r.status == 200 && r.body == body }

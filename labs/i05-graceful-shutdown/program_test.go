@@ -173,7 +173,7 @@ func (p program) ask(path string) <-chan reply {
 		}
 		defer res.Body.Close()
 		body, err := io.ReadAll(res.Body)
-		got <- reply{res.StatusCode, string(body), res.Close, err}
+		got <- reply{status: res.StatusCode, body: string(body), close: res.Close, err: err}
 	}()
 	return got
 }

@@ -25,9 +25,9 @@ func TestRequestsInFlightAreAnswered(t *testing.T) {
 			"/report": takes(8*time.Second, "first half, "),
 			"/export": takes(time.Minute, "long, ")},
 			shutdown.Options{Timeout: 10 * time.Second})
-		export := ask(s.Client(), "/export")
+		export := s.ask("export", "/export")
 		time.Sleep(55 * time.Second)
-		pay, report := ask(s.Client(), "/pay"), ask(s.Client(), "/report")
+		pay, report := s.ask("pay", "/pay"), s.ask("report", "/report")
 		time.Sleep(time.Second)
 		s.signal()
 		const did = "sent the signal 1 s after two requests of 8 s had begun, one of which had " +
@@ -44,6 +44,7 @@ func TestRequestsInFlightAreAnswered(t *testing.T) {
 				Got: c.got.String(),
 				Why: "whoever sent this request may just be paying: cut off, they do not know " +
 					"whether they have paid, and try again",
+				Picture: s.drawn(c.got, c.body),
 			})
 		}
 	})
@@ -115,10 +116,10 @@ func TestNewRequestsAreServedDuringTheDrainDelay(t *testing.T) {
 		s := start(t, paths{"/": takes(0, ""), "/long": takes(8*time.Second, "")},
 			shutdown.Options{DrainDelay: 2500 * time.Millisecond, Timeout: 10 * time.Second})
 		s.signal()
-		long := ask(s.Client(), "/long")
+		long := s.ask("8 s", "/long")
 		for _, at := range []time.Duration{0, time.Second, 2499 * time.Millisecond} {
 			time.Sleep(at - time.Since(s.signalled))
-			got := <-ask(s.Client(), "/")
+			got := <-s.ask("new client", "/")
 			expect.That(t, got.ok("done"), expect.Message{
 				Did: fmt.Sprintf(
 					"sent a new request over a new connection %v after the signal; DrainDelay "+
@@ -127,6 +128,7 @@ func TestNewRequestsAreServedDuringTheDrainDelay(t *testing.T) {
 				Got:  got.String(),
 				Why: "a balancer asks every few seconds whether a server is ready, and sends " +
 					"requests until it has noticed. A closed port makes errors of them",
+				Picture: s.drawn(got, "done"),
 			})
 		}
 		got := <-long
@@ -137,6 +139,24 @@ func TestNewRequestsAreServedDuringTheDrainDelay(t *testing.T) {
 			Got:  got.String(),
 			Why: "whoever sends a request in the drain does not know that somebody is leaving; it " +
 				"is taken, so it is answered",
+			Picture: s.drawn(got, "done"),
+		})
+	})
+	virtual(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		l := memhttp.Listen(t)
+		s := runOn(ctx, l, paths{"/": takes(0, "")},
+			shutdown.Options{DrainDelay: 2 * time.Second, Timeout: 10 * time.Second})
+		s.Listener = l
+		time.Sleep(2 * time.Second)
+		got := <-ask(s.Client(), "/")
+		expect.That(t, got.ok("done"), expect.Message{
+			Did: "gave Run a context whose deadline is in 1 s, and sent a request 1 s behind that; " +
+				"DrainDelay is 2 s",
+			Want: `200 "done": the end of a context is the signal, whatever has ended it`,
+			Got:  got.String(),
+			Why:  "balancers need the same time to notice, whoever has said that it is over",
 		})
 	})
 }
@@ -345,7 +365,7 @@ func TestASignalBeforeRunIsASignal(t *testing.T) {
 func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		var closed atomic.Bool
-		ln := brokenListener{memhttp.Listen(t)}
+		ln := brokenListener{memhttp.Listen(t), errBroken}
 		s := startOn(t, ln, paths{}, shutdown.Options{
 			DrainDelay: time.Second,
 			Timeout:    10 * time.Second,
@@ -382,6 +402,19 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 		})
 		readyIs(t, shutdown.Ready(), 503, "after Run had returned because its listener had failed")
 	})
+	virtual(t, func(t *testing.T) {
+		closed := &net.OpError{Op: "accept", Net: "tcp", Err: net.ErrClosed}
+		s := startOn(t, brokenListener{memhttp.Listen(t), closed}, paths{},
+			shutdown.Options{Timeout: 10 * time.Second})
+		const did = "let Run serve on a listener that somebody else closes after 5 s, and sent no signal"
+		s.mustReturn(t, did, "the listener has failed", s.began.Add(5*time.Second), slack)
+		expect.That(t, sentinel.Is(s.err, net.ErrClosed), expect.Message{
+			Did:  did,
+			Want: "Run returns an error that wraps the listener's: net.ErrClosed",
+			Got:  "Run returned " + describe(s.err),
+			Why:  "nobody has told this process to leave; that it serves no more must be known",
+		})
+	})
 }
 
 func readyIs(t *testing.T, ready http.Handler, want int, when string) {
@@ -400,9 +433,12 @@ func readyIs(t *testing.T, ready http.Handler, want int, when string) {
 var errBroken = errors.New("too many open files")
 
 // brokenListener fails after 5 s.
-type brokenListener struct{ *memhttp.Listener }
+type brokenListener struct {
+	*memhttp.Listener
+	err error
+}
 
-func (brokenListener) Accept() (net.Conn, error) {
+func (l brokenListener) Accept() (net.Conn, error) {
 	time.Sleep(5 * time.Second)
-	return nil, errBroken
+	return nil, l.err
 }

@@ -42,7 +42,7 @@ func TestIDsAreFreeText(t *testing.T) {
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		w.get(lamp.ID)
 		items := []cacheaside.Item{{ID: "LAMP-1", Name: "Lamp", Price: 1}, {ID: "lamp-1 ", Price: 2},
-			{ID: "gift"}, {ID: w.idOfTheList()}}
+			{ID: "gift"}, {Name: "of an empty id"}, {ID: w.idOfTheList()}}
 		for _, it := range items {
 			w.db.put(it)
 		}
@@ -84,6 +84,7 @@ func (w *world) idOfTheList() string {
 }
 
 func TestAnEmptyListIsAnAnswer(t *testing.T) {
+	aLongListIsAnAnswer(t)
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		w.db.remove(lamp.ID)
 		w.db.remove(chair.ID)
@@ -98,6 +99,22 @@ func TestAnEmptyListIsAnAnswer(t *testing.T) {
 			Want: "1 List in the database: that there is nothing is an answer, too",
 			Got:  fmt.Sprintf("%d Lists", lists),
 			Why:  "an empty catalogue is as often asked for as a full one",
+		})
+	})
+}
+
+func aLongListIsAnAnswer(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		for i := range 1000 {
+			w.db.put(cacheaside.Item{ID: fmt.Sprintf("item-%d", i), Price: i})
+		}
+		first, second := len(w.names()), len(w.names())
+		_, lists := w.db.counts()
+		expect.That(t, lists == 1 && first == second, expect.Message{
+			Did:  "called List twice while the database has 1002 items",
+			Want: "1 List in the database, and the same answer twice",
+			Got:  fmt.Sprintf("%d Lists; answers of %d and %d characters", lists, first, second),
+			Why:  "the long lists are those that cost the database most",
 		})
 	})
 }

@@ -35,7 +35,10 @@ type fakeDB struct {
 	beforeCommit, afterCommit func()
 	onLoad                    func() // runs ahead of each Load
 	slow                      time.Duration
+	calls, strays             int // all, and those whose context has no callerKey
 }
+
+type callerKey struct{}
 
 func (d *fakeDB) Load(ctx context.Context, id string) (cacheaside.Item, error) {
 	call(d.onLoad)
@@ -121,6 +124,12 @@ func (d *fakeDB) counts() (loads, lists int) {
 
 // work takes the time of a call, unless the caller gives up first.
 func (d *fakeDB) work(ctx context.Context) error {
+	d.mu.Lock()
+	d.calls++
+	if ctx.Value(callerKey{}) == nil {
+		d.strays++
+	}
+	d.mu.Unlock()
 	select {
 	case <-time.After(dbTime + d.slow):
 	case <-ctx.Done():

@@ -25,10 +25,11 @@ func TestAPanicIsAProblem(t *testing.T) {
 		h := problem.Recover(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "5000")
 			w.WriteHeader(http.StatusEarlyHints) // 103 is no answer yet
+			w.WriteHeader(199)                   // nor is this
 			panic(value)
 		}), log.Logger)
 		got := serve(h, request("r-5"))
-		did := fmt.Sprintf("served a handler that sends 103 Early Hints and then panics with %T(%v)",
+		did := fmt.Sprintf("served a handler that sends the statuses 103 and 199 and then panics with %T(%v)",
 			value, value)
 		expect.That(t, got.status == 500 && got.header.Get("Content-Length") == "", expect.Message{
 			Did: did, Want: "a problem with the status 500, and no Content-Length of another body",

@@ -65,6 +65,14 @@ func TestParseReadsAProblem(t *testing.T) {
 		expect.That(t, same(got, want), expect.Message{Did: told(409, kind, whole),
 			Want: said(want), Got: said(got), Why: whyTolerant})
 	}
+	long := strings.Repeat("and so on ", 10_000)
+	read := parse(t, 409, media, `{"title":"Sold out","detail":"`+long+`"}`)
+	expect.That(t, read.Title == "Sold out" && read.Detail == long, expect.Message{
+		Did:  fmt.Sprintf("parsed a problem whose detail has %d bytes", len(long)),
+		Want: "the title Sold out, and all of the detail",
+		Got:  fmt.Sprintf("the title %q, and %d bytes of detail", read.Title, len(read.Detail)),
+		Why:  "a limit that the contract does not have makes the longest explanation none",
+	})
 }
 
 func TestParseBelievesTheStatusOfTheResponse(t *testing.T) {

@@ -112,6 +112,12 @@ func TestAllInvalidFieldsAtOnce(t *testing.T) {
 				"the member errors",
 		})
 	}
+	none := write(problem.Invalid{}, "r-3", newLogbook())
+	did := "wrote an error that is Invalid and names no field"
+	expect.That(t, none.status == 422, expect.Message{Did: did, Want: "the status 422: what is " +
+		"Invalid is the client's mistake", Got: none.String(),
+		Why: "whoever made the error has seen what is wrong; a 500 wakes somebody for it"})
+	wantMember(t, did, none, "errors", []string{}, "who goes through the array finds one")
 }
 
 func TestWhatIsUnknownSaysNothing(t *testing.T) {
@@ -151,22 +157,26 @@ func TestWhatIsUnknownSaysNothing(t *testing.T) {
 func TestFailuresOfTheServerAreLoggedOnce(t *testing.T) {
 	problem.Register(errDown, problem.Problem{Status: 503})
 	problem.Register(errSoldOut, soldOut)
+	errLeft := errors.New("the client has left")
+	problem.Register(errLeft, problem.Problem{Status: 499, Title: "Client Closed Request"})
 	for _, err := range []error{errors.New("pq: password=hunter2 at 10.1.2.3"),
-		fmt.Errorf("reserve a lamp: %w", errDown)} {
+		fmt.Errorf("reserve a lamp: %w", errDown),
+		errors.New("a stack: " + strings.Repeat("called from shop.go:7, ", 200) + "and that is all")} {
 		log := newLogbook()
 		got := write(err, "r-77", log)
 		failures := log.failures(t)
 		expect.That(t, len(failures) == 1 && finds(failures[0], err.Error(), "urn:req:r-77"),
 			expect.Message{
-				Did: fmt.Sprintf("wrote the error %q, a %d, and read the log", err, got.status),
+				Did: fmt.Sprintf("wrote the error %q, a %d, and read the log", short(err.Error()), got.status),
 				Want: "one record at the level Error, with the whole text of the error and " +
 					"urn:req:r-77 in its attributes",
-				Got: fmt.Sprintf("%d records: %q", len(failures), failures),
+				Got: short(fmt.Sprintf("%d records: %q", len(failures), failures)),
 				Why: "what the client may not see, the people on call need, and only the instance " +
 					"leads from one to the other; what is logged twice is counted twice",
 			})
 	}
-	for _, err := range []error{errSoldOut, problem.Invalid{{Pointer: "#/qty", Detail: "is missing"}}} {
+	for _, err := range []error{errSoldOut, problem.Invalid{{Pointer: "#/qty", Detail: "is missing"}},
+		errLeft} {
 		log := newLogbook()
 		write(err, "r-78", log)
 		expect.That(t, len(log.failures(t)) == 0, expect.Message{
@@ -176,6 +186,14 @@ func TestFailuresOfTheServerAreLoggedOnce(t *testing.T) {
 			Why:  "alarms hang on that level; one that rings for every typo is soon switched off",
 		})
 	}
+}
+
+// short keeps a failure readable.
+func short(text string) string {
+	if len(text) <= 200 {
+		return text
+	}
+	return fmt.Sprintf("%s… (%d bytes)", text[:150], len(text))
 }
 
 func TestTheTypeIsStable(t *testing.T) {
@@ -193,11 +211,16 @@ func TestTheTypeIsStable(t *testing.T) {
 		Got:  fmt.Sprintf("%d kinds, %d instances", len(kinds), len(instances)),
 		Why:  "a program cannot switch on a sentence that changes, nor can a person name one request of many by what is the same for all",
 	})
+	for _, id := range []string{"a/b:c", "7 of 9", "größe", "%41"} {
+		got := write(errSoldOut, id, newLogbook())
+		wantMember(t, fmt.Sprintf("wrote an error for the request with the id %q", id), got, "instance",
+			"urn:req:"+id, "the log has the id as it is; in another spelling nobody finds it")
+	}
 }
 
 func TestExtensionMembers(t *testing.T) {
 	ext := map[string]any{"type": "evil", "title": "evil", "status": 200, "detail": "evil",
-		"instance": "evil", "errors": "evil", "retry_after": 7, "balance": 30,
+		"instance": "evil", "errors": "evil", "retry_after": 7, "balance": 30, "owner": nil,
 		"accounts": []string{"/account/1", "/account/2"}, "Type": "another"}
 	p := problem.Problem{Type: "https://api.example.com/problems/no-credit", Status: 403, Ext: ext}
 	problem.Register(errLimit, p)
@@ -208,6 +231,9 @@ func TestExtensionMembers(t *testing.T) {
 		"standard one would make clients believe it"
 	wantMember(t, did, got, "balance", 30, why)
 	wantMember(t, did, got, "accounts", ext["accounts"], why)
+	_, there := got.members()["owner"]
+	expect.That(t, there, expect.Message{Did: did, Want: "the member owner, which is null",
+		Got: got.String(), Why: "null says that there is none; a member that is missing says nothing"})
 	wantMember(t, did, got, "Type", "another", "member names differ by the case of a letter, too")
 	wantMember(t, did, got, "type", p.Type, why)
 	wantMember(t, did, got, "title", "Forbidden", why)

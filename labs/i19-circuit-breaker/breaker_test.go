@@ -66,21 +66,40 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 					"breaker that still calls it spares only the caller's patience",
 			})
 		}
-		opensAfterARareRun(t)
+		opensAfterARareRun(t, time.Hour, "once an hour")
+		opensAfterARareRun(t, 40*24*time.Hour, "every 40 days")
+		opensAfterALongRun(t)
 	})
 }
 
-// opensAfterARareRun lets calls fail that are hours apart: a run has no time in which it must end.
-func opensAfterARareRun(t *testing.T) {
+// opensAfterARareRun lets calls fail that are hours or weeks apart: a run has no time in which it must end.
+func opensAfterARareRun(t *testing.T, apart time.Duration, howOften string) {
 	t.Helper()
 	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
 	d := &dependency{err: errSick}
 	for range 5 {
-		time.Sleep(time.Hour)
+		time.Sleep(apart)
 		b.Do(t.Context(), d.call)
 	}
-	refused(t, b, d, fmt.Sprintf("with Failures: 5, called once an hour; after 5 calls, of which "+
-		"%d reached the dependency and failed, called again", d.calls()))
+	refused(t, b, d, fmt.Sprintf("with Failures: 5, called %s; after 5 calls, of which "+
+		"%d reached the dependency and failed, called again", howOften, d.calls()))
+}
+
+func opensAfterALongRun(t *testing.T) {
+	t.Helper()
+	const failures = 500
+	b := breaker.New(breaker.Settings{Failures: failures, OpenFor: 30 * time.Second})
+	d := &dependency{err: errSick}
+	for range failures {
+		b.Do(t.Context(), d.call)
+	}
+	expect.That(t, d.calls() == failures, expect.Message{
+		Did:  fmt.Sprintf("with Failures: %d, made that many calls to a dependency that fails", failures),
+		Want: "all of them reach the dependency: the circuit is still closed",
+		Got:  fmt.Sprintf("%d reached it", d.calls()),
+		Why:  "a breaker for a million calls a minute is set to hundreds, or it opens every day",
+	})
+	refused(t, b, d, fmt.Sprintf("with Failures: %d, called once more after that many failures", failures))
 }
 
 func TestASuccessStartsTheCountAgain(t *testing.T) {
@@ -637,7 +656,7 @@ func refusedIn(ctx context.Context, t *testing.T, b *breaker.Breaker, d *depende
 	t.Helper()
 	before := d.calls()
 	err := b.Do(ctx, d.call)
-	ok := known.Is(err, breaker.ErrOpen) && d.calls() == before
+	ok := refusals.Is(err, breaker.ErrOpen) && d.calls() == before
 	d.got(err, ok)
 	expect.That(t, ok, expect.Message{
 		Did:  did,
@@ -672,11 +691,15 @@ func describe(err error) string {
 	switch {
 	case err == nil:
 		return "no error"
-	case known.Is(err, breaker.ErrOpen):
+	case refusals.Is(err, breaker.ErrOpen):
 		return "ErrOpen"
 	}
-	return "the error " + known.Quote(err)
+	return "the error " + refusals.Quote(err)
 }
 
 // known are the errors that a caller must tell apart: nobody was asked, or somebody has failed.
 var known = sentinel.Errors{"ErrOpen": breaker.ErrOpen, "the dependency's error": errSick}
+
+// refusals: one is nothing else besides.
+var refusals = sentinel.Errors{"ErrOpen": breaker.ErrOpen, "the dependency's error": errSick,
+	"context.Canceled": context.Canceled, "context.DeadlineExceeded": context.DeadlineExceeded}

@@ -63,6 +63,8 @@ func TestWrappedCancellationsDoNotCount(t *testing.T) {
 			fmt.Errorf("get customer 7: %w (%w)", errLost, context.Canceled), tabClosed)
 		harmless(t, "end with context.Canceled, joined with another error", nil,
 			errors.Join(errLost, context.Canceled), tabClosed)
+		harmless(t, "end with context.Canceled, joined with context.DeadlineExceeded", nil,
+			errors.Join(context.DeadlineExceeded, context.Canceled), tabClosed)
 	})
 }
 

@@ -9,26 +9,29 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Limit is a token bucket: it holds at most Burst units and gains Rate units in every Per, continuously.
+// Limit is a token bucket: it holds at most Burst units and gains Rate units in every Per.
 type Limit struct {
-	Rate  int           // at least 1
-	Per   time.Duration // at least a second, in whole milliseconds
-	Burst int           // at least 1
+	Rate  int
+	Per   time.Duration
+	Burst int
 }
 
 // Decision is the answer to one call.
 type Decision struct {
-	Allowed    bool
-	Remaining  int           // whole units left after this decision
-	RetryAfter time.Duration // when denied: until the same call would be allowed, if nobody else asks; else 0
+	Allowed bool
+	// Remaining is how many whole units are left after the decision, allowed or denied.
+	Remaining int
+	// RetryAfter of a denied call is the time after which the same call is allowed, if nobody else asks. It is never too
+	// short, and at most 10 ms too long. Of an allowed call it is 0.
+	RetryAfter time.Duration
 }
 
 // Policy is what to decide while Redis cannot be asked.
 type Policy int
 
 const (
-	FailOpen   Policy = iota // allow: the limit is lost for a while, the service is not
-	FailClosed               // deny: nothing passes unlimited
+	FailOpen   Policy = iota // allow, so that the service goes on without a limit
+	FailClosed               // deny, so that nothing passes without a limit
 )
 
 // decide is the limiter. Redis runs a script as one step, so no other instance can come between looking and taking.
@@ -59,8 +62,7 @@ redis.call('PEXPIRE', KEYS[1], math.ceil((full - credit) / rate / 1000)) -- a fu
 return {1, math.floor(credit / per), 0}
 `)
 
-// Limiter is one instance's part of the limiter. All instances that share a Redis share the limits. It may be used from
-// many goroutines at once.
+// Limiter is one instance's part of the limiter. It may be used from many goroutines at once.
 type Limiter struct {
 	rdb    redis.UniversalClient
 	limit  Limit
@@ -68,8 +70,8 @@ type Limiter struct {
 	budget time.Duration
 }
 
-// New returns the limiter of one instance of the service. clock, this instance's opinion of the time, is not used: an
-// instance that is a minute ahead would refill every bucket a minute early.
+// New returns the limiter of one instance of the service, which has rdb for a client of its own. clock is this instance's
+// wall clock, and not used: an instance that is a minute ahead would refill every bucket a minute early.
 func New(rdb redis.UniversalClient, l Limit, p Policy, budget time.Duration, clock func() time.Time) *Limiter {
 	if budget == 0 {
 		budget = 50 * time.Millisecond
@@ -77,8 +79,7 @@ func New(rdb redis.UniversalClient, l Limit, p Policy, budget time.Duration, clo
 	return &Limiter{rdb: rdb, limit: l, policy: p, budget: budget}
 }
 
-// AllowN takes n units from the bucket of key and allows, or takes nothing and denies. n < 1 is an error. n > Burst is
-// denied. While Redis cannot be asked the decision is that of the policy, and the error says what is wrong with Redis.
+// AllowN takes n units from the bucket of key and allows, or takes nothing and denies.
 func (x *Limiter) AllowN(ctx context.Context, key string, n int) (Decision, error) {
 	if n < 1 {
 		return Decision{}, fmt.Errorf("limiter: cannot take %d units", n)

@@ -77,6 +77,15 @@ func (e Errors) Say(err error) string {
 	return "the error: " + Text(err)
 }
 
+// Outcome is err for a message about what a call has returned, where nil is an answer like others:
+// "nil", or what [Errors.Say] says.
+func (e Errors) Outcome(err error) string {
+	if err == nil {
+		return "nil"
+	}
+	return e.Say(err)
+}
+
 // Quote is the error's text in quotes and, where it is several of these at once, that.
 func (e Errors) Quote(err error) string {
 	text := strconv.Quote(Text(err))

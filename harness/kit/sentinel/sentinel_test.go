@@ -88,6 +88,13 @@ func TestErrors(t *testing.T) {
 			if got := known.Say(tt.err); got != tt.say {
 				t.Errorf("got %q, want %q", got, tt.say)
 			}
+			outcome := tt.say
+			if tt.err == nil {
+				outcome = "nil"
+			}
+			if got := known.Outcome(tt.err); got != outcome {
+				t.Errorf("got the outcome %q, want %q", got, outcome)
+			}
 		})
 	}
 	if known.Is(errInner, errInner) {

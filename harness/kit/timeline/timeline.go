@@ -37,6 +37,17 @@ type Timeline struct {
 // first time comes behind them.
 func New(lanes ...string) *Timeline { return &Timeline{lanes: slices.Clone(lanes)} }
 
+// From returns a timeline of steps that are known already, with their times: of a history that was
+// recorded otherwise, or cut down.
+func From(p Picture) *Timeline {
+	tl := &Timeline{lanes: slices.Clone(p.Lanes), virtual: p.Virtual}
+	for _, s := range p.Steps {
+		s.Text = shortened(s.Text)
+		tl.steps, tl.ids = append(tl.steps, s), max(tl.ids, s.ID)
+	}
+	return tl
+}
+
 // Recorded is a step that is on a timeline.
 type Recorded struct {
 	tl *Timeline

@@ -22,6 +22,8 @@ type Link struct {
 	rtt   time.Duration
 	limit bool // cut after left more commands
 	left  int
+	late  time.Duration // what is published to the client
+	lost  bool
 	conns map[*conn]struct{}
 	log   []Command
 	trips int
@@ -92,6 +94,22 @@ func (l *Link) CutAfter(k int) {
 	}
 }
 
+// Late makes what is published to channels that the client has subscribed to arrive d later from now
+// on. Two messages change places if the second one is less late.
+func (l *Link) Late(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.late = d
+}
+
+// Lose throws away what is published to channels that the client has subscribed to, or no longer.
+// Nothing breaks: neither side notices.
+func (l *Link) Lose(lost bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = lost
+}
+
 // Heal makes the link work again, for new connections. One that hung or broke stays useless.
 func (l *Link) Heal() { l.set(up) }
 
@@ -99,7 +117,7 @@ func (l *Link) set(s state) {
 	l.mu.Lock()
 	l.state = s
 	if s == up {
-		l.limit = false
+		l.limit, l.late, l.lost = false, 0, false
 	}
 	var broken []*conn
 	if s == down {
@@ -238,16 +256,55 @@ func (c *conn) pump() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := c.Conn.Read(buf)
-		c.change(func() {
-			c.in = append(c.in, buf[:n]...)
-			if c.err == nil {
-				c.err = err
-			}
-		})
+		c.arrive(bytes.Clone(buf[:n]))
 		if err != nil {
+			c.change(func() {
+				if c.err == nil {
+					c.err = err
+				}
+			})
 			return
 		}
 	}
+}
+
+// arrive passes on what has come from the server, and what was published when its time has come.
+func (c *conn) arrive(p []byte) {
+	for size := published(p); size > 0; size = published(p) {
+		c.link.mu.Lock()
+		late, lost := c.link.late, c.link.lost
+		c.link.mu.Unlock()
+		message := p[:size]
+		p = p[size:]
+		switch {
+		case lost:
+		case late > 0:
+			time.AfterFunc(late, func() { c.append(message) })
+		default:
+			c.append(message)
+		}
+	}
+	c.append(p)
+}
+
+func (c *conn) append(p []byte) {
+	c.change(func() {
+		if c.err == nil {
+			c.in = append(c.in, p...)
+		}
+	})
+}
+
+// published is the size of the message of a channel that b begins with, or 0.
+func published(b []byte) int {
+	for _, kind := range []byte("*>") { // RESP2 and 3
+		m, size := array(b, kind)
+		switch m.Name {
+		case "MESSAGE", "PMESSAGE", "SMESSAGE":
+			return size
+		}
+	}
+	return 0
 }
 
 // change lets f change what Read looks at, and wakes it.
@@ -340,8 +397,10 @@ func isSetUp(name string) bool {
 
 // parse takes the first command of b, an array of bulk strings in RESP, and its size; 0 when it is
 // not complete.
-func parse(b []byte) (Command, int) {
-	n, at, ok := number(b, 0, '*')
+func parse(b []byte) (Command, int) { return array(b, '*') }
+
+func array(b []byte, kind byte) (Command, int) {
+	n, at, ok := number(b, 0, kind)
 	if !ok {
 		return Command{}, 0
 	}

@@ -398,3 +398,44 @@ func TestDial_noAddress(t *testing.T) {
 		t.Errorf("got %v where nobody listens, want a refused connection", err)
 	}
 }
+
+func TestLink_published(t *testing.T) {
+	t.Parallel()
+	bubble.Run(t, func(t *testing.T) {
+		r := Start(t, 2)
+		l := r.Links[1]
+		sub := r.Clients[1].Subscribe(ctx, "news")
+		defer sub.Close()
+		if _, err := sub.Receive(ctx); err != nil {
+			t.Fatal(err)
+		}
+		say := func(words string) {
+			t.Helper()
+			must(t, r.Clients[0].Publish(ctx, "news", words).Err())
+			synctest.Wait()
+		}
+		begin := time.Now()
+		l.Late(time.Second)
+		say("first")
+		l.Late(0)
+		say("second")
+		l.Lose(true)
+		say("lost")
+		must(t, sub.Ping(ctx)) // an answer is not a message
+		l.Lose(false)
+		say("third")
+		l.Late(time.Minute)
+		say("after the end of the connection")
+		var got []string
+		for range 4 {
+			m, err := sub.ReceiveTimeout(ctx, 2*time.Second)
+			must(t, err)
+			got = append(got, fmt.Sprint(m, " after ", time.Since(begin)))
+		}
+		want := []string{"Message<news: second> after 0s", "Pong after 0s", "Message<news: third> after 0s",
+			"Message<news: first> after 1s"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("what came differs (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -87,8 +87,8 @@ func (x *Limiter) AllowN(ctx context.Context, key string, n int) (Decision, erro
 	case n > x.limit.Burst:
 		return Decision{}, nil
 	}
-	if err := x.broken(); err != nil {
-		return Decision{Allowed: x.policy == FailOpen}, err
+	if wait, err := x.broken(); err != nil {
+		return Decision{Allowed: x.policy == FailOpen, RetryAfter: wait}, err
 	}
 	short, cancel := context.WithTimeout(ctx, x.budget)
 	defer cancel()
@@ -107,13 +107,14 @@ func (x *Limiter) AllowN(ctx context.Context, key string, n int) (Decision, erro
 	return Decision{got[0] == int64(1), int(left), time.Duration(wait) * time.Millisecond}, nil
 }
 
-func (x *Limiter) broken() error {
+// broken says why Redis is not asked now, and for how long.
+func (x *Limiter) broken() (time.Duration, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if time.Now().Before(x.until) {
-		return x.failing
+	if wait := time.Until(x.until); wait > 0 {
+		return wait, x.failing
 	}
-	return nil
+	return 0, nil
 }
 
 func (x *Limiter) fail(err error) {

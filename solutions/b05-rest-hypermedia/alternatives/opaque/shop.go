@@ -52,7 +52,7 @@ func NewShop(basePath string, store Store) http.Handler {
 			links["payment"] = object{"href": home + "?pay=" + o.ID, "method": "PUT"}
 			links["cancel"] = object{"href": home + "?o=" + o.ID, "method": "DELETE"}
 		}
-		lines := slices.Concat([]string{}, o.Lines)
+		lines := append([]string{}, o.Lines...)
 		return object{"id": o.ID, "state": o.State, "lines": lines, "links": links, "currency": "EUR"}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

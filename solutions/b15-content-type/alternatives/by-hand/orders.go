@@ -50,7 +50,7 @@ func DecodeOrder(r *http.Request) (o Order, err error) {
 		}
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return o, err
+			return o, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
 		if err := one.read(body, &o); err != nil || o.SKU == "" || o.Qty == 0 {
 			return Order{}, fmt.Errorf("%s: %w", kind, ErrMalformed)

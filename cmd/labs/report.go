@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backend-labs/backend-labs/harness/compile"
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/outfile"
+	"github.com/backend-labs/backend-labs/harness/report"
+	"github.com/backend-labs/backend-labs/harness/run"
+)
+
+func newReport(a *app) *cobra.Command {
+	file := "report.html"
+	c := &cobra.Command{
+		Use:   "report [LAB...]",
+		Short: "Your last verdicts as a page to look at, print or send",
+		Long: `Report writes one HTML file, which needs no other file and no network: the last verdict on each lab that you have worked
+on, or on those named, the checks that did not pass in full with their pictures, the likely belief, and what has changed
+since the last pass. Nothing is judged again.
+
+For what others hand in there is labs grade --output html=FILE.
+
+` + exitHelp,
+		Example: `  labs report                       report.html, of all that you have worked on
+  labs report b10 i06 -o two.html`,
+		ValidArgsFunction: a.completeLabs,
+		RunE:              func(_ *cobra.Command, args []string) error { return runReport(a, args, file) },
+	}
+	c.Flags().StringVarP(&file, "output", "o", file, "the `file` to write; - is standard output")
+	return c
+}
+
+func runReport(a *app, args []string, file string) error {
+	w, err := a.open()
+	if err != nil {
+		return err
+	}
+	labs, err := w.Course.Select(args)
+	if err != nil {
+		return err
+	}
+	kept, err := w.Progress()
+	if err != nil {
+		return err
+	}
+	o := report.PageOptions{When: time.Now().Format("2 January 2006, 15:04"), Diff: map[string]string{}}
+	var results []run.Result
+	for _, l := range labs {
+		e := kept.Labs[l.ID]
+		if e == nil || e.Result == nil {
+			if len(args) > 0 {
+				results = append(results, untried(l))
+			}
+			continue
+		}
+		r := *e.Result
+		if now, err := compile.SourceSHA256(l, l.Dir); err != nil || now != r.SourceSHA256 {
+			r.Notes = append(r.Notes, "edited since this verdict: "+a.command+" check "+strings.ToLower(l.ID)+" judges it again")
+		}
+		o.Diff[l.ID] = w.SincePassed(l)
+		results = append(results, r)
+	}
+	if len(results) == 0 {
+		return &usageError{fmt.Errorf("there is no verdict on any lab yet"), "labs check LAB comes to one"}
+	}
+	var b bytes.Buffer
+	if err := report.Page(&b, results, o); err != nil {
+		return err
+	}
+	if toStdout(file) {
+		_, err := a.Out.Write(b.Bytes())
+		return err
+	}
+	if err := outfile.Write(file, b.Bytes()); err != nil {
+		return err
+	}
+	a.note("wrote %s", relative(file))
+	return nil
+}
+
+// untried is what a report says of a lab on which there is no verdict.
+func untried(l *course.Lab) run.Result {
+	return run.Result{Schema: run.Schema, Lab: l.ID, Slug: l.Slug, Title: l.Title, Verdict: run.NotAttempted,
+		MaxPoints: l.MaxPoints()}
+}

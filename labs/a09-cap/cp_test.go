@@ -1,0 +1,287 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/history"
+	"github.com/backend-labs/backend-labs/harness/kit/simnet"
+	store "github.com/backend-labs/backend-labs/labs/a09-cap"
+)
+
+// TestFiveNodesAreOneRegister has one operation after another, at different nodes.
+func TestFiveNodesAreOneRegister(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, n := range []int{5, 1, 2, 3, 4, 9} {
+			did := fmt.Sprintf("with %d nodes and no faults, one operation after another: ", n)
+			nodes := cps(n, network(t, 10*ms))
+			other := cps(n, network(t, 10*ms))
+			reads(t, nodes, did+"read a key that was never written", "seat 1", "")
+			for i, val := range []string{"ann", "bob", "", strings.Repeat("x", 70_000), "ann"} {
+				puts(t, nodes[i%n], did+"wrote", "seat 1", val)
+				reads(t, nodes, fmt.Sprintf("%swrote %.9q at node %d and read it everywhere", did, val, i%n),
+					"seat 1", val)
+			}
+			reads(t, nodes, did+"wrote seat 1 and read seat 2", "seat 2", "")
+			puts(t, nodes[n-1], did+"wrote", "seat 2", "cyd")
+			reads(t, nodes, did+"wrote seat 2, then read seat 1", "seat 1", "ann")
+			reads(t, other, did+"wrote to one store, and read from another that has a network of its own",
+				"seat 1", "")
+		}
+		manyKeys(t)
+		lateCopies(t)
+	})
+}
+
+// lateCopies has every message arrive again, when it is long out of date.
+func lateCopies(t *testing.T) {
+	net := network(t, 10*ms)
+	nodes := cps(5, net)
+	net.Rule(func(leg) fate { return fate{After: 10 * ms, Again: []time.Duration{700 * ms}} })
+	puts(t, nodes[1], "wrote", "seat 1", "ann")
+	time.Sleep(200 * ms)
+	puts(t, nodes[2], "wrote", "seat 1", "bob")
+	const did = "every message arrives again 0.7 s later; wrote \"ann\" at node 1, then \"bob\" at node 2; when " +
+		"copies of the former had come, node 1 was cut off; read at all others"
+	time.Sleep(600 * ms)
+	net.Split([]int{1}, []int{0, 2, 3, 4})
+	for _, id := range []int{0, 2, 3, 4} {
+		read(t, nodes[id], did, "seat 1", "bob")
+	}
+}
+
+// manyKeys has a thousand keys, all at once.
+func manyKeys(t *testing.T) {
+	nodes := cps(3, network(t, 10*ms))
+	const n = 1000
+	each(n, func(i int) {
+		puts(t, nodes[i%3], "wrote 1000 keys at once", fmt.Sprint("seat ", i), fmt.Sprint("guest ", i))
+	})
+	each(n, func(i int) {
+		read(t, nodes[(i+1)%3], "wrote 1000 keys at once and then read them", fmt.Sprint("seat ", i),
+			fmt.Sprint("guest ", i))
+	})
+}
+
+// each calls f for 0 to n-1, each in a goroutine of its own.
+func each(n int, f func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { f(i) })
+	}
+	all.Wait()
+}
+
+// retry does an operation up to three times: one in twenty may fail.
+func retry(op func() result) (r result) {
+	for range 3 {
+		if r = op(); r.err == nil {
+			break
+		}
+	}
+	return r
+}
+
+func puts(t *testing.T, node *store.CPNode, did, key, val string) {
+	t.Helper()
+	r := retry(func() result { return clerk{node: node}.put(t.Context(), key, val) })
+	if r.err != nil {
+		expect.Fail(t, expect.Message{
+			Did: fmt.Sprintf("%s %.9q", did, val), Want: "nil", Got: r.String()})
+	}
+}
+
+func read(t *testing.T, node *store.CPNode, did, key, want string) {
+	t.Helper()
+	r := retry(func() result { return clerk{node: node}.get(t.Context(), key) })
+	if r.err != nil || r.val != want {
+		expect.Fail(t, expect.Message{
+			Did: did, Want: fmt.Sprintf("%.20q", want), Got: fmt.Sprintf("%.60v", r),
+			Why: "a store that is said to be consistent reads what was written last, at whichever node",
+		})
+	}
+}
+
+func reads(t *testing.T, nodes []*store.CPNode, did, key, want string) {
+	t.Helper()
+	for id, node := range nodes {
+		read(t, node, fmt.Sprintf("%s (at node %d)", did, id), key, want)
+	}
+}
+
+// TestManyClientsAtOnce has two clients at each node, and no faults but delays.
+func TestManyClientsAtOnce(t *testing.T) {
+	const did = "had two clients at each of five nodes, messages of 1 to 60 ms, some of them doubled, and " +
+		"no faults for 5 s"
+	for seed := range uint64(2) {
+		h := history.New()
+		virtual(t, func(t *testing.T) {
+			net := network(t, 10*ms)
+			nodes := cps(5, net)
+			net.Rule(simnet.Random[int](seed, simnet.Faults{Min: ms, Max: 60 * ms, Twice: 0.1}))
+			y := load(t.Context(), nodes, []int{0, 1, 2, 3, 4, 0, 1, 2, 3, 4}, 8, h,
+				time.Now().Add(5*time.Second), seed)
+			y.mostly(t, did)
+		})
+		possible(t, h, fmt.Sprintf("%s (seed %d)", did, seed))
+	}
+}
+
+// cut is a network in two parts, of which at most one may go on.
+type cut struct {
+	n            int
+	small, large []int
+	majority     bool // whether the large part is one
+}
+
+var cuts = []cut{
+	{5, []int{4}, []int{0, 1, 2, 3}, true},
+	{5, []int{0, 1}, []int{2, 3, 4}, true},
+	{4, []int{0, 1}, []int{2, 3}, false},
+	{4, []int{3}, []int{0, 1, 2}, true},
+	{2, []int{0}, []int{1}, false},
+	{3, []int{1}, []int{0, 2}, true},
+	{6, []int{0, 2, 4}, []int{1, 3, 5}, false},
+}
+
+func TestTheMinoritySaysNo(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, c := range cuts {
+			net := network(t, 10*ms)
+			nodes := cps(c.n, net)
+			puts(t, nodes[0], "wrote before the cut", "seat 1", "ann")
+			net.Split(c.small, c.large)
+			did := fmt.Sprintf("cut the network of %d nodes in two, %s; ", c.n, sides(c.small, c.large))
+			time.Sleep(ms)
+			refuse(t, nodes, c.small, did)
+			if !c.majority {
+				refuse(t, nodes, c.large, did)
+				continue
+			}
+			puts(t, nodes[c.large[0]], did+"then, on the larger side, wrote", "seat 1", "bob")
+			refuse(t, nodes, c.small, did+"the larger side wrote; ")
+			net.Heal()
+			time.Sleep(3 * time.Second)
+			reads(t, nodes, did+"the larger side wrote \"bob\"; 3 s after the network was whole again",
+				"seat 1", "bob")
+		}
+	})
+}
+
+// refuse demands ErrUnavailable of each node: for a key that is there and one that is not, with
+// several contexts.
+func refuse(t *testing.T, nodes []*store.CPNode, ids []int, did string) {
+	t.Helper()
+	for _, patience := range []time.Duration{0, time.Hour, 300 * ms} {
+		each(4*len(ids), func(i int) {
+			ctx, most, within := t.Context(), limit, "a second; its ctx never ends"
+			if patience > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, patience)
+				defer cancel()
+				most = min(most, patience+ms)
+				within = fmt.Sprintf("%v; its ctx ends after %v", min(patience, time.Second), patience)
+			}
+			id := ids[i/4]
+			c := clerk{node: nodes[id]}
+			key := fmt.Sprint("seat ", 1+i%2)
+			op, what := c.get(ctx, key), "Get of "
+			if i/2%2 == 0 {
+				op, what = c.put(ctx, key, fmt.Sprint("guest ", id)), "Put of "
+			}
+			if !known.Is(op.err, store.ErrUnavailable) || op.took > most {
+				expect.Fail(t, expect.Message{
+					Did:  fmt.Sprintf("%s%s%s at node %d", did, what, key, id),
+					Want: "ErrUnavailable within " + within,
+					Got:  op.String(),
+					Why: "this side cannot know what the other one writes meanwhile. What it answers " +
+						"may be wrong, so a consistent store does not answer: that is the C of CAP, " +
+						"and its price. Nobody chooses \"CA\": the cut comes unasked",
+				})
+			}
+		})
+	}
+}
+
+func TestTheMajorityGoesOn(t *testing.T) {
+	for _, c := range cuts {
+		if !c.majority {
+			continue
+		}
+		did := fmt.Sprintf("cut the network of %d nodes in two, %s, and had a client at each node of the "+
+			"larger side for 10 s", c.n, sides(c.small, c.large))
+		h := history.New()
+		virtual(t, func(t *testing.T) {
+			net := network(t, 10*ms)
+			nodes := cps(c.n, net)
+			net.Rule(simnet.Random[int](1, simnet.Faults{Min: 5 * ms, Max: 15 * ms}))
+			load(t.Context(), nodes, []int{0, c.n - 1}, 8, h, time.Now().Add(time.Second), 1)
+			net.Split(c.small, c.large)
+			y := load(t.Context(), nodes, c.large, 8, h, time.Now().Add(10*time.Second), 2)
+			y.mostly(t, did)
+			net.Heal()
+			time.Sleep(3 * time.Second)
+			y = load(t.Context(), nodes, append(c.small, c.large...), 8, h, time.Now().Add(2*time.Second), 3)
+			y.mostly(t, did+"; then the network was whole again for 3 s, and all nodes had clients")
+		})
+		possible(t, h, did)
+	}
+}
+
+// TestASecondIsForTheWholeOperation has operations whose beginning goes well and takes long.
+func TestASecondIsForTheWholeOperation(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, alive := range []time.Duration{100 * ms, 350 * ms, 650 * ms, 850 * ms, 950 * ms} {
+			net := network(t, 10*ms)
+			nodes := cps(5, net)
+			puts(t, nodes[2], "wrote", "seat 1", "ann")
+			net.Rule(always(alive * 48 / 100))
+			y := &tally{}
+			did := fmt.Sprintf("let every message take %v, began a Get and a Put at each of five nodes, and cut "+
+				"all of them off after %v", alive*48/100, alive)
+			go func() {
+				time.Sleep(alive)
+				net.Cut(func(_, _ int) bool { return true })
+			}()
+			each(10, func(i int) {
+				c := clerk{node: nodes[i/2]}
+				if i%2 == 0 {
+					y.add(c.get(t.Context(), "seat 1"))
+				} else {
+					y.add(c.put(t.Context(), "seat 1", fmt.Sprint("guest ", i)))
+				}
+			})
+			y.judged(t, did)
+		}
+		cancelled(t)
+	})
+}
+
+// cancelled has a caller who hangs up.
+func cancelled(t *testing.T) {
+	net := network(t, 10*ms)
+	nodes := cps(5, net)
+	net.Split([]int{0, 1}, []int{2, 3, 4})
+	for i, op := range []func(context.Context) result{
+		func(ctx context.Context) result { return clerk{node: nodes[0]}.get(ctx, "seat 1") },
+		func(ctx context.Context) result { return clerk{node: nodes[0]}.put(ctx, "seat 1", "ann") },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			time.Sleep(250 * ms)
+			cancel()
+		}()
+		r := op(ctx)
+		expect.That(t, known.Is(r.err, store.ErrUnavailable) && r.took <= 251*ms, expect.Message{
+			Did:  "called " + []string{"Get", "Put"}[i] + " in a minority, and cancelled its ctx after 250 ms",
+			Want: "ErrUnavailable after 250 ms at the latest", Got: r.String(),
+			Why: "nobody waits for the answer any more",
+		})
+		cancel()
+	}
+}

@@ -1,0 +1,328 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/history"
+	"github.com/backend-labs/backend-labs/harness/kit/simnet"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
+	store "github.com/backend-labs/backend-labs/labs/a09-cap"
+)
+
+// forever is longer than any operation.
+const forever = 10 * time.Second
+
+// TestOneRegisterOverPartitions has random load while the network is cut and healed.
+func TestOneRegisterOverPartitions(t *testing.T) {
+	for seed := range uint64(5) {
+		h := history.New()
+		virtual(t, func(t *testing.T) {
+			net := network(t, 10*ms)
+			nodes := cps(5, net)
+			net.Rule(simnet.Random[int](seed, simnet.Faults{Min: ms, Max: 60 * ms, Twice: 0.1}))
+			end := time.Now().Add(12 * time.Second)
+			go func() {
+				draw := rand.New(rand.NewPCG(seed, 99))
+				for time.Now().Before(end) {
+					ids := draw.Perm(5)
+					small := 1 + draw.IntN(2)
+					net.Split(ids[:small], ids[small:])
+					time.Sleep(time.Duration(1000+draw.IntN(2000)) * ms)
+					net.Heal()
+					time.Sleep(time.Duration(500+draw.IntN(1500)) * ms)
+				}
+			}()
+			load(t.Context(), nodes, []int{0, 1, 2, 3, 4}, 3, h, end, seed).judged(t, "cut the network in two, again and again")
+			time.Sleep(5 * time.Second)
+		})
+		possible(t, h, fmt.Sprintf("had a client at each of five nodes for 12 s, messages of 1 to 60 ms, some of "+
+			"them doubled, and cut the network in two again and again (seed %d)", seed))
+	}
+}
+
+// TestOneRegisterOverOneWayCuts has a network that lets messages through in one direction alone.
+func TestOneRegisterOverOneWayCuts(t *testing.T) {
+	for seed := range uint64(3) {
+		h := history.New()
+		virtual(t, func(t *testing.T) {
+			net := network(t, 10*ms)
+			nodes := cps(5, net)
+			net.Rule(simnet.Random[int](seed, simnet.Faults{Min: ms, Max: 30 * ms}))
+			end := time.Now().Add(10 * time.Second)
+			go flap(net, 5, seed, end)
+			load(t.Context(), nodes, []int{0, 1, 2, 3, 4}, 3, h, end, seed)
+			net.Heal()
+			time.Sleep(3 * time.Second)
+			load(t.Context(), nodes, []int{0, 1, 2, 3, 4}, 3, h, time.Now().Add(3*time.Second), seed+100).
+				mostly(t, "cut the network anew every 300 ms, some nodes deaf, some mute; 3 s after it was whole "+
+					"again, had a client at each node")
+		})
+		possible(t, h, fmt.Sprintf("had a client at each of five nodes for 10 s, and cut the network anew every "+
+			"300 ms, in one direction or both (seed %d)", seed))
+	}
+}
+
+// flap cuts the network anew every 300 ms: some nodes cannot send to others that can send to them.
+func flap(net *simnet.Network[int], n int, seed uint64, end time.Time) {
+	draw := rand.New(rand.NewPCG(seed, 98))
+	for time.Now().Before(end) {
+		parts := draw.Perm(n)[:1+draw.IntN(n-1)]
+		deaf, mute := draw.IntN(3) > 0, draw.IntN(3) > 0
+		net.Cut(func(from, to int) bool {
+			f, o := slices.Contains(parts, from), slices.Contains(parts, to)
+			return f && !o && mute || !f && o && deaf
+		})
+		time.Sleep(300 * ms)
+	}
+	net.Heal()
+}
+
+// TestAnAcknowledgedPutStays has the side that was cut off write first when the network is whole.
+func TestAnAcknowledgedPutStays(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		tl := timeline.New(lanes(5)...)
+		net := network(t, 10*ms)
+		nodes := cps(5, net)
+		tl.Clear()
+		span := tl.Begin("network", "cut 0 1 | 2 3 4")
+		net.Split([]int{0, 1}, []int{2, 3, 4})
+		for i := range 20 {
+			puts(t, nodes[2], "on the larger side of a cut, wrote", "seat 1", fmt.Sprint("guest ", i))
+		}
+		tl.Point("node 2", "Put 20 guests: ok")
+		net.Heal()
+		span.End("whole")
+		for range 10 {
+			if (clerk{node: nodes[0], name: "node 0", tl: tl}).put(t.Context(), "seat 1", "zoe").err == nil {
+				break
+			}
+		}
+		var r result
+		for range 10 {
+			if r = (clerk{node: nodes[3], name: "node 3", tl: tl}).get(t.Context(), "seat 1"); r.err == nil {
+				break
+			}
+		}
+		if r.val != "zoe" || r.err != nil {
+			tl.Point("node 3", "zoe's Put is lost").Breaks()
+		}
+		expect.That(t, r.val == "zoe" && r.err == nil, expect.Message{
+			Did: "cut the network in two, {0 1} | {2 3 4}; wrote 20 times at node 2; when the network was whole " +
+				"again, wrote \"zoe\" at node 0, which returned nil; then read at node 3",
+			Want: `"zoe": it was acknowledged, and nothing was written after it`, Got: r.String(),
+			Why: "node 0 has missed 20 writes. If its own count of them orders its Put, the Put is older than " +
+				"they are, and is thrown away after the customer was told that it is saved",
+			Picture: tl,
+		})
+	})
+}
+
+// TestAPutThatReachedNobodyIsNotDone has one whose questions are answered, and whose writes are not.
+func TestAPutThatReachedNobodyIsNotDone(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, after := range []time.Duration{5 * ms, 15 * ms, 25 * ms, 35 * ms} {
+			net := network(t, 10*ms)
+			nodes := cps(5, net)
+			puts(t, nodes[3], "wrote", "seat 1", "old")
+			time.Sleep(time.Second)
+			go func() {
+				time.Sleep(after)
+				net.Cut(func(from, _ int) bool { return from == 0 })
+			}()
+			put := clerk{node: nodes[0]}.put(t.Context(), "seat 1", "new")
+			net.Split([]int{0, 1}, []int{2, 3, 4})
+			var got result
+			for range 10 { // a leader may have to be found first
+				if got = (clerk{node: nodes[4]}).get(t.Context(), "seat 1"); got.err == nil {
+					break
+				}
+			}
+			expect.That(t, got.err == nil && (put.err != nil || got.val == "new"), expect.Message{
+				Did: fmt.Sprintf("wrote \"new\" in the place of \"old\" at node 0, of which nothing reached anybody any "+
+					"more %v later; when the Put had returned, read at node 4", after),
+				Want: "an error of the Put, or \"new\" at node 4",
+				Got:  fmt.Sprintf("the Put: %v; the Get at node 4: %v", verdict(put.err, "nil"), got),
+				Why: "\"saved\" was said of something that nobody else has. What the other nodes said before they were " +
+					"given the value is no promise to keep it",
+			})
+		}
+	})
+}
+
+// TestWhatOneHasReadNobodyUnreads is the schedule at which most registers break: a Put that has
+// reached one node only.
+func TestWhatOneHasReadNobodyUnreads(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		inversion(t, 1, false)
+		inversion(t, 1, true)
+		inversion(t, 0, false)
+	})
+	for seed := range uint64(4) {
+		h := history.New()
+		virtual(t, func(t *testing.T) {
+			net := network(t, 10*ms)
+			nodes := cps(5, net)
+			end := time.Now().Add(10 * time.Second)
+			go slowHalf(net, seed, end)
+			load(t.Context(), nodes, []int{0, 1, 2, 3, 4}, 3, h, end, seed)
+		})
+		possible(t, h, fmt.Sprintf("had a client at each of five nodes for 10 s; every 20 to 70 ms half of the "+
+			"links, drawn anew, took 400 ms, the others 1 to 10 ms (seed %d)", seed))
+	}
+}
+
+// slowHalf draws half of the links anew, which are slow for a while.
+func slowHalf(net *simnet.Network[int], seed uint64, end time.Time) {
+	draw := rand.New(rand.NewPCG(seed, 97))
+	for time.Now().Before(end) {
+		var slow [5][5]bool
+		for i := range slow {
+			for j := range slow {
+				slow[i][j] = draw.IntN(2) == 0
+			}
+		}
+		net.Rule(func(l leg) fate {
+			if slow[l.From][l.To] {
+				return fate{After: 400 * ms}
+			}
+			return fate{After: time.Duration(1+(l.N*7+l.From*3+l.To)%10) * ms}
+		})
+		time.Sleep(time.Duration(20+draw.IntN(50)) * ms)
+	}
+	net.Rule(always(10 * ms))
+}
+
+// inversion: a Put at node 0 has reached node 0 alone. A node reads it, which hears node 2 and
+// another one; that can be node 0 itself. Then node 4 reads, which does not hear from these. With
+// late, what the first reader sends in a second round reaches node 2 late.
+func inversion(t *testing.T, reader int, late bool) {
+	tl := timeline.New(lanes(5)...)
+	net := network(t, 10*ms)
+	nodes := cps(5, net)
+	puts(t, nodes[3], "wrote", "seat 1", "old")
+	time.Sleep(time.Second)
+	tl.Clear()
+	ctx, cancel := context.WithTimeout(t.Context(), forever)
+	defer cancel()
+	go clerk{node: nodes[0], name: "node 0", tl: tl}.put(ctx, "seat 1", "new")
+	time.Sleep(15 * ms)
+	tl.Point("network", "what 0 sends is slow")
+	slow(net, func(l leg) time.Duration {
+		if l.From == 0 {
+			return forever
+		}
+		return 0
+	})
+	time.Sleep(50 * ms)
+	hears := fmt.Sprintf("%d hears %d and 2", reader, 1-reader)
+	tl.Point("network", "%s", hears)
+	began := time.Now()
+	slow(net, func(l leg) time.Duration {
+		switch apart := max(l.From, l.To) > 2 || l.From+l.To == 2 && reader == 1; {
+		case apart && min(l.From, l.To) < 2:
+			return forever
+		case late && l.From == 1 && l.To == 2 && time.Since(began) > 5*ms:
+			return 200 * ms
+		}
+		return 0
+	})
+	first := clerk{node: nodes[reader], name: lane(reader), tl: tl}.get(ctx, "seat 1")
+	synctest.Wait() // what is sent in this moment still goes by the old rule
+	if !late {
+		time.Sleep(5 * ms) // and arrives before what is sent from now on
+	}
+	tl.Point("network", "4 hears 2 and 3")
+	slow(net, func(l leg) time.Duration {
+		if l.From < 2 && l.To == 4 || l.From == 4 && l.To < 2 {
+			return forever
+		}
+		return 0
+	})
+	second := clerk{node: nodes[4], name: "node 4", tl: tl}.get(ctx, "seat 1")
+	unread := first.err == nil && second.err == nil && first.val == "new" && second.val == "old"
+	if unread {
+		tl.Point("node 4", "\"old\", after \"new\"").Breaks()
+	}
+	did := fmt.Sprintf("a Put of \"new\" at node 0 has reached no other node yet; a Get at node %d, where %s; ", reader, hears)
+	if late {
+		did += "what it sends to 2 in a second round takes 200 ms; "
+	}
+	expect.That(t, !unread, expect.Message{
+		Did:  did + "when it had returned, a Get at node 4, which hears 2 and 3",
+		Want: "after \"new\" was read somewhere, nobody reads \"old\" any more (an error is none)",
+		Got:  fmt.Sprintf("%s: %v; then node 4: %v", lane(reader), first, second),
+		Why: "one customer sees the seat taken, the next one sees it free. That a value was read makes it " +
+			"true for all who read later, whether or not its writer has finished",
+		Picture: tl,
+	})
+}
+
+// slow lets a leg take as long as it is said, and 10 ms where that is 0.
+func slow(net *simnet.Network[int], takes func(leg) time.Duration) {
+	net.Rule(func(l leg) fate {
+		if d := takes(l); d > 0 {
+			return fate{After: d}
+		}
+		return fate{After: 10 * ms}
+	})
+}
+
+// TestTwoWritersAtOnce has two Puts begin at the same moment.
+func TestTwoWritersAtOnce(t *testing.T) {
+	h := history.New()
+	const did = "two Puts at the same moment"
+	virtual(t, func(t *testing.T) {
+		for _, takes := range []func(leg) fate{always(10 * ms),
+			simnet.Random[int](5, simnet.Faults{Min: 5 * ms, Max: 25 * ms})} {
+			net := network(t, 10*ms)
+			nodes := cps(5, net)
+			for round := range 10 {
+				for _, pair := range [][2]int{{0, 4}, {1, 3}, {2, 2}, {3, 3}, {4, 0}} {
+					key := fmt.Sprintf("seat %d of round %d, %p", pair[0], round, net)
+					net.Rule(takes)
+					each(2, func(i int) {
+						c := clerk{node: nodes[pair[i]], name: fmt.Sprintf("writer %d", i), h: h}
+						c.put(t.Context(), key, []string{"ann", "bob"}[i])
+					})
+					agree(t, net, nodes, h, key, fmt.Sprintf("%s, at nodes %d and %d", did, pair[0], pair[1]))
+				}
+			}
+		}
+	})
+	possible(t, h, did)
+}
+
+// agree demands that all nodes read the same, whichever two others each of them hears.
+func agree(t *testing.T, net *simnet.Network[int], nodes []*store.CPNode, h *history.History,
+	key, did string) {
+	t.Helper()
+	var got []string
+	for _, step := range []int{1, 2} {
+		for id, node := range nodes {
+			hears := []int{id, (id + step) % 5, (id + 2*step) % 5}
+			net.Rule(func(l leg) fate {
+				if l.From == id && !slices.Contains(hears, l.To) || l.To == id && !slices.Contains(hears, l.From) {
+					return fate{After: 300 * ms}
+				}
+				return fate{After: 10 * ms}
+			})
+			if r := (clerk{node: node, name: "reader", h: h}).get(t.Context(), key); r.err == nil {
+				got = append(got, r.val)
+			}
+		}
+	}
+	expect.That(t, len(got) > 0 && len(slices.Compact(slices.Clone(got))) == 1, expect.Message{
+		Did:  did + "; when both had returned, read at one node after the other",
+		Want: "all read the same value",
+		Got:  fmt.Sprintf("%q", got),
+		Why: "two writes that nothing orders are ordered differently by each node, for ever: one shows " +
+			"the seat to ann, the other to bob",
+	})
+}

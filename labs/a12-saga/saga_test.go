@@ -1,0 +1,567 @@
+package saga_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	saga "github.com/backend-labs/backend-labs/labs/a12-saga"
+)
+
+// ended ends the check unless a saga ended so, with this left at the services.
+func ended(t *testing.T, w *world, err, want error, state string, m expect.Message) {
+	t.Helper()
+	got := w.state(trip...)
+	m.Want = fmt.Sprintf("%s, and %s at flight, hotel and car", say(want), state)
+	m.Got += fmt.Sprintf("%s, and %s", say(err), got)
+	expect.That(t, got == state && (err == nil) == (want == nil) && (want == nil || known.Is(err, want)), m)
+}
+
+// makes ends the check unless exactly these calls were made.
+func makes(t *testing.T, w *world, m expect.Message, want ...string) {
+	t.Helper()
+	m.Want, m.Got = list(want), list(w.called())
+	expect.That(t, slices.Equal(w.called(), want), m)
+}
+
+// says is a story in which some calls of a service go wrong.
+func says(call, service string, f fault, from, to int) func(string, string, int) fault {
+	return func(c, s string, n int) fault {
+		if c == call && s == service && n >= from && n <= to {
+			return f
+		}
+		return none
+	}
+}
+
+func TestAllStepsInTheirOrder(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := newWorld()
+		err, _ := w.run(t.Context())
+		did := "ran a saga in which each step is done"
+		ended(t, w, err, nil, "111", expect.Message{Did: did})
+		makes(t, w, expect.Message{Did: did}, "Do flight", "Do hotel", "Do car")
+		for _, n := range []int{0, 1, 50} {
+			w, services := newWorld(), []string{}
+			for i := range n {
+				services = append(services, fmt.Sprint("step ", i))
+			}
+			err := saga.Run(t.Context(), w.log(), "trip", w.steps(services...))
+			expect.That(t, err == nil && len(w.called()) == n, expect.Message{
+				Did: fmt.Sprintf("ran a saga of %d steps", n), Want: fmt.Sprintf("nil, and %d calls", n),
+				Got: fmt.Sprintf("%s, and %s", say(err), list(w.called()))})
+		}
+	})
+}
+
+func TestADeclinedStepAbortsTheSaga(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w, asked := newWorld(), 0
+		steps := w.steps(trip...)
+		steps[1].Do = func(context.Context, string) error {
+			asked++
+			return saga.ErrDeclined
+		}
+		got := saga.Run(t.Context(), w.log(), "trip", steps)
+		did := "ran a saga in which the hotel says no with ErrDeclined itself"
+		ended(t, w, got, saga.ErrAborted, "000", expect.Message{Did: did})
+		expect.That(t, asked == 1, expect.Message{Did: did, Want: "it is asked once", Got: fmt.Sprint(asked, " times"),
+			Why: "a no is an answer"})
+		for i, service := range trip {
+			w := newWorld()
+			w.story = says("Do", service, no, 1, 99)
+			err, _ := w.run(t.Context())
+			did := fmt.Sprintf("ran a saga in which the %s is declined", service)
+			ended(t, w, err, saga.ErrAborted, "000", expect.Message{Did: did,
+				Why: "a customer who gets no hotel has no use for a flight"})
+			var want []string
+			for _, s := range trip[:i+1] {
+				want = append(want, "Do "+s)
+			}
+			for _, s := range slices.Backward(trip[:i]) {
+				want = append(want, "Undo "+s)
+			}
+			makes(t, w, expect.Message{Did: did,
+				Why: "later steps may rest on earlier ones, so they go first; and what was declined was not done"}, want...)
+		}
+	})
+}
+
+func TestALostAnswerIsAskedForAgain(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, f := range []fault{lostAfter, lostBefore} {
+			what := map[fault]string{lostAfter: "was done, and the answers", lostBefore: "was not done: the questions"}[f]
+			for _, times := range []int{1, 3} {
+				w := newWorld()
+				w.story = says("Do", "hotel", f, 1, times)
+				err, _ := w.run(t.Context())
+				did := fmt.Sprintf("ran a saga in which the hotel %s of the first %d attempts were lost", what, times)
+				ended(t, w, err, nil, "111", expect.Message{Did: did,
+					Why: "an answer that is lost is no answer: who asks again, with the same key, gets one"})
+				expect.That(t, w.count["Do hotel"] == times+1 && w.count["Do car"] == 1, expect.Message{Did: did,
+					Want: fmt.Sprintf("%d attempts at the hotel, and one at the car", times+1), Got: list(w.called())})
+			}
+			w := newWorld()
+			w.story = says("Do", "hotel", f, 1, 99)
+			err, _ := w.run(t.Context())
+			did := fmt.Sprintf("ran a saga in which the hotel %s of all attempts were lost", what)
+			ended(t, w, err, saga.ErrAborted, "000", expect.Message{Did: did,
+				Why: "what may have been done must be undone: in August the hotel would ask where he was"})
+			makes(t, w, expect.Message{Did: did}, "Do flight", "Do hotel", "Do hotel", "Do hotel", "Do hotel",
+				"Undo hotel", "Undo flight")
+		}
+		for _, err := range []error{errors.New("connection reset"), context.DeadlineExceeded, context.Canceled} {
+			w := newWorld()
+			steps, n := w.steps(trip...), 0
+			do := steps[1].Do
+			steps[1].Do = func(ctx context.Context, key string) error {
+				if n++; n < 3 {
+					return err
+				}
+				return do(ctx, key)
+			}
+			got := saga.Run(t.Context(), w.log(), "trip", steps)
+			ended(t, w, got, nil, "111", expect.Message{
+				Did: fmt.Sprintf("ran a saga in which two attempts at the hotel end with %q, and the third is answered", err),
+				Why: "an error that is no no leaves open what happened, whatever it is"})
+		}
+	})
+}
+
+func TestANoAfterALostAnswer(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := newWorld()
+		w.story = func(call, service string, n int) fault {
+			if call == "Do" && service == "car" {
+				return []fault{lostAfter, no}[min(n, 2)-1]
+			}
+			return none
+		}
+		err, _ := w.run(t.Context())
+		ended(t, w, err, saga.ErrAborted, "000", expect.Message{
+			Did: "ran a saga in which the car was done and its answer lost, and the second attempt was declined",
+			Why: "a no to the second attempt says nothing about the first"})
+	})
+}
+
+func TestPausesBetweenAttempts(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := newWorld()
+		w.story = func(call, service string, n int) fault {
+			if call == "Do" && service == "hotel" || call == "Undo" && service == "flight" {
+				return lostBefore
+			}
+			return none
+		}
+		w.run(t.Context())
+		calls := w.called()
+		for i := 1; i < len(calls); i++ {
+			pause := w.at[i].Sub(w.at[i-1])
+			expect.That(t, calls[i] != calls[i-1] || pause >= 10*time.Millisecond && pause <= time.Second, expect.Message{
+				Did: "ran a saga in which a Do and an Undo are never answered", Want: "10 ms to 1 s between two attempts",
+				Got: fmt.Sprintf("%v between two of %s", pause, calls[i]),
+				Why: "what fails now will fail in a microsecond, too; and nobody wants to wait for ever"})
+		}
+		expect.That(t, w.count["Do hotel"] == 4 && w.count["Undo flight"] == 10, expect.Message{
+			Did: "ran a saga in which a Do and an Undo are never answered", Want: "4 attempts at the Do, and 10 at the Undo",
+			Got: fmt.Sprintf("%d, and %d", w.count["Do hotel"], w.count["Undo flight"])})
+	})
+}
+
+func TestUndoIsTriedAgain(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, f := range []fault{lostBefore, lostAfter, no} {
+			for _, times := range []int{4, 9} {
+				w := newWorld()
+				w.story = func(call, service string, n int) fault {
+					if call == "Do" && service == "car" {
+						return no
+					}
+					if call == "Undo" && service == "flight" && n <= times {
+						return f
+					}
+					return none
+				}
+				err, _ := w.run(t.Context())
+				what := map[fault]string{lostBefore: "its question is lost", lostAfter: "its answer is lost",
+					no: "it is declined"}[f]
+				did := fmt.Sprintf("ran a saga in which the car is declined, and to undo the flight fails %d times: %s",
+					times, what)
+				ended(t, w, err, saga.ErrAborted, "000", expect.Message{Did: did,
+					Why: "there is no way back from undoing; what can be healed by patience is"})
+				expect.That(t, w.count["Undo flight"] == times+1 && w.count["Undo hotel"] == 1, expect.Message{Did: did,
+					Want: fmt.Sprintf("%d attempts to undo the flight, and one to undo the hotel", times+1),
+					Got:  list(w.called())})
+			}
+		}
+	})
+}
+
+func TestWhatCannotBeUndoneIsParked(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, stuck := range trip {
+			w := newWorld()
+			healed := false
+			w.story = func(call, service string, n int) fault {
+				if call == "Do" && service == "car" {
+					return lostAfter
+				}
+				if call == "Undo" && service == stuck && !healed {
+					return lostBefore
+				}
+				return none
+			}
+			state := map[string]string{"flight": "100", "hotel": "010", "car": "001"}[stuck]
+			did := fmt.Sprintf("ran a saga that is aborted, and in which the %s cannot be undone", stuck)
+			err, _ := w.run(t.Context())
+			ended(t, w, err, saga.ErrParked, state, expect.Message{Did: did, Got: "first Run: ",
+				Why: "somebody has to look at it, and then it should be one thing and not three"})
+			expect.That(t, w.count["Undo "+stuck] == 10, expect.Message{Did: did, Want: "10 attempts to undo it",
+				Got: fmt.Sprint(w.count["Undo "+stuck])})
+			w.clear()
+			err, _ = w.run(t.Context())
+			did += "; ran it again"
+			ended(t, w, err, saga.ErrParked, state, expect.Message{Did: did, Got: "second Run: "})
+			for _, call := range w.called() {
+				expect.That(t, call == "Undo "+stuck, expect.Message{Did: did, Want: "only this is tried again",
+					Got: list(w.called())})
+			}
+			expect.That(t, len(w.called()) == 10, expect.Message{Did: did, Want: "10 attempts",
+				Got: fmt.Sprint(len(w.called()))})
+			healed = true
+			did += "; ran it again when the service was well"
+			err, _ = w.run(t.Context())
+			ended(t, w, err, saga.ErrAborted, "000", expect.Message{Did: did,
+				Why: "parked is not the end: who has repaired the service only runs the saga again"})
+			w.clear()
+			err, _ = w.run(t.Context())
+			ended(t, w, err, saga.ErrAborted, "000", expect.Message{Did: did + ", and once more"})
+			makes(t, w, expect.Message{Did: did + ", and once more"})
+		}
+	})
+}
+
+func TestWhatHasEndedIsOver(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, want := range []error{nil, saga.ErrAborted} {
+			w := newWorld()
+			state := "111"
+			if want != nil {
+				w.story = says("Do", "car", no, 1, 1) // it would be done the next time
+				state = "000"
+			}
+			w.run(t.Context())
+			for range 3 {
+				w.clear()
+				err, _ := w.run(t.Context())
+				did := fmt.Sprintf("ran a saga again that had ended with %s", say(want))
+				ended(t, w, err, want, state, expect.Message{Did: did})
+				makes(t, w, expect.Message{Did: did,
+					Why: "whoever did not hear that it has ended runs it again; nothing may come of that"})
+			}
+		}
+	})
+}
+
+func TestKeys(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := newWorld()
+		w.story = says("Do", "hotel", lostAfter, 1, 2)
+		w.dies[7], w.dies[19] = true, true
+		for range 3 {
+			w.run(t.Context())
+		}
+		for _, service := range trip {
+			expect.That(t, len(w.keys[service]) == 1, expect.Message{
+				Did:  "ran a saga three times; it died twice, and two answers were lost",
+				Want: "each service sees one key", Got: fmt.Sprintf("%s sees %d", service, len(w.keys[service])),
+				Why: "a new key is a new order"})
+		}
+		seen := map[string]string{}
+		for _, id := range []string{"a", "b", "a b", "a/b", `a" "b`, "a-b", "a:b", "a|b", "", "1", "11", "a\x00b"} {
+			w := newWorld()
+			w.story = says("Do", "c", no, 1, 1)
+			names := []string{"b", "a", "b b", "b/b", `b" "b`, "b-b", "b:b", "b|b", "1", "11", "b\x00b", "c"}
+			saga.Run(t.Context(), w.log(), id, w.steps(names...))
+			for _, name := range slices.Sorted(maps.Keys(w.keys)) {
+				keys := w.keys[name]
+				for key := range keys {
+					who := fmt.Sprintf("step %q of saga %q", name, id)
+					expect.That(t, seen[key] == "" || seen[key] == who, expect.Message{
+						Did:  "ran sagas with odd ids, and steps with odd names",
+						Want: "each step of each saga has a key of its own",
+						Got:  fmt.Sprintf("%q for %s, and for %s", key, seen[key], who),
+						Why:  "with the key of another one the service says that this has been done already"})
+					seen[key] = who
+				}
+				expect.That(t, len(keys) == 1, expect.Message{Did: "ran a saga that is aborted",
+					Want: "a step has one key, in Do and in Undo", Got: fmt.Sprintf("%q has %d", name, len(keys))})
+			}
+		}
+	})
+}
+
+func TestSagasAreApart(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := newWorld()
+		w.story = says("Do", "car", no, 1, 1) // of the first one
+		log, steps := w.log(), w.steps(trip...)
+		first := saga.Run(t.Context(), log, "first", steps)
+		ended(t, w, first, saga.ErrAborted, "000", expect.Message{Did: "ran a saga that is aborted"})
+		second := saga.Run(t.Context(), log, "second", steps)
+		ended(t, w, second, nil, "111", expect.Message{
+			Did: "ran a saga, in the log of which there is another one that was aborted",
+			Why: "all sagas share one log, and nothing else"})
+		third := saga.Run(t.Context(), log, "third", w.steps("visa"))
+		expect.That(t, third == nil && w.state("visa") == "1", expect.Message{
+			Did:  "ran a saga of one step, in the log of which there are two with three steps",
+			Want: "nil, and the step is done", Got: fmt.Sprintf("%s, and %s", say(third), w.state("visa"))})
+		w.clear()
+		ended(t, w, saga.Run(t.Context(), w.log(), "first", steps), saga.ErrAborted, "111", expect.Message{
+			Did: "ran the first of three sagas again"})
+		ended(t, w, saga.Run(t.Context(), w.log(), "second", steps), nil, "111", expect.Message{
+			Did: "ran the second of three sagas again"})
+		makes(t, w, expect.Message{Did: "ran the first and the second of three sagas again"})
+		manySagas(t)
+	})
+}
+
+// manySagas runs many at the same time, each in a process of its own.
+func manySagas(t *testing.T) {
+	t.Helper()
+	const sagas = 20
+	w := newWorld()
+	w.bare = true
+	w.takes = func(n int) time.Duration { return time.Duration(5+n%7) * time.Millisecond }
+	w.story = func(call, service string, n int) fault {
+		if call == "Do" && strings.HasPrefix(service, "declined") {
+			return no
+		}
+		return none
+	}
+	errs := make([]error, sagas)
+	services := func(i int) (first, second string) {
+		if i%2 == 1 {
+			return fmt.Sprint("flight ", i), fmt.Sprint("declined ", i)
+		}
+		return fmt.Sprint("flight ", i), fmt.Sprint("hotel ", i)
+	}
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			first, second := services(i)
+			errs[i] = saga.Run(t.Context(), w.log(), fmt.Sprint("trip ", i), w.steps(first, second))
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		first, second := services(i)
+		want, state := error(nil), "11"
+		if i%2 == 1 {
+			want, state = saga.ErrAborted, "00"
+		}
+		got := w.state(first, second)
+		expect.That(t, got == state && (err == nil) == (want == nil) && (err == nil || known.Is(err, want)), expect.Message{
+			Did: fmt.Sprintf("ran %d sagas at the same time, each in a process of its own, on one log; every other one is "+
+				"declined at its second step", sagas),
+			Want: fmt.Sprintf("%s for saga %d, and %s at its two services", say(want), i, state),
+			Got:  fmt.Sprintf("%s, and %s", say(err), got),
+			Why:  "that the log has grown need not mean that this saga has been decided"})
+		expect.That(t, w.count["Undo "+second] == 0, expect.Message{
+			Did: fmt.Sprintf("ran %d sagas at the same time on one log", sagas), Want: "a step that was declined the first time " +
+				"is not undone", Got: "it was"})
+	}
+}
+
+func TestTheLogFails(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, declined := range []bool{false, true} {
+			for _, f := range []fault{lostBefore, lostAfter} {
+				for n := 1; ; n++ {
+					w := newWorld()
+					want, state := error(nil), "111"
+					if declined {
+						w.story = says("Do", "car", no, 1, 99)
+						want, state = saga.ErrAborted, "000"
+					}
+					w.logFails = func(i int) fault {
+						if i == n {
+							return f
+						}
+						return none
+					}
+					err, _ := w.run(t.Context())
+					calls := w.called()
+					at := slices.Index(calls, "the log fails")
+					if at < 0 {
+						expect.That(t, n > 1, expect.Message{Did: "ran a saga", Want: "it appends to the log", Got: "it does not"})
+						break
+					}
+					did := fmt.Sprintf("ran a saga; Append %d failed, and the record was %s", n,
+						map[fault]string{lostBefore: "not written", lostAfter: "written all the same"}[f])
+					expect.That(t, known.Is(err, errDisk), expect.Message{Did: did, Want: "its error", Got: say(err)})
+					expect.That(t, at == len(calls)-1, expect.Message{Did: did,
+						Want: "no service is called after that", Got: list(calls[at:]),
+						Why: "what is done and not written down nobody will know of after the next crash"})
+					err, _ = w.run(t.Context())
+					ended(t, w, err, want, state, expect.Message{Did: did + "; ran it again"})
+				}
+			}
+		}
+		w := newWorld()
+		err := saga.Run(t.Context(), &unreadable{w.log()}, "trip", w.steps(trip...))
+		expect.That(t, known.Is(err, errDisk) && len(w.called()) == 0, expect.Message{
+			Did: "ran a saga, the log of which cannot be read", Want: "its error, and no call",
+			Got: fmt.Sprintf("%s, and %s", say(err), list(w.called()))})
+	})
+}
+
+// unreadable is a log that cannot be read.
+type unreadable struct{ saga.Log }
+
+func (u *unreadable) Read(context.Context) ([][]byte, error) { return nil, errDisk }
+
+func TestTheContextEnds(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, declined := range []bool{false, true} {
+			for _, kind := range []string{"before it is done", "after it is done", "in the pause behind it", "which hangs"} {
+				for n := 1; ; n++ {
+					w := newWorld()
+					want, state := error(nil), "111"
+					story := says("Do", "none", no, 0, 0)
+					if declined {
+						story = says("Do", "car", no, 1, 99)
+						want, state = saga.ErrAborted, "000"
+					}
+					ctx, cancel := context.WithCancel(t.Context())
+					calls := 0
+					w.story = func(call, service string, i int) fault {
+						if calls++; calls != n {
+							return story(call, service, i)
+						}
+						switch kind {
+						case "before it is done":
+							cancel()
+							return lostBefore
+						case "after it is done":
+							cancel()
+							return lostAfter
+						case "which hangs":
+							time.AfterFunc(time.Second, cancel)
+							<-ctx.Done()
+						default:
+							time.AfterFunc(5*time.Millisecond, cancel)
+						}
+						return lostBefore
+					}
+					start := time.Now()
+					err, _ := w.run(ctx)
+					took := time.Since(start)
+					ended, made := ctx.Err() != nil, len(w.called())
+					cancel()
+					if !ended {
+						break
+					}
+					did := fmt.Sprintf("ran a saga%s, the context of which ended in call %d, %s",
+						map[bool]string{true: " in which the car is declined"}[declined], n, kind)
+					expect.That(t, known.Is(err, context.Canceled) && made == n && took <= time.Second, expect.Message{
+						Did: did, Want: fmt.Sprintf("context.Canceled at once, after %d calls", n),
+						Got: fmt.Sprintf("%s, after %d and %v", say(err), made, took),
+						Why: "whoever shuts the process down wants it to stop, and no booking to fail because of that"})
+					w.story = story
+					resumes(t, w, want, state, did)
+				}
+			}
+		}
+		w := newWorld()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err, _ := w.run(ctx)
+		expect.That(t, known.Is(err, context.Canceled) && len(w.called()) == 0, expect.Message{
+			Did: "ran a saga with a context that had ended", Want: "context.Canceled, and no call",
+			Got: fmt.Sprintf("%s, and %s", say(err), list(w.called()))})
+	})
+}
+
+// resumes runs a saga again, with a context that goes on.
+func resumes(t *testing.T, w *world, want error, state, did string) {
+	t.Helper()
+	err, _ := w.run(t.Context())
+	ended(t, w, err, want, state, expect.Message{Did: did + "; ran it again, with one that goes on",
+		Why: "that its context has ended is no no"})
+}
+
+func TestTwoProcesses(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for seed := range uint64(1000) {
+			rng := rand.New(rand.NewPCG(seed, 12))
+			var mu sync.Mutex
+			draw := func(n int) int {
+				mu.Lock()
+				defer mu.Unlock()
+				return rng.IntN(n)
+			}
+			w := newWorld()
+			w.takes = func(int) time.Duration { return time.Duration(draw(100_000)) * time.Microsecond }
+			w.story = func(call, service string, n int) fault {
+				if call == "Undo" || draw(10) >= 6 {
+					return none
+				}
+				return []fault{lostBefore, lostAfter}[draw(2)]
+			}
+			var errs [2]error
+			var wg sync.WaitGroup
+			for i := range errs {
+				wg.Go(func() {
+					time.Sleep(time.Duration(draw(200)) * time.Millisecond)
+					errs[i] = saga.Run(t.Context(), w.log(), "trip", w.steps(trip...))
+				})
+			}
+			wg.Wait()
+			got := w.state(trip...)
+			right := errs[0] == nil && errs[1] == nil && got == "111" ||
+				known.Is(errs[0], saga.ErrAborted) && known.Is(errs[1], saga.ErrAborted) && got == "000"
+			expect.That(t, right, expect.Message{
+				Did: fmt.Sprintf("had two processes run the same saga, while 6 of 10 answers or questions of each Do are lost "+
+					"(seed %d): %s", seed, list(w.called())),
+				Want: "nil for both and 111 at flight, hotel and car, or ErrAborted for both and 000",
+				Got:  fmt.Sprintf("%s and %s, and %s", say(errs[0]), say(errs[1]), got),
+				Why: "after a crash two servers find the same half of a trip; one of them may give up what the other one " +
+					"brings to its end"})
+		}
+	})
+}
+
+func TestTheOtherOneHasDecided(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		// The car is declined for one process, and done for the other, which is a little later.
+		w := newWorld()
+		w.story = says("Do", "car", no, 1, 1)
+		w.takes = func(int) time.Duration { return 10 * time.Millisecond }
+		var errs [2]error
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * 5 * time.Millisecond)
+				errs[i] = saga.Run(t.Context(), w.log(), "trip", w.steps(trip...))
+			})
+		}
+		wg.Wait()
+		got := w.state(trip...)
+		expect.That(t, known.Is(errs[0], saga.ErrAborted) && known.Is(errs[1], saga.ErrAborted) && got == "000" ||
+			errs[0] == nil && errs[1] == nil && got == "111", expect.Message{
+			Did: "had two processes run the same saga; the first attempt at the car was declined, and the other process's, " +
+				"5 ms later, was not",
+			Want: "ErrAborted for both and 000 at flight, hotel and car, or nil for both and 111",
+			Got:  fmt.Sprintf("%s and %s, and %s", say(errs[0]), say(errs[1]), got),
+			Why:  "only if nobody else has asked, a no means that nothing was done"})
+	})
+}

@@ -1,0 +1,412 @@
+package replication_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	replication "github.com/backend-labs/backend-labs/labs/a16-replication"
+)
+
+// promote calls Promote, which must choose that one.
+func (w *world) promote(t *testing.T, did string, rs []*replication.Replica, epoch uint64, want int, why string) {
+	t.Helper()
+	got, err := replication.Promote(rs, epoch)
+	words := fmt.Sprintf("%d, %v", got, err)
+	if err != nil {
+		words = "error: " + err.Error()
+	}
+	w.tl.Point("client", "promote, epoch %d", epoch)
+	expect.That(t, err == nil && got == want, expect.Message{
+		Did:  fmt.Sprintf("%s; promoted one of %d for epoch %d", did, len(rs), epoch),
+		Want: fmt.Sprintf("%d, <nil>", want), Got: words, Why: why, Picture: w.tl,
+	})
+}
+
+// filled is a replica with so many entries of epoch 1.
+func filled(t *testing.T, n int) *replication.Replica {
+	t.Helper()
+	w := newWorld(t, 20*ms)
+	p := w.primary(t, 1)
+	for i := range n {
+		w.must(t, p, "", entry(i+1))
+	}
+	p.Close()
+	return w.replicas[0]
+}
+
+func TestTheMostAdvancedIsPromoted(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := newWorld(t)
+		const why = "whatever was acknowledged by one of them is in the most advanced one, and perhaps in no other"
+		for _, c := range []struct {
+			lens []int // -1 is out of reach
+			want int
+		}{
+			{[]int{3, 5, 4}, 1}, {[]int{5, 3, 4}, 0}, {[]int{3, 4, 5}, 2}, {[]int{4, 4, 4}, 0}, {[]int{3, 4, 4}, 1},
+			{[]int{-1, 2, 3}, 2}, {[]int{-1, 3, 3}, 1}, {[]int{-1, -1, 0}, 2}, {[]int{0, 0}, 0}, {[]int{2}, 0},
+			{[]int{0, 1}, 1},
+		} {
+			var rs []*replication.Replica
+			for _, n := range c.lens {
+				if n < 0 {
+					rs = append(rs, nil)
+					continue
+				}
+				rs = append(rs, filled(t, n))
+			}
+			w.promote(t, fmt.Sprintf("replicas with %d entries of one epoch (-1: out of reach)", c.lens), rs, 2, c.want, why)
+		}
+		refused(t)
+	})
+}
+
+// refused has epochs that are taken, and lists without anybody.
+func refused(t *testing.T) {
+	t.Helper()
+	for _, rs := range [][]*replication.Replica{nil, {}, {nil, nil}} {
+		_, err := replication.Promote(rs, 2)
+		expect.That(t, err != nil, expect.Message{
+			Did: fmt.Sprintf("called Promote with %d replicas, none of them within reach", len(rs)), Want: "an error",
+			Got: "nil", Why: "nobody is there to take over",
+		})
+	}
+	w := newWorld(t, 20*ms, 20*ms)
+	p := w.primary(t, 1)
+	w.must(t, p, "", entry(1))
+	time.Sleep(time.Second)
+	_, err := replication.Promote(w.replicas, 1)
+	expect.That(t, err != nil, expect.Message{
+		Did: "the first primary, of epoch 1, has written; promoted one of its replicas for epoch 1", Want: "an error",
+		Got: "nil", Why: "the old primary has that epoch, and nothing would keep it from writing",
+	})
+	if _, err := replication.Promote(w.replicas[1:], 7); err != nil {
+		t.Fatal(err)
+	}
+	for _, epoch := range []uint64{7, 6, 1} {
+		_, err := replication.Promote(w.replicas, epoch)
+		expect.That(t, err != nil, expect.Message{
+			Did:  fmt.Sprintf("B has been promoted for epoch 7; promoted one of A and B for epoch %d", epoch),
+			Want: "an error", Got: "nil",
+			Why: "two primaries of one epoch, or a new one of an older epoch, and nobody can tell whose entries count",
+		})
+	}
+	// A has been asked in vain, and has promised nothing.
+	old := replication.NewPrimary(1, replication.Mode{Acks: 1}, w.link("P", "A"))
+	time.Sleep(time.Second)
+	r := w.write(t.Context(), old, entry(1))
+	expect.That(t, r.err == nil, expect.Message{
+		Did: "called Promote for A and B, which failed because B has heard of a higher epoch; then a primary of epoch 1 " +
+			"wrote, with A as its replica", Want: "nil: a Promote that fails changes nothing", Got: r.String(),
+		Why: "a primary that works must not be stopped by a fail-over that did not happen",
+	})
+	old.Close()
+	p.Close()
+}
+
+// TestACrashAfterEachMessage has the primary die after the k-th message, for each k.
+func TestACrashAfterEachMessage(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, acks := range []int{1, 2} {
+			for _, trips := range [][]time.Duration{{20 * ms, 100 * ms}, {100 * ms, 20 * ms}, {40 * ms, 40 * ms}} {
+				step := acks // each message of the mode in which some replicas have more than others
+				if trips[0] == trips[1] {
+					step = 5
+				}
+				for k := 1; ; k += step {
+					if all := crash(t, acks, trips, k); all {
+						break
+					}
+				}
+			}
+		}
+	})
+}
+
+// crash is one of these runs. It reports whether all writes were done before the crash.
+func crash(t *testing.T, acks int, trips []time.Duration, k int) (all bool) {
+	t.Helper()
+	w := newWorld(t, trips...)
+	p := w.primary(t, acks)
+	w.tl.Clear()
+	w.draw()
+	legs := 0
+	w.net.Rule(func(l leg) fate {
+		legs++
+		f := w.rule(l)
+		f.Lost = legs > k
+		return f
+	})
+	did := fmt.Sprintf("%s, round trips %v; the primary died after message %d", modeOf(acks, 2), trips, k)
+	acked := 0
+	for i := range 20 {
+		if w.write(t.Context(), p, entry(i+1)).err != nil {
+			break
+		}
+		acked++
+	}
+	all = acked == 20
+	p.Close()
+	time.Sleep(time.Second)
+	a, b := w.replicas[0].Log(), w.replicas[1].Log()
+	want := 0
+	if len(b) > len(a) {
+		want = 1
+	}
+	w.logs(map[string][][]byte{"A": a, "B": b})
+	w.promote(t, did, w.replicas, 2, want, "whatever was acknowledged by one of them is in the most advanced one, and "+
+		"perhaps in no other")
+	log := w.replicas[want].Log()
+	if !prefix(numbered(acked), log) {
+		w.tl.Point(w.names[want], "promoted").Breaks()
+	}
+	expect.That(t, prefix(numbered(acked), log), expect.Message{
+		Did:  fmt.Sprintf("%s, when %d writes had been acknowledged; promoted %s", did, acked, w.names[want]),
+		Want: fmt.Sprintf("its log has these %d", acked), Got: list(texts(log)),
+		Why: "to each of these clients somebody has said ok", Picture: w.tl,
+	})
+	w.net.Rule(w.rule)
+	next := w.replicas[want].Lead(2, 1, replication.Mode{Acks: 1}, w.link(w.names[want], w.names[1-want]))
+	defer next.Close()
+	r := w.must(t, next, did+"; the other one follows "+w.names[want], "entry of epoch 2")
+	expect.That(t, r.lsn == uint64(len(log)+1), expect.Message{
+		Did:  fmt.Sprintf("%s; promoted %s, which had %d entries; wrote", did, w.names[want], len(log)),
+		Want: fmt.Sprintf("LSN %d", len(log)+1), Got: r.String(), Why: "a new primary goes on where its log ends",
+	})
+	w.same(t, did+"; it wrote one more entry, which was acknowledged", w.names[1-want], w.replicas[1-want].Log(),
+		next.Log(), "who follows a new primary has its log")
+	return all
+}
+
+// TestTheOldPrimaryIsRefused has one that goes on writing after its successor was promoted.
+func TestTheOldPrimaryIsRefused(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, acks := range []int{1, 2, 0} {
+			w := newWorld(t, 20*ms, 100*ms)
+			old := w.primary(t, acks)
+			for i := range 3 {
+				w.must(t, old, modeOf(acks, 2), entry(i+1))
+			}
+			time.Sleep(time.Second)
+			w.tl.Clear()
+			w.draw()
+			did := modeOf(acks, 2) + "; A was promoted for epoch 2"
+			w.promote(t, "both have 3 entries", w.replicas, 2, 0, "")
+			next := w.replicas[0].Lead(2, 1, replication.Mode{Acks: 1}, w.link("A", "B"))
+			r := w.write(t.Context(), old, "too late")
+			expect.That(t, acks == 0 || known.Is(r.err, replication.ErrFenced) && r.took <= 250*ms, expect.Message{
+				Did:  did + "; the old primary, which knew nothing of it, wrote",
+				Want: "ErrFenced, as soon as a replica has refused it", Got: r.String(),
+				Why: "its client must not believe that this is written: it is in nobody's log", Picture: w.tl,
+			})
+			time.Sleep(time.Second)
+			had := len(old.Log())
+			for range 2 {
+				r = w.write(t.Context(), old, "far too late")
+				expect.That(t, known.Is(r.err, replication.ErrFenced) && r.took <= ms, expect.Message{
+					Did:  did + "; the old primary was told so by the replicas; a second later it was asked to write",
+					Want: "ErrFenced at once", Got: r.String(),
+					Why: "it knows that it is none any more. What it still takes is lost", Picture: w.tl,
+				})
+			}
+			expect.That(t, len(old.Log()) == had, expect.Message{
+				Did:  did + "; the old primary was told so; then it was asked to write twice",
+				Want: fmt.Sprintf("a log of %d entries, as before", had), Got: fmt.Sprint(len(old.Log())),
+				Why: "what is in its log may be taken for written by whoever reads there",
+			})
+			w.must(t, next, did, "entry 4")
+			for i, r := range w.replicas[1:] {
+				w.same(t, did+"; the old primary wrote, and so did the new one", w.names[i+1], r.Log(), numbered(4),
+					"a log with entries of two primaries is nobody's")
+			}
+			w.same(t, did+"; the old primary wrote, and so did the new one", "A", next.Log(), numbered(4),
+				"a log with entries of two primaries is nobody's")
+			next.Close()
+			old.Close()
+		}
+		oneIsEnough(t)
+		while(t)
+	})
+}
+
+// oneIsEnough has a replica that was not asked when the other one was promoted.
+func oneIsEnough(t *testing.T) {
+	t.Helper()
+	for i := range 2 {
+		w := newWorld(t, 20*ms, 60*ms)
+		old := w.primary(t, 1)
+		w.must(t, old, "", entry(1))
+		time.Sleep(time.Second)
+		if _, err := replication.Promote(w.replicas[i:i+1], 2); err != nil {
+			t.Fatal(err)
+		}
+		w.write(t.Context(), old, "perhaps")
+		time.Sleep(time.Second)
+		r := w.write(t.Context(), old, "too late")
+		expect.That(t, known.Is(r.err, replication.ErrFenced), expect.Message{
+			Did: fmt.Sprintf("semi-synchronous, 1 of 2; %s was promoted and has refused the old primary, and the other one, "+
+				"which could not be asked, still acknowledges; wrote", w.names[i]),
+			Want: "ErrFenced: one refusal is enough", Got: r.String(),
+			Why: "there is a primary of a later epoch. That somebody has not heard of it yet makes nothing better",
+		})
+		old.Close()
+	}
+}
+
+// while promotes a replica while a Write waits.
+func while(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 100*ms, 100*ms)
+	old := w.primary(t, 2)
+	waits := make(chan wrote, 1)
+	go func() { waits <- w.write(t.Context(), old, entry(1)) }()
+	time.Sleep(20 * ms)
+	if _, err := replication.Promote(w.replicas, 2); err != nil {
+		t.Fatal(err)
+	}
+	r := <-waits
+	expect.That(t, known.Is(r.err, replication.ErrFenced) && r.took <= 250*ms, expect.Message{
+		Did:  "promoted a replica while the old primary's message was under way, and its Write waited",
+		Want: "ErrFenced, with the refusal", Got: r.String(), Why: "there is nothing left to wait for",
+	})
+	for i, r := range w.replicas {
+		w.same(t, "promoted a replica while the old primary's message was under way", w.names[i], r.Log(), nil,
+			"what comes from a lower epoch changes nothing")
+	}
+	old.Close()
+}
+
+// TestTheOldPrimaryComesBack has one with a tail that nobody acknowledged.
+func TestTheOldPrimaryComesBack(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, tail := range []int{3, 0, 1} {
+			for _, more := range []int{0, 1, 3, 5} {
+				for _, acks := range []int{0, 1, 2} {
+					comesBack(t, tail, more, acks)
+				}
+			}
+		}
+		itsTailIsNoAcknowledgement(t)
+	})
+}
+
+// tailed is an old primary, of which both replicas have 5 entries, and that has so many more.
+func tailed(t *testing.T, tail int) (*world, *replication.Primary) {
+	t.Helper()
+	w := newWorld(t, 20*ms, 40*ms)
+	w.trips["P"] = 60 * ms
+	old := w.primary(t, 1)
+	for i := range 5 {
+		w.must(t, old, "", entry(i+1))
+	}
+	time.Sleep(time.Second)
+	w.down("P")
+	for i := range tail {
+		w.not(t, old, "nobody can reach the old primary", fmt.Sprint("tail ", i+1))
+	}
+	w.tl.Clear()
+	w.draw()
+	return w, old
+}
+
+func comesBack(t *testing.T, tail, more, acks int) {
+	t.Helper()
+	w, old := tailed(t, tail)
+	did := fmt.Sprintf("an old primary has 5 entries that all have, and %d that nobody else has; A was promoted, %s, and "+
+		"wrote %d more", tail, modeOf(acks, 2), more)
+	w.promote(t, did, w.replicas, 2, 0, "")
+	next := w.replicas[0].Lead(2, 2, replication.Mode{Acks: acks}, w.link("A", "B", "P"))
+	want := numbered(5)
+	for range 60 {
+		time.Sleep(3 * ms)
+		expect.That(t, prefix(numbered(5), w.replicas[1].Log()), expect.Message{
+			Did: did + "; looked at B while it met A", Want: "the 5 entries that both have stay where they are",
+			Got: list(texts(w.replicas[1].Log())),
+			Why: "a replica that throws away what it will get again has lost it if the new primary dies meanwhile",
+		})
+	}
+	for i := range more {
+		text := fmt.Sprint("new ", i+1)
+		if acks < 2 {
+			w.must(t, next, did, text)
+		} else {
+			w.not(t, next, did, text)
+		}
+		want = append(want, []byte(text))
+	}
+	time.Sleep(time.Second)
+	lags(t, next, did+"; the old one is out of reach", 0, uint64(len(want)))
+	back := old.Demote()
+	expect.That(t, prefix(numbered(5), back.Log()), expect.Message{
+		Did: did + "; the old one was demoted", Want: "it has at least the 5 that were acknowledged",
+		Got: list(texts(back.Log())), Why: "until a new primary tells it otherwise it has what it has",
+	})
+	w.serve("P", back)
+	w.up()
+	time.Sleep(3 * time.Second)
+	const why = "what nobody acknowledged is in nobody's history but its own; what was acknowledged stays"
+	w.same(t, did+"; 3 s after the old one came back as a replica", "P", back.Log(), want, why)
+	w.same(t, did+"; 3 s after the old one came back as a replica", "B", w.replicas[1].Log(), want, why)
+	w.same(t, did+"; 3 s after the old one came back as a replica", "A", next.Log(), want, why)
+	lags(t, next, did+"; 3 s after the old one came back", 0, 0)
+	w.must(t, next, did+"; the old one came back", "last")
+	time.Sleep(time.Second)
+	w.same(t, did+"; the old one came back, and A wrote once more", "P", back.Log(), append(want, []byte("last")), why)
+	next.Close()
+}
+
+// itsTailIsNoAcknowledgement has a new primary whose only replica is the old one.
+func itsTailIsNoAcknowledgement(t *testing.T) {
+	t.Helper()
+	w, old := tailed(t, 3)
+	w.promote(t, "an old primary has a tail", w.replicas, 2, 0, "")
+	back := old.Demote()
+	w.serve("P", back)
+	w.up()
+	next := w.replicas[0].Lead(2, 1, replication.Mode{Acks: 1}, w.link("A", "P"))
+	const did = "an old primary with 8 entries came back, of which 5 are those of the new one; the new one, which waits " +
+		"for it, wrote its 6th"
+	r := w.must(t, next, did, "new 1")
+	expect.That(t, r.lsn == 6, expect.Message{Did: did, Want: "LSN 6", Got: r.String(),
+		Why: "its own log has 5 entries, and no more"})
+	w.same(t, did+", and was told that it has it", "P", back.Log(), append(numbered(5), []byte("new 1")),
+		"8 entries are no acknowledgement of the 6th if they are other entries")
+	next.Close()
+}
+
+// TestASecondFailOver has a log that is longer, and a log that is newer.
+func TestASecondFailOver(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := newWorld(t, 20*ms, 20*ms, 20*ms)
+		p := w.primary(t, 2)
+		w.must(t, p, "", entry(1))
+		time.Sleep(time.Second)
+		w.tl.Clear()
+		w.down("B", "C")
+		for i := range 3 {
+			w.not(t, p, "2 of 3; B and C are out of reach", fmt.Sprint("tail ", i+1))
+		}
+		p.Close()
+		w.up()
+		a, b, c := w.replicas[0], w.replicas[1], w.replicas[2]
+		w.promote(t, "P is dead, and A, which has 3 more entries, is out of reach", []*replication.Replica{nil, b, c}, 2, 1,
+			"both have the same")
+		w.net.Handle("A", nil)
+		second := b.Lead(2, 2, replication.Mode{Acks: 1}, w.link("B", "A", "C"))
+		w.must(t, second, "B leads, and C follows", "new 1")
+		second.Close()
+		w.serve("A", a)
+		w.logs(map[string][][]byte{"A": a.Log(), "C": c.Log()})
+		const did = "A has entry 1 and three of epoch 1 that nobody acknowledged; C has entry 1 and one of epoch 2 that was " +
+			"acknowledged; B, the primary of epoch 2, is dead"
+		w.promote(t, did, []*replication.Replica{a, nil, c}, 3, 2, "the longer log is the older one. What was "+
+			"acknowledged in epoch 2 is in C alone, and would be lost with it")
+		third := c.Lead(3, 1, replication.Mode{Acks: 1}, w.link("C", "A"))
+		w.must(t, third, did+"; C leads, and A follows", "new 2")
+		want := logOf("entry 1", "new 1", "new 2")
+		w.same(t, did+"; C leads and has written", "A", a.Log(), want, "what was acknowledged stays, and nothing else")
+		w.same(t, did+"; C leads and has written", "C", third.Log(), want, "what was acknowledged stays, and nothing else")
+		third.Close()
+	})
+}

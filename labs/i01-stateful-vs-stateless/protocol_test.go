@@ -1,0 +1,145 @@
+package upload_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"testing"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+)
+
+func TestAnotherOffsetIsRefused(t *testing.T) {
+	both(t, func(t *testing.T, s *server) {
+		f := newFile("lesson", 400)
+		for end := 100; end <= 400; end += 100 {
+			f.take(t, s, end-100, end, s.kind)
+			for _, at := range []int{end - 100, 0, end - 1, end + 1, 2 * end} {
+				if at < 400 {
+					refused(t, s, f, at, end)
+				}
+			}
+		}
+		s.whole(t, f, "sent 400 bytes in four chunks, and after each one some at other offsets, "+
+			"all of them refused")
+	})
+}
+
+func refused(t *testing.T, s *server, f file, at, end int) {
+	t.Helper()
+	did := fmt.Sprintf("%s took %d of 400 bytes. PATCH at %d", s.kind, end, at)
+	if at == end-100 {
+		did += ", the last chunk once more"
+	}
+	got := f.patch(s, strconv.Itoa(at), bytes.Repeat([]byte{'x'}, min(100, 400-at)))
+	expect.That(t, got.status == 409 && got.is(end), expect.Message{
+		Did:  did,
+		Want: fmt.Sprintf("409, Upload-Offset: %d", end),
+		Got:  got.String(),
+		Why: "answers are lost, so chunks come twice, and early ones overtake: what is put where it " +
+			"does not belong makes a file that nobody can open, and nobody notices",
+	})
+	f.at(t, s, end, did+", refused; then", "what is refused changes nothing")
+}
+
+func TestWhatIsNotKnownIs404(t *testing.T) {
+	both(t, func(t *testing.T, s *server) {
+		f := newFile("lesson", 400)
+		newFile("other", 100).take(t, s, 0, 100, s.kind)
+		const why = "0 would be a promise that the upload has begun, and 409 one that it exists. With " +
+			"404 the client knows that it has to start over"
+		f.unknown(t, s, s.kind, why)
+		for _, at := range []int{1, 100, 399} {
+			got := f.send(s, at, 400)
+			did := fmt.Sprintf("%s: PATCH at %d of an upload that nobody has begun", s.kind, at)
+			expect.That(t, got.status == 404 && !got.says, expect.Message{
+				Did: did, Want: "404 without Upload-Offset", Got: got.String(), Why: why,
+			})
+			f.unknown(t, s, did+"; then", "what is refused changes nothing")
+		}
+		f.finish(t, s, 0, 100, s.kind+": begun at last")
+		s.whole(t, f, "sent chunks of an unknown upload, and then the upload from its beginning")
+	})
+}
+
+func TestAnOffsetThatIsNoneIs400(t *testing.T) {
+	both(t, func(t *testing.T, s *server) {
+		begun, fresh := newFile("begun", 400), newFile("fresh", 400)
+		begun.take(t, s, 0, 100, s.kind)
+		for _, offset := range []string{"", "-1", "-100", "x", "1.5", "1e2", "0x0"} {
+			did := fmt.Sprintf("%s: PATCH with the Upload-Offset %q", s.kind, offset)
+			if offset == "" {
+				did = s.kind + ": PATCH without Upload-Offset"
+			}
+			for _, f := range []file{begun, fresh} {
+				got := f.patch(s, offset, f.data[:100])
+				expect.That(t, got.status == 400, expect.Message{
+					Did: did + " of " + f.id, Want: "400", Got: got.String(),
+					Why: "a guess puts the chunk where it may not belong: the mistake is the client's, " +
+						"and has to be seen there",
+				})
+			}
+			const why = "what is refused changes nothing"
+			begun.at(t, s, 100, did+"; then", why)
+			fresh.unknown(t, s, did+"; then", why)
+		}
+		for _, f := range []file{begun, fresh} {
+			from := map[string]int{"begun": 100}[f.id]
+			f.finish(t, s, from, 100, s.kind+": after requests that were answered with 400")
+			s.whole(t, f, "sent an upload, and in between some chunks without a sound offset")
+		}
+	})
+}
+
+func TestABodyThatBreaksOff(t *testing.T) {
+	both(t, func(t *testing.T, s *server) {
+		for _, from := range []int{0, 100, 300} { // the first chunk, one between, and the last
+			for _, come := range []int{0, 1, 40, 99} {
+				breaksOff(t, s, from, come)
+			}
+		}
+	})
+}
+
+// breaksOff sends a chunk of 100 bytes of which only some come.
+func breaksOff(t *testing.T, s *server, from, come int) {
+	t.Helper()
+	f := newFile(fmt.Sprintf("lesson-%d-%d", from, come), 400)
+	did := fmt.Sprintf("%s took %d of 400 bytes; the next chunk of 100 broke off after %d", s.kind,
+		from, come)
+	for at := 0; at < from; at += 100 {
+		f.take(t, s, at, at+100, s.kind)
+	}
+	body := io.MultiReader(bytes.NewReader(f.data[from:from+come]), broken{})
+	f.stream(s, strconv.Itoa(from), body, 100) // nobody hears the answer
+	got := f.head(s)
+	at, err := strconv.Atoi(got.offset)
+	if from == 0 && got.status == 404 && !got.says {
+		at, err = 0, nil
+	} else if !got.is2xx() {
+		at = -1
+	}
+	expect.That(t, err == nil && at >= from && at <= from+come, expect.Message{
+		Did:  did + ": HEAD",
+		Want: "any 2xx, and Upload-Offset: " + span(from, from+come),
+		Got:  got.String(),
+		Why: "what has not come cannot have been taken: with more the file has a hole, with less " +
+			"bytes that were acknowledged are gone",
+	})
+	f.take(t, s, at, from+100, did+"; then")
+	f.finish(t, s, from+100, 100, did+"; then the rest")
+	s.whole(t, f, did+"; sent the rest from where HEAD said")
+}
+
+func span(least, most int) string {
+	if least == most {
+		return strconv.Itoa(least)
+	}
+	return fmt.Sprintf("%d to %d", least, most)
+}
+
+// broken is what is read of a connection that was lost.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

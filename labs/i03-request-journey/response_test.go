@@ -1,0 +1,135 @@
+package journey_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestTheRequestIsTheURLs(t *testing.T) {
+	for _, tt := range []struct{ url, target string }{
+		{"http://shop.test", "/"},
+		{"http://shop.test/", "/"},
+		{"http://shop.test/a/b?x=1&y=2", "/a/b?x=1&y=2"},
+		{"http://shop.test/a%20b/%2F?q=%26", "/a%20b/%2F?q=%26"},
+		{"http://shop.test?q=1", "/?q=1"},
+		{"http://shop.test/a#part", "/a"},
+	} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.site("shop.test", "80", always(page("hello")...), "192.0.2.1")
+			h := http.Header{"X-Tag": {"a", "b"}, "Accept": {"text/html"},
+				"Authorization": {"Bearer t"}, "Cookie": {"id=1"}}
+			before := copied(h)
+			g := w.get(t.Context(), tt.url, h).ok("hello")
+			r := w.requests()[0]
+			g.wantOf(r.Method == "GET" && r.RequestURI == tt.target && r.Proto == "HTTP/1.1",
+				"GET "+tt.target+" HTTP/1.1",
+				fmt.Sprintf("%s %s %s", r.Method, r.RequestURI, r.Proto), "")
+			for name, values := range before {
+				g.wantOf(slices.Equal(r.Header[name], values), fmt.Sprintf("the header %s: %q, as in h",
+					name, values), fmt.Sprintf("%q", r.Header[name]), "")
+			}
+			g.wantUnchanged(h, before)
+		})
+	}
+}
+
+func copied(h http.Header) http.Header {
+	c := http.Header{}
+	for name, values := range h {
+		c[name] = slices.Clone(values)
+	}
+	return c
+}
+
+func (g *got) wantUnchanged(h, before http.Header) {
+	g.w.t.Helper()
+	g.wantOf(maps.EqualFunc(h, before, slices.Equal), fmt.Sprintf("h as it was: %v", before),
+		fmt.Sprint(h), "it belongs to the caller, who will use it for the next request, or is using "+
+			"it in another goroutine right now")
+}
+
+// framed are whole responses in pieces, and what is in them.
+var framed = []struct {
+	what   string
+	pieces []piece
+	body   string
+	kept   bool // the connection can be used again
+}{
+	{"a Content-Length, in two pieces", []piece{
+		{text: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"},
+		{after: 50 * ms, text: "world"}}, "helloworld", true},
+	{"a Content-Length of 0", page(""), "", true},
+	{"a Content-Length of a million", page(strings.Repeat("0123456789", 100_000)),
+		strings.Repeat("0123456789", 100_000), true},
+	{"chunks, of which the last comes late", []piece{
+		{text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"},
+		{after: 30 * ms, text: "5\r\nwor"}, {after: 20 * ms, text: "ld\r\n0\r\n\r\n"}},
+		"helloworld", true},
+	{"chunks, of which the last is the only one", []piece{
+		{text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}}, "", true},
+	{"the end of the connection for an end", []piece{
+		{text: "HTTP/1.1 200 OK\r\n\r\nhello"},
+		{after: 50 * ms, text: "world", leaves: true}}, "helloworld", false},
+	{"the end of the connection for an end, and no byte", []piece{
+		{text: "HTTP/1.1 200 OK\r\n\r\n", leaves: true}}, "", false},
+}
+
+func TestABodyEndsWhereHTTPSays(t *testing.T) {
+	for _, tt := range framed {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.site("shop.test", "80", always(tt.pieces...), "192.0.2.1")
+			g := w.after("had a server answer with %s",
+				tt.what).get(t.Context(), "http://shop.test/", nil).ok(tt.body)
+			whole := g.took
+			for _, p := range tt.pieces {
+				whole -= p.after
+			}
+			g.want(whole == 0, "Get returns with the last byte of the body",
+				"whoever waits for the connection to end waits until the server is tired of it")
+		})
+	}
+	inWorld(t, func(t *testing.T, w *world) {
+		w.site("shop.test", "80", always(piece{text: "HTTP/1.1 404 Not Found\r\nX-Tag: a\r\n" +
+			"X-Tag: b\r\nContent-Length: 4\r\n\r\nnone"}), "192.0.2.1")
+		g := w.after(
+			"had a server answer 404, with X-Tag: a and X-Tag: b").
+			get(t.Context(), "http://shop.test/", nil)
+		g.want(g.err == nil && g.Status == 404 && string(g.Body) == "none",
+			`404 with the body "none", and no error`, "an answer that one does not like is an answer")
+		g.wantOf(slices.Equal(g.Header["X-Tag"], []string{"a", "b"}), "X-Tag: a and X-Tag: b in Header",
+			fmt.Sprint(g.Header), "")
+	})
+}
+
+func TestABodyThatEndsEarlyIsAnError(t *testing.T) {
+	const chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	for _, tt := range []struct {
+		what  string
+		piece piece
+	}{
+		{"9 of 10 bytes", piece{text: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhelloworl"}},
+		{"none of 10 bytes", piece{text: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"}},
+		{"a chunk, and not the last one, of 0 bytes", piece{text: chunks + "5\r\nhello\r\n"}},
+		{"half a chunk", piece{text: chunks + "5\r\nhel"}},
+		{"a head without its end", piece{text: "HTTP/1.1 200 OK\r\nX-Tag: a\r\n"}},
+		{"half a head", piece{text: "HTTP/1.1 200 OK\r\nContent-Le"}},
+		{"some of a body that ends with the connection, which breaks",
+			piece{text: "HTTP/1.1 200 OK\r\n\r\nhello", how: reset}},
+	} {
+		inWorld(t, func(t *testing.T, w *world) {
+			tt.piece.leaves = true
+			w.site("shop.test", "80", always(tt.piece), "192.0.2.1")
+			g := w.after(
+				"had a server send %s and then hang up", tt.what).get(t.Context(), "http://shop.test/", nil)
+			g.want(g.err != nil, "an error",
+				"half a price list that looks like a whole one is believed")
+			g.wantFailed("dns connect send wait body")
+			conns, _ := w.open()
+			g.wantOf(conns == 0, "the connection closed", "it is open", "nothing more comes over it")
+		})
+	}
+}

@@ -1,0 +1,87 @@
+package cacheaside_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+)
+
+func TestTheDatabaseIsAskedForTheCaller(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		ctx := context.WithValue(t.Context(), callerKey{}, true)
+		w.repo.Get(ctx, lamp.ID)
+		w.repo.List(ctx)
+		w.repo.Update(ctx, newLamp)
+		w.repo.Delete(ctx, chair.ID)
+		expect.That(t, w.db.strays == 0 && w.db.calls >= 4, expect.Message{
+			Did:  "called Get, List, Update and Delete, and looked at the contexts that the database got",
+			Want: "the caller's, or one made from it, in at least one call each",
+			Got:  fmt.Sprintf("another one in %d of %d calls", w.db.strays, w.db.calls),
+			Why: "when the caller has gone away a query under another context works for nobody, and " +
+				"what is traced by the context is lost on the way",
+		})
+	})
+}
+
+// TestACacheIsToldToStop has a cache that would hang for 10 s, but heeds its context.
+func TestACacheIsToldToStop(t *testing.T) {
+	for _, name := range []string{"Get", "Set", "Del"} {
+		simulate(t, time.Minute, func(t *testing.T, w *world) {
+			var mu sync.Mutex
+			longest, calls := time.Duration(0), 0
+			w.cache.meddle(func(ctx context.Context, o op) error {
+				if o.name != name {
+					return nil
+				}
+				start := time.Now()
+				err := hanging(ctx, o)
+				mu.Lock()
+				defer mu.Unlock()
+				longest, calls = max(longest, time.Since(start)), calls+1
+				return err
+			})
+			w.repo.Get(t.Context(), lamp.ID)
+			w.repo.List(t.Context())
+			w.repo.Update(t.Context(), newLamp)
+			time.Sleep(time.Minute)
+			mu.Lock()
+			defer mu.Unlock()
+			expect.That(t, calls > 0 && longest <= 50*time.Millisecond+500*time.Microsecond,
+				expect.Message{
+					Did: fmt.Sprintf("called Get, List and Update while each %s of the cache would take 10 s, "+
+						"unless its context ends", name),
+					Want: fmt.Sprintf("at least one %s, and each ended by its context within 50 ms", name),
+					Got:  fmt.Sprintf("%d, the longest of which took %v", calls, longest),
+					Why: "what nobody waits for any more still holds a connection: the pool is empty " +
+						"long before the cache is well again",
+				})
+		})
+	}
+}
+
+func TestADelThatWorkedIsNotRepeated(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		dels := map[string]int{}
+		w.db.afterCommit = w.cache.forget // what was forgotten before the commit does not count
+		w.update(newLamp)
+		for _, o := range w.cache.ops("Del") {
+			for _, k := range o.keys {
+				dels[k]++
+			}
+		}
+		for k, n := range dels {
+			expect.That(t, n == 1, expect.Message{
+				Did:  "called Update, and counted for each key how often the cache was told to forget it after the commit",
+				Want: "once: it worked",
+				Got:  fmt.Sprintf("%d times, for %q", n, k),
+				Why:  "each is a round trip that the caller waits for, and the busier the cache the longer",
+			})
+		}
+		expect.That(t, len(dels) > 0, expect.Message{Did: "called Update", Want: "a Del after the commit",
+			Got: "none"})
+	})
+}

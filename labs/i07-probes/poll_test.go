@@ -1,0 +1,223 @@
+package probes_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	probes "github.com/backend-labs/backend-labs/labs/i07-probes"
+)
+
+func TestAPollEndsWithItsContext(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, minds := range []bool{true, false} {
+			pollsOfOneThatHangs(t, minds)
+		}
+		db := database()
+		db.is(nil, time.Hour, false)
+		p := begin(usual(db.dep()))
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(300*time.Millisecond, cancel)
+		takes(t, "began a poll, and cancelled its context 300 ms later", 300*time.Millisecond,
+			func() { p.Poll(ctx) })
+	})
+}
+
+func pollsOfOneThatHangs(t *testing.T, minds bool) {
+	t.Helper()
+	one, two := database(), &fake{name: "queue", critical: true}
+	one.is(nil, 10*time.Minute, minds)
+	two.is(nil, 10*time.Minute, minds)
+	p := begin(usual(one.dep(), two.dep()))
+	p.Started()
+	hang := "whose two checks hang for 10 minutes"
+	if !minds {
+		hang += ", whether their context ends or not"
+	}
+	did := "made 3 polls of 1 s each, " + hang
+	takes(t, "made a poll of 1 s, "+hang, time.Second, func() { p.poll(t) })
+	for range 2 {
+		time.Sleep(4 * time.Second)
+		p.wants(t, "with FailAfter: 3, "+did+"; before the third", ready, "")
+		called := time.Now()
+		p.poll(t)
+		took := time.Since(called)
+		expect.That(t, took == time.Second || !minds && took == 0, expect.Message{
+			Did: did, Want: "each takes 1 s", Got: fmt.Sprintf("it took %v", took), Why: itsTime,
+		})
+	}
+	time.Sleep(50 * time.Millisecond)
+	p.wants(t, did, unready, "a database that does not answer is down, whatever it would have "+
+		"said in the end")
+}
+
+const itsTime = "whoever polls has said how long that may take. A poll that takes longer makes " +
+	"the next one late, and what is known grows old; one that returns early has not looked"
+
+func takes(t *testing.T, did string, want time.Duration, f func()) {
+	t.Helper()
+	called := time.Now()
+	f()
+	took := time.Since(called)
+	expect.That(t, took == want, expect.Message{
+		Did:  did,
+		Want: fmt.Sprintf("it takes %v", want),
+		Got:  fmt.Sprintf("it took %v", took),
+		Why:  itsTime,
+	})
+}
+
+// TestLateIsTooLate has a check that takes longer than a poll, and then is fine.
+func TestLateIsTooLate(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, one := range []struct {
+			takes time.Duration
+			want  answers
+			why   string
+		}{
+			{999 * time.Millisecond, ready, "slow is not down, as long as it answers in time"},
+			{1001 * time.Millisecond, unready, "a request would have waited in vain as well"},
+		} {
+			db := database()
+			db.is(nil, one.takes, false)
+			p := begin(usual(db.dep()))
+			p.Started()
+			did := fmt.Sprintf("made 3 polls of 1 s, one every 10 s, whose check returns nil "+
+				"after %v", one.takes)
+			for range 2 {
+				p.poll(t)
+				time.Sleep(9 * time.Second)
+			}
+			p.settled(t)
+			p.wants(t, did, one.want, one.why)
+			time.Sleep(9 * time.Second)
+			p.wants(t, did+"; 9 s after the last", one.want, one.why)
+		}
+	})
+}
+
+// TestAPollIsCountedWhenItReturns asks at the very moment.
+func TestAPollIsCountedWhenItReturns(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		db := database()
+		o := usual(db.dep())
+		o.FailAfter, o.RecoverAfter = 1, 1
+		p := begin(o)
+		p.Started()
+		const why = "whoever polls and then asks wants to be told what was found, not what was " +
+			"known before: start scripts and tests do just that"
+		for _, takes := range []time.Duration{0, 500 * time.Millisecond, time.Minute} {
+			db.is(errDown, takes, true)
+			p.poll(t)
+			p.wants(t, "with FailAfter: 1, let a poll fail, and asked at once", unready, why)
+			time.Sleep(time.Second)
+			db.is(nil, 0, true)
+			p.poll(t)
+			p.wants(t, "with RecoverAfter: 1, made a good poll, and asked at once", ready, why)
+		}
+	})
+}
+
+// TestChecksRunAtTheSameTime has three that take 600 ms each, of a poll of a second.
+func TestChecksRunAtTheSameTime(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		var deps []probes.Dep
+		for _, name := range []string{"db", "queue", "mail"} {
+			f := &fake{name: name, critical: true, takes: 600 * time.Millisecond, minds: true}
+			deps = append(deps, f.dep())
+		}
+		o := usual(deps...)
+		o.FailAfter = 1
+		p := begin(o)
+		p.Started()
+		did := "made a poll of 1 s, whose three checks take 600 ms each"
+		takes(t, did, 600*time.Millisecond, func() { p.poll(t) })
+		p.wants(t, did, ready, "one after another they would take 1.8 s, and a slow dependency "+
+			"takes their time away from those that are well")
+	})
+}
+
+func TestAPollWaitsForAll(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		fails, slow := database(), &fake{name: "queue", critical: true, minds: true}
+		fails.is(errDown, 0, true)
+		slow.is(nil, 500*time.Millisecond, true)
+		for _, deps := range [][]probes.Dep{
+			{fails.dep(), slow.dep()}, {slow.dep(), fails.dep()},
+		} {
+			p := begin(usual(deps...))
+			p.Started()
+			did := fmt.Sprintf("made polls of %s and %s, where db fails at once and queue takes "+
+				"500 ms", deps[0].Name, deps[1].Name)
+			for i := range 3 {
+				takes(t, did, 500*time.Millisecond, func() { p.poll(t) })
+				_, flying, ended := slow.seen()
+				expect.That(t, flying == 0 && len(ended) == 0, expect.Message{
+					Did:  did,
+					Want: "when a poll returns all its checks have, and none was cut off",
+					Got: fmt.Sprintf("%d still running, %d cut off, in poll %d", flying,
+						len(ended), i+1),
+					Why: "what is left running runs beside the next poll, and what is cut off " +
+						"looks like one more dependency that is down",
+				})
+			}
+			time.Sleep(50 * time.Millisecond)
+			p.wants(t, did+"; after 3 of them", unready, "")
+		}
+	})
+}
+
+// TestAnotherFailureEndsNoCheck has one that is not critical fail while a critical one runs.
+func TestAnotherFailureEndsNoCheck(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		extra, db := &fake{name: "recommendations"}, database()
+		extra.is(errDown, 0, true)
+		db.is(nil, 500*time.Millisecond, true)
+		p := begin(usual(extra.dep(), db.dep()))
+		p.Started()
+		const did = "made 3 polls of 1 s; recommendations, which are not critical, fail at once, " +
+			"and db takes 500 ms"
+		for range 3 {
+			p.poll(t)
+		}
+		p.wants(t, did, ready, "whatever else is down, the database has answered in time")
+		extra.is(nil, time.Hour, false)
+		for range 3 {
+			p.poll(t)
+		}
+		p.wants(t, "made 3 polls of 1 s; recommendations, which are not critical, hang, and db "+
+			"takes 500 ms", ready, "whatever else hangs, the database has answered in time")
+	})
+}
+
+func TestTheContextOfACheck(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		db := database()
+		db.is(nil, time.Hour, true)
+		p := begin(usual(db.dep()))
+		p.Started()
+		p.poll(t)
+		time.Sleep(time.Millisecond) // for a check that has just been told
+		_, _, ended := db.seen()
+		expect.That(t, len(ended) == 1 && ended[0] == time.Second, expect.Message{
+			Did:  "made a poll of 1 s, whose check waits for the end of its context",
+			Want: "its context ends after 1 s",
+			Got:  fmt.Sprintf("it ended after: %v", ended),
+			Why: "a check that is not told goes on for ever: a connection and a goroutine are " +
+				"lost in each poll, as long as the database hangs",
+		})
+		db.is(nil, 3*time.Minute, true)
+		takes(t, "made a poll without a deadline, whose check takes 3 minutes", 3*time.Minute,
+			func() { p.Poll(t.Context()) })
+		_, _, ended = db.seen()
+		expect.That(t, len(ended) == 1, expect.Message{
+			Did:  "made a poll without a deadline, whose check takes 3 minutes",
+			Want: "its context does not end while it runs",
+			Got:  fmt.Sprintf("it ended %v after the check had begun", ended[len(ended)-1]),
+			Why: "how long a poll may take is said by whoever polls; a limit of one's own calls " +
+				"a slow database dead",
+		})
+	})
+}

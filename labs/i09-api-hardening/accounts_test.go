@@ -1,0 +1,97 @@
+package shop_test
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+)
+
+func TestRightPasswordsDoNotCount(t *testing.T) {
+	s := open(t)
+	var got []answer
+	for i := range 15 {
+		got = append(got, s.login("ann@shop.example", "ann-secret", i))
+	}
+	expect.That(t, !slices.ContainsFunc(got, func(a answer) bool { return a.status != 204 }),
+		expect.Message{
+			Did: "logged in as ann 15 times, with the right password", Want: "204 each time",
+			Got: statuses(got),
+			Why: "phone, laptop, and a program that logs in for each request: what is counted " +
+				"are mistakes"})
+	guesses := s.guess("ann@shop.example", 20)
+	expect.That(t, bounded(guesses), expect.Message{
+		Did:  "logged in as ann 15 times, and tried 20 wrong passwords for her then",
+		Want: "401 for the first 4 at least, 429 from the tenth on at the latest",
+		Got:  statuses(guesses),
+		Why:  whyBounded,
+	})
+}
+
+const whySlow = "the check of a password is slow on purpose: whoever is answered without it " +
+	"learns from a clock what the words do not say"
+
+func TestNobodyLearnsWhoHasAnAccount(t *testing.T) {
+	s := open(t)
+	known := s.login("bob@shop.example", "wrong", 1)
+	unknown := s.login("nobody@shop.example", "wrong", 2)
+	expect.That(t, known.status == 401 && known.same(unknown), expect.Message{
+		Did:  "tried a wrong password for bob, and one for nobody@shop.example",
+		Want: "401 for both, the same in every byte",
+		Got:  fmt.Sprintf("for bob %s; for nobody %s", known, unknown),
+		Why: "a list of who has an account is worth money, and for some shops it is a secret " +
+			"of its own",
+	})
+	for _, email := range []string{"bob@shop.example", "nobody@shop.example"} {
+		wantLookedAt(t, s, email)
+	}
+	s.verifyBy(func(string, string) bool { return true })
+	got := s.login("nobody@shop.example", "whatever", 4)
+	expect.That(t, got.status == 401, expect.Message{
+		Did:  "tried a password for nobody@shop.example, for which CheckPassword returned true",
+		Want: "401: there is nobody whom it could be the password of",
+		Got:  got.String(),
+		Why:  "the hash that stands in for a missing one is no account",
+	})
+	s.verifyBy(nil)
+	right := s.login("bob@shop.example", "bob-secret", 5)
+	expect.That(t, right.status == 204, expect.Message{
+		Did: "tried bob's password", Want: "204", Got: right.String(),
+		Why: "secure and useless: bob has to get in"})
+}
+
+// wantLookedAt demands that a wrong password for this address is looked at once, and waited for.
+func wantLookedAt(t *testing.T, s *site, email string) {
+	t.Helper()
+	const slow = 60 * time.Millisecond
+	var looked atomic.Int64
+	s.verifyBy(func(_, password string) bool {
+		if password == "wrong for "+email { // not one that was tried before
+			looked.Add(1)
+		}
+		time.Sleep(slow)
+		return false
+	})
+	began := time.Now()
+	s.login(email, "wrong for "+email, 3)
+	took := time.Since(began)
+	for looked.Load() == 0 && time.Since(began) < time.Second {
+		time.Sleep(time.Millisecond) // for what was only begun
+	}
+	did := fmt.Sprintf("tried a wrong password for %s, where CheckPassword takes %v", email, slow)
+	expect.That(t, looked.Load() == 1, expect.Message{
+		Did:  did,
+		Want: "CheckPassword called once",
+		Got:  fmt.Sprintf("called %d times", looked.Load()),
+		Why:  whySlow,
+	})
+	expect.That(t, took >= slow, expect.Message{
+		Did:  did,
+		Want: "no answer before CheckPassword has returned",
+		Got:  fmt.Sprintf("an answer %v after the request", took),
+		Why:  whySlow,
+	})
+}

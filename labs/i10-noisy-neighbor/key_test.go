@@ -1,0 +1,220 @@
+package fairshare_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	fairshare "github.com/backend-labs/backend-labs/labs/i10-noisy-neighbor"
+)
+
+// with is a client whose requests have headers. Of a name that comes twice there are two lines.
+func with(c caller, header ...string) caller {
+	return func() *http.Request {
+		r := c()
+		for i := 0; i+1 < len(header); i += 2 {
+			r.Header.Add(header[i], header[i+1])
+		}
+		return r
+	}
+}
+
+// via is a request that came through the proxy at that address, with lines of X-Forwarded-For.
+func via(proxy string, lines ...string) caller {
+	return func() *http.Request {
+		r := at(proxy)()
+		r.Header["X-Forwarded-For"] = lines
+		return r
+	}
+}
+
+// describe is a request for a message.
+func describe(r *http.Request) string {
+	var b strings.Builder
+	if id := fairshare.Principal(r.Context()); id != "" {
+		fmt.Fprintf(&b, "the principal %q, ", id)
+	}
+	host, _, _ := strings.Cut(strings.ReplaceAll(r.RemoteAddr, "]:", "] "), " ")
+	if !strings.HasPrefix(host, "[") {
+		host, _, _ = strings.Cut(host, ":")
+	}
+	fmt.Fprintf(&b, "from %s", host)
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for _, line := range r.Header[name] {
+			fmt.Fprintf(&b, ", %s: %s", name, line)
+		}
+	}
+	return b.String()
+}
+
+// same demands that two requests are of one client, or that they are not: by their keys, and by
+// what happens to the second when the first has taken the only token.
+func same(t *testing.T, a, b caller, want bool, why string) {
+	t.Helper()
+	did := fmt.Sprintf("made two requests: %s; and %s. Trusted are %v", describe(a()), describe(b()),
+		proxies)
+	text := map[bool]string{true: "one client", false: "two clients"}
+	keyA, keyB := fairshare.ClientKey(a(), proxies), fairshare.ClientKey(b(), proxies)
+	expect.That(t, (keyA == keyB) == want, expect.Message{Did: did,
+		Want: text[want] + " for ClientKey", Got: fmt.Sprintf("the keys are %q and %q", keyA, keyB),
+		Why: why})
+	o := options()
+	o.Rate, o.Burst = 0.001, 1
+	h := protected(o)
+	first, second := send(h, a()).status, send(h, b()).status
+	wanted := map[bool]int{true: 429, false: 200}[want]
+	expect.That(t, first == 200 && second == wanted, expect.Message{Did: did + ", with a Burst of 1",
+		Want: fmt.Sprintf("200, then %d: they are %s", wanted, text[want]),
+		Got:  fmt.Sprintf("%d, then %d", first, second), Why: why})
+}
+
+func TestAPrincipalIsOneClient(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		const home, work = "203.0.113.7", "198.51.100.7"
+		same(t, by("alice", home), by("alice", work), true,
+			"whoever is known has one share, from however many addresses the requests come")
+		same(t, by("alice", home), with(by("alice", "10.0.0.1"), "X-Forwarded-For", work), true,
+			"whoever is known has one share, from however many addresses the requests come")
+		same(t, by("alice", home), by("bob", home), false,
+			"an office has one address and many users; one of them would use up the share of all")
+		same(t, by("alice", home), by("Alice", home), false, "these are two names")
+		same(t, by("alice", home), at(home), false,
+			"somebody at the same address who has not logged in would use up her share")
+		whatever := "whoever may choose a name could choose an address, and use up somebody's share"
+		for _, addr := range []string{home, "2001:db8::7"} {
+			key := fairshare.ClientKey(at(addr)(), proxies)
+			for _, id := range []string{addr, key, strings.TrimSuffix(key, addr), "ip:" + addr,
+				peer(addr, 10_001), strings.TrimPrefix(key, "address ")} {
+				if id != "" {
+					same(t, by(id, work), at(addr), false, whatever)
+				}
+			}
+		}
+	})
+}
+
+func TestAnAddressIsOneClient(t *testing.T) {
+	const many, few = "every new connection would be a new client, with a full bucket",
+		"two customers would share what is meant for one"
+	const network = "a home or a rented machine has a whole /64, so its owner could send each " +
+		"request from another address"
+	virtual(t, func(t *testing.T) {
+		same(t, at("203.0.113.7"), at("203.0.113.7"), true, many)
+		same(t, at("2001:db8::7"), at("2001:db8::7"), true, many)
+		same(t, at("203.0.113.7"), at("203.0.113.8"), false, few)
+		same(t, at("203.0.113.7"), at("203.0.112.7"), false, few)
+		same(t, at("2001:db8::7"), at("2001:db8::8"), true, network)
+		same(t, at("2001:db8::"), at("2001:db8::ffff:ffff:ffff:ffff"), true, network)
+		same(t, at("2001:db8::1"), at("2001:db8:0:1::1"), false, few)
+		same(t, at("2001:db8:0:fffe::1"), at("2001:db8:0:ffff::1"), false, few)
+		same(t, at("::ffff:203.0.113.7"), at("203.0.113.7"), true,
+			"a server that listens for both kinds of addresses sees IPv4 ones in this form")
+		same(t, at("::ffff:203.0.113.7"), at("::ffff:203.0.113.8"), false, few)
+	})
+}
+
+func TestWhatAClientWritesIsNotBelieved(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		forged := []string{"X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "X-Client-IP",
+			"CF-Connecting-IP", "Authorization", "Cookie", "User-Agent", "X-API-Key"}
+		for _, name := range forged {
+			for _, value := range []string{"198.51.100.1", "for=198.51.100.1"} {
+				same(t, at("203.0.113.9"), with(at("203.0.113.9"), name, value), true,
+					"anybody can write that line, with another value each time, and be a new client "+
+						"with each request")
+				if name == forged[0] {
+					continue
+				}
+				same(t, via("10.0.0.1", "203.0.113.9"), with(via("10.0.0.1", "203.0.113.9"), name,
+					value), true, "a proxy passes on what it does not know, so this line is from the client")
+				same(t, at("10.0.0.1"), with(at("10.0.0.1"), name, value), true,
+					"the proxy has written no X-Forwarded-For, so this line is not from it either")
+			}
+		}
+		same(t, at("203.0.113.9"), with(at("203.0.113.9"), "X-Forwarded-For", "10.0.0.1"), true,
+			"the address of a proxy in a header is no proxy")
+		same(t, at("2001:db8:bb::2"), via("2001:db8:bb::2", "203.0.113.7"), true,
+			"only 2001:db8:bb::1 is trusted there, and not its neighbours")
+	})
+}
+
+// forwarded are lines of X-Forwarded-For as they come from a trusted proxy, and who the client is.
+var forwarded = []struct {
+	proxy string
+	lines []string
+	want  string
+	why   string
+}{
+	{"10.0.0.1", []string{"203.0.113.7"}, "203.0.113.7", whyProxy},
+	{"2001:db8:aa::1", []string{"203.0.113.7"}, "203.0.113.7", whyProxy},
+	{"2001:db8:bb::1", []string{"203.0.113.7"}, "203.0.113.7", whyProxy},
+	{"::ffff:10.0.0.1", []string{"203.0.113.7"}, "203.0.113.7", whyProxy},
+	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7"}, "203.0.113.7", whyLeft},
+	{"10.0.0.1", []string{"10.0.0.8, 203.0.113.7"}, "203.0.113.7", whyLeft},
+	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7, 10.0.0.9"}, "203.0.113.7", whyLeft},
+	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7, 10.0.0.9, 2001:db8:aa::1"}, "203.0.113.7",
+		whyLeft},
+	{"10.0.0.1", []string{"203.0.113.7, ::ffff:10.0.0.9"}, "203.0.113.7", whyProxy},
+	{"10.0.0.1", []string{"2001:db8:bb::2"}, "2001:db8:bb::2", whyProxy},
+	{"10.0.0.1", []string{"203.0.113.7, 2001:db8:bb::2"}, "2001:db8:bb::2", whyLeft},
+	{"10.0.0.1", nil, "10.0.0.1", whyAll},
+	{"10.0.0.1", []string{"10.0.0.9"}, "10.0.0.9", whyAll},
+	{"10.0.0.1", []string{"10.0.0.8, 10.0.0.9"}, "10.0.0.8", whyAll},
+	{"10.0.0.1", []string{"10.0.0.8", "10.0.0.9"}, "10.0.0.8", whyAll},
+	{"10.0.0.1", []string{"198.51.100.1", "203.0.113.7"}, "203.0.113.7", whyLines},
+	{"10.0.0.1", []string{"203.0.113.7", "10.0.0.9"}, "203.0.113.7", whyLines},
+	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7", "10.0.0.8, 10.0.0.9"}, "203.0.113.7", whyLines},
+	{"10.0.0.1", []string{"198.51.100.1", "unknown", "203.0.113.7"}, "203.0.113.7", whyLines},
+	{"10.0.0.1", []string{"unknown"}, "10.0.0.1", whyUnknown},
+	{"10.0.0.1", []string{"198.51.100.1, unknown"}, "10.0.0.1", whyUnknown},
+	{"10.0.0.1", []string{"198.51.100.1, unknown, 10.0.0.9"}, "10.0.0.9", whyUnknown},
+	{"10.0.0.1", []string{"198.51.100.1, shop.example, 10.0.0.8, 10.0.0.9"}, "10.0.0.8", whyUnknown},
+	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.777"}, "10.0.0.1", whyUnknown},
+	{"10.0.0.1", []string{"unknown, 203.0.113.7"}, "203.0.113.7", whyUnknown},
+	{"10.0.0.1", []string{"  203.0.113.7  "}, "203.0.113.7", whyForm},
+	{"10.0.0.1", []string{"198.51.100.1,203.0.113.7"}, "203.0.113.7", whyForm},
+	{"10.0.0.1", []string{"203.0.113.7:4711"}, "203.0.113.7", whyForm},
+	{"10.0.0.1", []string{"203.0.113.7 ,\t10.0.0.9:80"}, "203.0.113.7", whyForm},
+	{"10.0.0.1", []string{"2001:db8::7"}, "2001:db8::7", whyForm},
+	{"10.0.0.1", []string{"[2001:db8::7]"}, "2001:db8::7", whyForm},
+	{"10.0.0.1", []string{"[2001:db8::7]:4711"}, "2001:db8::7", whyForm},
+	{"10.0.0.1", []string{"203.0.113.7, [2001:db8:aa::1]:443"}, "203.0.113.7", whyForm},
+	{"10.0.0.1", []string{"::ffff:203.0.113.7"}, "203.0.113.7", whyForm},
+	{"10.0.0.1", []string{"[::ffff:203.0.113.7]:4711"}, "203.0.113.7", whyForm},
+}
+
+const (
+	whyProxy = "all clients come through the proxies: whoever does not look behind them has one client"
+	whyLeft  = "a proxy adds the address that it saw on the right; what stands further left was " +
+		"there before, and the client may have written it"
+	whyAll = "requests from inside come through proxies, too: the first of these machines made " +
+		"this one"
+	whyLines = "several lines of one name are one list, in the order in which they come. A client " +
+		"that sends a line of its own has it before the proxy's"
+	whyUnknown = "behind a word that is no address nobody knows what is true. Who wrote it is " +
+		"known, and is the one to hold to"
+	whyForm = "proxies write addresses in all of these ways, and a client that is not recognised " +
+		"in one of them shares the proxy's bucket with all others"
+)
+
+func TestTheClientBehindTheProxies(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, tt := range forwarded {
+			same(t, via(tt.proxy, tt.lines...), at(tt.want), true, tt.why)
+			same(t, via(tt.proxy, tt.lines...), at("192.0.2.1"), false, tt.why)
+		}
+		same(t, via("10.0.0.1", "203.0.113.7"), via("10.0.0.1", "203.0.113.8"), false, whyProxy)
+		same(t, via("10.0.0.1", "203.0.113.7"), via("10.0.0.2", "203.0.113.7"), true, whyProxy)
+		same(t, via("10.0.0.1", "2001:db8::7"), via("10.0.0.1", "2001:db8::8"), true, whyProxy)
+		r := via("10.0.0.1", "203.0.113.7")()
+		none, peer := fairshare.ClientKey(r, nil), fairshare.ClientKey(at("10.0.0.1")(), nil)
+		expect.That(t, none == peer && none != "", expect.Message{
+			Did:  "asked ClientKey about a request " + describe(r) + ", and nobody is trusted",
+			Want: "the key of the peer, as " + fmt.Sprintf("%q", peer), Got: fmt.Sprintf("%q", none),
+			Why: "a server that faces the internet has no proxy in front of it, and believes nobody"})
+	})
+}

@@ -1,0 +1,263 @@
+package idempotency_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	idempotency "github.com/backend-labs/backend-labs/labs/i11-idempotency-key"
+)
+
+// manners are ways to write an answer.
+var manners = []struct {
+	what  string
+	write func(w http.ResponseWriter, r *http.Request, n int)
+}{
+	{"sets a type, a Location and two Links, sends a 201 and a body",
+		func(w http.ResponseWriter, r *http.Request, n int) {
+			w.Header().Add("Link", "</a>; rel=up")
+			w.Header().Add("Link", "</b>; rel=self")
+			charged(w, n)
+		}},
+	{"writes nothing at all", func(http.ResponseWriter, *http.Request, int) {}},
+	{"sets a type and writes twice from one buffer, without a status",
+		func(w http.ResponseWriter, r *http.Request, n int) {
+			w.Header().Set("Content-Type", "text/plain")
+			buf := []byte("one, ")
+			w.Write(buf)
+			copy(buf, "two. ")
+			w.Write(buf)
+			copy(buf, "-----")
+		}},
+	{"sends a 202 and then, too late, a 500", func(w http.ResponseWriter, r *http.Request, n int) {
+		w.WriteHeader(http.StatusAccepted)
+		w.WriteHeader(http.StatusInternalServerError)
+	}},
+	{"sets a header too late, after the status 201",
+		func(w http.ResponseWriter, r *http.Request, n int) {
+			charged(w, n)
+			w.Header().Set("X-Late", "yes")
+			w.Header().Set("Location", "/elsewhere")
+		}},
+	{"sets a header too late, after the first byte",
+		func(w http.ResponseWriter, r *http.Request, n int) {
+			w.Header().Set("Content-Type", "text/plain")
+			io.WriteString(w, "charged")
+			w.Header().Set("X-Late", "yes")
+		}},
+	{"sends 103 Early Hints and then a 201", func(w http.ResponseWriter, r *http.Request, n int) {
+		w.WriteHeader(http.StatusEarlyHints)
+		charged(w, n)
+	}},
+	{"sends a 204", func(w http.ResponseWriter, r *http.Request, n int) {
+		w.WriteHeader(http.StatusNoContent)
+	}},
+}
+
+// varies sets a header of each answer, as one that is further out may do.
+func varies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func TestARepetitionGetsTheFirstAnswer(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, method := range []string{"POST", "PATCH"} {
+			for _, tt := range manners {
+				s := &shop{answer: tt.write}
+				h := varies(guard(newMemory(), s))
+				bare := ask(varies(&shop{answer: tt.write}), request(method, key, body))
+				first := ask(h, request(method, key, body))
+				did := fmt.Sprintf("sent a %s to a handler that %s, behind another middleware that "+
+					"sets Vary: Origin", method, tt.what)
+				expect.That(t, same(first, bare) && len(first.header["Idempotency-Replayed"]) == 0,
+					expect.Message{
+						Did: did, Want: "what the handler answers without the middleware: " + bare.String(),
+						Got: first.String(),
+						Why: "whoever asks once must not notice that somebody remembers it",
+					})
+				for range 2 {
+					again := ask(h, request(method, key, body))
+					wantReplay(t, again, first, expect.Message{Did: did + ", and sent it once more",
+						Why: "whoever lost the first answer must not be worse off than those who " +
+							"got it"})
+				}
+				wantRuns(t, s, 1, expect.Message{Did: did + ", three times with one key",
+					Why: "each run charges the card"})
+			}
+		}
+	})
+}
+
+func TestAnotherBodyIsAnotherRequest(t *testing.T) {
+	mib := strings.Repeat("x", 1<<20)
+	virtual(t, func(t *testing.T) {
+		for _, tt := range []struct{ what, first, second string }{
+			{"4200 cents, then 4300", `{"cents":4200}`, `{"cents":4300}`},
+			{"a body, then the same with a space behind it", `{"cents":4200}`, `{"cents":4200} `},
+			{"two members, then the same in the other order", `{"a":1,"b":2}`, `{"b":2,"a":1}`},
+			{"a body, then none", "x", ""}, {"no body, then one", "", "x"},
+			{"1 MiB, then the same with another last byte", mib, mib[1:] + "y"},
+		} {
+			s := &shop{}
+			h := guard(newMemory(), s)
+			first := ask(h, request("POST", key, tt.first))
+			got := ask(h, request("POST", key, tt.second))
+			did := "sent with one key " + tt.what
+			wantProblem(t, got, expect.Message{Did: did, Why: "the second is a mistake of the " +
+				"client's: whoever answers it with the first one's outcome tells that something " +
+				"was done that was not"}, 422)
+			wantRuns(t, s, 1, expect.Message{Did: did})
+			wantReplay(t, ask(h, request("POST", key, tt.first)), first, expect.Message{
+				Did: did + ", then the first once more",
+				Why: "the mistake of one request must not take the answer of another away"})
+			wantRuns(t, s, 1, expect.Message{Did: did + ", then the first once more"})
+		}
+	})
+}
+
+func TestTheHandlerGetsTheRequestAsItCame(t *testing.T) {
+	type tenant struct{}
+	sent := strings.Repeat("0123456789abcdef", 1<<16)
+	gets := func(t *testing.T, method, key string) {
+		var got string
+		s := &shop{answer: func(w http.ResponseWriter, r *http.Request, n int) {
+			data := read(r.Body)
+			got = fmt.Sprintf("%s %s by %s for %v, key %q, %d bytes of %d, the right ones: %t",
+				r.Method, r.RequestURI, user(r), r.Context().Value(tenant{}),
+				r.Header.Get("Idempotency-Key"), len(data), r.ContentLength, data == sent)
+			charged(w, n)
+		}}
+		r := httptest.NewRequest(method, "/charges?dry=1", strings.NewReader(sent))
+		r.Header.Set("X-User", "ann")
+		if key != "" {
+			r.Header.Set("Idempotency-Key", key)
+		}
+		r = r.WithContext(context.WithValue(t.Context(), tenant{}, "t-7"))
+		answer := ask(idempotency.Idempotent(newMemory(), user, false)(s), r)
+		did := fmt.Sprintf("sent a %s of 1 MiB with %s, which is not required, and a value in its "+
+			"context, to a handler that looks at all of it", method, sayKey(key))
+		want := fmt.Sprintf("%s /charges?dry=1 by ann for t-7, key %q, 1048576 bytes of 1048576, "+
+			"the right ones: true", method, key)
+		expect.That(t, got == want, expect.Message{Did: did, Want: want, Got: got,
+			Why: "who looks at a body to remember it must leave it for those behind; " +
+				"values in the context say for whom the work is done, and how it is traced"})
+		wantRun(t, s, answer, 1, expect.Message{Did: did})
+	}
+	virtual(t, func(t *testing.T) {
+		for _, method := range []string{"POST", "PATCH", "PUT"} {
+			gets(t, method, key)
+			gets(t, method, "")
+		}
+	})
+}
+
+func TestABodyThatBreaksOff(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for half, err := range map[string]error{body[:len(body)-4]: io.ErrUnexpectedEOF,
+			"": errors.New("connection reset by peer")} {
+			s := &shop{}
+			h := guard(newMemory(), s)
+			r := post()
+			r.Body = io.NopCloser(io.MultiReader(strings.NewReader(half), iotest.ErrReader(err)))
+			got := ask(h, r)
+			did := fmt.Sprintf("sent a POST of %d bytes that breaks off after %d", len(body), len(half))
+			wantRuns(t, s, 0, expect.Message{Did: did, Why: "half an order, which ends as if it " +
+				"were whole, is an order that nobody has placed"})
+			wantProblem(t, got, expect.Message{Did: did}, 400)
+			wantRun(t, s, ask(h, post()), 1, expect.Message{
+				Did: did + ", then all of it with the same key",
+				Why: "nothing was done yet, so nothing keeps the client from trying again"})
+		}
+	})
+}
+
+func TestOnlyPostAndPatchAreGuarded(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"} {
+			for _, k := range []string{key, strings.Repeat("x", 256), ""} {
+				s := &shop{}
+				h := guard(newMemory(), s)
+				for n := range 2 {
+					wantRun(t, s, ask(h, request(method, k, body)), n+1, expect.Message{
+						Did: fmt.Sprintf("sent a %s for the %s time, with %s", method,
+							[]string{"first", "second"}[n], sayKey(k)),
+						Why: "these methods are idempotent by themselves; a GET that is answered " +
+							"from yesterday's memory is wrong"})
+				}
+			}
+		}
+		s := &shop{}
+		wantRun(t, s, ask(guard(newMemory(), s), post()), 1, expect.Message{Did: "sent a POST"})
+		wantRun(t, s, ask(guard(newMemory(), s), request("PATCH", key, body)), 2,
+			expect.Message{Did: "sent a PATCH to another instance with a store of its own"})
+	})
+}
+
+func sayKey(k string) string {
+	switch {
+	case k == "":
+		return "no Idempotency-Key"
+	case len(k) > 60:
+		return fmt.Sprintf("an Idempotency-Key of %d characters", len(k))
+	}
+	return fmt.Sprintf("the Idempotency-Key %q", k)
+}
+
+func TestTheKeyIsWhatKeyOfReturns(t *testing.T) {
+	long := strings.Repeat("x", 255)
+	virtual(t, func(t *testing.T) {
+		for _, pair := range [][2]string{{`"k"`, "k"}, {"k", `"k"`}, {" k ", "k"},
+			{long, `"` + long + `"`}, {`"a key"`, "a key"}, {"~", `"~"`}} {
+			s := &shop{}
+			h := guard(newMemory(), s)
+			first := ask(h, request("POST", pair[0], body))
+			got := ask(h, request("POST", pair[1], body))
+			did := fmt.Sprintf("sent %s, then %s", sayKey(pair[0]), sayKey(pair[1]))
+			wantReplay(t, got, first, expect.Message{Did: did,
+				Why: "the header is a string of RFC 8941: its quotes do not belong to it, and a " +
+					"proxy may have written them"})
+		}
+		for _, k := range []string{`"k`, `""`, `"`, " ", "k\x01", "k\u00fc", long + "x"} {
+			for _, required := range []bool{true, false} {
+				s := &shop{}
+				h := idempotency.Idempotent(newMemory(), user, required)(s)
+				did := fmt.Sprintf("sent %s, required: %t", sayKey(k), required)
+				got := ask(h, request("POST", k, body))
+				wantProblem(t, got, expect.Message{Did: did, Why: "whoever sends a key relies on it"},
+					400)
+				wantRuns(t, s, 0, expect.Message{Did: did})
+			}
+		}
+	})
+}
+
+func TestWithoutAKey(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &shop{}
+		h := guard(newMemory(), s)
+		got := ask(h, request("POST", "", body))
+		did := "sent a POST without the header, which is required"
+		wantProblem(t, got, expect.Message{Did: did}, 400)
+		wantRuns(t, s, 0, expect.Message{Did: did})
+
+		h = idempotency.Idempotent(newMemory(), user, false)(s)
+		for n := range 3 {
+			wantRun(t, s, ask(h, request("POST", "", body)), n+1, expect.Message{
+				Did: fmt.Sprintf("sent request %d of 3 without the header, which is not required", n+1),
+				Why: "without a key nobody can tell a second attempt from a second purchase"})
+		}
+		first := ask(h, post())
+		wantReplay(t, ask(h, post()), first, expect.Message{
+			Did: "sent a request with a key twice, where none is required"})
+	})
+}

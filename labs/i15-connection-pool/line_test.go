@@ -1,0 +1,229 @@
+package pool_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	pool "github.com/backend-labs/backend-labs/labs/i15-connection-pool"
+)
+
+const fair = "whoever is passed in the line may wait for ever when there is much to do, and gets " +
+	"a timeout that nobody can explain"
+
+// TestServedInTheirOrder lets ten wait, and one who comes when a connection is just given back.
+func TestServedInTheirOrder(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, healthy := range []bool{true, false} {
+			s := &server{}
+			p := pool.New(s.config(1))
+			c := borrow(t, p, "borrowed the only connection", "")
+			var line []*borrower
+			for range 10 {
+				line = append(line, come(t.Context(), p))
+				time.Sleep(time.Millisecond)
+			}
+			word := map[bool]string{true: "healthy", false: "unhealthy"}[healthy]
+			did := fmt.Sprintf("let ten wait for the only connection, and gave it back %s", word)
+			late := newcomer(t, p, c, healthy)
+			line = append(line, late)
+			for i, b := range line {
+				synctest.Wait()
+				served := 0
+				for _, other := range line {
+					if other.has() {
+						served++
+					}
+				}
+				who := fmt.Sprintf("number %d in line", i+1)
+				if b == late {
+					who = "the one who came when it was given back"
+				}
+				expect.That(t, b.has() && b.err == nil && b.c != nil && served == i+1,
+					expect.Message{
+						Did: fmt.Sprintf("%s, in which moment one more came; releases: %d", did,
+							i+1),
+						Want: who + " has it, and all who came before have had it",
+						Got:  fmt.Sprintf("%d were served; %s: %s", served, who, b),
+						Why:  fair,
+					})
+				give(p, b.c, healthy)
+			}
+			s.right(t, did, 1)
+		}
+	})
+}
+
+// newcomer gives the connection back and asks for one in the same breath, so that nobody has had
+// the time to wake up.
+func newcomer(t *testing.T, p *pool.Pool, c *pool.Conn, healthy bool) *borrower {
+	t.Helper()
+	b := &borrower{done: make(chan struct{})}
+	go func() {
+		defer close(b.done)
+		p.Release(c, healthy)
+		b.c, b.err = p.Acquire(t.Context())
+	}()
+	synctest.Wait()
+	return b
+}
+
+func TestGivingUpLosesNothing(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &server{}
+		p := pool.New(s.config(2))
+		a := borrow(t, p, "borrowed the first of two", "")
+		b := borrow(t, p, "borrowed the second of two", "")
+		var line []*borrower
+		for range 20 {
+			line = append(line, come(patience(t, 10*time.Millisecond), p))
+		}
+		const did = "borrowed both connections, and let 20 wait for 10 ms"
+		stats(t, p, did, 2, 0, 20)
+		hasty := come(patience(t, 5*time.Millisecond), p)
+		time.Sleep(10 * time.Millisecond)
+		hasty.fails(t, did+", and one behind them for 5 ms", context.DeadlineExceeded,
+			5*time.Millisecond, "it has a user of its own, who has waited for long enough")
+		for _, one := range line {
+			one.fails(t, did, context.DeadlineExceeded, 10*time.Millisecond,
+				"whoever waits has a user who waits; how long that makes sense only he knows")
+		}
+		stats(t, p, did+"; after that", 2, 0, 0)
+		const why = "a slot that went to somebody who had gone is lost for ever: nobody gives it back"
+		release(p, a)
+		release(p, b)
+		a = borrow(t, p, did+"; then gave both back, and borrowed one", why)
+		borrow(t, p, did+"; then gave both back, and borrowed two", why)
+
+		cancelled, patient := come(t.Context(), p), come(t.Context(), p)
+		time.Sleep(3 * time.Millisecond)
+		cancelled.cancel()
+		cancelled.fails(t, "waited, and was cancelled after 3 ms", context.Canceled,
+			3*time.Millisecond, "nobody is interested in the answer any more")
+		patient.waits(t, "let the one before be cancelled", "both connections are lent")
+		give(p, a, true)
+		patient.served(t, "let the one before be cancelled; then gave one back",
+			3*time.Millisecond, why)
+	})
+}
+
+// TestGivingUpInTheVeryMoment lets somebody be cancelled and served at the same time.
+func TestGivingUpInTheVeryMoment(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		for _, healthy := range []bool{true, false} {
+			s := &server{}
+			p := pool.New(s.config(2))
+			did := fmt.Sprintf("let somebody give up in the moment in which a connection was "+
+				"given back, healthy: %t; both orders, 100 times", healthy)
+			const why = "with deadlines it happens every day: what was handed to somebody who is " +
+				"just going is lost, and one day none is left"
+			for i := range 100 {
+				a := borrow(t, p, did, why)
+				b := borrow(t, p, did, why)
+				w, next := come(t.Context(), p), come(t.Context(), p)
+				if i%2 == 0 {
+					w.cancel()
+					p.Release(a, healthy)
+				} else {
+					p.Release(a, healthy)
+					w.cancel()
+				}
+				synctest.Wait()
+				expect.That(t, w.has() && (w.err == nil) == (w.c != nil), expect.Message{
+					Did: did, Want: "a connection or an error, at once", Got: w.String(), Why: why})
+				if w.c != nil {
+					give(p, w.c, true)
+				}
+				c := next.served(t, did+"; the next in line", 0, why)
+				give(p, c, true)
+				give(p, b, true)
+			}
+			borrow(t, p, did+"; then borrowed one", why)
+			borrow(t, p, did+"; then borrowed two", why)
+			s.right(t, did, 2)
+		}
+	})
+}
+
+func TestFailedDialsCostNoPlace(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &server{}
+		s.is(errRefused, 0, 0)
+		p := pool.New(s.config(2))
+		const why = "a server that restarts refuses for some seconds. If each refusal costs a " +
+			"place the pool is empty when the server is back"
+		for range 10 {
+			come(t.Context(), p).fails(t, "let 10 dials fail at once, with Max: 2", errRefused, 0, why)
+		}
+		s.is(nil, 0, 0)
+		borrow(t, p, "let 10 dials fail, then borrowed one, with Max: 2", why)
+		borrow(t, p, "let 10 dials fail, then borrowed two, with Max: 2", why)
+
+		s = &server{}
+		s.is(errRefused, time.Second, 0)
+		p = pool.New(s.config(1))
+		first, second := come(t.Context(), p), come(t.Context(), p)
+		s.is(nil, 0, 0)
+		const did = "let a dial fail after 1 s, with Max: 1, and somebody wait behind it; "
+		second.waits(t, did+"before that", "there is no place yet")
+		time.Sleep(time.Second)
+		first.fails(t, did+"the first", errRefused, time.Second, "")
+		second.served(t, did+"the second", time.Second, "the place is free, and nobody else will "+
+			"tell it: without that it waits for ever")
+		s.right(t, did, 1)
+	})
+}
+
+func TestADialEndsWithItsCaller(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &server{}
+		s.is(nil, time.Hour, 0)
+		p := pool.New(s.config(1))
+		b := come(t.Context(), p)
+		patient := come(t.Context(), p)
+		s.is(nil, 0, 0)
+		time.Sleep(300 * time.Millisecond)
+		b.cancel()
+		const did = "cancelled somebody 300 ms after the begin of a dial that hangs, with Max: 1"
+		b.fails(t, did, context.Canceled, 300*time.Millisecond, "nobody wants the connection any more")
+		patient.served(t, did+"; who waited behind", 300*time.Millisecond,
+			"a dial for nobody keeps the place from somebody")
+		s.right(t, did, 1)
+	})
+}
+
+func TestASlowDialHoldsUpNobody(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &server{}
+		p := pool.New(s.config(3))
+		a, b := borrow(t, p, "borrowed one", ""), borrow(t, p, "borrowed two", "")
+		s.is(nil, 10*time.Second, 0)
+		slow := come(t.Context(), p)
+		const did = "borrowed two, and began a dial that takes 10 s, with Max: 3; meanwhile "
+		const why = "one server that answers slowly, or one lost packet, must not stop those who " +
+			"have all that they need"
+		time.Sleep(time.Second)
+		give(p, a, true)
+		give(p, b, true)
+		c := borrow(t, p, did+"gave both back, and borrowed one", why)
+		answered := make(chan struct{})
+		go func() { p.Stats(); close(answered) }()
+		synctest.Wait()
+		select {
+		case <-answered:
+		default:
+			expect.Fatal(t, expect.Message{Did: did + "asked for Stats", Want: "an answer at once",
+				Got: "none", Why: why})
+		}
+		give(p, c, true)
+		borrow(t, p, did+"gave that one back, and borrowed again", why)
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		expect.That(t, slow.has() && slow.err == nil && slow.c != nil, expect.Message{
+			Did: did + "waited for that", Want: "a connection, after 10 s", Got: slow.String()})
+		s.right(t, did, 3)
+	})
+}

@@ -1,0 +1,291 @@
+package jsonlog_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	jsonlog "github.com/backend-labs/backend-labs/labs/i16-structured-logging"
+)
+
+func TestEachLineHasTheIDOfItsRequest(t *testing.T) {
+	for _, secrets := range [][]string{nil, {"password"}} {
+		l, o := logger(secrets...)
+		ctx := jsonlog.WithRequestID(background, "r-1")
+		for i, l := range []*slog.Logger{l, l.With("a", 1)} {
+			what := []string{"a logger", "one made by With"}[i]
+			l.InfoContext(ctx, "x", "b", 2)
+			did := "wrote with the context of request r-1 and " + what
+			got, raw := one(t, did, o)
+			member(t, did, got, "request_id", "r-1", "without it nobody finds the lines of one request")
+			member(t, did, got, "b", 2, "")
+			expect.That(t, strings.Count(raw, "request_id") == 1, expect.Message{Did: did,
+				Want: "request_id once", Got: raw, Why: whyOnce})
+			l.Info("x")
+			got, raw = one(t, "wrote without a request", o)
+			expect.That(t, got.at("request_id") == nil && !strings.Contains(raw, "request_id"),
+				expect.Message{Did: "wrote without a request", Want: "no request_id", Got: raw})
+		}
+		sharesRecords(t, l, o)
+	}
+}
+
+// sharesRecords gives one record to the handler twice, as a handler that copies to two places does.
+func sharesRecords(t *testing.T, l *slog.Logger, o *out) {
+	t.Helper()
+	r := slog.NewRecord(time.Now(), slog.LevelInfo, "x", 0)
+	for i := range 8 { // more than a record has room for without a slice
+		r.AddAttrs(slog.Int(fmt.Sprint("k", i), i))
+	}
+	for _, id := range []string{"r-1", "r-2", ""} {
+		ctx := background
+		if id != "" {
+			ctx = jsonlog.WithRequestID(ctx, id)
+		}
+		if err := l.Handler().Handle(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+		did := fmt.Sprintf("gave the same record to the handler for requests r-1, r-2 and none; now %q", id)
+		got, raw := one(t, did, o)
+		var want any
+		if id != "" {
+			want = id
+		}
+		member(t, did, got, "request_id", want, "a record is shared by all handlers that get it")
+		expect.That(t, strings.Count(raw, "k7") == 1 && strings.Count(raw, "!BUG") == 0, expect.Message{
+			Did: did, Want: "its attributes once", Got: strings.TrimSpace(raw),
+			Why: "who adds to a record of others writes into their lines"})
+	}
+}
+
+const whyOnce = "of a name that is there twice each reader takes another one, and some refuse the line; " +
+	"of one that is not there nobody finds the lines of a request"
+
+// access serves a request and returns the lines that were written.
+func access(t *testing.T, did string, next http.HandlerFunc, r *http.Request) []line {
+	t.Helper()
+	l, o := logger("password")
+	serve(l, next, r)
+	text := o.text()
+	lines, err := read(text)
+	expect.That(t, err == nil && len(lines) == 1, expect.Message{Did: did,
+		Want: "one line", Got: fmt.Sprintf("%d lines; %v", len(lines), err),
+		Why: "requests are counted by these lines, and errors as a share of them"})
+	expect.That(t, strings.Count(text, "request_id") == 1, expect.Message{Did: did,
+		Want: "request_id once", Got: text, Why: whyOnce})
+	return lines
+}
+
+func TestOneLineForEachRequest(t *testing.T) {
+	var wg sync.WaitGroup
+	o := &out{yields: 2}
+	l := slog.New(jsonlog.NewHandler(o, jsonlog.Options{}))
+	h := jsonlog.Middleware(l)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.InfoContext(r.Context(), "inside", "n", r.URL.Query().Get("n"))
+		io.WriteString(w, "done")
+	}))
+	for i := range 100 {
+		wg.Go(func() {
+			h.ServeHTTP(wire{}.new(), request(fmt.Sprint("r-", i), fmt.Sprintf("/pay/%d?n=%d", i, i)))
+		})
+	}
+	wg.Wait()
+	lines, err := read(o.text())
+	did := "served 100 requests at the same time, each with a line of its handler's"
+	expect.That(t, err == nil && len(lines) == 200, expect.Message{Did: did, Want: "200 lines",
+		Got: fmt.Sprintf("%d, %v", len(lines), err)})
+	inner, outer := map[any]any{}, map[any]any{}
+	for _, l := range lines {
+		if l.at("n") != nil {
+			inner[l.at("request_id")] = l.at("n")
+		} else {
+			outer[l.at("request_id")] = l.at("path")
+		}
+	}
+	for i := range 100 {
+		id := fmt.Sprint("r-", i)
+		expect.That(t, inner[id] == fmt.Sprint(i) && outer[id] == fmt.Sprint("/pay/", i), expect.Message{
+			Did: did, Want: fmt.Sprintf("for request_id %s the line of the handler with n %d, and the "+
+				"middleware's with path /pay/%d", id, i, i),
+			Got: fmt.Sprintf("n %v and path %v", inner[id], outer[id]),
+			Why: "from the line that says 500 one gets to the lines that say why by this id alone"})
+	}
+}
+
+func (wire) new() http.ResponseWriter { return &quiet{header: http.Header{}} }
+
+// quiet is a ResponseWriter that keeps nothing.
+type quiet struct{ header http.Header }
+
+func (q *quiet) Header() http.Header         { return q.header }
+func (q *quiet) Write(p []byte) (int, error) { return len(p), nil }
+func (q *quiet) WriteHeader(int)             {}
+
+// answers are ways in which a handler answers.
+var answers = []struct {
+	what   string
+	next   http.HandlerFunc
+	status int
+	bytes  int
+}{
+	{"does nothing", func(w http.ResponseWriter, r *http.Request) {}, 200, 0},
+	{"writes 4 bytes", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "done") }, 200, 4},
+	{"writes 70,000 bytes at once", func(w http.ResponseWriter, r *http.Request) {
+		w.Write(make([]byte, 70_000))
+	}, 200, 70_000},
+	{"writes 3 and 4 bytes", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "one")
+		io.WriteString(w, "four")
+	}, 200, 7},
+	{"copies 5000 bytes", func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(w, strings.NewReader(strings.Repeat("x", 5000)))
+	}, 200, 5000},
+	{"answers 404", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "gone", 404) }, 404, 5},
+	{"answers 201 and then 500", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(201)
+		w.WriteHeader(500)
+	}, 201, 0},
+	{"sends 103 and then 201", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(103)
+		w.WriteHeader(201)
+	}, 201, 0},
+	{"sends 103 and nothing else", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(103) }, 200, 0},
+	{"writes, and then answers 500", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "done")
+		w.WriteHeader(500)
+	}, 200, 4},
+	{"answers 204", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) }, 204, 0},
+	{"answers 503", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }, 503, 0},
+}
+
+func TestTheLineSaysWhatWasAnswered(t *testing.T) {
+	for _, tt := range answers {
+		did := "served a handler that " + tt.what
+		got := access(t, did, tt.next, request("r-1", "/pay?card=4711"))[0]
+		why := "alerts and bills are made of these numbers"
+		member(t, did, got, "status", tt.status, why)
+		member(t, did, got, "bytes", tt.bytes, why)
+		member(t, did, got, "method", "POST", why)
+		member(t, did, got, "request_id", "r-1", why)
+		member(t, did, got, "path", "/pay", "what is behind the question mark are search words, names and "+
+			"tokens, and another text each time")
+	}
+	breaksOff(t)
+}
+
+// breaksOff has a connection that ends in the middle of an answer.
+func breaksOff(t *testing.T) {
+	t.Helper()
+	l, o := logger()
+	jsonlog.Middleware(l)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write(make([]byte, 70_000))
+		w.Write(make([]byte, 70_000))
+	})).ServeHTTP(&short{quiet{http.Header{}}, 10}, request("r-1", "/pay"))
+	did := "wrote 70,000 bytes twice to a connection that breaks after 10 bytes"
+	got, _ := one(t, did, o)
+	member(t, did, got, "bytes", 10, "what the client has got is how much was written, not how much "+
+		"was meant to be")
+}
+
+// short takes so many bytes and no more.
+type short struct {
+	quiet
+	left int
+}
+
+func (s *short) Write(p []byte) (int, error) {
+	n := min(len(p), s.left)
+	s.left -= n
+	if n < len(p) {
+		return n, io.ErrClosedPipe
+	}
+	return n, nil
+}
+
+func TestTheLineSaysHowLongItTook(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		for _, d := range []time.Duration{250 * time.Millisecond, 2500 * time.Microsecond, 3 * time.Second} {
+			did := fmt.Sprintf("served a handler that takes %v", d)
+			got := access(t, did, func(http.ResponseWriter, *http.Request) { time.Sleep(d) },
+				request("r-1", "/pay"))[0]
+			n, ok := got.at("dur_ms").(json.Number)
+			ms, err := n.Float64()
+			want := float64(d) / float64(time.Millisecond)
+			expect.That(t, ok && err == nil && ms > want-1 && ms < want+1, expect.Message{Did: did,
+				Want: fmt.Sprintf("dur_ms: %v, a number, to the millisecond", want),
+				Got:  fmt.Sprintf("dur_ms: %s", asJSON(got.at("dur_ms"))),
+				Why:  "a text like 250ms cannot be compared, and the slowest requests not be found"})
+		}
+	})
+}
+
+func TestAPanicHasALine(t *testing.T) {
+	for _, tt := range []struct {
+		what   string
+		begin  func(w http.ResponseWriter)
+		status int
+	}{
+		{"panics", func(http.ResponseWriter) {}, 500},
+		{"sends 103 and panics", func(w http.ResponseWriter) { w.WriteHeader(103) }, 500},
+		{"answers 201 and panics", func(w http.ResponseWriter) { w.WriteHeader(201) }, 201},
+		{"writes and panics", func(w http.ResponseWriter) { io.WriteString(w, "half") }, 200},
+		{"flushes and panics", func(w http.ResponseWriter) { http.NewResponseController(w).Flush() }, 200},
+	} {
+		for _, value := range []any{"boom", errors.New("boom"), http.ErrAbortHandler} {
+			did := fmt.Sprintf("served a handler that %s with %T(%v)", tt.what, value, value)
+			got := access(t, did, func(w http.ResponseWriter, r *http.Request) {
+				tt.begin(w)
+				panic(value)
+			}, request("r-1", "/pay"))[0]
+			member(t, did, got, "status", tt.status, "the worst of all requests must not be the one "+
+				"that is not there")
+			member(t, did, got, "request_id", "r-1", "")
+		}
+	}
+}
+
+func TestAResponseControllerWorks(t *testing.T) {
+	l, _ := logger()
+	var flush, deadline error
+	w, _ := serve(l, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "one")
+		flush = http.NewResponseController(w).Flush()
+		deadline = http.NewResponseController(w).SetReadDeadline(time.Now())
+	}, request("r-1", "/events"))
+	expect.That(t, flush == nil && w.Flushed, expect.Message{
+		Did:  "flushed behind the middleware, by an http.ResponseController",
+		Want: "what was written is sent at once", Got: fmt.Sprintf("%v, flushed: %v", flush, w.Flushed),
+		Why: "a wrapper that hides what is below it turns a stream of events into one late answer"})
+	expect.That(t, errors.Is(deadline, http.ErrNotSupported), expect.Message{
+		Did:  "set a deadline for reading, which a recorder does not know",
+		Want: "http.ErrNotSupported", Got: fmt.Sprint(deadline)})
+	done := make(chan error, 1)
+	under := &deadlined{quiet: quiet{header: http.Header{}}}
+	jsonlog.Middleware(l)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		done <- http.NewResponseController(w).SetWriteDeadline(time.Now())
+	})).ServeHTTP(under, request("r-1", "/x").WithContext(context.Background()))
+	err := <-done
+	expect.That(t, err == nil && under.set, expect.Message{
+		Did:  "set a deadline for writing, which the connection below knows",
+		Want: "it is set", Got: fmt.Sprintf("%v, set: %v", err, under.set)})
+}
+
+type deadlined struct {
+	quiet
+	set bool
+}
+
+func (d *deadlined) SetWriteDeadline(time.Time) error {
+	d.set = true
+	return nil
+}

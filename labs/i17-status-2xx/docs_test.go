@@ -1,0 +1,165 @@
+package docs_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	docs "github.com/backend-labs/backend-labs/labs/i17-status-2xx"
+)
+
+func contains(text, part string) bool { return strings.Contains(text, part) }
+
+const sent = `{"id":"mine","slug":"lamp","text":"  it glows "}`
+
+func TestANewDocumentIsCreated(t *testing.T) {
+	s := newStore(docs.Doc{ID: "1", Slug: "desk", Text: "it stands"})
+	h := docs.Documents(s)
+	got := ask(h, "POST", "/docs", sent)
+	did := "POST /docs with " + sent
+	wantJSON(t, got, 201, `{"id":"n1","slug":"lamp","text":"it glows"}`, expect.Message{Did: did,
+		Why: "201 says that something exists now that did not; its body is what was stored"})
+	to := where(t, "/docs", got)
+	expect.That(t, to != "", expect.Message{Did: did, Want: "one Location", Got: got.String(),
+		Why: "created: where?"})
+	there := ask(h, "GET", to, "")
+	did += ", then GET " + to + ", where its Location leads to"
+	wantJSON(t, there, 200, got.body, expect.Message{Did: did})
+	tag := got.header.Get("ETag")
+	expect.That(t, tag != "" && tag == there.header.Get("ETag"), expect.Message{Did: did,
+		Want: "an ETag in both answers, and the same", Got: got.String() + "; " + there.String(),
+		Why: "the creator can change the document without asking for it first"})
+}
+
+var strong = regexp.MustCompile(`^"[!#-~]*"$`)
+
+func TestTheTagIsTheDocuments(t *testing.T) {
+	s := newStore(docs.Doc{ID: "1", Slug: "desk", Text: "it stands"},
+		docs.Doc{ID: "2", Slug: "chair", Text: "it stands"},
+		docs.Doc{ID: "3", Slug: "a", Text: "bc"}, docs.Doc{ID: "4", Slug: "ab", Text: "c"})
+	h := docs.Documents(s)
+	tags := map[string]string{}
+	for _, id := range []string{"1", "2", "3", "4"} {
+		tag := ask(h, "GET", "/docs/"+id, "").header.Get("ETag")
+		did := fmt.Sprintf("GET of document %s", id)
+		expect.That(t, strong.MatchString(tag), expect.Message{Did: did,
+			Want: `a strong ETag: visible characters in quotes, without W/`,
+			Got:  fmt.Sprintf("ETag: %s", tag),
+			Why:  "a change may be made dependent on a strong one only"})
+		again := ask(h, "GET", "/docs/"+id, "").header.Get("ETag")
+		expect.That(t, again == tag, expect.Message{Did: did + ", twice", Want: "the same ETag",
+			Got: tag + " and " + again, Why: "nothing has changed"})
+		expect.That(t, tags[tag] == "", expect.Message{Did: did + ", and of others",
+			Want: "another ETag for each", Got: fmt.Sprintf("%s is that of document %s, too", tag,
+				tags[tag]), Why: "a cache would take one for the other"})
+		tags[tag] = id
+	}
+	for _, text := range []string{"it stands!", "IT STANDS"} {
+		ask(h, "PUT", "/docs/1", fmt.Sprintf(`{"slug":"desk","text":%q}`, text))
+		tag := ask(h, "GET", "/docs/1", "").header.Get("ETag")
+		expect.That(t, tags[tag] == "" && strong.MatchString(tag), expect.Message{
+			Did:  fmt.Sprintf("replaced the text of a document by %q, and asked for it", text),
+			Want: "an ETag that there has not been", Got: "ETag: " + tag,
+			Why: "who has the old text would never learn of the new one"})
+		tags[tag] = text
+	}
+}
+
+func TestPutCreatesOrReplaces(t *testing.T) {
+	s := newStore(docs.Doc{ID: "1", Slug: "desk", Text: "it stands"})
+	h := docs.Documents(s)
+	got := ask(h, "PUT", "/docs/9", sent)
+	did := "PUT /docs/9, which does not exist, with " + sent
+	wantJSON(t, got, 201, `{"id":"9","slug":"lamp","text":"it glows"}`, expect.Message{Did: did,
+		Why: "there was none before: it was created; its body is what was stored"})
+	if len(got.header.Values("Location")) > 0 {
+		expect.That(t, where(t, "/docs/9", got) == "/docs/9", expect.Message{Did: did,
+			Want: "no Location, or one that leads to /docs/9", Got: got.String()})
+	}
+	wantJSON(t, ask(h, "GET", "/docs/9", ""), 200, got.body, expect.Message{Did: did + ", then GET"})
+	for _, body := range []string{sent, `{"id":"8","slug":"lamp","text":" it shines "}`} {
+		got := ask(h, "PUT", "/docs/9", body)
+		did := "PUT /docs/9, which exists, with " + body
+		there := ask(h, "GET", "/docs/9", "")
+		wantStatus(t, got, expect.Message{Did: did, Why: "nothing was created: the document was " +
+			"replaced"}, 200, 204)
+		if got.status == 204 {
+			wantNothing(t, got, expect.Message{Did: did})
+		} else {
+			wantJSON(t, got, 200, there.body, expect.Message{Did: did + ", then GET",
+				Why: "the body of a 200 is the document as it is now; with nothing to say it is a 204"})
+		}
+	}
+	wantJSON(t, ask(h, "GET", "/docs/9", ""), 200, `{"id":"9","slug":"lamp","text":"it shines"}`,
+		expect.Message{Did: "PUT /docs/9 with the text it shines, then GET"})
+	wantStatus(t, ask(h, "GET", "/docs/8", ""), expect.Message{
+		Did: "PUT /docs/9 with the id 8 in its body, then GET /docs/8"}, 404)
+	wantJSON(t, ask(h, "GET", "/docs/1", ""), 200, `{"id":"1","slug":"desk","text":"it stands"}`,
+		expect.Message{Did: "PUT /docs/9, then GET /docs/1"})
+}
+
+func TestDeleteHasNothingToSay(t *testing.T) {
+	s := newStore(docs.Doc{ID: "1", Slug: "desk"}, docs.Doc{ID: "2", Slug: "lamp"})
+	h := docs.Documents(s)
+	wantNothing(t, ask(h, "DELETE", "/docs/1", ""), expect.Message{Did: "DELETE /docs/1",
+		Why: "it is done, and there is nothing left to show"})
+	wantStatus(t, ask(h, "GET", "/docs/1", ""), expect.Message{Did: "DELETE /docs/1, then GET"}, 404)
+	wantStatus(t, ask(h, "GET", "/docs/2", ""), expect.Message{Did: "DELETE /docs/1, GET /docs/2"},
+		200)
+	wantStatus(t, ask(h, "DELETE", "/docs/1", ""), expect.Message{Did: "DELETE /docs/1, twice",
+		Why: "it is as it should be: gone; or it was not there to delete; but not a failure"}, 204, 404)
+	expect.That(t, s.count() == 1, expect.Message{Did: "DELETE /docs/1 of two documents",
+		Want: "one is left", Got: fmt.Sprint(s.count())})
+}
+
+func TestASearchFindsNothing(t *testing.T) {
+	h := docs.Documents(newStore(docs.Doc{ID: "1", Slug: "desk", Text: "it stands"},
+		docs.Doc{ID: "2", Slug: "lamp", Text: "it glows"}))
+	wantJSON(t, ask(h, "POST", "/docs/search", `{"text":"glow"}`), 200,
+		`[{"id":"2","slug":"lamp","text":"it glows"}]`, expect.Message{
+			Did: "POST /docs/search, which one document fits",
+			Why: "a search creates nothing, although it is a POST"})
+	wantJSON(t, ask(h, "POST", "/docs/search", `{"text":"fly"}`), 200, "[]", expect.Message{
+		Did: "POST /docs/search, which no document fits",
+		Why: "the search was done, and this is its result; neither is it missing, nor is there " +
+			"nothing to say"})
+}
+
+func TestADuplicateIsNotCreated(t *testing.T) {
+	s := newStore(docs.Doc{ID: "1", Slug: "lamp", Text: "it stands"})
+	h := docs.Documents(s)
+	before := ask(h, "GET", "/docs/1", "")
+	got := ask(h, "POST", "/docs", sent)
+	did := "POST /docs with the slug of a document that is there"
+	wantStatus(t, got, expect.Message{Did: did, Why: "nothing was created: who is told so adds " +
+		"another one to the list"}, 200, 409)
+	if got.status == 200 {
+		wantJSON(t, got, 200, before.body, expect.Message{Did: did,
+			Why: "this is the document; what was sent is not"})
+	}
+	wantJSON(t, ask(h, "GET", "/docs/1", ""), 200, before.body, expect.Message{Did: did +
+		", then GET of that document"})
+	expect.That(t, s.count() == 1, expect.Message{Did: did, Want: "one document",
+		Got: fmt.Sprint(s.count())})
+}
+
+func TestWhatIsWrongIsNo2xx(t *testing.T) {
+	s := newStore(docs.Doc{ID: "1", Slug: "lamp", Text: "it stands"})
+	h := docs.Documents(s)
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", "/docs/7", "", 404}, {"POST", "/docs", "{", 400}, {"PUT", "/docs/1", "lamp", 400},
+		{"PUT", "/docs/2", "", 400}, {"POST", "/docs/search", "x=1", 400}, {"GET", "/exports/7", "", 404},
+	} {
+		wantStatus(t, ask(h, tt.method, tt.path, tt.body), expect.Message{
+			Did: fmt.Sprintf("%s %s with the body %q", tt.method, tt.path, tt.body)}, tt.status)
+	}
+	wantJSON(t, ask(h, "GET", "/docs/1", ""), 200, `{"id":"1","slug":"lamp","text":"it stands"}`,
+		expect.Message{Did: "sent bodies that are not JSON, then GET of a document"})
+	expect.That(t, s.count() == 1, expect.Message{Did: "sent bodies that are not JSON",
+		Want: "no new document", Got: fmt.Sprint(s.count(), " documents, of which there was 1")})
+}

@@ -1,0 +1,314 @@
+package secrets_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/lockstep"
+	secrets "github.com/backend-labs/backend-labs/labs/i18-secrets"
+)
+
+func TestTheCurrentVersionSigns(t *testing.T) {
+	const why = "which one is current the source says: a higher number may be announced, or was " +
+		"rolled back"
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(2, 1, 3)
+		r := secrets.NewRing(v, ttl, grace)
+		for _, current := range []int{2, 3, 2, 0, 1} {
+			v.publish(current, 0, 1, 2, 3)
+			time.Sleep(ttl + time.Second)
+			wantSigned(t, r, current, fmt.Sprintf("version %d of 0 to 3 is current", current), why)
+			wantVerified(t, r, current, true, fmt.Sprintf("version %d is current", current), why)
+		}
+	})
+}
+
+// every10s calls a ring until that much time has passed.
+func every10s(t *testing.T, r *secrets.Ring, d time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Until(end) >= 10*time.Second; time.Sleep(10 * time.Second) {
+		sign(t, r, "Sign every 10 s")
+	}
+}
+
+// retire lets a ring see that version 1 is followed by 2, and returns when it must have.
+func retire(t *testing.T, v *vault, listed ...int) *secrets.Ring {
+	t.Helper()
+	r := secrets.NewRing(v, ttl, grace)
+	sign(t, r, "the first Sign")
+	every10s(t, r, 10*time.Minute)
+	v.publish(2, listed...)
+	return r
+}
+
+func TestAnOldVersionIsAcceptedUntilItsGraceEnds(t *testing.T) {
+	for _, listed := range [][]int{nil, {1}} {
+		did := fmt.Sprintf("version 1 is followed by 2 (listed beside it: %v)", listed)
+		bubble.RunLeaky(t, func(t *testing.T) {
+			v := newVault(1)
+			r := retire(t, v, listed...)
+			every10s(t, r, grace-10*time.Second)
+			time.Sleep(10*time.Second - time.Millisecond)
+			wantVerified(t, r, 2, true, did+", 1 ms less than 5 min ago", "")
+			wantVerified(t, r, 1, true, did+", 1 ms less than 5 min ago", "what was "+
+				"signed before is still in people's mails and tabs")
+			every10s(t, r, ttl)
+			time.Sleep(time.Second + time.Millisecond)
+			wantVerified(t, r, 1, false, did+", 6 min and 1 s ago", "a key that was rotated because it "+
+				"has leaked must end, whether or not somebody has cleaned up the store")
+			wantVerified(t, r, 2, true, did+", 6 min and 1 s ago", "")
+			every10s(t, r, time.Hour)
+			wantVerified(t, r, 1, false, did+", more than an hour ago", "what has ended does not begin "+
+				"again with the next fetch")
+		})
+	}
+}
+
+func TestTwoRotationsInOneGrace(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, grace)
+		for version := 1; version <= 4; version++ {
+			v.publish(version)
+			time.Sleep(ttl + time.Second)
+			wantSigned(t, r, version, fmt.Sprintf("version %d became current", version), "")
+		}
+		for version := 1; version <= 4; version++ {
+			wantVerified(t, r, version, true, "versions 1, 2, 3 and 4 became current, a minute after each "+
+				"other", "each has a grace of its own")
+		}
+		every10s(t, r, grace-ttl)
+		wantVerified(t, r, 1, false, "4 min later", "its grace has ended")
+		wantVerified(t, r, 3, true, "4 min later", "its grace has not")
+	})
+}
+
+func TestTheGraceIsExact(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, grace)
+		sign(t, r, "the first Sign")
+		v.publish(2, 1)
+		time.Sleep(10 * time.Minute) // a fetch is due, or the background has made it long ago
+		v.publish(3, 2, 1)
+		time.Sleep(ttl + time.Millisecond)
+		wantSigned(t, r, 3, "1 min and 1 ms after version 3 became current", "what was fetched before "+
+			"is more than ttl old")
+		v.publish(4, 3, 2, 1)
+		begin := time.Now()
+		for v.asked(); v.asked() == 0; time.Sleep(time.Second) {
+			sign(t, r, "Sign every second")
+			expect.That(t, time.Since(begin) <= ttl+10*time.Second, expect.Message{
+				Did: "Sign every second for a minute", Want: "a fetch", Got: "none",
+				Why: "a ring that does not fetch does not rotate"})
+		}
+		seen := v.lastAsked()
+		time.Sleep(time.Until(seen.Add(grace - time.Millisecond)))
+		did := fmt.Sprintf("the fetch at which version 3 was not current any more is %v ago",
+			time.Since(seen))
+		wantVerified(t, r, 3, true, did, "grace is promised to those who hold a token")
+		time.Sleep(2 * time.Millisecond)
+		did = fmt.Sprintf("the fetch at which version 3 was not current any more is %v ago",
+			time.Since(seen))
+		wantVerified(t, r, 3, false, did, "grace ends on time")
+		wantVerified(t, r, 4, true, did, "the current one has no end")
+	})
+}
+
+func TestAnAnnouncedVersion(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, grace)
+		sign(t, r, "the first Sign")
+		wantVerified(t, r, 2, false, "version 1 is the only one", "version 2 is not known")
+		v.publish(1, 2)
+		every10s(t, r, ttl+10*time.Second)
+		wantVerified(t, r, 2, true, "version 2 is listed, and 1 still current",
+			"another instance may have seen already that it is current")
+		wantSigned(t, r, 1, "version 2 is listed, and 1 still current", "others may not know 2 yet")
+		every10s(t, r, grace+ttl)
+		wantVerified(t, r, 2, false, "version 2 was listed for more than 6 min and never current",
+			"what nobody signs with nobody needs to verify")
+		v.publish(2, 1)
+		every10s(t, r, ttl+10*time.Second)
+		wantSigned(t, r, 2, "version 2 became current at last", "")
+		wantVerified(t, r, 2, true, "version 2 became current at last", "")
+		wantVerified(t, r, 1, true, "version 2 became current at last", "its grace has just begun")
+		v.publish(1, 2)
+		every10s(t, r, ttl+10*time.Second)
+		wantSigned(t, r, 1, "version 1 became current again", "a rotation may be rolled back")
+		every10s(t, r, time.Hour)
+		wantVerified(t, r, 1, true, "version 1 has been current again for an hour", "")
+		wantVerified(t, r, 2, false, "version 1 has been current again for an hour", "")
+		v.publish(2, 1)
+		every10s(t, r, ttl+10*time.Second)
+		wantVerified(t, r, 1, true, "version 2 became current for the second time", "the grace of 1 "+
+			"begins anew: it has signed until now")
+	})
+}
+
+func TestNoKeyIsOlderThanItsTime(t *testing.T) {
+	const why = "a key that was rotated because it has leaked is used on, as long as nobody comes by"
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, grace)
+		sign(t, r, "the first Sign")
+		v.publish(2, 1)
+		time.Sleep(10 * time.Minute)
+		wantSigned(t, r, 2, "version 2 became current, and 10 min nothing was called", why)
+		v.publish(3, 2)
+		time.Sleep(ttl + time.Millisecond)
+		wantVerified(t, r, 3, true, "version 3 became current 1 min and 1 ms ago", why)
+		wantSigned(t, r, 3, "version 3 became current 1 min and 1 ms ago", why)
+		v.slow(300 * time.Millisecond)
+		v.publish(4, 3)
+		time.Sleep(10 * time.Minute)
+		wantSigned(t, r, 4, "version 4 became current, 10 min nothing was called, and a fetch takes "+
+			"300 ms", why)
+	})
+}
+
+func TestCallsShareWhatWasFetched(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		v.slow(100 * time.Millisecond)
+		r := secrets.NewRing(v, ttl, grace)
+		errs := make(chan error, 100)
+		for range 100 {
+			go func() {
+				_, err := r.Sign(background(), message)
+				errs <- err
+			}()
+		}
+		for range 100 {
+			expect.NoError(t, <-errs, expect.Message{Did: "100 first Signs at the same moment",
+				Want: "a token for each"})
+		}
+		n := v.asked()
+		expect.That(t, n == 1, expect.Message{
+			Did: "100 first Signs at the same moment; a fetch takes 100 ms", Want: "one fetch",
+			Got: fmt.Sprint(n), Why: "a deploy of 40 instances would ask 4000 times"})
+
+		token := sign(t, r, "Sign")
+		for i := range 10_000 {
+			if i%2 == 0 {
+				sign(t, r, "Sign every ms")
+			} else if err := r.Verify(background(), message, token); err != nil {
+				expect.Fatal(t, expect.Message{Did: "Verify every other ms", Want: "no error",
+					Got: err.Error()})
+			}
+			time.Sleep(time.Millisecond)
+		}
+		n = v.asked()
+		expect.That(t, n <= 1, expect.Message{Did: "10,000 calls in 10 s, in the first minute",
+			Want: "no fetch, or one to be ahead", Got: fmt.Sprint(n),
+			Why: "the store would have to answer as often as you"})
+		unknown := by(t, 9)
+		for range 1000 {
+			r.Verify(background(), message, unknown)
+			time.Sleep(time.Millisecond)
+		}
+		n = v.asked()
+		expect.That(t, n <= 1, expect.Message{Did: "1,000 times Verify with a version that is not known",
+			Want: "no fetch, or one to be ahead", Got: fmt.Sprint(n),
+			Why: "whoever makes up tokens could send your whole load to the store"})
+		every10s(t, r, 30*time.Minute)
+		n = v.asked()
+		expect.That(t, n >= 15 && n <= 61, expect.Message{Did: "Sign every 10 s for half an hour",
+			Want: "about 30 fetches, and no more than twice that", Got: fmt.Sprint(n)})
+	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		v.slow(500 * time.Millisecond)
+		r := secrets.NewRing(v, ttl, grace)
+		ctx, cancel := context.WithTimeout(background(), 100*time.Millisecond)
+		defer cancel()
+		gaveUp := make(chan time.Duration, 1)
+		go func() {
+			begin := time.Now()
+			r.Sign(ctx, message)
+			gaveUp <- time.Since(begin)
+		}()
+		time.Sleep(time.Millisecond)
+		_, err := r.Sign(background(), message)
+		expect.NoError(t, err, expect.Message{
+			Did:  "two first Signs; a fetch takes 500 ms, and the first caller gives up after 100 ms",
+			Want: "a token for the second", Why: "that one has given up is no other's concern"})
+		took := <-gaveUp
+		expect.That(t, took <= 110*time.Millisecond, expect.Message{
+			Did:  "Sign with a context that ends after 100 ms; a fetch takes 500 ms",
+			Want: "back after 100 ms", Got: fmt.Sprint("back after ", took),
+			Why: "nobody reads what comes later"})
+	})
+}
+
+func TestManyAtOnce(t *testing.T) {
+	r := secrets.NewRing(newVault(1), time.Millisecond, time.Minute)
+	secret := secrets.NewSecret("x")
+	var accepted atomic.Int64
+	lockstep.Run(500, 4, time.Second, func(round, worker int) {
+		token, err := r.Sign(background(), message)
+		if err == nil {
+			err = r.Verify(background(), message, token)
+		}
+		if err == nil && secret.Equal("x") && secret.Reveal() == "x" {
+			accepted.Add(1)
+		}
+	})
+	expect.That(t, accepted.Load() >= 4, expect.Message{
+		Did:  "4 callers at the same moment, up to 500 times: Sign, and Verify the token",
+		Want: "accepted", Got: fmt.Sprintf("%d of them accepted", accepted.Load())})
+}
+
+func TestForgedTokens(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		r := secrets.NewRing(newVault(1, 2), ttl, grace)
+		token := sign(t, r, "Sign")
+		check := func(forged, how string, msg []byte) {
+			t.Helper()
+			err := r.Verify(background(), msg, forged)
+			expect.That(t, err != nil, expect.Message{
+				Did:  fmt.Sprintf("Verify %s: %q, made from %q", how, forged, token),
+				Want: "an error", Got: "accepted",
+				Why: "one forged token that is accepted is as good as all of them"})
+		}
+		wantVerified(t, r, 1, true, "version 1 is current", "")
+		for _, msg := range []string{"", "/orders/8", "/orders/7 ", "/orders/", "/Orders/7"} {
+			check(token, fmt.Sprintf("a token for another message than %q", msg), []byte(msg))
+		}
+		for i := range token {
+			check(token[:i], "the beginning of a token", message)
+			check(token[i+1:], "the end of a token", message)
+			for _, c := range "0a9fAzZ" {
+				forged := token[:i] + string(c) + token[i+1:]
+				last := i == len(token)-1 // of base64, it may have bits that nobody uses
+				if forged != token && !last && token[i] != byte(c)|0x20 && byte(c) != token[i]|0x20 {
+					check(forged, "a token with another character", message)
+				}
+			}
+		}
+		other, err := secrets.NewRing(newVault(1), ttl, grace).Sign(background(), []byte("x"))
+		expect.NoError(t, err, expect.Message{Did: "Sign another message", Want: "a token"})
+		second := by(t, 2)
+		for i := 1; i < min(len(token), len(other), len(second)); i++ {
+			for _, o := range []string{other, second} {
+				if forged := token[:i] + o[i:]; forged != token && forged != second {
+					check(forged, "two tokens that were joined", message)
+				}
+			}
+		}
+		for _, forged := range []string{"", ".", "v1", "v1.", token + "0", token + token, " " + token,
+			token + "\n"} {
+			check(forged, "a token that is none", message)
+		}
+		same := newVault(7)
+		same.versions[7] = keyOf(1)
+		seven := sign(t, secrets.NewRing(same, ttl, grace), "Sign by version 7")
+		check(seven, "a token of version 7, which is not known, with the same key as 1", message)
+	})
+}

@@ -1,0 +1,237 @@
+// Package scaling says from a few measurements what more machines would carry, and which machines to take.
+package scaling
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// At is X(n): what n machines carry.
+func (u USL) At(n float64) float64 {
+	return u.Gamma * n / (1 + u.Alpha*(n-1) + u.Beta*n*(n-1))
+}
+
+// Peak is the number of machines that carry the most, +Inf if more always carry more.
+func (u USL) Peak() float64 {
+	if u.Beta == 0 {
+		return math.Inf(1)
+	}
+	return math.Sqrt((1 - u.Alpha) / u.Beta)
+}
+
+// Fit finds the model that describes the samples best.
+func Fit(samples []Sample) (USL, error) {
+	if err := validate(samples); err != nil {
+		return USL{}, err
+	}
+	// The best without negative α and β is the best of these four that has none: with both, or with one or both
+	// of them left out.
+	var best USL
+	least := math.Inf(1)
+	for _, terms := range [][]int{{0}, {0, 1}, {0, 2}, {0, 1, 2}} {
+		u, err := fit(samples, terms)
+		if err != nil {
+			return USL{}, err
+		}
+		if off := squares(u, samples); u.Gamma > 0 && u.Alpha >= 0 && u.Beta >= 0 && off < least {
+			best, least = u, off
+		}
+	}
+	return best, nil
+}
+
+func validate(samples []Sample) error {
+	different := map[float64]bool{}
+	for _, s := range samples {
+		for _, v := range []float64{s.N, s.Throughput} {
+			if !(v > 0) || math.IsInf(v, 0) {
+				return errors.New("a sample needs a number of machines and a throughput, both positive")
+			}
+		}
+		different[s.N] = true
+	}
+	if len(samples) < 4 || len(different) < 3 {
+		return errors.New("at least 4 samples, at 3 different numbers of machines, are needed")
+	}
+	return nil
+}
+
+// fit finds the coefficients of some of the terms of N/X = 1/γ + α/γ·(N−1) + β/γ·N(N−1); the others are 0.
+func fit(samples []Sample, terms []int) (USL, error) {
+	var rows [][]float64
+	var y []float64
+	for _, s := range samples {
+		all := []float64{1, s.N - 1, s.N * (s.N - 1)}
+		var row []float64
+		for _, t := range terms {
+			row = append(row, all[t])
+		}
+		rows, y = append(rows, row), append(y, s.N/s.Throughput)
+	}
+	c, err := LeastSquares(rows, y)
+	if err != nil {
+		return USL{}, err
+	}
+	var of [3]float64
+	for i, t := range terms {
+		of[t] = c[i]
+	}
+	return USL{Gamma: 1 / of[0], Alpha: unlessTiny(of[1] / of[0]), Beta: unlessTiny(of[2] / of[0])}, nil
+}
+
+func unlessTiny(v float64) float64 {
+	if math.Abs(v) < 1e-12 {
+		return 0
+	}
+	return v
+}
+
+func squares(u USL, samples []Sample) (sum float64) {
+	for _, s := range samples {
+		sum += math.Pow(s.N/s.Throughput-s.N/u.At(s.N), 2)
+	}
+	return sum
+}
+
+// Plan picks the cheapest option, and how many units of it, that carry what is needed. If none does, the error is an
+// ImpossibleError.
+func Plan(n Need, opts []Option) (option string, units int, err error) {
+	reach, cost := 0.0, math.Inf(1)
+	for _, o := range opts {
+		if o.ResizeDowntime > n.MaxDowntimeOnResize || n.Stateful && !o.HoldsState {
+			continue
+		}
+		// Up to the peak more units carry more, so the first number that is enough is the cheapest.
+		most := min(float64(o.MaxUnits), max(1, o.Model.Peak()))
+		for u := 1; float64(u) <= most; u++ {
+			carried := o.carries(u - n.SurviveLosses)
+			reach = max(reach, carried)
+			if carried < n.Demand {
+				continue
+			}
+			if c := float64(u) * o.UnitCost; c < cost || c == cost && u < units {
+				option, units, cost = o.Name, u, c
+			}
+			break
+		}
+	}
+	if units == 0 {
+		return "", 0, ImpossibleError{Best: reach}
+	}
+	return option, units, nil
+}
+
+func (o Option) carries(units int) float64 {
+	if units <= 0 {
+		return 0
+	}
+	return USL{Gamma: o.UnitThroughput, Alpha: o.Model.Alpha, Beta: o.Model.Beta}.At(float64(units))
+}
+
+// What follows is given.
+
+// Sample is a load test: N machines carried Throughput requests a second.
+type Sample struct{ N, Throughput float64 }
+
+// USL is the universal scalability law: N machines carry γN / (1 + α(N−1) + βN(N−1)).
+type USL struct {
+	Gamma float64 // γ: what one machine carries
+	Alpha float64 // α: contention, the share of the work that only one can do at a time
+	Beta  float64 // β: coherence, what it costs each pair of machines to agree
+}
+
+// Option is a kind of machine that can be had.
+type Option struct {
+	Name           string
+	UnitThroughput float64       // what one of them carries
+	UnitCost       float64       // what one of them costs
+	MaxUnits       int           // how many can be used together; 1 means that it scales vertically only
+	Model          USL           // how they scale: its Alpha and Beta
+	ResizeDowntime time.Duration // how long the service is away when units are added, taken away or exchanged
+	HoldsState     bool          // they can keep what must not be lost
+}
+
+// Need is what the machines are wanted for.
+type Need struct {
+	Demand              float64       // requests a second
+	SurviveLosses       int           // so many units may be gone, and the rest still carries Demand
+	MaxDowntimeOnResize time.Duration // the longest that the service may be away when it is resized
+	Stateful            bool          // the machines keep what must not be lost
+}
+
+// ErrImpossible is what an ImpossibleError is.
+var ErrImpossible = errors.New("no option carries that much")
+
+// ImpossibleError says that nothing carries what is needed, and what could be had instead.
+type ImpossibleError struct {
+	Best float64 // the most that can be carried
+}
+
+func (e ImpossibleError) Error() string {
+	return fmt.Sprintf("%v: %.0f at best", ErrImpossible, e.Best)
+}
+
+// Is makes errors.Is(err, ErrImpossible) true.
+func (e ImpossibleError) Is(target error) bool { return target == ErrImpossible }
+
+// LeastSquares finds the coefficients c for which the squares of rows[i][0]·c[0] + rows[i][1]·c[1] + … − y[i], for all
+// i, add up to the least. Its error says that the rows do not determine them: there are too few, or a column follows
+// from the others.
+func LeastSquares(rows [][]float64, y []float64) ([]float64, error) {
+	if len(rows) == 0 || len(rows) != len(y) || len(rows) < len(rows[0]) {
+		return nil, fmt.Errorf("%d rows for %d values are not enough", len(rows), len(y))
+	}
+	// Modified Gram-Schmidt, with y as one more column: unlike the normal equations it does not square the errors.
+	n := len(rows[0])
+	columns, r := make([][]float64, n+1), make([][]float64, n)
+	for j := range columns {
+		columns[j] = make([]float64, len(rows))
+		for i := range rows {
+			columns[j][i] = append(rows[i][:n:n], y[i])[j]
+		}
+	}
+	for j := range n {
+		r[j] = make([]float64, n+1)
+		whole := norm(rows, j)
+		r[j][j] = math.Sqrt(dot(columns[j], columns[j]))
+		if !(r[j][j] > 1e-10*whole) {
+			return nil, fmt.Errorf("column %d follows from those before it", j)
+		}
+		for i := range columns[j] {
+			columns[j][i] /= r[j][j]
+		}
+		for k := j + 1; k <= n; k++ {
+			r[j][k] = dot(columns[j], columns[k])
+			for i := range columns[k] {
+				columns[k][i] -= r[j][k] * columns[j][i]
+			}
+		}
+	}
+	c := make([]float64, n)
+	for j := n - 1; j >= 0; j-- {
+		c[j] = r[j][n]
+		for k := j + 1; k < n; k++ {
+			c[j] -= r[j][k] * c[k]
+		}
+		c[j] /= r[j][j]
+	}
+	return c, nil
+}
+
+func norm(rows [][]float64, column int) float64 {
+	sum := 0.0
+	for _, row := range rows {
+		sum += row[column] * row[column]
+	}
+	return math.Sqrt(sum)
+}
+
+func dot(a, b []float64) float64 {
+	sum := 0.0
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
+}
