@@ -86,6 +86,10 @@ var causes = []cause{
 		"unset GOROOT, or install Go again (https://go.dev/dl)",
 	},
 	{
+		regexp.MustCompile(`(?m)(?:^|[\s"'(])((?:/|[A-Za-z]:\\).*[/\\][0-9a-f]{2}[/\\][0-9a-f]{64}-[ad]: permission denied)$`),
+		"the go command cannot work here: what it makes cannot be kept in the build cache: $1", ownCache,
+	},
+	{
 		// The last is what a folder of somebody else's says in a user namespace.
 		regexp.MustCompile(`(?m)(?:^|[\s"'(])((?:/|[A-Za-z]:\\).*: (?:permission denied|` +
 			`read-only file system|input/output error|value too large for defined data type))$`),

@@ -246,12 +246,14 @@ func TestBuilder_cache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	library := filepath.Join(tool.GOROOT, "src")
+	library, entry := filepath.Join(tool.GOROOT, "src"), strings.Repeat("18", 32)+"-d"
 	for said, want := range map[string]string{
 		"adder.go:3:8: open /home/ada/.cache/go-build/18/18-d: value too large for defined data " +
 			"type": "/home/ada/.cache/go-build/18/18-d: value too large for defined data type",
 		"labs/b01-adder/zz_labs_begin.go:5:8: open /cache of all/18/18-d: permission denied": "" +
 			"/cache of all/18/18-d: permission denied",
+		"adder.go:3:8: open /cache of all/18/" + entry + ": permission denied": "what it makes cannot be kept " +
+			"in the build cache: /cache of all/18/" + entry + ": permission denied",
 		"package adder\n\tadder.go:3:8: write /c/18/18-d: input/output error": "/c/18/18-d: " +
 			"input/output error",
 		"adder.go:3:8: package bytes is not in std (" + filepath.Join(library, "bytes") + ")": "" +
