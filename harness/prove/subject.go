@@ -205,7 +205,7 @@ func (s *subject) rowProblems(r *row, p *Proof, caught map[string]bool) {
 		case r.Kind == Stub && !c.Always:
 			s.problem("the untouched stub passes %s", test)
 		case (r.Kind == Reference || r.Kind == Alternative) && c.Failed:
-			s.problem("%s %s: %s passed %v: %s", r.Kind, r.Name, test, n, c.Message)
+			s.problem("%s %s: %s passed %v: %s%s", r.Kind, r.Name, test, n, c.Message, printed(n.failed.Output))
 		case r.Kind == KindMutant && c.Named && !c.Always:
 			s.problem("mutant %s: %s passed %v on it", r.Name, test, n)
 		case r.Kind == KindMutant && !c.Named && c.Failed:

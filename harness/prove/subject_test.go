@@ -393,3 +393,25 @@ func read(t *testing.T, file string) string {
 	}
 	return string(data)
 }
+
+func TestText_whatDoesNotHoldIsLast(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	Text(&out, []Proof{{Lab: "B02", Problems: []string{"it is broken"}}, {Lab: "B01", Holds: true}, {Lab: "B03", Holds: true}}, false)
+	if want := "B01 \n  holds\nB03 \n  holds\nB02 \n  does not hold: it is broken\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestProof_saysWhatWasPrinted(t *testing.T) {
+	t.Parallel()
+	l := coursetest.Adder(t)
+	s := newSubject(l, t.TempDir())
+	failed := plain(l, run.Failed, run.Passed)
+	failed.Checks[0].Output = strings.Repeat("ä", 4<<10) + "the end\n"
+	s.rows[1].add(failed)
+	said := strings.Join(s.proof().Problems, "\n")
+	if !strings.Contains(said, "\nit printed:\n…ä") || !strings.Contains(said, "äthe end") || len(said) > 6<<10 {
+		t.Errorf("got %q, want the end of what was printed", said)
+	}
+}

@@ -59,10 +59,30 @@ func oneLine(text string) string {
 	return string(r)
 }
 
+// printed is the end of what a check has printed, to be read below its message; "" where it has printed nothing.
+func printed(output string) string {
+	const most = 4 << 10
+	output = strings.TrimSpace(output)
+	if output == "" {
+		return ""
+	}
+	if len(output) > most {
+		output = "…" + strings.ToValidUTF8(output[len(output)-most:], "")
+	}
+	return "\nit printed:\n" + output
+}
+
 // Text writes proofs for people: for each lab the matrix of its variants and checks, and what does
-// not hold.
+// not hold. Labs that do not hold come last: of a long text the end is what is read.
 func Text(w io.Writer, proofs []Proof, colour bool) {
 	p := term.NewPaint(colour)
+	broken := func(p Proof) int {
+		if p.Holds {
+			return 0
+		}
+		return 1
+	}
+	proofs = slices.SortedStableFunc(slices.Values(proofs), func(a, b Proof) int { return broken(a) - broken(b) })
 	for _, proof := range proofs {
 		fmt.Fprintf(w, "%s %s\n", p.Strong(proof.Lab), proof.Slug)
 		matrix(w, p, proof)
