@@ -31,7 +31,7 @@ demo: ## build labs and show it at work: a pure, a Redis and a Postgres lab
 	@bin/labs demo
 
 .PHONY: test
-test: unit prove ## all tests: unit, end-to-end, and the proof of every lab
+test: unit form ## unit and end-to-end tests, graded mode and its attacks, and the form of every lab; at most ten minutes
 
 .PHONY: unit
 unit: ## unit and end-to-end tests under the race detector
@@ -39,6 +39,10 @@ unit: ## unit and end-to-end tests under the race detector
 	@GO=$(GO) .ci/tests -race -timeout 15m $(PACKAGES)
 	@echo "the tests of graded mode, without the race detector"
 	@GO=$(GO) .ci/tests -timeout 15m -run 'TestAttacks|TestHonest|TestScripts/grade' ./harness/grade ./cmd/labs
+
+.PHONY: form
+form: bin/labs ## lab.yaml, texts, patches and promises of every lab, without building any
+	@bin/labs prove --form | tail -1
 
 .PHONY: prove
 prove: bin/labs ## stubs fail, references pass, mutants are caught, for every lab; RUNS=5 for authors
