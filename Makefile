@@ -42,7 +42,7 @@ unit: ## unit and end-to-end tests under the race detector
 
 .PHONY: form
 form: bin/labs ## lab.yaml, texts, patches and promises of every lab, without building any
-	@bin/labs prove --form | tail -1
+	@all=$$(bin/labs prove --form) || { echo "$$all"; exit 1; }; echo "$$all" | tail -1
 
 .PHONY: prove
 prove: bin/labs ## stubs fail, references pass, mutants are caught, for every lab; RUNS=5 for authors
