@@ -44,8 +44,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds:                scriptCommands,
 		Condition: func(cond string) (bool, error) {
-			if cond == "race" {
+			switch cond {
+			case "race":
 				return raceEnabled, nil
+			case "mounts": // a test may mount something, in a namespace of its own
+				return exec.Command("unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none",
+					os.TempDir()).Run() == nil, nil
 			}
 			return false, fmt.Errorf("there is no condition %q", cond)
 		},

@@ -168,7 +168,7 @@ func TestGitHub_reports(t *testing.T) {
 	}
 	run := w.step(t, "Grade").Run
 	for _, want := range []string{`--labs "${LABS// /,}"`, "--format terminal", "--format github",
-		"junit=reports/", "json=reports/"} {
+		"junit=reports/", "json=reports/", "html=reports/"} {
 		if !strings.Contains(run, want) {
 			t.Errorf("got %q, want %s in it", run, want)
 		}
