@@ -33,7 +33,7 @@ func SVG(p timeline.Picture) string {
 	fmt.Fprintf(&d.Builder, `<svg xmlns="http://www.w3.org/2000/svg" class="timeline" role="img" `+
 		`viewBox="0 0 %d %d" width="%d" height="%d">`+"\n", width, d.high, width, d.high)
 	spoken := Text(p, Style{Columns: 1, Lines: len(p.Steps) * 9, Paint: term.NewPaint(false)})
-	d.add("<desc>%s</desc>\n%s", html.EscapeString(spoken), look)
+	d.add("<desc>%s</desc>\n<style>%s</style>\n", html.EscapeString(spoken), Look)
 	d.lanes()
 	d.spans()
 	for i := range d.rows {
@@ -45,8 +45,9 @@ func SVG(p timeline.Picture) string {
 	return d.String()
 }
 
-// look is the style of a drawing, on light and on dark pages.
-const look = `<style>
+// Look is what stands in the style element of every drawing, on light and on dark pages: a page that forbids styles
+// within itself can allow this one by its hash.
+const Look = `
 .timeline { font: 13px ui-monospace, monospace; color: #1b1f24; --bad: #c6171e; --line: #8a929c; --act: #0a69b8; }
 @media (prefers-color-scheme: dark) { .timeline { color: #e4e8ec; --bad: #ff6b6b; --line: #78818c; --act: #5cb0ff; } }
 .timeline text { fill: currentColor; }
@@ -59,7 +60,6 @@ const look = `<style>
 .timeline circle, .timeline .head { fill: var(--act); stroke: none; }
 .timeline .breaks { fill: var(--bad); font-weight: bold; }
 .timeline .broken { fill: var(--bad); opacity: .12; }
-</style>
 `
 
 // drawing is a picture that is being drawn as SVG.

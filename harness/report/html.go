@@ -27,7 +27,10 @@ type PageOptions struct {
 func HTML(w io.Writer, results []run.Result) error { return Page(w, results, PageOptions{}) }
 
 // Page is [HTML] with what a page says besides the results.
-func Page(w io.Writer, results []run.Result, o PageOptions) error {
+func Page(w io.Writer, results []run.Result, o PageOptions) error { return Built(results, o).Write(w) }
+
+// Built is what [Page] writes, for pages that show it among other things.
+func Built(results []run.Result, o PageOptions) page.Report {
 	p := page.Report{Title: cmp.Or(o.Title, pageTitle(results)), When: o.When}
 	n := 0
 	for _, of := range BySubmission(results) {
@@ -49,7 +52,7 @@ func Page(w io.Writer, results []run.Result, o PageOptions) error {
 	if text := strings.TrimSpace(judged.String()); text != "" {
 		p.Judge = append(p.Judge, text)
 	}
-	return p.Write(w)
+	return p
 }
 
 func pageTitle(results []run.Result) string {

@@ -12,7 +12,6 @@ import (
 	_ "github.com/riverqueue/river/riverdriver/riversqlite"
 	_ "github.com/riverqueue/river/rivermigrate"
 	_ "github.com/skip2/go-qrcode"
-	_ "golang.org/x/time/rate"
 	_ "modernc.org/sqlite"
 	_ "riverqueue.com/riverui"
 )

@@ -1,0 +1,249 @@
+package web
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/workshop/room"
+)
+
+// snapshot is the room at one moment. Nobody changes it but by rendering its parts, each of them once.
+type snapshot struct {
+	number int64     // of [room.Store.Changed]
+	begun  time.Time // when it was begun to be taken
+	looked time.Time // when it was last known to be up to date; guarded by hub.taking
+	cost   time.Duration
+	phase  phase
+
+	room     room.Room
+	labs     []*course.Lab
+	settings map[string]room.Setting // by lab
+	people   []room.Participant      // who has joined and was not removed
+	all      []room.Participant
+	names    map[int64]string
+	subs     []room.Submission
+	cells    map[place]*cell
+	hands    []room.Hand
+	messages []room.Message
+	queue    queue
+	events   []room.Event
+	eventsAt time.Time // when the events were read
+
+	roomPart, wallPart part
+}
+
+// phase is where a room is in its own time: it changes without anything being stored.
+type phase int
+
+const (
+	before phase = iota
+	during
+	after
+	ended
+)
+
+func phaseOf(r room.Room, now time.Time) phase {
+	switch {
+	case !r.Ended.IsZero():
+		return ended
+	case !r.Closes.IsZero() && !now.Before(r.Closes):
+		return after
+	case !r.Opens.IsZero() && now.Before(r.Opens):
+		return before
+	}
+	return during
+}
+
+// queue is how the grading goes.
+type queue struct {
+	waiting, grading int
+	oldest           time.Time
+	lately           int // graded in the last minute
+}
+
+// empty is when the queue is empty at the speed of late; 0 where nothing is known.
+func (q queue) empty() time.Duration {
+	if q.waiting == 0 || q.lately == 0 {
+		return 0
+	}
+	return time.Duration(q.waiting+q.grading) * time.Minute / time.Duration(q.lately)
+}
+
+// place is where somebody's work on a lab stands in the matrix.
+type place struct {
+	who int64
+	lab string
+}
+
+// cell is what is known of somebody's work on a lab.
+type cell struct {
+	report *room.Report     // the last that their own machine has said
+	last   *room.Submission // handed in last
+	graded *room.Submission // the last one with a verdict
+	best   *room.Submission // the one that counts: with most points
+	tries  int
+}
+
+// part is a fragment of a page, rendered once for each kind of viewer.
+type part struct {
+	once sync.Once
+	html []byte
+	err  error
+}
+
+// eventsEvery is how often the events of the line of time are read: they are many, and the line is coarse.
+const eventsEvery = 5 * time.Second
+
+const maxEvents = 50_000
+
+// take looks at the whole room. What the last picture has and is cheap to keep is kept.
+func (w *Web) take(ctx context.Context, last *snapshot) (*snapshot, error) {
+	s := &snapshot{settings: map[string]room.Setting{}, names: map[int64]string{}, cells: map[place]*cell{}}
+	var settings []room.Setting
+	var reports []room.Report
+	for _, read := range []func() error{
+		func() (err error) { s.room, err = w.Store.Room(ctx); return err },
+		func() (err error) { settings, err = w.Store.Settings(ctx); return err },
+		func() (err error) { s.all, err = w.Store.Participants(ctx); return err },
+		func() (err error) { s.subs, err = w.Store.Submissions(ctx, 0, ""); return err },
+		func() (err error) { reports, err = w.Store.Reports(ctx); return err },
+		func() (err error) { s.hands, err = w.Store.Hands(ctx); return err },
+		func() (err error) { s.messages, err = w.Store.Messages(ctx); return err },
+		func() (err error) {
+			q := &s.queue
+			q.waiting, q.grading, q.oldest, q.lately, err = w.Store.Queue(ctx)
+			return err
+		},
+		func() error { return w.takeEvents(ctx, s, last) },
+	} {
+		if err := read(); err != nil {
+			return nil, err
+		}
+	}
+	s.phase, s.labs = phaseOf(s.room, w.Now()), w.labs(s.room)
+	for _, set := range settings {
+		s.settings[set.Lab] = set
+	}
+	s.arrange(reports)
+	return s, nil
+}
+
+func (w *Web) takeEvents(ctx context.Context, s, last *snapshot) (err error) {
+	now := w.Now()
+	if last != nil && now.Sub(last.eventsAt) < eventsEvery && now.After(last.eventsAt) {
+		s.events, s.eventsAt = last.events, last.eventsAt
+		return nil
+	}
+	s.events, err = w.Store.Timeline(ctx, time.Time{}, maxEvents)
+	s.eventsAt = now
+	return err
+}
+
+// arrange sorts what was read by person and lab.
+func (s *snapshot) arrange(reports []room.Report) {
+	for _, p := range s.all {
+		s.names[p.ID] = p.Name
+		if !p.Joined.IsZero() && p.Removed.IsZero() {
+			s.people = append(s.people, p)
+		}
+	}
+	for i := range reports {
+		s.at(reports[i].Participant, reports[i].Lab).report = &reports[i]
+	}
+	for i := range s.subs {
+		sub := &s.subs[i]
+		c := s.at(sub.Participant, sub.Lab)
+		c.last = sub
+		c.tries++
+		if sub.Graded != nil {
+			c.graded = sub
+		}
+		if s.better(sub, c.best) {
+			c.best = sub
+		}
+	}
+}
+
+// at is the cell of a place, made where there is none.
+func (s *snapshot) at(who int64, lab string) *cell {
+	c := s.cells[place{who, lab}]
+	if c == nil {
+		c = &cell{}
+		s.cells[place{who, lab}] = c
+	}
+	return c
+}
+
+// better reports whether a submission counts rather than the one that has counted so far. Of equal ones the first does.
+func (s *snapshot) better(sub, than *room.Submission) bool {
+	points, ok := sub.Points(s.settings[sub.Lab])
+	if !ok {
+		return false
+	}
+	if than == nil {
+		return true
+	}
+	before, _ := than.Points(s.settings[sub.Lab])
+	return points > before || points == before && passed(sub) && !passed(than)
+}
+
+func passed(sub *room.Submission) bool {
+	return sub != nil && sub.Graded != nil && sub.Graded.Result.Verdict == run.Passed
+}
+
+// gradedPass reports whether the grader has passed somebody's work on a lab.
+func (c *cell) gradedPass() bool { return c != nil && passed(c.best) }
+
+// saysPass reports whether their own machine says so.
+func (c *cell) saysPass() bool { return c != nil && c.report != nil && c.report.Verdict == run.Passed }
+
+// begun reports whether anything is known.
+func (c *cell) begun() bool { return c != nil && (c.report != nil || c.last != nil) }
+
+// latest is the verdict that was said last, by the grader or by their own machine, with the tests that did not pass and
+// the misconception that they look like.
+func (c *cell) latest() (v run.Verdict, failing []string, mutant string, at time.Time) {
+	if c == nil {
+		return "", nil, "", time.Time{}
+	}
+	if c.report != nil {
+		v, failing, mutant, at = c.report.Verdict, c.report.Failing, c.report.Mutant, c.report.At
+	}
+	if c.graded == nil || !c.graded.Graded.Done.After(at) {
+		return v, failing, mutant, at
+	}
+	r := c.graded.Graded.Result
+	failing, mutant = nil, ""
+	for _, check := range r.Checks {
+		if check.Verdict != run.Passed && check.Verdict != run.NotJudged {
+			failing = append(failing, check.Test)
+		}
+	}
+	if r.Likely != nil {
+		mutant = r.Likely.Mutant
+	}
+	return r.Verdict, failing, mutant, c.graded.Graded.Done
+}
+
+// of are somebody's submissions, oldest first.
+func (s *snapshot) of(who int64) (subs []room.Submission) {
+	for _, sub := range s.subs {
+		if sub.Participant == who {
+			subs = append(subs, sub)
+		}
+	}
+	return subs
+}
+
+// submission is one by its id, without what it has printed.
+func (s *snapshot) submission(id int64) (room.Submission, bool) {
+	for _, sub := range s.subs {
+		if sub.ID == id {
+			return sub, true
+		}
+	}
+	return room.Submission{}, false
+}
