@@ -73,6 +73,7 @@ type Submission struct {
 	Late        bool
 	First       bool // the first of this person for this lab
 	Epoch       int  // counts the times that it is graded: 0, then one more for each regrade that was applied
+	Begun       bool // a worker has begun with it, or is done
 	Place       int  // how many are graded before it; 0 when its turn has come or it is graded
 	Graded      *Verdict
 	Override    *Override
@@ -83,6 +84,7 @@ type Verdict struct {
 	Submission int64
 	Epoch      int
 	Result     run.Result
+	Failing    []string // tests that did not pass, also where the result has no checks
 	Worker     string
 	Started    time.Time
 	Done       time.Time

@@ -3,17 +3,27 @@ package room
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"errors"
-	"io"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
-	"github.com/backend-labs/backend-labs/harness/run"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/jmoiron/sqlx"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // What may be wrong with a request. Each is the caller's to tell in a line.
 var (
 	ErrNewer     = errors.New("the database was made by a newer labs")
 	ErrCode      = errors.New("that is not the code of this room")
+	ErrName      = errors.New("a name has 1 to 80 letters, digits and signs, and nothing that cannot be seen")
 	ErrTaken     = errors.New("somebody of that name is in the room already")
 	ErrRoster    = errors.New("that name is not on the roster")
 	ErrToken     = errors.New("nobody in this room has that token")
@@ -22,181 +32,280 @@ var (
 	ErrNotFound  = errors.New("there is none")
 	ErrNoRoom    = errors.New("the database has no room yet")
 	ErrDuplicate = errors.New("the roster has a name twice")
+	ErrRunning   = errors.New("not all of it is graded again yet")
+	ErrDecided   = errors.New("it was applied or dropped already")
+	ErrNotEmpty  = errors.New("the database has a room already")
+	ErrArchive   = errors.New("it is no archive of a workshop")
 )
-
-// Limit says that somebody has handed in too often.
-type Limit struct{ Again time.Duration }
-
-func (e *Limit) Error() string { return "too many submissions" }
-
-// Enqueue puts the grading of a submission into the queue, in the transaction that stores it. Lower priorities come
-// first: 1 for a first submission, 2 for a repeated one, 3 for a regrade.
-type Enqueue func(ctx context.Context, tx *sql.Tx, submission int64, epoch, priority int) error
 
 // Store is a room in its database. It may be used by several goroutines and, on Postgres, several machines at once.
 type Store struct {
-	todo bool
+	url      string
+	postgres bool
+	// SQLite has one that writes and others that read meanwhile; on Postgres both are the same.
+	write, read *sql.DB
+	now         func() time.Time
 }
 
 // Open opens the database at a URL, sqlite:PATH or postgres://…, and brings its tables up to date. The error is
-// ErrNewer where another version has made them.
-func Open(ctx context.Context, url string) (*Store, error) { panic("todo") }
+// ErrNewer where a newer version has made them.
+func Open(ctx context.Context, url string) (s *Store, err error) {
+	s = &Store{url: url, now: time.Now}
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		err = s.openPostgres()
+	} else {
+		err = s.openSQLite(strings.TrimPrefix(url, "sqlite:"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) openPostgres() (err error) {
+	s.postgres = true
+	if s.write, err = sql.Open("pgx", s.url); err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	s.write.SetMaxOpenConns(20)
+	s.write.SetMaxIdleConns(20)
+	s.read = s.write
+	return nil
+}
+
+func (s *Store) openSQLite(path string) (err error) {
+	if path == "" {
+		return errors.New("the database has no path: give sqlite:PATH or postgres://…")
+	}
+	// Only the owner may read it: there are people's names in it.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	open := func(more ...string) (*sql.DB, error) {
+		pragmas := append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, more...)
+		u := url.URL{Scheme: "file", Path: filepath.ToSlash(full),
+			RawQuery: url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}.Encode()}
+		return sql.Open("sqlite", u.String())
+	}
+	if s.write, err = open(); err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = open("query_only(1)"); err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	s.read.SetMaxOpenConns(8)
+	s.read.SetMaxIdleConns(8)
+	return nil
+}
 
 // Close closes it.
-func (s *Store) Close() error { panic("todo") }
+func (s *Store) Close() error {
+	err := s.write.Close()
+	if s.read != nil && s.read != s.write {
+		err = errors.Join(err, s.read.Close())
+	}
+	return err
+}
 
-// DB is the connection that transactions with the queue are made on.
-func (s *Store) DB() *sql.DB { panic("todo") }
+// DB is the connection that transactions with the queue are made on. SQLite has only one of them: whoever holds a
+// transaction must not ask for another.
+func (s *Store) DB() *sql.DB { return s.write }
+
+// URL is what it was opened with. It may have a password in it.
+func (s *Store) URL() string { return s.url }
 
 // Postgres reports whether it is Postgres, otherwise it is SQLite.
-func (s *Store) Postgres() bool { panic("todo") }
+func (s *Store) Postgres() bool { return s.postgres }
 
-// Create makes the room, all of whose labs are open, and returns the instructor's secret. With a room there already it
-// is left as it is, and a new secret is returned beside the others, which stay.
-func (s *Store) Create(ctx context.Context, r Room) (secret string, err error) { panic("todo") }
+//go:embed migrations/*.sql
+var migrations embed.FS
 
-// Roster adds the names that may join. Those that are there stay. ErrDuplicate names the double one.
-func (s *Store) Roster(ctx context.Context, names []Participant) error { panic("todo") }
+// migrationLock is the number of the advisory lock by which one machine at a time brings the tables up to date.
+const migrationLock = 0x6c616273
 
-// Room is the room; ErrNoRoom where there is none yet.
-func (s *Store) Room(ctx context.Context) (Room, error) { panic("todo") }
-
-// Change changes the room by f, and what f says of it goes into the audit log.
-func (s *Store) Change(ctx context.Context, did, detail string, f func(*Room)) (Room, error) {
-	panic("todo")
+// migrate brings the tables up to date, in one transaction.
+func (s *Store) migrate(ctx context.Context) error {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	defer tx.Rollback()
+	if s.postgres {
+		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", migrationLock); err != nil {
+			return fmt.Errorf("open the database: %w", err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS room_version (version INTEGER NOT NULL)"); err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	var version int
+	if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM room_version").Scan(&version); err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	if version > len(files) {
+		return ErrNewer
+	}
+	words := strings.NewReplacer("BLOB", "BLOB", " AUTO", " INTEGER PRIMARY KEY AUTOINCREMENT")
+	if s.postgres {
+		words = strings.NewReplacer("BLOB", "BYTEA", " AUTO", " BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY")
+	}
+	for i, name := range files[version:] {
+		text, err := migrations.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, words.Replace(string(text))); err != nil {
+			return fmt.Errorf("bring the database up to date: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, s.q("INSERT INTO room_version (version) VALUES (?)"), version+i+1); err != nil {
+			return fmt.Errorf("bring the database up to date: %w", err)
+		}
+	}
+	return tx.Commit()
 }
 
-// Settings are those of all labs of the room, in their order.
-func (s *Store) Settings(ctx context.Context) ([]Setting, error) { panic("todo") }
-
-// ChangeLab changes the setting of a lab by f.
-func (s *Store) ChangeLab(ctx context.Context, lab, did, detail string, f func(*Setting)) (Setting, error) {
-	panic("todo")
+// q is a query as the database wants it, with its own placeholders.
+func (s *Store) q(query string) string {
+	if s.postgres {
+		return sqlx.Rebind(sqlx.DOLLAR, query)
+	}
+	return query
 }
 
-// Instructor reports whether a secret is the instructor's.
-func (s *Store) Instructor(ctx context.Context, secret string) (bool, error) { panic("todo") }
-
-// Join gives somebody a place: ErrCode, ErrTaken, ErrRoster, ErrEnded.
-func (s *Store) Join(ctx context.Context, code, name string) (Participant, Keys, error) {
-	panic("todo")
+// change runs f in a transaction after which [Store.Changed] is greater.
+func (s *Store) change(ctx context.Context, f func(t *tx) error) error {
+	begun, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin to write to the database: %w", err)
+	}
+	defer begun.Rollback()
+	t := &tx{Tx: begun, s: s, ctx: ctx}
+	if err := f(t); err != nil {
+		return err
+	}
+	// the last, since it is what others may have to wait for
+	shard := 0
+	if s.postgres {
+		shard = rand.IntN(16)
+	}
+	if _, err := t.exec("INSERT INTO changes (shard, n) VALUES (?, 1) ON CONFLICT (shard) DO UPDATE SET n = changes.n + 1",
+		shard); err != nil {
+		return err
+	}
+	if err := begun.Commit(); err != nil {
+		return fmt.Errorf("write to the database: %w", err)
+	}
+	return nil
 }
 
-// Rejoin gives somebody their place back, with a new token; that of the lost machine is worth nothing any more.
-func (s *Store) Rejoin(ctx context.Context, code, recovery string) (Participant, Keys, error) {
-	panic("todo")
+// tx is a transaction with queries that have ? for their arguments.
+type tx struct {
+	*sql.Tx
+	s   *Store
+	ctx context.Context
 }
 
-// ByToken is whose token it is: ErrToken. That they were seen is noted at most every few seconds.
-func (s *Store) ByToken(ctx context.Context, token string) (Participant, error) { panic("todo") }
-
-// Participants are all, also those of the roster who are not here yet and those who were removed, by name.
-func (s *Store) Participants(ctx context.Context) ([]Participant, error) { panic("todo") }
-
-// Remove ends somebody's part: their token is worth nothing, their submissions stay.
-func (s *Store) Remove(ctx context.Context, participant int64) error { panic("todo") }
-
-// Report takes reports; those that came before are passed over.
-func (s *Store) Report(ctx context.Context, reports []Report) error { panic("todo") }
-
-// Reports are the last one of each participant and lab.
-func (s *Store) Reports(ctx context.Context) ([]Report, error) { panic("todo") }
-
-// Timeline are all reports and verdicts since then, oldest first, as events for a line of time: at most limit.
-func (s *Store) Timeline(ctx context.Context, since time.Time, limit int) ([]Event, error) {
-	panic("todo")
+// exec runs a statement and says how many rows it has changed.
+func (t *tx) exec(query string, args ...any) (rows int64, err error) {
+	r, err := t.ExecContext(t.ctx, t.s.q(query), args...)
+	if err != nil {
+		return 0, fmt.Errorf("write to the database: %w", err)
+	}
+	return r.RowsAffected()
 }
 
-// Event is something that was seen of a participant at a lab.
-type Event struct {
-	At          time.Time
-	Participant int64
-	Lab         string
-	Graded      bool // otherwise self-reported
-	Verdict     run.Verdict
-	Points      int
-	MaxPoints   int
+// one scans the only row of a query; ErrNotFound where there is none.
+func (t *tx) one(query string, args []any, into ...any) error {
+	return found(t.QueryRowContext(t.ctx, t.s.q(query), args...).Scan(into...))
 }
 
-// Submit stores the files and puts their grading into the queue, both or neither. again says that the same was there:
-// then nothing is done. Errors: ErrClosed, ErrEnded, ErrNotFound for a lab that the room has not, *Limit.
-func (s *Store) Submit(ctx context.Context, participant int64, lab string, files map[string][]byte, enqueue Enqueue) (
-	sub Submission, again bool, err error) {
-	panic("todo")
+// one is the same outside of a transaction.
+func (s *Store) one(ctx context.Context, query string, args []any, into ...any) error {
+	return found(s.read.QueryRowContext(ctx, s.q(query), args...).Scan(into...))
 }
 
-// Submission is one, with its place in the queue, its latest applied verdict and its override.
-func (s *Store) Submission(ctx context.Context, id int64) (Submission, error) { panic("todo") }
-
-// Submissions are those of a participant (0: of all) for a lab ("": all), oldest first. Results have no pictures and
-// no output: [Store.Submission] has them.
-func (s *Store) Submissions(ctx context.Context, participant int64, lab string) ([]Submission, error) {
-	panic("todo")
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("read the database: %w", err)
+	}
+	return nil
 }
 
-// Files are what was handed in.
-func (s *Store) Files(ctx context.Context, submission int64) (map[string][]byte, error) {
-	panic("todo")
+// scanner is a row that can be scanned.
+type scanner interface{ Scan(...any) error }
+
+// all gives each row of a query to f.
+func (s *Store) all(ctx context.Context, query string, args []any, f func(scanner) error) error {
+	return each(ctx, s.read, s.q(query), args, f)
 }
 
-// Grade stores a verdict. One that is there for this epoch already stays, and false is returned.
-func (s *Store) Grade(ctx context.Context, v Verdict) (stored bool, err error) { panic("todo") }
-
-// Begin notes that a worker has begun with a submission.
-func (s *Store) Begin(ctx context.Context, submission int64, epoch int, worker string) error {
-	panic("todo")
+func (t *tx) all(query string, args []any, f func(scanner) error) error {
+	return each(t.ctx, t.Tx, t.s.q(query), args, f)
 }
 
-// Queue is how many wait and are being graded, when the oldest of the waiting was handed in, and how many were graded
-// in the last minute.
-func (s *Store) Queue(ctx context.Context) (waiting, grading int, oldest time.Time, lately int, err error) {
-	panic("todo")
+func each(ctx context.Context, db interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+}, query string, args []any, f func(scanner) error) error {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("read the database: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return fmt.Errorf("read the database: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read the database: %w", err)
+	}
+	return nil
 }
-
-// Override puts an instructor's word in place of the grader's; nil takes it back.
-func (s *Store) Override(ctx context.Context, submission int64, o *Override) error { panic("todo") }
-
-// Raise raises a hand; the last one of the same person is lowered.
-func (s *Store) Raise(ctx context.Context, h Hand) error { panic("todo") }
-
-// Hands are those that are not answered, oldest first.
-func (s *Store) Hands(ctx context.Context) ([]Hand, error) { panic("todo") }
-
-// Answered lowers a hand.
-func (s *Store) Answered(ctx context.Context, hand int64) error { panic("todo") }
-
-// Say says something to all.
-func (s *Store) Say(ctx context.Context, text string) error { panic("todo") }
-
-// Messages are what was said, oldest first.
-func (s *Store) Messages(ctx context.Context) ([]Message, error) { panic("todo") }
-
-// Regrade puts submissions into the queue again, for an epoch that does not count before [Store.Apply].
-func (s *Store) Regrade(ctx context.Context, submissions []int64, reason string, enqueue Enqueue) (Regrade, error) {
-	panic("todo")
-}
-
-// RegradeOf is one with what it would change.
-func (s *Store) RegradeOf(ctx context.Context, id int64) (Regrade, error) { panic("todo") }
-
-// Apply makes the verdicts of a regrade count; all of them must be there.
-func (s *Store) Apply(ctx context.Context, id int64) error { panic("todo") }
-
-// Drop forgets a regrade.
-func (s *Store) Drop(ctx context.Context, id int64) error { panic("todo") }
-
-// Audit is the log, newest first, at most limit.
-func (s *Store) Audit(ctx context.Context, limit int) ([]Entry, error) { panic("todo") }
-
-// Note adds a line to the audit log.
-func (s *Store) Note(ctx context.Context, e Entry) error { panic("todo") }
 
 // Changed is a number that grows whenever anything in the room has changed that somebody may see.
-func (s *Store) Changed(ctx context.Context) (int64, error) { panic("todo") }
+func (s *Store) Changed(ctx context.Context) (n int64, err error) {
+	err = s.one(ctx, "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM changes", nil, &n)
+	return n, err
+}
 
-// Save writes the whole room as one file, without secrets; Restore makes a room of it that can be looked at: ended, and
-// with a new instructor's secret.
-func (s *Store) Save(ctx context.Context, w io.Writer) error { panic("todo") }
+// micros is a time as it is stored, and moment the other way round.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
 
-// Restore reads what Save wrote into an empty database.
-func (s *Store) Restore(ctx context.Context, r io.Reader) (secret string, err error) { panic("todo") }
+func moment(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+// bit is a truth value as it is stored.
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
