@@ -16,7 +16,8 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/jmoiron/sqlx"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // and the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // What may be wrong with a request. Each is the caller's to tell in a line.
@@ -59,10 +60,27 @@ func Open(ctx context.Context, url string) (s *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.upToDate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// upToDate migrates. SQLite does not wait for others who make the same database at the same time, so that is done here.
+func (s *Store) upToDate(ctx context.Context) error {
+	for range 200 {
+		err := s.migrate(ctx)
+		busy, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || busy.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return errors.New("open the database: another program has held it for ten seconds")
 }
 
 func (s *Store) openPostgres() (err error) {

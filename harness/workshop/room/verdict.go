@@ -108,8 +108,8 @@ func (s *Store) Regrade(ctx context.Context, submissions []int64, reason string,
 				&epoch); err != nil {
 				return err
 			}
-			if _, err := t.exec("INSERT INTO regraded (regrade, submission, epoch) VALUES (?, ?, ?)", id, sub,
-				epoch); err != nil {
+			if _, err := t.exec(`INSERT INTO regraded (regrade, submission, was, epoch)
+				SELECT ?, id, epoch, ? FROM submissions WHERE id = ?`, id, epoch, sub); err != nil {
 				return err
 			}
 			if err := enqueue(ctx, t.Tx, sub, epoch, RegradePriority); err != nil {
@@ -134,10 +134,9 @@ func (s *Store) RegradeOf(ctx context.Context, id int64) (r Regrade, err error) 
 		return r, err
 	}
 	r.Begun, r.Applied, r.Dropped = moment(begun), moment(applied), moment(dropped)
-	err = s.all(ctx, `SELECT r.submission, r.epoch, s.participant, s.lab, s.epoch, a.verdict, a.points, a.max_points,
+	err = s.all(ctx, `SELECT r.submission, r.epoch, s.participant, s.lab, r.was, a.verdict, a.points, a.max_points,
 		b.verdict, b.points, b.max_points FROM regraded AS r JOIN submissions AS s ON s.id = r.submission
-		LEFT JOIN verdicts AS a ON a.submission = s.id AND a.epoch = (SELECT MAX(v.epoch) FROM verdicts AS v
-			WHERE v.submission = s.id AND v.epoch < r.epoch AND v.epoch <= s.epoch)
+		LEFT JOIN verdicts AS a ON a.submission = s.id AND a.epoch = r.was
 		LEFT JOIN verdicts AS b ON b.submission = s.id AND b.epoch = r.epoch WHERE r.regrade = ? ORDER BY r.submission`,
 		[]any{id}, func(row scanner) error { return r.add(row) })
 	return r, err
@@ -146,9 +145,8 @@ func (s *Store) RegradeOf(ctx context.Context, id int64) (r Regrade, err error) 
 // add adds a row of RegradeOf.
 func (r *Regrade) add(row scanner) error {
 	var c Change
-	var now int
 	before, then := halfVerdict{}, halfVerdict{}
-	if err := row.Scan(&c.Submission, &c.Then.Epoch, &c.Participant, &c.Lab, &now, &before.verdict, &before.points,
+	if err := row.Scan(&c.Submission, &c.Then.Epoch, &c.Participant, &c.Lab, &c.Before.Epoch, &before.verdict, &before.points,
 		&before.most, &then.verdict, &then.points, &then.most); err != nil {
 		return err
 	}
@@ -157,7 +155,6 @@ func (r *Regrade) add(row scanner) error {
 		return nil
 	}
 	r.Done++
-	c.Before.Epoch = now
 	before.into(&c.Before, c)
 	then.into(&c.Then, c)
 	if c.Before.Result.Verdict != c.Then.Result.Verdict || c.Before.Result.Points != c.Then.Result.Points {

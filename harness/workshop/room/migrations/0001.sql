@@ -133,6 +133,7 @@ CREATE TABLE regrades (
 CREATE TABLE regraded (
   regrade BIGINT NOT NULL REFERENCES regrades (id),
   submission BIGINT NOT NULL REFERENCES submissions (id),
+  was INTEGER NOT NULL, -- the epoch that counted when it was begun
   epoch INTEGER NOT NULL,
   PRIMARY KEY (regrade, submission)
 );
