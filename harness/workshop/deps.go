@@ -5,7 +5,6 @@ import (
 	_ "github.com/chromedp/chromedp"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/jmoiron/sqlx"
-	_ "github.com/prometheus/client_golang/prometheus/promhttp"
 	_ "github.com/riverqueue/river"
 	_ "github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	_ "github.com/riverqueue/river/riverdriver/riverpgxv5"

@@ -78,11 +78,15 @@ func (w *Web) rejoin(v *visit, code, recovery string) (room.Participant, room.Ke
 	if err := w.limits.guess(v); err != nil {
 		return room.Participant{}, room.Keys{}, err
 	}
+	r, err := w.Store.Room(v.Context())
+	if err != nil {
+		return room.Participant{}, room.Keys{}, err
+	}
 	p, keys, err := w.Store.Rejoin(v.Context(), strings.TrimSpace(code), strings.TrimSpace(recovery))
 	if errors.Is(err, room.ErrCode) || errors.Is(err, room.ErrToken) {
 		w.limits.wrong(v)
 	}
-	if errors.Is(err, room.ErrToken) {
+	if err != nil && sameCode(code, r.Code) && (errors.Is(err, room.ErrCode) || errors.Is(err, room.ErrToken)) {
 		err = fail(http.StatusUnauthorized, "token", "nobody in this room has that recovery code",
 			"it was shown when you joined; the instructor can remove you, so that your name is free again")
 	}

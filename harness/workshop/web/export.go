@@ -98,7 +98,7 @@ func number(points *float64) string {
 func (s *snapshot) exportCSV() ([]byte, error) {
 	rows := [][]string{{"name", "mail", "group", "lab", "verdict", "points", "max_points", "submissions", "late",
 		"override_reason", "says"}}
-	for _, p := range s.people {
+	for _, p := range s.listed() {
 		for _, l := range s.labs {
 			st, c := s.standing(p, l), s.cells[place{p.ID, l.ID}]
 			tries, late, reason := 0, "", ""
@@ -141,7 +141,7 @@ func (s *snapshot) exportGradescope() ([]byte, error) {
 		Tests []test `json:"tests"`
 	}
 	all := []results{}
-	for _, p := range s.people {
+	for _, p := range s.listed() {
 		r := results{Name: p.Name, Mail: p.Mail}
 		for _, l := range s.labs {
 			st := s.standing(p, l)
@@ -159,7 +159,7 @@ func (s *snapshot) exportMoodle() ([]byte, error) {
 		head = append(head, l.ID+" "+l.Title)
 	}
 	rows := [][]string{head}
-	for _, p := range s.people {
+	for _, p := range s.listed() {
 		rows = append(rows, append([]string{p.Name, p.Mail, p.Group}, s.pointsOf(p)...))
 	}
 	return table(rows)
@@ -174,7 +174,7 @@ func (s *snapshot) exportCanvas() ([]byte, error) {
 		most = append(most, strconv.Itoa(l.MaxPoints()))
 	}
 	rows := [][]string{head, most}
-	for _, p := range s.people {
+	for _, p := range s.listed() {
 		rows = append(rows, append([]string{p.Name, "", "", p.Mail, p.Group}, s.pointsOf(p)...))
 	}
 	return table(rows)
@@ -186,4 +186,14 @@ func (s *snapshot) pointsOf(p room.Participant) (points []string) {
 		points = append(points, number(s.standing(p, l).Points))
 	}
 	return points
+}
+
+// listed are all who belong into a grade book: also those of the roster who have not come.
+func (s *snapshot) listed() (all []room.Participant) {
+	for _, p := range s.all {
+		if p.Removed.IsZero() {
+			all = append(all, p)
+		}
+	}
+	return all
 }

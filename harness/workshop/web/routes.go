@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/backend-labs/backend-labs/harness/workshop/room"
 	"github.com/backend-labs/backend-labs/harness/workshop/wire"
@@ -86,13 +85,20 @@ type visit struct {
 	instructor bool
 }
 
-// private reports whether an answer is meant for one person.
-func (r route) private() bool { return r.who != anybody }
+// Route is a line of the table of all that is served.
+type Route struct {
+	Pattern string // as for [http.ServeMux]
+	Who     string // anybody, visitor (who knows the room's code), participant or instructor
+	API     bool   // it is authorised by a header; otherwise by a cookie
+}
 
-// path is the pattern without its method.
-func (r route) path() string {
-	_, path, _ := strings.Cut(r.pattern, " ")
-	return path
+// Routes are all routes, with who may use them.
+func (w *Web) Routes() (all []Route) {
+	names := map[access]string{anybody: "anybody", visitor: "visitor", participant: "participant", instructor: "instructor"}
+	for _, r := range w.routes {
+		all = append(all, Route{r.pattern, names[r.who], r.api})
+	}
+	return all
 }
 
 func (w *Web) mux() *http.ServeMux {
