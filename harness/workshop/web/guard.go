@@ -56,10 +56,10 @@ func (w *Web) headers(h http.Header, r *http.Request) {
 	// nowhere, and without TLS that is all by which they can be told from those of another site.
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	if w.TLS {
+	if w.TLS { // browsers take these from nobody else
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Strict-Transport-Security", "max-age=86400")
 	}
 }

@@ -208,3 +208,5 @@ func (h *house) result(lab string, failing ...string) run.Result {
 	}
 	return r
 }
+
+func wireOf(id int64, lab string) wire.Submission { return wire.Submission{ID: id, Lab: lab} }
