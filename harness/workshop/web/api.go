@@ -326,7 +326,7 @@ func stateOf(sub room.Submission) wire.State {
 	switch {
 	case sub.Graded != nil:
 		return wire.Graded
-	case sub.Place == 0:
+	case sub.Begun:
 		return wire.Grading
 	}
 	return wire.Waiting

@@ -68,17 +68,14 @@ func cellText(text string) string {
 	return text
 }
 
-// table writes rows as CSV, everything but numbers made safe.
+// table writes rows as CSV, every cell made safe.
 func table(rows [][]string) ([]byte, error) {
 	var b bytes.Buffer
 	c := csv.NewWriter(&b)
 	for _, row := range rows {
 		safe := make([]string, len(row))
 		for i, cell := range row {
-			safe[i] = cell
-			if _, err := strconv.ParseFloat(cell, 64); err != nil {
-				safe[i] = cellText(cell)
-			}
+			safe[i] = cellText(cell)
 		}
 		if err := c.Write(safe); err != nil {
 			return nil, err

@@ -149,7 +149,7 @@ func (w *Web) static(v *visit) error {
 
 // templates are all pages, and the widgets of reports.
 var templates = template.Must(template.Must(page.Widgets.Clone()).Funcs(template.FuncMap{
-	"markdown": markdown, "plain": report.Plain, "styleURL": func() string { return styleURL },
+	"markdown": markdown, "plain": report.Plain, "plainLines": report.PlainLines, "styleURL": func() string { return styleURL },
 	"roomURL": func() string { return roomURL }, "iconURL": func() string { return iconURL }, "scriptURL": func() string { return scriptURL },
 	"clock": clock, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }, "points": number,
 	"local": func(t time.Time) string {

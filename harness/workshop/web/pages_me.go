@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/intake"
@@ -73,7 +74,10 @@ func (s *snapshot) mySub(sub room.Submission) mySub {
 func badgeOf(sub room.Submission) page.Badge {
 	switch stateOf(sub) {
 	case wire.Waiting:
-		return page.Badge{Words: "waits, " + counted(sub.Place, "is", "are") + " before it", Kind: page.None}
+		if sub.Place == 0 {
+			return page.Badge{Words: "waits, is next", Kind: page.None}
+		}
+		return page.Badge{Words: "waits, " + strconv.Itoa(sub.Place) + " before it", Kind: page.None}
 	case wire.Grading:
 		return page.Badge{Words: "is being graded", Kind: page.None}
 	}

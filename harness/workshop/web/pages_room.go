@@ -4,7 +4,6 @@ import (
 	"context"
 	"html/template"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -529,13 +528,3 @@ func (w *Web) pageAudit(v *visit) error {
 
 // mine is the path of one of somebody's own submissions.
 func mine(id int64) string { return "/me/submissions/" + strconv.FormatInt(id, 10) }
-
-// counted is a number with the right form of the verb.
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}
-
-var _ http.Handler = (*Web)(nil)

@@ -8,6 +8,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/workshop/room"
+	"github.com/backend-labs/backend-labs/harness/workshop/wire"
 )
 
 // snapshot is the room at one moment. Nobody changes it but by rendering its parts, each of them once.
@@ -165,6 +166,20 @@ func (s *snapshot) arrange(reports []room.Report) {
 			c.best = sub
 		}
 	}
+	s.queueUp()
+}
+
+// queueUp gives each submission that waits its place: first ones come before repeated ones.
+func (s *snapshot) queueUp() {
+	n := 0
+	for _, first := range []bool{true, false} {
+		for i := range s.subs {
+			if sub := &s.subs[i]; stateOf(*sub) == wire.Waiting && sub.First == first {
+				sub.Place = n
+				n++
+			}
+		}
+	}
 }
 
 // at is the cell of a place, made where there is none.
@@ -216,16 +231,10 @@ func (c *cell) latest() (v run.Verdict, failing []string, mutant string, at time
 		return v, failing, mutant, at
 	}
 	r := c.graded.Graded.Result
-	failing, mutant = nil, ""
-	for _, check := range r.Checks {
-		if check.Verdict != run.Passed && check.Verdict != run.NotJudged {
-			failing = append(failing, check.Test)
-		}
-	}
-	if r.Likely != nil {
+	if mutant = ""; r.Likely != nil {
 		mutant = r.Likely.Mutant
 	}
-	return r.Verdict, failing, mutant, c.graded.Graded.Done
+	return r.Verdict, c.graded.Graded.Failing, mutant, c.graded.Graded.Done
 }
 
 // of are somebody's submissions, oldest first.

@@ -116,7 +116,7 @@ func (s *stream) nextState(newer <-chan struct{}, was room.Submission) (room.Sub
 	for {
 		if now := s.v.web.hub.last.Load(); now != nil {
 			sub, ok := now.submission(was.ID)
-			if ok && (sub.Place != was.Place || sub.Graded != nil) && now.begun.After(s.read) {
+			if ok && (sub.Place != was.Place || stateOf(sub) != stateOf(was)) && now.begun.After(s.read) {
 				s.read = time.Now()
 				return s.v.web.Store.Submission(s.v.Context(), was.ID)
 			}

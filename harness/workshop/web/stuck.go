@@ -129,7 +129,7 @@ func likeness(a, b []string) float64 {
 func (s *standing) righted() {
 	about := s.Check.Title
 	if s.Belief != nil {
-		about = s.Belief.Misconception + " " + s.Belief.Explain + " " + about
+		about = s.Belief.Misconception + " " + s.Belief.Explain
 	}
 	key := s.Lab.Dir + "\x00" + about
 	found, ok := righting.Load(key)
