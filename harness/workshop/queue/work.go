@@ -1,0 +1,346 @@
+package queue
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/workshop/room"
+)
+
+// Options are how a worker works.
+type Options struct {
+	Slots int    // submissions at once, at least 1
+	Name  string // of this worker, in verdicts; "": the machine's
+
+	// Grade judges files for a lab. Its error says that nobody could be judged: it is tried again, and after the last
+	// time the verdict is [run.InfraError]. It ends when ctx does.
+	Grade func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error)
+
+	// Timeout is the longest that one may take before it counts as broken; 0: ten minutes.
+	Timeout time.Duration
+	// Drain is how long those that have begun may take to end when the worker stops; the others go back at once.
+	Drain   time.Duration
+	Log     *slog.Logger          // nil for none
+	Metrics prometheus.Registerer // nil for none
+
+	// Beat is how often a worker says that it is alive, and Dead how long it may be silent before others take over what
+	// it has begun; 0: one second and five.
+	Beat, Dead time.Duration
+}
+
+// worker is one process that grades.
+type worker struct {
+	river.WorkerDefaults[Job]
+	Options
+	store   *room.Store
+	name    string // one for each run of a worker
+	metrics *metrics
+}
+
+// client is River's, on either database.
+type client interface {
+	Start(context.Context) error
+	Stopped() <-chan struct{}
+}
+
+// Work grades what waits until ctx ends, then drains. It returns when nothing of it runs any more; the error says what
+// keeps it from working at all.
+func Work(ctx context.Context, s *room.Store, o Options) error {
+	if err := migrate(ctx, s); err != nil {
+		return fmt.Errorf("make the queue: %w", err)
+	}
+	w, err := newWorker(s, o)
+	if err != nil {
+		return err
+	}
+	c, done, err := w.client(ctx)
+	if err != nil {
+		return fmt.Errorf("reach the queue: %w", err)
+	}
+	defer done()
+	if err := w.beat(ctx); err != nil {
+		return err
+	}
+	if err := c.Start(ctx); err != nil {
+		return fmt.Errorf("reach the queue: %w", err)
+	}
+	hearts, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	go w.lives(hearts)
+	w.Log.Info("worker ready", "worker", w.name, "slots", o.Slots)
+	<-c.Stopped()
+	stop()
+	return w.leave()
+}
+
+func newWorker(s *room.Store, o Options) (*worker, error) {
+	if o.Slots < 1 {
+		return nil, fmt.Errorf("a worker needs at least one slot, not %d", o.Slots)
+	}
+	if o.Name == "" {
+		o.Name, _ = os.Hostname()
+	}
+	for d, usual := range map[*time.Duration]time.Duration{&o.Timeout: 10 * time.Minute, &o.Beat: time.Second,
+		&o.Dead: 5 * time.Second} {
+		if *d == 0 {
+			*d = usual
+		}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	w := &worker{Options: o, store: s, name: o.Name + "/" + strings.ToLower(rand.Text()[:6])}
+	var err error
+	w.metrics, err = newMetrics(s, o.Metrics)
+	return w, err
+}
+
+// client is River's client; done closes what it has opened besides the store.
+func (w *worker) client(ctx context.Context) (c client, done func(), err error) {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, w); err != nil {
+		return nil, nil, err
+	}
+	config := &river.Config{ID: w.name, Workers: workers, Logger: slog.New(slog.DiscardHandler), MaxAttempts: Attempts,
+		Queues:     map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: w.Slots}},
+		JobTimeout: w.Options.Timeout, RescueStuckJobsAfter: w.Options.Timeout + time.Minute, SoftStopTimeout: w.Drain,
+		FetchCooldown: 5 * time.Millisecond}
+	if w.Drain <= 0 {
+		config.SoftStopTimeout = time.Millisecond
+	}
+	if !w.store.Postgres() {
+		config.FetchPollInterval = 100 * time.Millisecond
+		c, err := river.NewClient(riversqlite.New(w.store.DB()), config)
+		return c, func() {}, err
+	}
+	pool, err := pgxpool.New(ctx, w.store.URL())
+	if err != nil {
+		return nil, nil, err
+	}
+	pg, err := river.NewClient(riverpgxv5.New(pool), config)
+	if err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
+	return pg, pool.Close, nil
+}
+
+// NextRetry is soon: what breaks a grader is seldom the submission.
+func (w *worker) NextRetry(job *river.Job[Job]) time.Time { return time.Now().Add(time.Second) }
+
+// Timeout leaves it to the client's.
+func (w *worker) Timeout(*river.Job[Job]) time.Duration { return w.Options.Timeout }
+
+// Work grades one submission. It returns an error only where the grader or the database broke: whatever is wrong with
+// the submission is its verdict.
+func (w *worker) Work(ctx context.Context, job *river.Job[Job]) error {
+	id, epoch := job.Args.Submission, job.Args.Epoch
+	done, err := w.store.Graded(ctx, id, epoch)
+	if err != nil || done {
+		return err
+	}
+	if err := w.begin(ctx, job); err != nil {
+		return err
+	}
+	v, err := w.grade(ctx, job)
+	// what is written now is written also when the worker stops
+	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	defer w.end(write, job.ID)
+	switch {
+	case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
+		w.Log.Info("given back", "submission", id, "epoch", epoch)
+		return errors.Join(w.store.Return(write, id, epoch), river.JobSnooze(0))
+	case err != nil && job.Attempt < Attempts:
+		w.Log.Warn("grading broke", "submission", id, "epoch", epoch, "attempt", job.Attempt, "error", err)
+		return errors.Join(w.store.Return(write, id, epoch), err)
+	case err != nil:
+		v.Result.Verdict = run.InfraError
+		v.Result.Message = fmt.Sprintf("this could not be judged: %v\nhint: change the file (a comment is enough) and hand it in again; it costs no points", err)
+	}
+	stored, err := w.store.Grade(write, v)
+	if err != nil {
+		return err
+	}
+	if stored {
+		w.metrics.graded(v)
+		w.Log.Info("graded", "submission", id, "epoch", epoch, "lab", v.Result.Lab, "verdict", string(v.Result.Verdict),
+			"took", v.Done.Sub(v.Started))
+	}
+	return nil
+}
+
+// grade judges a submission; the verdict has everything but the result where that broke.
+func (w *worker) grade(ctx context.Context, job *river.Job[Job]) (v room.Verdict, err error) {
+	id := job.Args.Submission
+	v = room.Verdict{Submission: id, Epoch: job.Args.Epoch, Worker: w.name, Started: time.Now()}
+	v.Result = run.Result{Schema: run.Schema}
+	defer func() { v.Done = time.Now() }()
+	if v.Result.Lab, err = w.store.Lab(ctx, id); err != nil {
+		return v, err
+	}
+	files, err := w.store.Files(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	if job.Attempt > Attempts {
+		return v, errors.New("the worker died each time")
+	}
+	r, err := w.Grade(ctx, v.Result.Lab, files)
+	if err != nil {
+		return v, err
+	}
+	if err := ctx.Err(); err != nil {
+		return v, err
+	}
+	v.Result = r
+	return v, nil
+}
+
+// begin notes that this worker is at a job.
+func (w *worker) begin(ctx context.Context, job *river.Job[Job]) error {
+	if err := w.exec(ctx, `INSERT INTO working (job, worker, submission, epoch) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (job) DO UPDATE SET worker = excluded.worker`, job.ID, w.name, job.Args.Submission,
+		job.Args.Epoch); err != nil {
+		return err
+	}
+	return w.store.Begin(ctx, job.Args.Submission, job.Args.Epoch, w.name)
+}
+
+// end notes that it is not at it any more. Where that fails, the note goes when the worker is found dead.
+func (w *worker) end(ctx context.Context, job int64) {
+	if err := w.exec(ctx, "DELETE FROM working WHERE job = $1 AND worker = $2", job, w.name); err != nil {
+		w.Log.Warn("the end of a job could not be noted", "job", job, "error", err)
+	}
+}
+
+// exec runs a statement on the store's database.
+func (w *worker) exec(ctx context.Context, query string, args ...any) error {
+	if _, err := w.store.DB().ExecContext(ctx, query, args...); err != nil {
+		return fmt.Errorf("write to the database: %w", err)
+	}
+	return nil
+}
+
+// beat says that the worker is alive.
+func (w *worker) beat(ctx context.Context) error {
+	return w.exec(ctx, "INSERT INTO workers (name, beat) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET beat = workers.beat + 1",
+		w.name)
+}
+
+// leave is the end of a worker that has nothing any more.
+func (w *worker) leave() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	w.metrics.close()
+	return errors.Join(w.exec(ctx, "DELETE FROM working WHERE worker = $1", w.name),
+		w.exec(ctx, "DELETE FROM workers WHERE name = $1", w.name))
+}
+
+// lives says again and again that the worker is alive, and takes over from those that are not, until ctx ends.
+func (w *worker) lives(ctx context.Context) {
+	seen := map[string]heart{}
+	tick := time.NewTicker(w.Beat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := errors.Join(w.beat(ctx), w.takeOver(ctx, seen)); err != nil && ctx.Err() == nil {
+			w.Log.Warn("the queue cannot be looked after", "error", err)
+		}
+	}
+}
+
+// heart is what was seen last of another worker: its count, and since when it has stood still by this machine's clock.
+// So nobody's clock need be right.
+type heart struct {
+	beat  int64
+	since time.Time
+}
+
+// takeOver puts back what silent workers had begun.
+func (w *worker) takeOver(ctx context.Context, seen map[string]heart) error {
+	silent, err := w.silent(ctx, seen)
+	if err != nil {
+		return err
+	}
+	for _, name := range silent {
+		n, err := w.bury(ctx, name)
+		if err != nil {
+			return err
+		}
+		delete(seen, name)
+		w.Log.Warn("a worker is gone; what it had begun begins again", "worker", name, "jobs", n)
+	}
+	return nil
+}
+
+func (w *worker) silent(ctx context.Context, seen map[string]heart) (names []string, err error) {
+	rows, err := w.store.DB().QueryContext(ctx, "SELECT name, beat FROM workers WHERE name <> $1", w.name)
+	if err != nil {
+		return nil, fmt.Errorf("read the database: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var beat int64
+		if err := rows.Scan(&name, &beat); err != nil {
+			return nil, fmt.Errorf("read the database: %w", err)
+		}
+		last, known := seen[name]
+		switch {
+		case !known || last.beat != beat:
+			seen[name] = heart{beat, time.Now()}
+		case time.Since(last.since) >= w.Dead:
+			names = append(names, name)
+		}
+	}
+	return names, rows.Err()
+}
+
+// bury puts the jobs of a dead worker back, and forgets it, in one transaction. An attempt that a death has ended counts:
+// a submission that takes its worker along each time must end, too.
+func (w *worker) bury(ctx context.Context, name string) (jobs int64, err error) {
+	tx, err := w.store.DB().BeginTx(ctx, nil)
+	if err != nil {
+		return 0, fmt.Errorf("write to the database: %w", err)
+	}
+	defer tx.Rollback()
+	var back sql.Result
+	for _, statement := range []string{
+		`UPDATE submissions SET state = 0 WHERE state = 1 AND id IN (SELECT submission FROM working WHERE worker = $1
+			AND working.epoch = submissions.epoch)`,
+		"UPDATE river_job SET state = 'available' WHERE state = 'running' AND id IN (SELECT job FROM working WHERE worker = $1)",
+		"DELETE FROM working WHERE worker = $1",
+		"DELETE FROM workers WHERE name = $1",
+	} {
+		r, err := tx.ExecContext(ctx, statement, name)
+		if err != nil {
+			return 0, fmt.Errorf("write to the database: %w", err)
+		}
+		if strings.Contains(statement, "river_job") {
+			back = r
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return 0, fmt.Errorf("write to the database: %w", err)
+	}
+	return back.RowsAffected()
+}
