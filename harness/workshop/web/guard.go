@@ -39,7 +39,11 @@ func (w *Web) guarded(next http.Handler) http.Handler {
 		seen := &seen{ResponseWriter: rw}
 		w.headers(rw.Header(), r)
 		defer func() {
-			w.Log.Log(r.Context(), slog.LevelDebug, "request", "method", r.Method, "path", r.URL.Path,
+			level := slog.LevelDebug
+			if seen.status >= 400 || r.Method != http.MethodGet {
+				level = slog.LevelInfo
+			}
+			w.Log.Log(r.Context(), level, "request", "method", r.Method, "path", r.URL.Path,
 				"status", seen.status, "bytes", seen.bytes, "ms", time.Since(begun).Milliseconds(), "client", client(r))
 		}()
 		defer w.recovered(seen, r)

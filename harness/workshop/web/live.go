@@ -51,7 +51,7 @@ func (w *Web) liveRoom(v *visit) error {
 			if !s.wait(newer) {
 				return nil
 			}
-			if err := s.send("changed", []byte(fmt.Sprint(w.hub.last.Load().number))); err != nil {
+			if err := s.send("changed", fmt.Append(nil, w.hub.last.Load().number)); err != nil {
 				return err
 			}
 		}
@@ -67,19 +67,20 @@ func (w *Web) liveMe(v *visit) error {
 	return w.streamed(v, func(s *stream) error {
 		var was, places uint64
 		var told time.Time
-		for first := true; ; first = false {
+		for known := false; ; {
 			newer := s.newer()
 			if now := w.hub.last.Load(); now != nil {
 				key, place := now.keysOf(v.who.ID)
-				if !first && (key != was || place != places && time.Since(told) >= placesEvery) {
-					if err := s.send("changed", []byte(fmt.Sprint(now.number))); err != nil {
+				switch {
+				case !known:
+					known, places = true, place
+				case key != was || place != places && time.Since(told) >= placesEvery:
+					if err := s.send("changed", fmt.Append(nil, now.number)); err != nil {
 						return err
 					}
 					told, places = time.Now(), place
 				}
-				if was = key; first {
-					places = place
-				}
+				was = key
 			}
 			if !s.wait(newer) {
 				return nil

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -93,7 +94,7 @@ func (w *Web) bundle(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.download("labs-bundle.tar.gz", "application/octet-stream")
+	v.download(filepath.Base(w.Bundle), "application/octet-stream")
 	http.ServeContent(v, v.Request, "", st.ModTime(), f)
 	return nil
 }

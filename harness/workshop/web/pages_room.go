@@ -88,7 +88,7 @@ func (s *snapshot) shown(who int64, lab string) shownCell {
 		out = s.gradedCell(l, counts)
 	case c.report != nil:
 		r := c.report
-		out = shownCell{Kind: kindOf(r.Verdict), Sign: "○", Mark: markOf(r.Verdict), Word: "says",
+		out = shownCell{Kind: kindOf(r.Verdict), Sign: "○", Mark: markOf(r.Verdict), Word: "reported",
 			Points: strconv.Itoa(r.Points) + "/" + strconv.Itoa(r.MaxPoints)}
 		out.Words = "their own machine says: " + r.Verdict.Words() + ", " + out.Points + " points"
 	}

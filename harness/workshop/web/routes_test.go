@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -154,6 +156,48 @@ func TestRoutes_headers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRoutes_log: the log has what was asked for, and no secret.
+func TestRoutes_log(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	h := opened(t, func(o *web.Options) {
+		o.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	ada := h.join("Ada")
+	h.call("POST", wire.RejoinPath, "", wire.Rejoin{Code: h.code, Recovery: ada.Recovery})
+	h.get(h.instructor(), "/room")
+	h.get(h.at(ada.Token), "/me")
+	h.call("GET", wire.RoomPath, h.secret, nil)
+	h.post(nil, "/enter", url.Values{"secret": {"not " + h.secret}})
+	text := log.String()
+	if !strings.Contains(text, `"path":"/room"`) || !strings.Contains(text, `"status":401`) {
+		t.Errorf("the log: %s", text)
+	}
+	for name, secret := range map[string]string{"token": ada.Token, "recovery": ada.Recovery, "secret": h.secret, "code": h.code} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the %s is in the log", name)
+		}
+	}
+}
+
+// lockedBuffer is written by several requests at once.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // TestRoutes_cookies: no script reads them, no other site's request brings them, and with TLS nothing else carries them.

@@ -1,0 +1,103 @@
+package web
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+// TestBuckets_bounded: however many clients come, no more than so many are remembered; one that keeps coming is.
+func TestBuckets_bounded(t *testing.T) {
+	t.Parallel()
+	b := newBuckets(0, 2)
+	b.of("eve").Allow()
+	b.of("eve").Allow()
+	for i := range 3 * maxBuckets {
+		b.of(fmt.Sprint(i))
+		if i%1000 == 0 && b.of("eve").Allow() {
+			t.Fatalf("eve was forgotten after %d", i)
+		}
+	}
+	if n := len(b.young) + len(b.old); n > 2*maxBuckets {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+// TestClient: an address of IPv6 counts with its network, one of IPv4 by itself, however it is written.
+func TestClient(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[string]string{"10.0.0.7:1234": "10.0.0.7/32", "[::ffff:10.0.0.7]:1": "10.0.0.7/32",
+		"[2001:db8:1:2:3::4]:1": "2001:db8:1:2::/64", "[fe80::1%eth0]:1": "fe80::/64", "@": "@"} {
+		if got := client(&http.Request{RemoteAddr: at}); got != want {
+			t.Errorf("%s: got %s, want %s", at, got, want)
+		}
+	}
+}
+
+// TestCellText: what a spreadsheet would take for a formula is text.
+func TestCellText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"": "", "Ada": "Ada", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@a": "'@a",
+		"\t=1": "'\t=1", "\uff1d1": "'\uff1d1", "12.5": "12.5"} {
+		if got := cellText(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestStreamed_bounded: when as many listen as may, the next is told to come back.
+func TestStreamed_bounded(t *testing.T) {
+	t.Parallel()
+	w := New(Options{})
+	w.streams = make(chan struct{}, 1)
+	w.streams <- struct{}{}
+	v := &visit{ResponseWriter: httptest.NewRecorder(), Request: httptest.NewRequest("GET", "/", nil), web: w}
+	err := w.streamed(v, func(*stream) error { return nil })
+	if f := failureOf(err); f.status != http.StatusServiceUnavailable || f.said.RetryAfter == 0 {
+		t.Errorf("got %+v", f)
+	}
+}
+
+// TestServer_bounds: who sends no head of a request is cut, and panics end one answer and no more.
+func TestServer_bounds(t *testing.T) {
+	t.Parallel()
+	s := Server(New(Options{}))
+	for name, d := range map[string]time.Duration{"header": s.ReadHeaderTimeout, "read": s.ReadTimeout,
+		"write": s.WriteTimeout, "idle": s.IdleTimeout} {
+		if d <= 0 || d > 5*time.Minute {
+			t.Errorf("%s: %v", name, d)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ReadHeaderTimeout = 50 * time.Millisecond
+	go s.Serve(Limited(l, 2))
+	t.Cleanup(func() { s.Close() })
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\n")
+	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if _, err := c.Read(make([]byte, 1)); err == nil {
+		_, err = c.Read(make([]byte, 4096))
+		for err == nil {
+			_, err = c.Read(make([]byte, 4096))
+		}
+		if e, ok := err.(net.Error); ok && e.Timeout() {
+			t.Error("it was not cut")
+		}
+	}
+	w := New(Options{})
+	rec := httptest.NewRecorder()
+	w.guarded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("x") })).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+	if rec.Code != http.StatusInternalServerError {
+		t.Errorf("a panic: %d", rec.Code)
+	}
+}
