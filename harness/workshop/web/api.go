@@ -30,7 +30,8 @@ func (w *Web) apiHello(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.json(http.StatusOK, wire.Hello{Title: r.Title, Version: wire.Version, Server: w.Version, Now: w.Now().UTC(),
+	return v.json(http.StatusOK, wire.Hello{Title: r.Title, Version: wire.Version,
+		Server: w.Version, Now: w.Now().UTC(),
 		Course: r.Course, Labs: r.Labs, Ended: !r.Ended.IsZero(), Bundle: w.Bundle != ""})
 }
 
@@ -43,7 +44,8 @@ func (w *Web) apiJoin(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.json(http.StatusOK, wire.Joined{ID: p.ID, Name: p.Name, Token: keys.Token, Recovery: keys.Recovery})
+	return v.json(http.StatusOK, wire.Joined{ID: p.ID, Name: p.Name, Token: keys.Token,
+		Recovery: keys.Recovery})
 }
 
 func (w *Web) apiRejoin(v *visit) error {
@@ -86,7 +88,8 @@ func (w *Web) rejoin(v *visit, code, recovery string) (room.Participant, room.Ke
 	if errors.Is(err, room.ErrCode) || errors.Is(err, room.ErrToken) {
 		w.limits.wrong(v)
 	}
-	if err != nil && sameCode(code, r.Code) && (errors.Is(err, room.ErrCode) || errors.Is(err, room.ErrToken)) {
+	if err != nil && sameCode(code, r.Code) && (errors.Is(err, room.ErrCode) || errors.Is(err,
+		room.ErrToken)) {
 		err = fail(http.StatusUnauthorized, "token", "nobody in this room has that recovery code",
 			"it was shown when you joined; the instructor can remove you, so that your name is free again")
 	}
@@ -144,8 +147,10 @@ func (w *Web) wireLabs(r room.Room, settings []room.Setting) []wire.Lab {
 			continue
 		}
 		set := settings[i]
-		shown := wire.Lab{ID: l.ID, Slug: l.Slug, Title: l.Title, Open: set.Open && phaseOf(r, w.Now()) == during,
-			Deadline: when(set.Deadline), LateCost: set.LateCost, Hints: l.Hints[:min(max(set.Hints, 0), len(l.Hints))]}
+		shown := wire.Lab{ID: l.ID, Slug: l.Slug, Title: l.Title, Open: set.Open && phaseOf(r,
+			w.Now()) == during,
+			Deadline: when(set.Deadline), LateCost: set.LateCost,
+			Hints: l.Hints[:min(max(set.Hints, 0), len(l.Hints))]}
 		if set.Answer {
 			text, err := os.ReadFile(filepath.Join(l.SolutionDir, "ANSWER.md"))
 			if err == nil {
@@ -200,10 +205,11 @@ func (w *Web) apiReports(v *visit) error {
 	return v.nothing()
 }
 
-// reported is a report as it is kept; one of a lab that is not the room's is none. What it says is held to what a machine
-// of that lab can say: a page shows it.
+// reported is a report as it is kept; one of a lab that is not the room's is none. What it says is
+// held to what a machine of that lab can say: a page shows it.
 func (w *Web) reported(r room.Room, who int64, said wire.Report) (room.Report, bool) {
-	if !slices.Contains(r.Labs, said.Lab) || said.Key == "" || len(said.Key) > maxName || len(said.Verdict) > maxName {
+	if !slices.Contains(r.Labs, said.Lab) || said.Key == "" || len(said.Key) > maxName ||
+		len(said.Verdict) > maxName {
 		return room.Report{}, false
 	}
 	l, err := w.Course.Named(said.Lab)
@@ -240,10 +246,12 @@ func (w *Web) apiSubmit(v *visit) error {
 }
 
 // submit holds files to the rules of intake and hands them in.
-func (w *Web) submit(ctx context.Context, who int64, id string, files map[string][]byte) (room.Submission, bool, error) {
+func (w *Web) submit(ctx context.Context, who int64, id string,
+	files map[string][]byte) (room.Submission, bool, error) {
 	l, err := w.lab(ctx, id)
 	if err != nil {
-		return room.Submission{}, false, fail(http.StatusNotFound, "not_found", "this room has no lab "+short(id), "")
+		return room.Submission{}, false, fail(http.StatusNotFound, "not_found",
+			"this room has no lab "+short(id), "")
 	}
 	taken, err := intake.Given(l, files)
 	if err != nil {
@@ -303,7 +311,8 @@ func (w *Web) apiSubmission(v *visit) error {
 
 // wireSubmission is a submission as its owner and the instructor see it.
 func (w *Web) wireSubmission(ctx context.Context, sub room.Submission) wire.Submission {
-	out := wire.Submission{ID: sub.ID, Lab: sub.Lab, At: sub.At.UTC(), Late: sub.Late, State: stateOf(sub), Place: sub.Place}
+	out := wire.Submission{ID: sub.ID, Lab: sub.Lab, At: sub.At.UTC(), Late: sub.Late,
+		State: stateOf(sub), Place: sub.Place}
 	if sub.Graded != nil {
 		out.Result, out.Place = &sub.Graded.Result, 0
 	}
@@ -353,7 +362,8 @@ func (w *Web) ask(v *visit, asked wire.Ask) error {
 	if asked.Lab != "" {
 		l, err := w.lab(v.Context(), asked.Lab)
 		if err != nil {
-			return fail(http.StatusNotFound, "not_found", "this room has no lab "+short(asked.Lab), "")
+			return fail(http.StatusNotFound, "not_found",
+				"this room has no lab "+short(asked.Lab), "")
 		}
 		h.Lab = l.ID
 		if l.Check(asked.Check) != nil {

@@ -22,22 +22,29 @@ func (w *Web) apiRoom(v *visit) error {
 }
 
 func (s *snapshot) wireRoom() wire.Room {
-	out := wire.Room{Title: s.room.Title, Code: s.room.Code, Opens: when(s.room.Opens), Closes: when(s.room.Closes),
-		Ended: when(s.room.Ended), Labs: []wire.Setting{}, Participants: []wire.Participant{}, Hands: []wire.Hand{},
+	out := wire.Room{Title: s.room.Title, Code: s.room.Code, Opens: when(s.room.Opens),
+		Closes: when(s.room.Closes),
+		Ended:  when(s.room.Ended), Labs: []wire.Setting{}, Participants: []wire.Participant{},
+		Hands:    []wire.Hand{},
 		Messages: wireMessages(s.messages),
-		Queue: wire.Queue{Waiting: s.queue.waiting, Grading: s.queue.grading, Oldest: when(s.queue.oldest),
+		Queue: wire.Queue{Waiting: s.queue.waiting, Grading: s.queue.grading,
+			Oldest:    when(s.queue.oldest),
 			EmptyInMS: s.queue.empty().Milliseconds()}}
 	for _, l := range s.labs {
 		set := s.settings[l.ID]
-		out.Labs = append(out.Labs, wire.Setting{ID: l.ID, Title: l.Title, Open: set.Open, Deadline: when(set.Deadline),
-			LateCost: set.LateCost, PerHour: set.PerHour, Hints: set.Hints, HintsOf: len(l.Hints), Answer: set.Answer})
+		out.Labs = append(out.Labs, wire.Setting{ID: l.ID, Title: l.Title, Open: set.Open,
+			Deadline: when(set.Deadline),
+			LateCost: set.LateCost, PerHour: set.PerHour, Hints: set.Hints, HintsOf: len(l.Hints),
+			Answer: set.Answer})
 	}
 	for _, p := range s.all {
-		out.Participants = append(out.Participants, wire.Participant{ID: p.ID, Name: p.Name, Joined: when(p.Joined),
-			Seen: when(p.Seen), Removed: when(p.Removed)})
+		out.Participants = append(out.Participants, wire.Participant{ID: p.ID, Name: p.Name,
+			Joined: when(p.Joined),
+			Seen:   when(p.Seen), Removed: when(p.Removed)})
 	}
 	for _, h := range s.hands {
-		out.Hands = append(out.Hands, wire.Hand{ID: h.ID, Name: s.names[h.Participant], Lab: h.Lab, Check: h.Check,
+		out.Hands = append(out.Hands, wire.Hand{ID: h.ID, Name: s.names[h.Participant],
+			Lab: h.Lab, Check: h.Check,
 			Text: h.Text, At: h.At.UTC()})
 	}
 	return out
@@ -153,7 +160,8 @@ func sayChange(l *course.Lab, c wire.LabChange) (did, detail string, err error) 
 		what  string
 		value *int
 		most  int
-	}{{"late cost in percent", c.LateCost, 100}, {"submissions per hour", c.PerHour, 1000}, {"hints", c.Hints, len(l.Hints)}} {
+	}{{"late cost in percent", c.LateCost, 100}, {"submissions per hour", c.PerHour, 1000},
+		{"hints", c.Hints, len(l.Hints)}} {
 		switch {
 		case n.value == nil:
 		case *n.value < 0 || *n.value > n.most:
@@ -251,7 +259,8 @@ func (w *Web) override(ctx context.Context, id int64, said *wire.Override) error
 	if said.Points < 0 || said.Points > l.MaxPoints() {
 		return badRequest("%d is not between 0 and the lab's %d points", said.Points, l.MaxPoints())
 	}
-	return w.Store.Override(ctx, id, &room.Override{Points: said.Points, Reason: reason, At: w.Now().UTC()})
+	return w.Store.Override(ctx, id, &room.Override{Points: said.Points, Reason: reason,
+		At: w.Now().UTC()})
 }
 
 func (w *Web) apiRegrade(v *visit) error {
@@ -278,13 +287,14 @@ func (w *Web) regrade(ctx context.Context, asked wire.Regrade) (room.Regrade, er
 	}
 	ids := meant(subs, asked)
 	if len(ids) == 0 {
-		return room.Regrade{}, fail(http.StatusNotFound, "not_found", "there is no graded submission of that kind", "")
+		return room.Regrade{}, fail(http.StatusNotFound, "not_found",
+			"there is no graded submission of that kind", "")
 	}
 	return w.Store.Regrade(ctx, ids, reason, w.Enqueue)
 }
 
-// meant are the submissions that a regrade is about: the latest of each person for each lab, unless it asks for all or
-// for one. One that waits for its first verdict is none of them.
+// meant are the submissions that a regrade is about: the latest of each person for each lab, unless
+// it asks for all or for one. One that waits for its first verdict is none of them.
 func meant(subs []room.Submission, asked wire.Regrade) (ids []int64) {
 	latest := map[place]int64{}
 	for _, sub := range subs {
@@ -340,7 +350,8 @@ func (w *Web) apply(ctx context.Context, id int64) error {
 	case !g.Applied.IsZero():
 		return nil
 	case g.Done < g.Of:
-		return again(fail(http.StatusConflict, "busy", fmt.Sprintf("%d of %d are graded again so far", g.Done, g.Of),
+		return again(fail(http.StatusConflict, "busy",
+			fmt.Sprintf("%d of %d are graded again so far", g.Done, g.Of),
 			"wait for the others, then apply it"), 5*time.Second)
 	}
 	return w.Store.Apply(ctx, id)
@@ -359,10 +370,12 @@ func (w *Web) sayRegrade(v *visit, id int64) error {
 }
 
 func (s *snapshot) wireRegrade(g room.Regrade) wire.RegradeState {
-	out := wire.RegradeState{ID: g.ID, Of: g.Of, Done: g.Done, Applied: !g.Applied.IsZero(), Dropped: !g.Dropped.IsZero(),
+	out := wire.RegradeState{ID: g.ID, Of: g.Of, Done: g.Done, Applied: !g.Applied.IsZero(),
+		Dropped: !g.Dropped.IsZero(),
 		Changes: []wire.Change{}}
 	for _, c := range g.Changes {
-		out.Changes = append(out.Changes, wire.Change{Submission: c.Submission, Name: s.names[c.Participant], Lab: c.Lab,
+		out.Changes = append(out.Changes, wire.Change{Submission: c.Submission,
+			Name: s.names[c.Participant], Lab: c.Lab,
 			Before: c.Before.Result.Verdict, PointsThen: c.Before.Result.Points,
 			Then: c.Then.Result.Verdict, PointsAfter: c.Then.Result.Points})
 	}
@@ -395,7 +408,8 @@ func (w *Web) apiAudit(v *visit) error {
 	}
 	out := []wire.Entry{}
 	for _, e := range entries {
-		out = append(out, wire.Entry{At: e.At.UTC(), Who: e.Who, Did: e.Did, What: e.What, Detail: e.Detail})
+		out = append(out, wire.Entry{At: e.At.UTC(), Who: e.Who, Did: e.Did, What: e.What,
+			Detail: e.Detail})
 	}
 	return v.json(http.StatusOK, out)
 }

@@ -22,7 +22,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workshop/web"
 )
 
-// chromium is a headless browser; the test is skipped where the machine has none. What its console says is collected.
+// chromium is a headless browser; the test is skipped where the machine has none. What its console
+// says is collected.
 func chromium(t *testing.T) (ctx context.Context, said *console) {
 	t.Helper()
 	path := ""
@@ -93,7 +94,8 @@ func dark(scheme string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// outward serves the house at an address that browsers do not take for their own machine: they trust that one more.
+// outward serves the house at an address that browsers do not take for their own machine: they
+// trust that one more.
 func (h *house) outward() string {
 	h.Helper()
 	addrs, err := net.InterfaceAddrs()
@@ -115,8 +117,8 @@ func (h *house) outward() string {
 	return h.server.URL
 }
 
-// TestBrowser_aWorkshop: two people at browsers. One joins, raises a hand and hands in; the other sees it without
-// reloading. The browser finds nothing that the pages' policy forbids.
+// TestBrowser_aWorkshop: two people at browsers. One joins, raises a hand and hands in; the other
+// sees it without reloading. The browser finds nothing that the pages' policy forbids.
 func TestBrowser_aWorkshop(t *testing.T) {
 	t.Parallel()
 	h := opened(t)
@@ -125,15 +127,18 @@ func TestBrowser_aWorkshop(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bucket.go")
 	must(t, os.WriteFile(file, []byte("package tokenbucket\n"), 0o644))
 	must(t, chromedp.Do(ctx, chromedp.Navigate(base+"/")))
-	room, other := chromedp.NewContext(ctx, chromedp.WithListener(said.hear), chromedp.WithNewBrowserContext())
+	room, other := chromedp.NewContext(ctx, chromedp.WithListener(said.hear),
+		chromedp.WithNewBrowserContext())
 	defer other()
 	must(t, chromedp.Do(ctx, chromedp.Navigate(base+"/"),
-		chromedp.SendKeys("#code", "k7qf2m"), chromedp.SendKeys("#name", "Grace <script>alert(1)</script>"), chromedp.Submit("#name"),
+		chromedp.SendKeys("#code", "k7qf2m"), chromedp.SendKeys("#name",
+			"Grace <script>alert(1)</script>"), chromedp.Submit("#name"),
 		chromedp.WaitVisible(".code")))
 	if got(t, ctx, chromedp.Text(".code")) == "" {
 		t.Error("no recovery code")
 	}
-	must(t, chromedp.Do(room, chromedp.Navigate(base+"/enter#"+h.secret), chromedp.WaitVisible("#who-1"),
+	must(t, chromedp.Do(room, chromedp.Navigate(base+"/enter#"+h.secret),
+		chromedp.WaitVisible("#who-1"),
 		chromedp.WaitReady(`//*[@data-state and text()="live"]`)))
 	if url := got(t, room, chromedp.Location()); strings.Contains(url, h.secret) {
 		t.Errorf("the secret is in %s", url)
@@ -142,19 +147,24 @@ func TestBrowser_aWorkshop(t *testing.T) {
 		chromedp.SetAttributeValue("#lab option[value=B10]", "selected", ""),
 		chromedp.SetUploadFiles("#files", []string{file}), chromedp.Submit("#files"),
 		chromedp.WaitVisible(`//*[contains(text(), "being graded") or contains(text(), "waits")]`)))
-	must(t, chromedp.Do(room, chromedp.WaitVisible(`//table[contains(@class, "matrix")]//*[contains(text(), "in the queue")]`)))
+	must(t, chromedp.Do(room,
+		chromedp.WaitVisible(`//table[contains(@class, "matrix")]//*[contains(text(), "in the queue")]`)))
 	sub, err := h.store.Submission(t.Context(), 1)
 	must(t, err)
 	h.grade(wireOf(sub.ID, sub.Lab), "TestIdleTimeIsCapped")
-	must(t, chromedp.Do(ctx, chromedp.WaitVisible(`//*[contains(@class, "badge") and text()="failed"]`)))
-	must(t, chromedp.Do(room, chromedp.WaitVisible(`//table[contains(@class, "matrix")]//*[contains(text(), "✗")]`)))
-	must(t, chromedp.Do(ctx, chromedp.Navigate(base+"/me"), chromedp.SendKeys("#text", "Why is it so?"), chromedp.Submit("#text"),
+	must(t, chromedp.Do(ctx,
+		chromedp.WaitVisible(`//*[contains(@class, "badge") and text()="failed"]`)))
+	must(t, chromedp.Do(room,
+		chromedp.WaitVisible(`//table[contains(@class, "matrix")]//*[contains(text(), "✗")]`)))
+	must(t, chromedp.Do(ctx, chromedp.Navigate(base+"/me"), chromedp.SendKeys("#text",
+		"Why is it so?"), chromedp.Submit("#text"),
 		chromedp.WaitVisible(".said")))
 	must(t, chromedp.Do(room, chromedp.Click("#hand-1"), chromedp.WaitVisible(".said")))
 	said.quiet(t)
 }
 
-// TestBrowser_looks makes pictures of the pages, for people to look at, in the folder that LABS_TEST_PICTURES names.
+// TestBrowser_looks makes pictures of the pages, for people to look at, in the folder that
+// LABS_TEST_PICTURES names.
 func TestBrowser_looks(t *testing.T) {
 	to := os.Getenv("LABS_TEST_PICTURES")
 	if to == "" {
@@ -163,27 +173,35 @@ func TestBrowser_looks(t *testing.T) {
 	h := opened(t)
 	people := h.filled(30)
 	must(t, h.store.Say(t.Context(), "Lunch is at noon.\nAfter it we look at B10 together."))
-	for i, text := range []string{"Why is the bucket full at first?", "Does the clock stand still in checks?"} {
-		a := h.call("POST", "/api/v1/hands", people[i].Token, map[string]string{"lab": "B10", "check": "TestIdleTimeIsCapped", "text": text})
+	for i, text := range []string{"Why is the bucket full at first?",
+		"Does the clock stand still in checks?"} {
+		a := h.call("POST", "/api/v1/hands", people[i].Token, map[string]string{"lab": "B10",
+			"check": "TestIdleTimeIsCapped", "text": text})
 		if a.status != http.StatusNoContent {
 			t.Fatal(a)
 		}
 	}
 	ctx, said := chromium(t)
 	base := h.outward()
-	must(t, chromedp.Do(ctx, chromedp.Navigate(base+"/enter#"+h.secret), chromedp.WaitVisible("#who-1"),
-		chromedp.Navigate(base+"/"), chromedp.SendKeys("#code2", h.code), chromedp.SendKeys("#recovery", people[4].Recovery),
+	must(t, chromedp.Do(ctx, chromedp.Navigate(base+"/enter#"+h.secret),
+		chromedp.WaitVisible("#who-1"),
+		chromedp.Navigate(base+"/"), chromedp.SendKeys("#code2", h.code),
+		chromedp.SendKeys("#recovery", people[4].Recovery),
 		chromedp.Submit("#recovery"), chromedp.WaitVisible("#hand-in")))
 	for _, scheme := range []string{"light", "dark"} {
 		for _, wide := range []int64{1400, 900, 400} {
-			for name, path := range map[string]string{"room": "/room", "wall": "/wall", "me": "/me", "lab": "/room/labs/B10",
+			for name, path := range map[string]string{"room": "/room", "wall": "/wall",
+				"me": "/me", "lab": "/room/labs/B10",
 				"submission": "/room/submissions/3", "join": "/", "mylab": "/me/labs/B10"} {
 				must(t, chromedp.Do(ctx, chromedp.EmulateViewport(wide, 900),
 					dark(scheme), chromedp.Navigate(base+path)))
 				data := got(t, ctx, chromedp.FullScreenshot(100))
-				must(t, os.WriteFile(filepath.Join(to, name+"-"+scheme+"-"+strconv.FormatInt(wide, 10)+".png"), data, 0o644))
-				wider := got(t, ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("main *, header *")].filter((e) =>
-					e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest(".wide, pre, .unseen"))
+				must(t, os.WriteFile(filepath.Join(to, name+"-"+scheme+"-"+strconv.FormatInt(wide,
+					10)+".png"), data, 0o644))
+				wider := got(t, ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("main *, header *")]
+					.filter((e) =>
+					e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && 
+					!e.closest(".wide, pre, .unseen"))
 					.slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join(" | ")`))
 				if wider != "" {
 					t.Errorf("%s at %d is wider than the window: %s", name, wide, wider)

@@ -12,10 +12,12 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workshop/room"
 )
 
-// bar draws how a room stands with a lab as a bar of four parts. The words for it stand beside it on every page.
+// bar draws how a room stands with a lab as a bar of four parts. The words for it stand beside it
+// on every page.
 func (s standing) Bar() template.HTML {
 	var b strings.Builder
-	b.WriteString(`<svg class="bar" viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true" focusable="false">`)
+	b.WriteString(`<svg class="bar" viewBox="0 0 1000 20" preserveAspectRatio="none" ` +
+		`aria-hidden="true" focusable="false">`)
 	x := 0.0
 	for _, part := range []struct {
 		class string
@@ -23,7 +25,8 @@ func (s standing) Bar() template.HTML {
 	}{{"graded", s.Graded}, {"says", s.Says}, {"on", s.On}, {"idle", s.Idle}} {
 		wide := 1000 * float64(part.n) / float64(max(1, s.Of()))
 		if part.n > 0 {
-			fmt.Fprintf(&b, `<rect class="%s" x="%.1f" y="0" width="%.1f" height="20"/>`, part.class, x, wide)
+			fmt.Fprintf(&b, `<rect class="%s" x="%.1f" y="0" width="%.1f" height="20"/>`,
+				part.class, x, wide)
 		}
 		x += wide
 	}
@@ -80,7 +83,8 @@ func timeLineOf(labs []*course.Lab, events []room.Event) timeLine {
 		of := lane{lab: l}
 		for _, e := range events {
 			if e.Lab == l.ID {
-				of.add(e, min(lineBins-1, int(float64(lineBins)*float64(e.At.Sub(t.from))/float64(wide))))
+				of.add(e, min(lineBins-1,
+					int(float64(lineBins)*float64(e.At.Sub(t.from))/float64(wide))))
 			}
 		}
 		if of.all > 0 {
@@ -112,7 +116,8 @@ func (l *lane) add(e room.Event, bin int) {
 // Said is the line of time in words, a sentence for each lab.
 func (t timeLine) Said(zone *time.Location) (lines []string) {
 	for _, l := range t.lanes {
-		line := fmt.Sprintf("%s: %d check runs and verdicts, %d of them passed", l.lab.ID, l.all, l.ok)
+		line := fmt.Sprintf("%s: %d check runs and verdicts, %d of them passed", l.lab.ID, l.all,
+			l.ok)
 		if !l.first.IsZero() {
 			line += ", the first at " + l.first.In(zone).Format("15:04")
 		}
@@ -121,15 +126,16 @@ func (t timeLine) Said(zone *time.Location) (lines []string) {
 	return lines
 }
 
-// SVG draws it: a lane for each lab, a bar for each time, as high as there were runs then; the solid part of a bar are
-// those that passed.
+// SVG draws it: a lane for each lab, a bar for each time, as high as there were runs then; the
+// solid part of a bar are those that passed.
 func (t timeLine) SVG(zone *time.Location) template.HTML {
 	if len(t.lanes) == 0 {
 		return ""
 	}
 	high := lineTop + laneHigh*len(t.lanes) + lineFoot
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="line" role="img" aria-labelledby="line-title" viewBox="0 0 %d %d">`, lineWide, high)
+	fmt.Fprintf(&b, `<svg class="line" role="img" aria-labelledby="line-title" viewBox="0 0 %d %d">`,
+		lineWide, high)
 	fmt.Fprintf(&b, `<title id="line-title">%s</title>`,
 		html.EscapeString("Check runs over time. "+strings.Join(t.Said(zone), " ")))
 	for i, l := range t.lanes {
@@ -147,7 +153,8 @@ func (t timeLine) SVG(zone *time.Location) template.HTML {
 func (l lane) draw(b *strings.Builder, base, most int) {
 	fmt.Fprintf(b, `<text x="0" y="%d">%s</text>`, base-4, html.EscapeString(l.lab.ID))
 	fmt.Fprintf(b, `<text class="end" x="%d" y="%d">%d of %d</text>`, lineWide, base-4, l.ok, l.all)
-	fmt.Fprintf(b, `<line x1="%d" y1="%d" x2="%d" y2="%d"/>`, lineLeft, base, lineWide-lineRight, base)
+	fmt.Fprintf(b, `<line x1="%d" y1="%d" x2="%d" y2="%d"/>`, lineLeft, base, lineWide-lineRight,
+		base)
 	wide := float64(lineWide-lineLeft-lineRight) / lineBins
 	for bin, n := range l.runs {
 		x := lineLeft + float64(bin)*wide

@@ -29,7 +29,8 @@ var exports = map[string]struct {
 func (w *Web) export(v *visit) error {
 	e, ok := exports[v.PathValue("format")]
 	if !ok {
-		return fail(http.StatusNotFound, "not_found", "there is no such format", "csv, json, gradescope, moodle or canvas")
+		return fail(http.StatusNotFound, "not_found", "there is no such format",
+			"csv, json, gradescope, moodle or canvas")
 	}
 	s, err := w.hub.fresh(v.Context())
 	if err != nil {
@@ -60,7 +61,8 @@ func (w *Web) archive(v *visit) error {
 	return nil
 }
 
-// cellText makes a text safe to stand in a table that a spreadsheet opens: what would be a formula there is not one.
+// cellText makes a text safe to stand in a table that a spreadsheet opens: what would be a formula
+// there is not one.
 func cellText(text string) string {
 	if text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(text)[0]) {
 		return "'" + text
@@ -93,7 +95,8 @@ func number(points *float64) string {
 }
 
 func (s *snapshot) exportCSV() ([]byte, error) {
-	rows := [][]string{{"name", "mail", "group", "lab", "verdict", "points", "max_points", "submissions", "late",
+	rows := [][]string{{"name", "mail", "group", "lab", "verdict", "points", "max_points",
+		"submissions", "late",
 		"override_reason", "says"}}
 	for _, p := range s.listed() {
 		for _, l := range s.labs {
@@ -108,7 +111,8 @@ func (s *snapshot) exportCSV() ([]byte, error) {
 					reason = c.best.Override.Reason
 				}
 			}
-			rows = append(rows, []string{p.Name, p.Mail, p.Group, l.ID, string(st.Graded), number(st.Points),
+			rows = append(rows, []string{p.Name, p.Mail, p.Group, l.ID, string(st.Graded),
+				number(st.Points),
 				strconv.Itoa(st.MaxPoints), strconv.Itoa(tries), late, reason, string(st.Says)})
 		}
 	}
@@ -122,8 +126,8 @@ func (s *snapshot) exportJSON() ([]byte, error) {
 	}{s.room.Title, s.standings()}, "", "  ")
 }
 
-// exportGradescope has for each participant what Gradescope takes as the results of an autograder: a test for each lab.
-// One without a number has none, rather than a 0.
+// exportGradescope has for each participant what Gradescope takes as the results of an autograder:
+// a test for each lab. One without a number has none, rather than a 0.
 func (s *snapshot) exportGradescope() ([]byte, error) {
 	type test struct {
 		Number   string   `json:"number"`
@@ -162,7 +166,8 @@ func (s *snapshot) exportMoodle() ([]byte, error) {
 	return table(rows)
 }
 
-// exportCanvas is a table that the gradebook of Canvas takes: a row with the possible points comes first.
+// exportCanvas is a table that the gradebook of Canvas takes: a row with the possible points comes
+// first.
 func (s *snapshot) exportCanvas() ([]byte, error) {
 	head := []string{"Student", "ID", "SIS User ID", "SIS Login ID", "Section"}
 	most := []string{"    Points Possible", "", "", "", ""}

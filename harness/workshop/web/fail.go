@@ -37,10 +37,12 @@ var known = []struct {
 	status     int
 	code, hint string
 }{
-	{room.ErrCode, http.StatusForbidden, "code", "the instructor shows the room's code; those of other days do not count"},
+	{room.ErrCode, http.StatusForbidden, "code",
+		"the instructor shows the room's code; those of other days do not count"},
 	{room.ErrTaken, http.StatusConflict, "name_taken",
 		"take another name, or come back with the recovery code that you were given"},
-	{room.ErrRoster, http.StatusForbidden, "roster", "write your name as the instructor's list has it"},
+	{room.ErrRoster, http.StatusForbidden, "roster",
+		"write your name as the instructor's list has it"},
 	{room.ErrToken, http.StatusUnauthorized, "token", "join again: labs join URL CODE --name NAME"},
 	{room.ErrClosed, http.StatusConflict, "closed", "ask the instructor"},
 	{room.ErrEnded, http.StatusGone, "ended", "nothing more is taken; what was handed in is kept"},
@@ -57,13 +59,16 @@ func failureOf(err error) *failure {
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &limit):
-		return again(fail(http.StatusTooManyRequests, "limit", "too many submissions for this lab within an hour",
+		return again(fail(http.StatusTooManyRequests, "limit",
+			"too many submissions for this lab within an hour",
 			"the next one is taken in "+limit.Again.Round(time.Second).String()), limit.Again)
 	case errors.As(err, &large):
-		return fail(http.StatusRequestEntityTooLarge, "too_large", "it is too large: at most 1 MiB of files is taken",
+		return fail(http.StatusRequestEntityTooLarge, "too_large",
+			"it is too large: at most 1 MiB of files is taken",
 			"send the files that the lab names, and nothing else")
 	case errors.As(err, &rejected):
-		return fail(http.StatusBadRequest, "bad_request", rejected.Error(), "send the files that the lab names")
+		return fail(http.StatusBadRequest, "bad_request", rejected.Error(),
+			"send the files that the lab names")
 	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {
@@ -151,7 +156,8 @@ func (w *Web) recovered(rw http.ResponseWriter, r *http.Request) {
 	case p == http.ErrAbortHandler:
 		panic(p)
 	default:
-		w.Log.Error("panic", "path", r.URL.Path, "value", fmt.Sprint(p), "stack", string(debug.Stack()))
+		w.Log.Error("panic", "path", r.URL.Path, "value", fmt.Sprint(p), "stack",
+			string(debug.Stack()))
 		http.Error(rw, "the server could not do that", http.StatusInternalServerError)
 	}
 }

@@ -31,7 +31,8 @@ func (h *house) upload(jar http.CookieJar, lab string, files map[string]string) 
 	})
 }
 
-// TestForms_participant: somebody without a terminal joins, hands in, asks, loses the browser and comes back.
+// TestForms_participant: somebody without a terminal joins, hands in, asks, loses the browser and
+// comes back.
 func TestForms_participant(t *testing.T) {
 	t.Parallel()
 	h := opened(t)
@@ -42,12 +43,16 @@ func TestForms_participant(t *testing.T) {
 	if a.status != 200 || recovery == "" {
 		t.Fatalf("joined: %d %s", a.status, a.body)
 	}
-	if a := h.upload(jar, "B10", map[string]string{"bucket.go": "package tokenbucket"}); a.header.Get("Location") != "/me/submissions/1" {
+	if a := h.upload(jar, "B10",
+		map[string]string{"bucket.go": "package tokenbucket"}); a.header.Get("Location") != "/me/submissions/1" {
 		t.Errorf("handed in: %d %s", a.status, a.body)
 	}
-	for name, files := range map[string]map[string]string{"none": {}, "another": {"x.go": "package x"},
-		"too large": {"bucket.go": strings.Repeat("x", 300<<10)}, "far too large": {"bucket.go": strings.Repeat("x", 5<<20)}} {
-		if a := h.upload(jar, "B10", files); a.status < 400 || a.status >= 500 || !strings.Contains(a.body, `role="alert"`) {
+	for name, files := range map[string]map[string]string{"none": {},
+		"another":       {"x.go": "package x"},
+		"too large":     {"bucket.go": strings.Repeat("x", 300<<10)},
+		"far too large": {"bucket.go": strings.Repeat("x", 5<<20)}} {
+		if a := h.upload(jar, "B10", files); a.status < 400 || a.status >= 500 ||
+			!strings.Contains(a.body, `role="alert"`) {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
@@ -60,7 +65,8 @@ func TestForms_participant(t *testing.T) {
 	if a := h.get(jar, "/me"); a.status != 401 {
 		t.Errorf("after leaving: %d", a.status)
 	}
-	if a := h.post(jar, "/rejoin", url.Values{"code": {h.code}, "recovery": {recovery}}); a.status != 303 {
+	if a := h.post(jar, "/rejoin", url.Values{"code": {h.code},
+		"recovery": {recovery}}); a.status != 303 {
 		t.Errorf("back: %d %s", a.status, a.body)
 	}
 	if a := h.get(jar, "/me"); a.status != 200 || !strings.Contains(a.body, "/me/submissions/1") {
@@ -95,28 +101,35 @@ func TestForms_instructor(t *testing.T) {
 	see("/room", "Why?")
 	do("/room/hands/1", nil, "/room?done=answered")
 	do("/room/messages", url.Values{"text": {"Hello"}}, "/room?done=said")
-	do("/room", url.Values{"title": {"Another"}, "closes": {"2099-01-02T03:04"}}, "/room?done=changed")
+	do("/room", url.Values{"title": {"Another"}, "closes": {"2099-01-02T03:04"}},
+		"/room?done=changed")
 	see("/room", "Another")
-	do("/room/labs/B10", url.Values{"open": {"1"}, "deadline": {"2099-01-02T03:04"}, "late_cost": {"20"}, "hints": {"2"},
+	do("/room/labs/B10", url.Values{"open": {"1"}, "deadline": {"2099-01-02T03:04"},
+		"late_cost": {"20"}, "hints": {"2"},
 		"per_hour": {"9"}, "answer": {"1"}}, "/room/labs/B10")
 	see("/room/labs/B10", `value="2099-01-02T03:04"`)
 	see("/room/submissions/2", "&#43;var a = 2")
-	do("/room/submissions/2/override", url.Values{"points": {"7"}, "reason": {"the clock"}}, "/room/submissions/2")
+	do("/room/submissions/2/override", url.Values{"points": {"7"}, "reason": {"the clock"}},
+		"/room/submissions/2")
 	see("/room/participants/1", "the clock")
 	do("/room/submissions/2/override", url.Values{"back": {"1"}}, "/room/submissions/2")
-	do("/room/regrades", url.Values{"lab": {"B10"}, "reason": {"a check was wrong"}}, "/room/regrades/1")
+	do("/room/regrades", url.Values{"lab": {"B10"}, "reason": {"a check was wrong"}},
+		"/room/regrades/1")
 	see("/room/regrades/1", "0 of 1")
 	if a := h.post(jar, "/room/regrades/1", nil); a.status != http.StatusConflict {
 		t.Errorf("applied before it is done: %d", a.status)
 	}
-	_, err := h.store.Grade(t.Context(), room.Verdict{Submission: second.ID, Epoch: 1, Result: h.result("B10"), Worker: "w"})
+	_, err := h.store.Grade(t.Context(), room.Verdict{Submission: second.ID, Epoch: 1,
+		Result: h.result("B10"), Worker: "w"})
 	must(t, err)
 	see("/room/regrades/1", "passed, 20 points")
 	do("/room/regrades/1", nil, "/room/regrades/1?done=applied")
-	if s, err := h.store.Submission(t.Context(), second.ID); err != nil || s.Graded.Result.Verdict != run.Passed {
+	if s, err := h.store.Submission(t.Context(), second.ID); err != nil ||
+		s.Graded.Result.Verdict != run.Passed {
 		t.Errorf("after the regrade: %+v %v", s.Graded, err)
 	}
-	do("/room/regrades", url.Values{"submission": {"1"}, "reason": {"once more"}, "all": {"1"}}, "/room/regrades/2")
+	do("/room/regrades", url.Values{"submission": {"1"}, "reason": {"once more"}, "all": {"1"}},
+		"/room/regrades/2")
 	do("/room/regrades/2", url.Values{"drop": {"1"}}, "/room/regrades/2?done=dropped")
 	see("/room/audit", "a check was wrong")
 	do("/room/participants/1/remove", nil, "/room?done=removed")
@@ -148,11 +161,13 @@ func TestForms_nonsense(t *testing.T) {
 		"no reason":   {"/room/regrades", url.Values{}},
 		"no such lab": {"/room/labs/A01", url.Values{}},
 	} {
-		if a := h.post(jar, c.path, c.fields); a.status < 400 || a.status >= 500 || !strings.Contains(a.body, `role="alert"`) {
+		if a := h.post(jar, c.path, c.fields); a.status < 400 || a.status >= 500 ||
+			!strings.Contains(a.body, `role="alert"`) {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
-	if a := h.post(jar, "/room/messages", url.Values{"text": {strings.Repeat("x", 20<<10)}}); a.status != 413 {
+	if a := h.post(jar, "/room/messages", url.Values{"text": {strings.Repeat("x",
+		20<<10)}}); a.status != 413 {
 		t.Errorf("a large form: %d", a.status)
 	}
 }

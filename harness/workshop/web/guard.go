@@ -11,8 +11,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/picture"
 )
 
-// policy forbids a page everything that is not from here: no script within a page, no style within a page but that of
-// timelines, nothing from elsewhere, nobody's frame.
+// policy forbids a page everything that is not from here: no script within a page, no style within
+// a page but that of timelines, nothing from elsewhere, nobody's frame.
 var policy = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'; style-src 'self' 'sha256-" + hash(picture.Look) + "'"
 
@@ -25,13 +25,15 @@ func hash(text string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// guarded is what holds for every request: the log, panics, the headers that bound what a page can do, and no unsafe
-// request from another site's page.
+// guarded is what holds for every request: the log, panics, the headers that bound what a page can
+// do, and no unsafe request from another site's page.
 func (w *Web) guarded(next http.Handler) http.Handler {
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		v := &visit{ResponseWriter: rw, Request: r, web: w, route: route{api: strings.HasPrefix(r.URL.Path, "/api/")}}
-		w.fail(v, fail(http.StatusForbidden, "bad_request", "that was sent by another site's page", "open the page here"))
+		v := &visit{ResponseWriter: rw, Request: r, web: w,
+			route: route{api: strings.HasPrefix(r.URL.Path, "/api/")}}
+		w.fail(v, fail(http.StatusForbidden, "bad_request",
+			"that was sent by another site's page", "open the page here"))
 	}))
 	next = cross.Handler(next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -44,7 +46,8 @@ func (w *Web) guarded(next http.Handler) http.Handler {
 				level = slog.LevelInfo
 			}
 			w.Log.Log(r.Context(), level, "request", "method", r.Method, "path", r.URL.Path,
-				"status", seen.status, "bytes", seen.bytes, "ms", time.Since(begun).Milliseconds(), "client", client(r))
+				"status", seen.status, "bytes", seen.bytes, "ms",
+				time.Since(begun).Milliseconds(), "client", client(r))
 		}()
 		defer w.recovered(seen, r)
 		next.ServeHTTP(seen, r)
@@ -56,8 +59,9 @@ func (w *Web) headers(h http.Header, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, queuePath) {
 		h.Set("Content-Security-Policy", queuePolicy)
 	}
-	// Nothing goes to another site. With "no-referrer" browsers would say of our own forms, too, that they come from
-	// nowhere, and without TLS that is all by which they can be told from those of another site.
+	// Nothing goes to another site. With "no-referrer" browsers would say of our own forms, too,
+	// that they come from nowhere, and without TLS that is all by which they can be told from those
+	// of another site.
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")

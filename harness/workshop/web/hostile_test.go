@@ -13,7 +13,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workshop/wire"
 )
 
-// evil is what somebody may write where others read it: markup, an order that is turned round, a screen that is wiped.
+// evil is what somebody may write where others read it: markup, an order that is turned round, a
+// screen that is wiped.
 const evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202egnp.exe\u2066\x1b[2J\x1b]0;t\a\"'{{.}}"
 
 // TestHostile puts hostile texts wherever texts are taken: they are shown as text, on every page.
@@ -32,9 +33,11 @@ func TestHostile(t *testing.T) {
 	must(t, grade(h, sub, result))
 	h.call("PUT", wire.OverridePath+"1/override", h.secret, wire.Override{Points: 1, Reason: evil})
 	instructor, own := h.instructor(), h.at(eve.Token)
-	for path, jar := range map[string]*struct{ who string }{"/room": {"i"}, "/room/participants/1": {"i"},
-		"/room/submissions/1": {"i"}, "/room/submissions/2": {"i"}, "/room/labs/B10": {"i"}, "/room/audit": {"i"},
-		"/wall": {"i"}, "/me": {"e"}, "/me/submissions/1": {"e"}, "/me/labs/B10": {"e"}, "/": {"e"}} {
+	for path, jar := range map[string]*struct{ who string }{"/room": {"i"},
+		"/room/participants/1": {"i"},
+		"/room/submissions/1":  {"i"}, "/room/submissions/2": {"i"}, "/room/labs/B10": {"i"},
+		"/room/audit": {"i"},
+		"/wall":       {"i"}, "/me": {"e"}, "/me/submissions/1": {"e"}, "/me/labs/B10": {"e"}, "/": {"e"}} {
 		who := instructor
 		if jar.who == "e" {
 			who = own
@@ -43,7 +46,8 @@ func TestHostile(t *testing.T) {
 		if a.status != 200 {
 			t.Errorf("%s: %d", path, a.status)
 		}
-		for _, sign := range []string{"<script>", "<img", "onerror=alert(1)>\u202e", "\u202e", "\u2066", "\x1b", "\a"} {
+		for _, sign := range []string{"<script>", "<img", "onerror=alert(1)>\u202e", "\u202e",
+			"\u2066", "\x1b", "\a"} {
 			if strings.Contains(a.body, sign) {
 				t.Errorf("%s has %q", path, sign)
 			}
@@ -55,12 +59,14 @@ func TestHostile(t *testing.T) {
 }
 
 func grade(h *house, sub wire.Submission, r run.Result) error {
-	_, err := h.store.Grade(context.Background(), room.Verdict{Submission: sub.ID, Result: r, Worker: "w",
+	_, err := h.store.Grade(context.Background(), room.Verdict{Submission: sub.ID, Result: r,
+		Worker:  "w",
 		Started: time.Now().UTC(), Done: time.Now().UTC()})
 	return err
 }
 
-// TestWall_namesNobody: neither names nor numbers of people are on the wall, and who has not the code sees nothing.
+// TestWall_namesNobody: neither names nor numbers of people are on the wall, and who has not the
+// code sees nothing.
 func TestWall_namesNobody(t *testing.T) {
 	t.Parallel()
 	h := opened(t)
@@ -76,7 +82,8 @@ func TestWall_namesNobody(t *testing.T) {
 		t.Errorf("the code: %d %s", a.status, a.body)
 	}
 	a := h.get(jar, "/wall")
-	if !strings.Contains(a.body, "of 12 pass") || !strings.Contains(a.body, "Where the room is stuck") {
+	if !strings.Contains(a.body, "of 12 pass") || !strings.Contains(a.body,
+		"Where the room is stuck") {
 		t.Errorf("the wall: %d %.2000s", a.status, a.body)
 	}
 	for _, who := range people {
@@ -101,12 +108,14 @@ func TestExport(t *testing.T) {
 		h.join(name)
 	}
 	sub := h.submit(h.join("Grace").Token, "package x")
-	must(t, h.store.Roster(t.Context(), []room.Participant{{Name: "Bob", Mail: "=bob@example.org", Group: "@g"}}))
+	must(t, h.store.Roster(t.Context(), []room.Participant{{Name: "Bob", Mail: "=bob@example.org",
+		Group: "@g"}}))
 	h.grade(sub)
 	for _, format := range []string{"csv", "moodle", "canvas"} {
 		a := h.call("GET", wire.ExportPath+format, h.secret, nil)
 		rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
-		if err != nil || a.status != 200 || !strings.Contains(a.header.Get("Content-Disposition"), "attachment") {
+		if err != nil || a.status != 200 || !strings.Contains(a.header.Get("Content-Disposition"),
+			"attachment") {
 			t.Fatalf("%s: %d %v", format, a.status, err)
 		}
 		for _, row := range rows {

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// pollEvery is how often the store is asked whether anything has changed, while somebody listens; so it is also how often
-// a page changes at most.
+// pollEvery is how often the store is asked whether anything has changed, while somebody listens;
+// so it is also how often a page changes at most.
 const pollEvery = 250 * time.Millisecond
 
-// hub has the one picture of the room that all pages are made from. It is taken anew only when the room has changed.
+// hub has the one picture of the room that all pages are made from. It is taken anew only when the
+// room has changed.
 type hub struct {
 	web *Web
 
@@ -65,8 +66,8 @@ func (h *hub) tell() {
 	h.newer = make(chan struct{})
 }
 
-// listen begins to look for changes. wait is to be called before each look at a picture and gives what is closed when
-// there is a newer one; done ends it.
+// listen begins to look for changes. wait is to be called before each look at a picture and gives
+// what is closed when there is a newer one; done ends it.
 func (h *hub) listen() (wait func() <-chan struct{}, done func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -87,8 +88,8 @@ func (h *hub) listen() (wait func() <-chan struct{}, done func()) {
 	}
 }
 
-// poll takes pictures for as long as somebody listens. A large room takes longer: then there is a picture less often, so
-// that the pages never take more than a fifth of a processor.
+// poll takes pictures for as long as somebody listens. A large room takes longer: then there is a
+// picture less often, so that the pages never take more than a fifth of a processor.
 func (h *hub) poll() {
 	for {
 		wait := pollEvery
@@ -110,7 +111,8 @@ func (h *hub) poll() {
 	}
 }
 
-// idle reports whether nobody listens any more: then the poll ends, and whoever listens next begins another.
+// idle reports whether nobody listens any more: then the poll ends, and whoever listens next begins
+// another.
 func (h *hub) idle() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limits bound what one client may ask for. A room may sit behind one address, so the bounds of an address are wide, but
-// for wrong guesses: a code or secret is not found by trying.
+// limits bound what one client may ask for. A room may sit behind one address, so the bounds of an
+// address are wide, but for wrong guesses: a code or secret is not found by trying.
 type limits struct {
 	asks    *buckets // requests of an address
 	guesses *buckets // wrong codes, recovery codes and secrets of an address
@@ -24,7 +24,8 @@ func newLimits() limits {
 // ask counts a request.
 func (l limits) ask(v *visit) error {
 	if b := l.asks.of(client(v.Request)); !b.Allow() {
-		return again(fail(http.StatusTooManyRequests, "busy", "too many requests from this address", "wait a second"), time.Second)
+		return again(fail(http.StatusTooManyRequests, "busy",
+			"too many requests from this address", "wait a second"), time.Second)
 	}
 	return nil
 }
@@ -34,7 +35,8 @@ func (l limits) guess(v *visit) error {
 	if l.guesses.of(client(v.Request)).Tokens() >= 1 && l.all.of("").Tokens() >= 1 {
 		return nil
 	}
-	return again(fail(http.StatusTooManyRequests, "limit", "too many wrong codes from this address", "wait, then look at the code again"),
+	return again(fail(http.StatusTooManyRequests, "limit",
+		"too many wrong codes from this address", "wait, then look at the code again"),
 		2*time.Second)
 }
 
@@ -61,11 +63,12 @@ func client(r *http.Request) string {
 	return net.String()
 }
 
-// maxBuckets is how many clients are known apart before the ones that have long not come are forgotten.
+// maxBuckets is how many clients are known apart before the ones that have long not come are
+// forgotten.
 const maxBuckets = 10_000
 
-// buckets are token buckets by client. There are two maps, each of bounded size: when the younger is full it becomes the
-// older, and whoever is in neither begins anew.
+// buckets are token buckets by client. There are two maps, each of bounded size: when the younger
+// is full it becomes the older, and whoever is in neither begins anew.
 type buckets struct {
 	limit rate.Limit
 	burst int

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestBuckets_bounded: however many clients come, no more than so many are remembered; one that keeps coming is.
+// TestBuckets_bounded: however many clients come, no more than so many are remembered; one that
+// keeps coming is.
 func TestBuckets_bounded(t *testing.T) {
 	t.Parallel()
 	b := newBuckets(0, 2)
@@ -26,10 +27,12 @@ func TestBuckets_bounded(t *testing.T) {
 	}
 }
 
-// TestClient: an address of IPv6 counts with its network, one of IPv4 by itself, however it is written.
+// TestClient: an address of IPv6 counts with its network, one of IPv4 by itself, however it is
+// written.
 func TestClient(t *testing.T) {
 	t.Parallel()
-	for at, want := range map[string]string{"10.0.0.7:1234": "10.0.0.7/32", "[::ffff:10.0.0.7]:1": "10.0.0.7/32",
+	for at, want := range map[string]string{"10.0.0.7:1234": "10.0.0.7/32",
+		"[::ffff:10.0.0.7]:1":   "10.0.0.7/32",
 		"[2001:db8:1:2:3::4]:1": "2001:db8:1:2::/64", "[fe80::1%eth0]:1": "fe80::/64", "@": "@"} {
 		if got := client(&http.Request{RemoteAddr: at}); got != want {
 			t.Errorf("%s: got %s, want %s", at, got, want)
@@ -40,7 +43,8 @@ func TestClient(t *testing.T) {
 // TestCellText: what a spreadsheet would take for a formula is text.
 func TestCellText(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{"": "", "Ada": "Ada", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@a": "'@a",
+	for text, want := range map[string]string{"": "", "Ada": "Ada", "=1": "'=1", "+1": "'+1",
+		"-1": "'-1", "@a": "'@a",
 		"\t=1": "'\t=1", "\uff1d1": "'\uff1d1", "12.5": "12.5"} {
 		if got := cellText(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
@@ -54,7 +58,8 @@ func TestStreamed_bounded(t *testing.T) {
 	w := New(Options{})
 	w.streams = make(chan struct{}, 1)
 	w.streams <- struct{}{}
-	v := &visit{ResponseWriter: httptest.NewRecorder(), Request: httptest.NewRequest("GET", "/", nil), web: w}
+	v := &visit{ResponseWriter: httptest.NewRecorder(), Request: httptest.NewRequest("GET", "/",
+		nil), web: w}
 	err := w.streamed(v, func(*stream) error { return nil })
 	if f := failureOf(err); f.status != http.StatusServiceUnavailable || f.said.RetryAfter == 0 {
 		t.Errorf("got %+v", f)
@@ -65,7 +70,8 @@ func TestStreamed_bounded(t *testing.T) {
 func TestServer_bounds(t *testing.T) {
 	t.Parallel()
 	s := Server(New(Options{}))
-	for name, d := range map[string]time.Duration{"header": s.ReadHeaderTimeout, "read": s.ReadTimeout,
+	for name, d := range map[string]time.Duration{"header": s.ReadHeaderTimeout,
+		"read":  s.ReadTimeout,
 		"write": s.WriteTimeout, "idle": s.IdleTimeout} {
 		if d <= 0 || d > 5*time.Minute {
 			t.Errorf("%s: %v", name, d)
@@ -96,7 +102,10 @@ func TestServer_bounds(t *testing.T) {
 	}
 	w := New(Options{})
 	rec := httptest.NewRecorder()
-	w.guarded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("x") })).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+	w.guarded(http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+		panic("x")
+	})).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
 	if rec.Code != http.StatusInternalServerError {
 		t.Errorf("a panic: %d", rec.Code)
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workshop/wire"
 )
 
-// live is a part of a page that changes: where its events come from, where it is to be fetched, and what it is now.
+// live is a part of a page that changes: where its events come from, where it is to be fetched, and
+// what it is now.
 type live struct {
 	Events, Part string
 	Now          template.HTML
@@ -43,7 +44,8 @@ func (v *visit) part(of func(*snapshot) ([]byte, error)) error {
 	return v.html(http.StatusOK, data)
 }
 
-// liveRoom tells those who look at the room or the wall that there is something new. It says no more than that.
+// liveRoom tells those who look at the room or the wall that there is something new. It says no
+// more than that.
 func (w *Web) liveRoom(v *visit) error {
 	return w.streamed(v, func(s *stream) error {
 		for {
@@ -58,8 +60,8 @@ func (w *Web) liveRoom(v *visit) error {
 	})
 }
 
-// placesEvery is how often somebody is told that their place in the queue has changed and nothing else has: in a long
-// queue everybody's place changes with every verdict.
+// placesEvery is how often somebody is told that their place in the queue has changed and nothing
+// else has: in a long queue everybody's place changes with every verdict.
 const placesEvery = 3 * time.Second
 
 // liveMe tells a participant that there is something new for them.
@@ -89,8 +91,8 @@ func (w *Web) liveMe(v *visit) error {
 	})
 }
 
-// keysOf are two numbers: the first differs when something has changed for somebody, the second when their place in the
-// queue has.
+// keysOf are two numbers: the first differs when something has changed for somebody, the second
+// when their place in the queue has.
 func (s *snapshot) keysOf(who int64) (key, places uint64) {
 	all, order := fnv.New64a(), fnv.New64a()
 	fmt.Fprint(all, s.phase, s.room.Title, len(s.messages))

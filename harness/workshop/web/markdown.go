@@ -8,7 +8,8 @@ import (
 	"github.com/yuin/goldmark/extension"
 )
 
-// prose turns the course's Markdown into HTML. Raw HTML in it is left out, and so is every link that is not one.
+// prose turns the course's Markdown into HTML. Raw HTML in it is left out, and so is every link
+// that is not one.
 var prose = goldmark.New(goldmark.WithExtensions(extension.NewTable(
 	extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))))
 

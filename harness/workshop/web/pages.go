@@ -107,7 +107,8 @@ func (w *Web) metrics(v *visit) error {
 //go:embed templates static
 var files embed.FS
 
-// sheets and scripts are served under names that have a hash of what they are, so that browsers keep them.
+// sheets and scripts are served under names that have a hash of what they are, so that browsers
+// keep them.
 var statics = map[string]static{}
 
 type static struct {
@@ -119,7 +120,8 @@ var (
 	styleURL  = served("report.css", "text/css; charset=utf-8", page.Style)
 	roomURL   = served("room.css", "text/css; charset=utf-8", must(files.ReadFile("static/room.css")))
 	iconURL   = served("icon.svg", "image/svg+xml", must(files.ReadFile("static/icon.svg")))
-	scriptURL = served("live.js", "text/javascript; charset=utf-8", must(files.ReadFile("static/live.js")))
+	scriptURL = served("live.js", "text/javascript; charset=utf-8",
+		must(files.ReadFile("static/live.js")))
 )
 
 func served(name, kind string, data []byte) string {
@@ -150,9 +152,12 @@ func (w *Web) static(v *visit) error {
 
 // templates are all pages, and the widgets of reports.
 var templates = template.Must(template.Must(page.Widgets.Clone()).Funcs(template.FuncMap{
-	"markdown": markdown, "plain": report.Plain, "plainLines": report.PlainLines, "styleURL": func() string { return styleURL },
-	"roomURL": func() string { return roomURL }, "iconURL": func() string { return iconURL }, "scriptURL": func() string { return scriptURL },
-	"clock": clock, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }, "points": number,
+	"markdown": markdown, "plain": report.Plain, "plainLines": report.PlainLines,
+	"styleURL": func() string { return styleURL },
+	"roomURL":  func() string { return roomURL }, "iconURL": func() string { return iconURL },
+	"scriptURL": func() string { return scriptURL },
+	"clock":     clock, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"points": number,
 	"local": func(t time.Time) string {
 		if t.IsZero() {
 			return ""
@@ -216,7 +221,8 @@ func (w *Web) failPage(v *visit, f *failure) {
 	if f.status == http.StatusUnauthorized {
 		nav = ""
 	}
-	if err := v.showAs(f.status, "fail.html", sheet{Title: "That did not work", Nav: nav, Body: f}); err != nil {
+	if err := v.showAs(f.status, "fail.html", sheet{Title: "That did not work", Nav: nav,
+		Body: f}); err != nil {
 		http.Error(v, f.said.Text, f.status)
 	}
 }

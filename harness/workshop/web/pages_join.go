@@ -39,7 +39,10 @@ func (w *Web) formJoin(v *visit) error {
 		return err
 	}
 	v.remember(tokenCookie, keys.Token)
-	return v.show("joined.html", sheet{Title: "You are in", Nav: "me", Body: struct{ Name, Recovery string }{p.Name, keys.Recovery}})
+	return v.show("joined.html", sheet{Title: "You are in", Nav: "me", Body: struct {
+		Name,
+		Recovery string
+	}{p.Name, keys.Recovery}})
 }
 
 func (w *Web) formRejoin(v *visit) error {
@@ -54,7 +57,8 @@ func (w *Web) formRejoin(v *visit) error {
 	return v.to("/me")
 }
 
-// pageEnter takes the instructor's secret out of the link's fragment, which no browser sends anywhere, or from a form.
+// pageEnter takes the instructor's secret out of the link's fragment, which no browser sends
+// anywhere, or from a form.
 func (w *Web) pageEnter(v *visit) error { return v.show("enter.html", sheet{Title: "Instructor"}) }
 
 func (w *Web) formEnter(v *visit) error {
@@ -70,7 +74,8 @@ func (w *Web) formEnter(v *visit) error {
 	}
 	if !ok {
 		w.limits.wrong(v)
-		return fail(http.StatusUnauthorized, "token", "that is not the instructor's secret of this room",
+		return fail(http.StatusUnauthorized, "token",
+			"that is not the instructor's secret of this room",
 			"open the link that labs workshop has printed, or paste what stands behind its #")
 	}
 	v.remember(secretCookie, v.field("secret"))
@@ -98,7 +103,8 @@ func (w *Web) pageWall(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show("wall.html", sheet{Title: "The wall", Room: s.room.Title, Body: livePart("/wall", data)})
+	return v.show("wall.html", sheet{Title: "The wall", Room: s.room.Title,
+		Body: livePart("/wall", data)})
 }
 
 func (w *Web) formWall(v *visit) error {

@@ -46,7 +46,8 @@ type mySub struct {
 }
 
 // phaseWords say why nothing is taken at the moment.
-var phaseWords = map[phase]string{before: "The workshop has not opened yet.", after: "The workshop is closed.",
+var phaseWords = map[phase]string{before: "The workshop has not opened yet.",
+	after: "The workshop is closed.",
 	ended: "The workshop has ended. What was handed in is kept."}
 
 func (w *Web) meOf(s *snapshot, who room.Participant) me {
@@ -108,7 +109,8 @@ func (w *Web) pageMe(v *visit) error {
 		return err
 	}
 	m.Live = livePart("/me", data)
-	return v.show("me.html", sheet{Title: v.who.Name, Room: s.room.Title, Nav: "me", Said: done(v), Body: m})
+	return v.show("me.html", sheet{Title: v.who.Name, Room: s.room.Title, Nav: "me",
+		Said: done(v), Body: m})
 }
 
 func (w *Web) partMe(v *visit) error {
@@ -144,7 +146,8 @@ func (w *Web) pageMyLab(v *visit) error {
 			p.Subs = append(p.Subs, sub)
 		}
 	}
-	return v.show("my-lab.html", sheet{Title: l.ID + " " + l.Title, Room: s.room.Title, Nav: "me", Body: p})
+	return v.show("my-lab.html", sheet{Title: l.ID + " " + l.Title, Room: s.room.Title, Nav: "me",
+		Body: p})
 }
 
 // briefOf is a lab's brief as HTML.
@@ -193,7 +196,8 @@ func (w *Web) formAsk(v *visit) error {
 	if err := v.form(); err != nil {
 		return err
 	}
-	if err := w.ask(v, wire.Ask{Lab: v.field("lab"), Check: v.field("check"), Text: v.field("text")}); err != nil {
+	if err := w.ask(v, wire.Ask{Lab: v.field("lab"), Check: v.field("check"),
+		Text: v.field("text")}); err != nil {
 		return err
 	}
 	return v.to("/me?done=asked")

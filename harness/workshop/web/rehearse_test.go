@@ -25,11 +25,14 @@ func (h *house) filled(people int) (joined []wire.Joined) {
 				continue
 			}
 			m := l.Mutants[dice.IntN(min(3, len(l.Mutants)))]
-			report := room.Report{Participant: who.ID, Lab: id, Key: fmt.Sprint(i, id), MaxPoints: l.MaxPoints(),
-				At: time.Now().Add(-time.Duration(dice.IntN(5000)) * time.Second).UTC(), Verdict: run.Failed,
-				Failing: m.Fails, Mutant: m.Name()}
+			report := room.Report{Participant: who.ID, Lab: id, Key: fmt.Sprint(i, id),
+				MaxPoints: l.MaxPoints(),
+				At:        time.Now().Add(-time.Duration(dice.IntN(5000)) * time.Second).UTC(),
+				Verdict:   run.Failed,
+				Failing:   m.Fails, Mutant: m.Name()}
 			if dice.IntN(3) == 0 {
-				report.Verdict, report.Points, report.Failing, report.Mutant = run.Passed, l.MaxPoints(), nil, ""
+				report.Verdict, report.Points, report.Failing, report.Mutant = run.Passed,
+					l.MaxPoints(), nil, ""
 			} else {
 				for _, c := range l.Checks {
 					report.Points += c.Points
@@ -63,5 +66,6 @@ func (h *house) handIn(who wire.Joined, id string, i int, waits bool, failing []
 	h.grade(sub, failing...)
 }
 
-var firstNames = []string{"Ada", "Grace", "Edsger", "Barbara", "Leslie", "Tony", "Frances", "Ken", "Radia", "Dennis",
+var firstNames = []string{"Ada", "Grace", "Edsger", "Barbara", "Leslie", "Tony", "Frances", "Ken",
+	"Radia", "Dennis",
 	"Margaret", "Donald", "Shafi", "John", "Jean", "Alan"}

@@ -94,7 +94,8 @@ type Route struct {
 
 // Routes are all routes, with who may use them.
 func (w *Web) Routes() (all []Route) {
-	names := map[access]string{anybody: "anybody", visitor: "visitor", participant: "participant", instructor: "instructor"}
+	names := map[access]string{anybody: "anybody", visitor: "visitor", participant: "participant",
+		instructor: "instructor"}
 	for _, r := range w.routes {
 		all = append(all, Route{r.pattern, names[r.who], r.api})
 	}
@@ -106,13 +107,15 @@ func (w *Web) mux() *http.ServeMux {
 	for _, r := range w.routes {
 		mux.Handle(r.pattern, w.served(r))
 	}
-	mux.Handle("/", w.served(route{pattern: "/", who: anybody, serve: func(*visit) error { return room.ErrNotFound }}))
+	mux.Handle("/", w.served(route{pattern: "/", who: anybody,
+		serve: func(*visit) error { return room.ErrNotFound }}))
 	mux.Handle("/api/", w.served(route{pattern: "/api/", who: anybody, api: true,
 		serve: func(*visit) error { return room.ErrNotFound }}))
 	return mux
 }
 
-// served is a route with all that comes before and after it: the bounds, who asks, and what is wrong.
+// served is a route with all that comes before and after it: the bounds, who asks, and what is
+// wrong.
 func (w *Web) served(r route) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		req.Body = http.MaxBytesReader(rw, req.Body, r.body)

@@ -18,11 +18,15 @@ import (
 func everything(o *web.Options) {
 	o.Bundle = "web_test.go"
 	o.Metrics = prometheus.NewRegistry()
-	o.Queue = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusOK) })
+	o.Queue = http.HandlerFunc(func(rw http.ResponseWriter,
+		_ *http.Request) {
+		rw.WriteHeader(http.StatusOK)
+	})
 }
 
-// TestRoutes_whoMay walks all routes as nobody, as somebody else and as the instructor. Nobody gets past what is
-// somebody's; somebody else does not see what is Ada's; the instructor's is the instructor's.
+// TestRoutes_whoMay walks all routes as nobody, as somebody else and as the instructor. Nobody gets
+// past what is somebody's; somebody else does not see what is Ada's; the instructor's is the
+// instructor's.
 func TestRoutes_whoMay(t *testing.T) {
 	t.Parallel()
 	h := opened(t, everything)
@@ -36,11 +40,13 @@ func TestRoutes_whoMay(t *testing.T) {
 			if !ok {
 				method, path = "GET", r.Pattern
 			}
-			path = strings.NewReplacer("{id}", "1", "{lab}", "B10", "{format}", "csv", "{name}", "x", "{$}", "").Replace(path)
+			path = strings.NewReplacer("{id}", "1", "{lab}", "B10", "{format}", "csv", "{name}",
+				"x", "{$}", "").Replace(path)
 			ask := func(who string) answer {
 				switch {
 				case r.API:
-					return h.call(method, path, map[string]string{"bob": bob.Token, "instructor": h.secret}[who], struct{}{})
+					return h.call(method, path, map[string]string{"bob": bob.Token,
+						"instructor": h.secret}[who], struct{}{})
 				case who == "bob":
 					return h.post2(h.at(bob.Token), method, path)
 				case who == "instructor":
@@ -76,7 +82,8 @@ func TestRoutes_whoMay(t *testing.T) {
 					t.Errorf("somebody else's submission: %d", got["bob"])
 				}
 			}
-			if r.Who == "instructor" && !strings.Contains(path, "end") && !strings.Contains(path, "emove") &&
+			if r.Who == "instructor" && !strings.Contains(path, "end") && !strings.Contains(path,
+				"emove") &&
 				!(method == "DELETE") {
 				if a := ask("instructor"); a.status == 401 || a.status >= 500 {
 					t.Errorf("the instructor got %d", a.status)
@@ -94,7 +101,8 @@ func (h *house) post2(jar http.CookieJar, method, path string) answer {
 	return h.send(jar, method, path, "", nil)
 }
 
-// TestRoutes_keysAreNotMixed: the API takes no cookie, a page takes no header, and neither takes the other's key.
+// TestRoutes_keysAreNotMixed: the API takes no cookie, a page takes no header, and neither takes
+// the other's key.
 func TestRoutes_keysAreNotMixed(t *testing.T) {
 	t.Parallel()
 	h := opened(t)
@@ -110,12 +118,14 @@ func TestRoutes_keysAreNotMixed(t *testing.T) {
 	}
 }
 
-// TestRoutes_otherSites: what another site's page sends is not taken, whatever cookies come with it.
+// TestRoutes_otherSites: what another site's page sends is not taken, whatever cookies come with
+// it.
 func TestRoutes_otherSites(t *testing.T) {
 	t.Parallel()
 	h := opened(t)
 	jar := h.instructor()
-	for name, value := range map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"} {
+	for name, value := range map[string]string{"Origin": "https://evil.example",
+		"Sec-Fetch-Site": "cross-site"} {
 		a := h.send(jar, "POST", "/room/messages", "text=hello", func(r *http.Request) {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set(name, value)
@@ -124,7 +134,8 @@ func TestRoutes_otherSites(t *testing.T) {
 			t.Errorf("%s %s: %d", name, value, a.status)
 		}
 	}
-	if a := h.post(jar, "/room/messages", url.Values{"text": {"hello"}}); a.status != http.StatusSeeOther {
+	if a := h.post(jar, "/room/messages",
+		url.Values{"text": {"hello"}}); a.status != http.StatusSeeOther {
 		t.Errorf("its own page: %d %s", a.status, a.body)
 	}
 }
@@ -136,7 +147,8 @@ func TestRoutes_headers(t *testing.T) {
 	for _, path := range []string{"/", "/wall", "/me", "/enter", "/none", wire.HelloPath} {
 		a := h.get(nil, path)
 		policy := a.header.Get("Content-Security-Policy")
-		for _, part := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} {
+		for _, part := range []string{"default-src 'none'", "script-src 'self'",
+			"frame-ancestors 'none'"} {
 			if !strings.Contains(policy, part) {
 				t.Errorf("%s: %q is missing in %q", path, part, policy)
 			}
@@ -144,8 +156,9 @@ func TestRoutes_headers(t *testing.T) {
 		if strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: %s", path, policy)
 		}
-		for name, want := range map[string]string{"Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff",
-			"Cache-Control": "no-store"} {
+		for name, want := range map[string]string{"Referrer-Policy": "same-origin",
+			"X-Content-Type-Options": "nosniff",
+			"Cache-Control":          "no-store"} {
 			if got := a.header.Get(name); got != want {
 				t.Errorf("%s: %s is %q", path, name, got)
 			}
@@ -175,7 +188,8 @@ func TestRoutes_log(t *testing.T) {
 	if !strings.Contains(text, `"path":"/room"`) || !strings.Contains(text, `"status":401`) {
 		t.Errorf("the log: %s", text)
 	}
-	for name, secret := range map[string]string{"token": ada.Token, "recovery": ada.Recovery, "secret": h.secret, "code": h.code} {
+	for name, secret := range map[string]string{"token": ada.Token, "recovery": ada.Recovery,
+		"secret": h.secret, "code": h.code} {
 		if strings.Contains(text, secret) {
 			t.Errorf("the %s is in the log", name)
 		}
@@ -200,7 +214,8 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// TestRoutes_cookies: no script reads them, no other site's request brings them, and with TLS nothing else carries them.
+// TestRoutes_cookies: no script reads them, no other site's request brings them, and with TLS
+// nothing else carries them.
 func TestRoutes_cookies(t *testing.T) {
 	t.Parallel()
 	for _, tls := range []bool{false, true} {

@@ -11,7 +11,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workshop/wire"
 )
 
-// snapshot is the room at one moment. Nobody changes it but by rendering its parts, each of them once.
+// snapshot is the room at one moment. Nobody changes it but by rendering its parts, each of them
+// once.
 type snapshot struct {
 	number int64     // of [room.Store.Changed]
 	begun  time.Time // when it was begun to be taken
@@ -95,14 +96,16 @@ type part struct {
 	err  error
 }
 
-// eventsEvery is how often the events of the line of time are read: they are many, and the line is coarse.
+// eventsEvery is how often the events of the line of time are read: they are many, and the line is
+// coarse.
 const eventsEvery = 5 * time.Second
 
 const maxEvents = 50_000
 
 // take looks at the whole room. What the last picture has and is cheap to keep is kept.
 func (w *Web) take(ctx context.Context, last *snapshot) (*snapshot, error) {
-	s := &snapshot{settings: map[string]room.Setting{}, names: map[int64]string{}, cells: map[place]*cell{}}
+	s := &snapshot{settings: map[string]room.Setting{}, names: map[int64]string{},
+		cells: map[place]*cell{}}
 	var settings []room.Setting
 	var reports []room.Report
 	for _, read := range []func() error{
@@ -192,7 +195,8 @@ func (s *snapshot) at(who int64, lab string) *cell {
 	return c
 }
 
-// better reports whether a submission counts rather than the one that has counted so far. Of equal ones the first does.
+// better reports whether a submission counts rather than the one that has counted so far. Of equal
+// ones the first does.
 func (s *snapshot) better(sub, than *room.Submission) bool {
 	points, ok := sub.Points(s.settings[sub.Lab])
 	if !ok {
@@ -213,13 +217,16 @@ func passed(sub *room.Submission) bool {
 func (c *cell) gradedPass() bool { return c != nil && passed(c.best) }
 
 // saysPass reports whether their own machine says so.
-func (c *cell) saysPass() bool { return c != nil && c.report != nil && c.report.Verdict == run.Passed }
+func (c *cell) saysPass() bool {
+	return c != nil && c.report != nil &&
+		c.report.Verdict == run.Passed
+}
 
 // begun reports whether anything is known.
 func (c *cell) begun() bool { return c != nil && (c.report != nil || c.last != nil) }
 
-// latest is the verdict that was said last, by the grader or by their own machine, with the tests that did not pass and
-// the misconception that they look like.
+// latest is the verdict that was said last, by the grader or by their own machine, with the tests
+// that did not pass and the misconception that they look like.
 func (c *cell) latest() (v run.Verdict, failing []string, mutant string, at time.Time) {
 	if c == nil {
 		return "", nil, "", time.Time{}

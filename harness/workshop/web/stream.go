@@ -32,9 +32,11 @@ func (w *Web) streamed(v *visit, f func(*stream) error) error {
 	case w.streams <- struct{}{}:
 		defer func() { <-w.streams }()
 	default:
-		return again(fail(http.StatusServiceUnavailable, "busy", "too many listen already", "reload in a while"), 10*time.Second)
+		return again(fail(http.StatusServiceUnavailable, "busy", "too many listen already",
+			"reload in a while"), 10*time.Second)
 	}
-	s := &stream{v: v, control: http.NewResponseController(v.ResponseWriter), beat: time.NewTicker(beatEvery), read: time.Now()}
+	s := &stream{v: v, control: http.NewResponseController(v.ResponseWriter),
+		beat: time.NewTicker(beatEvery), read: time.Now()}
 	defer s.beat.Stop()
 	_ = s.control.SetReadDeadline(time.Time{})
 	v.Header().Set("Content-Type", "text/event-stream")
@@ -70,8 +72,8 @@ func (s *stream) send(name string, data []byte) error {
 	return s.write(b.Bytes())
 }
 
-// wait waits until there is a newer picture of the room than the one that was there when newer was asked for; false: the
-// stream is to end.
+// wait waits until there is a newer picture of the room than the one that was there when newer was
+// asked for; false: the stream is to end.
 func (s *stream) wait(newer <-chan struct{}) bool {
 	for {
 		select {
@@ -116,7 +118,8 @@ func (s *stream) nextState(newer <-chan struct{}, was room.Submission) (room.Sub
 	for {
 		if now := s.v.web.hub.last.Load(); now != nil {
 			sub, ok := now.submission(was.ID)
-			if ok && (sub.Place != was.Place || stateOf(sub) != stateOf(was)) && now.begun.After(s.read) {
+			if ok && (sub.Place != was.Place || stateOf(sub) != stateOf(was)) &&
+				now.begun.After(s.read) {
 				s.read = time.Now()
 				return s.v.web.Store.Submission(s.v.Context(), was.ID)
 			}

@@ -17,7 +17,8 @@ import (
 )
 
 // listening opens a stream of events as somebody; each event's name goes to heard.
-func (h *house) listening(ctx context.Context, jar http.CookieJar, path string, heard chan<- string) error {
+func (h *house) listening(ctx context.Context, jar http.CookieJar, path string,
+	heard chan<- string) error {
 	r, err := http.NewRequestWithContext(ctx, "GET", h.server.URL+path, nil)
 	if err != nil {
 		return err
@@ -51,8 +52,8 @@ func next(t *testing.T, heard <-chan string) string {
 	return ""
 }
 
-// TestLive: a change is told to whoever it concerns, and the part that is fetched then has it; the end of the server is
-// the end of the streams.
+// TestLive: a change is told to whoever it concerns, and the part that is fetched then has it; the
+// end of the server is the end of the streams.
 func TestLive(t *testing.T) {
 	t.Parallel()
 	h := opened(t)
@@ -90,8 +91,9 @@ func TestLive(t *testing.T) {
 	all.Wait()
 }
 
-// TestLive_scale: 300 people's pages are open while they work; how long it takes until the instructor's page has
-// something, and what an API call takes, is printed. It is long: LABS_TEST_ALL=1.
+// TestLive_scale: 300 people's pages are open while they work; how long it takes until the
+// instructor's page has something, and what an API call takes, is printed. It is long:
+// LABS_TEST_ALL=1.
 func TestLive_scale(t *testing.T) {
 	if os.Getenv("LABS_TEST_ALL") == "" {
 		t.Skip("LABS_TEST_ALL is not set")
@@ -124,7 +126,12 @@ func TestLive_scale(t *testing.T) {
 	var updates, calls []time.Duration
 	var mu sync.Mutex
 	all.Go(func() {
-		h.busy(ctx, tokens, func(d time.Duration) { mu.Lock(); calls = append(calls, d); mu.Unlock() })
+		h.busy(ctx, tokens, func(d time.Duration) {
+			mu.Lock()
+			calls = append(calls,
+				d)
+			mu.Unlock()
+		})
 	})
 	for i := range 60 {
 		text := fmt.Sprintf("question %d.", i)
@@ -141,7 +148,8 @@ func TestLive_scale(t *testing.T) {
 	all.Wait()
 	slices.Sort(updates)
 	slices.Sort(calls)
-	t.Logf("page: median %v, p99 %v; API: %d calls, median %v, p99 %v", updates[len(updates)/2], updates[len(updates)*99/100],
+	t.Logf("page: median %v, p99 %v; API: %d calls, median %v, p99 %v", updates[len(updates)/2],
+		updates[len(updates)*99/100],
 		len(calls), calls[len(calls)/2], calls[len(calls)*99/100])
 	if p99 := updates[len(updates)*99/100]; p99 > time.Second {
 		t.Errorf("the page's p99 is %v", p99)
@@ -156,8 +164,10 @@ func (h *house) busy(ctx context.Context, tokens []string, took func(time.Durati
 		if i%4 == 0 {
 			h.submit(token, fmt.Sprintf("package x // %d", i))
 		} else {
-			h.call("POST", "/api/v1/reports", token, map[string]any{"reports": []map[string]any{{"key": fmt.Sprint(i), "lab": "B10",
-				"verdict": run.Failed, "failing": []string{"TestIdleTimeIsCapped"}, "points": i % 20}}})
+			h.call("POST", "/api/v1/reports", token,
+				map[string]any{"reports": []map[string]any{{"key": fmt.Sprint(i), "lab": "B10",
+					"verdict": run.Failed, "failing": []string{"TestIdleTimeIsCapped"},
+					"points": i % 20}}})
 		}
 		took(time.Since(begun))
 		select {

@@ -36,7 +36,8 @@ func (s standing) Of() int { return s.Graded + s.Says + s.On + s.Idle }
 // Passing is how many pass, by either.
 func (s standing) Passing() int { return s.Graded + s.Says }
 
-// standingOf counts who stands where with a lab, and finds where most are stuck and what they believe.
+// standingOf counts who stands where with a lab, and finds where most are stuck and what they
+// believe.
 func (s *snapshot) standingOf(l *course.Lab) standing {
 	out := standing{Lab: l}
 	var stuck []work
@@ -92,8 +93,8 @@ func (s *standing) stuck(all []work) {
 	s.righted()
 }
 
-// believed is the misconception that explains most of them; where none was recognised, the one whose failures are most
-// like theirs, if it is rather like them.
+// believed is the misconception that explains most of them; where none was recognised, the one
+// whose failures are most like theirs, if it is rather like them.
 func (s *standing) believed(there []work) {
 	likeliest := 0.5
 	for i := range s.Lab.Mutants {
@@ -125,7 +126,8 @@ func likeness(a, b []string) float64 {
 	return float64(common) / float64(max(1, len(a)+len(b)-common))
 }
 
-// righted finds what puts the belief right: the hint, and the passage of the model answer, that speak most of the same.
+// righted finds what puts the belief right: the hint, and the passage of the model answer, that
+// speak most of the same.
 func (s *standing) righted() {
 	about := s.Check.Title
 	if s.Belief != nil {
@@ -140,8 +142,8 @@ func (s *standing) righted() {
 	s.Hint, s.Passage = found.([2]string)[0], found.([2]string)[1]
 }
 
-// righting has what [standing.righted] has found: as many as there are checks and misconceptions, since both are the
-// course's.
+// righting has what [standing.righted] has found: as many as there are checks and misconceptions,
+// since both are the course's.
 var righting sync.Map
 
 // passages are the paragraphs and list items of a lab's model answer.
@@ -168,8 +170,8 @@ func passages(l *course.Lab) (all []string) {
 	return all
 }
 
-// nearest is the text that shares most with what is spoken about: a word counts the more the fewer of the texts have it.
-// A long text does not win by its length alone.
+// nearest is the text that shares most with what is spoken about: a word counts the more the fewer
+// of the texts have it. A long text does not win by its length alone.
 func nearest(about string, texts []string) (best string) {
 	wanted, all, has := words(about), make([]map[string]bool, len(texts)), map[string]int{}
 	for i, text := range texts {
@@ -196,7 +198,8 @@ func nearest(about string, texts []string) (best string) {
 // words are the words of a text that say something, without their endings.
 func words(text string) map[string]bool {
 	all := map[string]bool{}
-	for word := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) }) {
+	between := func(r rune) bool { return !unicode.IsLetter(r) }
+	for word := range strings.FieldsFuncSeq(strings.ToLower(text), between) {
 		if len(word) < 4 || common[word] {
 			continue
 		}
@@ -211,10 +214,17 @@ func words(text string) map[string]bool {
 	return all
 }
 
-var common = map[string]bool{"that": true, "this": true, "with": true, "from": true, "what": true, "when": true,
-	"which": true, "there": true, "they": true, "them": true, "have": true, "must": true, "each": true, "every": true,
-	"then": true, "than": true, "only": true, "also": true, "more": true, "most": true, "does": true, "into": true,
-	"other": true, "whose": true, "where": true, "still": true, "once": true, "their": true, "never": true, "same": true}
+// common are words that tell no text from another.
+var common = wordSet(`that this with from what when which there they them have must each every then than only also
+	more most does into other whose where still once their never same`)
+
+func wordSet(text string) map[string]bool {
+	all := map[string]bool{}
+	for word := range strings.FieldsSeq(text) {
+		all[word] = true
+	}
+	return all
+}
 
 // standingsOf are those of all labs, in their order.
 func (s *snapshot) standingsOf() (all []standing) {

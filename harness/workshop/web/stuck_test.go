@@ -28,7 +28,8 @@ func stuckRoom(t *testing.T, reports ...room.Report) (*snapshot, *course.Lab) {
 	return s, l
 }
 
-// TestStandingOf: the check where most are stuck, the belief of most of them, and what puts it right.
+// TestStandingOf: the check where most are stuck, the belief of most of them, and what puts it
+// right.
 func TestStandingOf(t *testing.T) {
 	t.Parallel()
 	const unbounded = "Tokens keep accumulating while the client is idle."
@@ -48,7 +49,8 @@ func TestStandingOf(t *testing.T) {
 	if got.Of() != 6 || got.Says != 1 || got.On != 4 || got.Idle != 1 {
 		t.Errorf("counts: %+v", got)
 	}
-	if got.Check == nil || got.Check.Test != m.Fails[0] && got.Check.Test != "TestIdleTimeIsCapped" || got.Stuck != 3 {
+	if got.Check == nil || got.Check.Test != m.Fails[0] &&
+		got.Check.Test != "TestIdleTimeIsCapped" || got.Stuck != 3 {
 		t.Errorf("stuck: %d at %+v", got.Stuck, got.Check)
 	}
 	if got.Belief == nil || got.Belief.Misconception != unbounded || got.Believers != 3 {
@@ -74,7 +76,8 @@ func TestStandingOf_unrecognised(t *testing.T) {
 	for _, c := range l.Checks {
 		all = append(all, c.Test)
 	}
-	s, l = stuckRoom(t, room.Report{Verdict: run.BuildFailed, Failing: nil}, room.Report{Verdict: run.Failed, Failing: all})
+	s, l = stuckRoom(t, room.Report{Verdict: run.BuildFailed, Failing: nil},
+		room.Report{Verdict: run.Failed, Failing: all})
 	if got = s.standingOf(l); got.Check == nil || got.Check.Test != l.Checks[0].Test || got.On != 2 {
 		t.Errorf("a stub is stuck at the first: %+v", got.Check)
 	}
@@ -84,11 +87,13 @@ func TestStandingOf_unrecognised(t *testing.T) {
 	}
 }
 
-// TestNearest: rare words count for more than common ones, and a long text does not win by its length.
+// TestNearest: rare words count for more than common ones, and a long text does not win by its
+// length.
 func TestNearest(t *testing.T) {
 	t.Parallel()
 	texts := []string{"Requests are refused by the limiter when the tokens of a request are gone.",
-		"Idling earns one burst of tokens.", "Requests and requests and requests, tokens, limiter, answers, servers, clients."}
+		"Idling earns one burst of tokens.",
+		"Requests and requests and requests, tokens, limiter, answers, servers, clients."}
 	if got := nearest("tokens pile up while a client is idling", texts); got != texts[1] {
 		t.Errorf("got %q", got)
 	}

@@ -1,6 +1,6 @@
-// Package web serves a room over HTTP: the API that the commands speak (package wire), pages for participants and for
-// the instructor, a view for the wall, and their changes as server-sent events. Every route stands in one table that
-// says who may use it.
+// Package web serves a room over HTTP: the API that the commands speak (package wire), pages for
+// participants and for the instructor, a view for the wall, and their changes as server-sent
+// events. Every route stands in one table that says who may use it.
 package web
 
 import (
@@ -72,8 +72,8 @@ func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.handler.Ser
 // Shutdown ends the streams of events, which otherwise last for as long as their clients.
 func (w *Web) Shutdown() { w.end() }
 
-// Server is a server for a handler with all the bounds that one needs which strangers can reach. What writes for longer
-// than its bound, a stream, sets its own.
+// Server is a server for a handler with all the bounds that one needs which strangers can reach.
+// What writes for longer than its bound, a stream, sets its own.
 func Server(h http.Handler) *http.Server {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,

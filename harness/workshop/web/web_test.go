@@ -24,7 +24,10 @@ import (
 )
 
 // theCourse is this repository's.
-var theCourse = sync.OnceValues(func() (*course.Course, error) { return course.Load(filepath.Join("..", "..", "..")) })
+var theCourse = sync.OnceValues(func() (*course.Course,
+	error) {
+	return course.Load(filepath.Join("..", "..", ".."))
+})
 
 // house is a room with a server.
 type house struct {
@@ -102,7 +105,8 @@ func (h *house) call(method, path, key string, body any) answer {
 }
 
 // send sends a request as it is, and follows no redirect.
-func (h *house) send(jar http.CookieJar, method, path, body string, change func(*http.Request)) answer {
+func (h *house) send(jar http.CookieJar, method, path, body string,
+	change func(*http.Request)) answer {
 	h.Helper()
 	r, err := http.NewRequest(method, h.server.URL+path, strings.NewReader(body))
 	must(h.T, err)
@@ -128,7 +132,10 @@ func (h *house) post(jar http.CookieJar, path string, fields url.Values) answer 
 	})
 }
 
-func (h *house) get(jar http.CookieJar, path string) answer { return h.send(jar, "GET", path, "", nil) }
+func (h *house) get(jar http.CookieJar, path string) answer {
+	return h.send(jar, "GET", path, "",
+		nil)
+}
 
 // browser is one without cookies yet.
 func browser(t *testing.T) http.CookieJar {
@@ -184,7 +191,8 @@ func (h *house) submit(token, text string) wire.Submission {
 // grade says what a grader would: all checks but those that fail have passed.
 func (h *house) grade(sub wire.Submission, failing ...string) {
 	h.Helper()
-	_, err := h.store.Grade(context.Background(), room.Verdict{Submission: sub.ID, Result: h.result(sub.Lab, failing...),
+	_, err := h.store.Grade(context.Background(), room.Verdict{Submission: sub.ID,
+		Result: h.result(sub.Lab, failing...),
 		Worker: "w", Started: time.Now().UTC(), Done: time.Now().UTC()})
 	must(h.T, err)
 }
@@ -196,7 +204,8 @@ func (h *house) result(lab string, failing ...string) run.Result {
 	r := run.Result{Schema: run.Schema, Lab: l.ID, Slug: l.Slug, Title: l.Title, Verdict: run.Passed,
 		MaxPoints: l.MaxPoints(), Race: run.Race{State: run.RaceDone}}
 	for _, c := range l.Checks {
-		check := run.Check{Test: c.Test, Title: c.Title, Verdict: run.Passed, Points: c.Points, MaxPoints: c.Points}
+		check := run.Check{Test: c.Test, Title: c.Title, Verdict: run.Passed, Points: c.Points,
+			MaxPoints: c.Points}
 		for _, name := range failing {
 			if name == c.Test {
 				check.Verdict, check.Points, r.Verdict = run.Failed, 0, run.Failed

@@ -11,15 +11,16 @@ import (
 	"github.com/backend-labs/backend-labs/harness/workshop/wire"
 )
 
-// The cookies: a participant's token, the instructor's secret, and the room's code for the wall. A participant's page
-// and an instructor's may be open in one browser.
+// The cookies: a participant's token, the instructor's secret, and the room's code for the wall. A
+// participant's page and an instructor's may be open in one browser.
 const (
 	tokenCookie  = "labs-token"
 	secretCookie = "labs-secret"
 	wallCookie   = "labs-wall"
 )
 
-// cookieName is a cookie's name; with TLS the browser itself sees to it that no other host has set it.
+// cookieName is a cookie's name; with TLS the browser itself sees to it that no other host has set
+// it.
 func (w *Web) cookieName(name string) string {
 	if w.TLS {
 		return "__Host-" + name
@@ -29,8 +30,10 @@ func (w *Web) cookieName(name string) string {
 
 // remember gives a browser a cookie until it is closed, or for thirty days.
 func (v *visit) remember(name, value string) {
-	http.SetCookie(v, &http.Cookie{Name: v.web.cookieName(name), Value: value, Path: "/", HttpOnly: true,
-		Secure: v.web.TLS, SameSite: http.SameSiteStrictMode, MaxAge: int((30 * 24 * time.Hour).Seconds())})
+	http.SetCookie(v, &http.Cookie{Name: v.web.cookieName(name), Value: value, Path: "/",
+		HttpOnly: true,
+		Secure:   v.web.TLS, SameSite: http.SameSiteStrictMode,
+		MaxAge: int((30 * 24 * time.Hour).Seconds())})
 }
 
 // forget takes a cookie back.
@@ -47,8 +50,8 @@ func (v *visit) cookie(name string) string {
 	return c.Value
 }
 
-// key is what a request brings with it to be let in: for the API in a header, which no browser adds by itself, for pages
-// in a cookie.
+// key is what a request brings with it to be let in: for the API in a header, which no browser adds
+// by itself, for pages in a cookie.
 func (v *visit) key(cookie string) string {
 	if !v.route.api {
 		return v.cookie(cookie)
@@ -119,9 +122,11 @@ func notIn(who access) *failure {
 		return fail(http.StatusUnauthorized, "token", "this page is the instructor's",
 			"open the instructor's link that labs workshop has printed")
 	case visitor:
-		return fail(http.StatusUnauthorized, "token", "this page is for the room", "enter the room's code at /wall")
+		return fail(http.StatusUnauthorized, "token", "this page is for the room",
+			"enter the room's code at /wall")
 	}
-	return fail(http.StatusUnauthorized, "token", "you are not in the room on this browser", "join on the first page")
+	return fail(http.StatusUnauthorized, "token", "you are not in the room on this browser",
+		"join on the first page")
 }
 
 // version holds a client to the protocol that is spoken here.
