@@ -151,8 +151,13 @@ func (o *checkOptions) run(ctx context.Context, args []string) error {
 		}
 	})
 	show := o.show(jobs, live)
+	tells := o.reports(w)
+	defer tells.close(ctx, o.app)
 	results, err := j.Judge.Judge(ctx, jobs, func(v judge.Verdict) {
 		line.Above(func() { show(v) })
+		if !v.Plain && !v.Remembered {
+			tells.tell(ctx, v.Result)
+		}
 		if v.Plain {
 			line.Set("%s: under the race detector", v.Lab)
 		}
@@ -192,6 +197,14 @@ func counted(line *term.Live, jobs []grade.Job, each func(run.Check)) func(int, 
 // something about progress.
 func (o *checkOptions) noted() bool {
 	return o.dir == "" && o.of == "" && o.runs == 1 && o.seed == 0
+}
+
+// reports is what tells the workshop of verdicts, where they are kept here, too.
+func (o *checkOptions) reports(w *workspace.Workspace) *reporter {
+	if !o.noted() {
+		return nil
+	}
+	return o.reporter(w)
 }
 
 // source is the folder with the files to judge.

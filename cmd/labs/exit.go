@@ -12,6 +12,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/prove"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/workshop/client"
 )
 
 // The exit codes, as the help of every command says.
@@ -57,6 +58,7 @@ func exitCode(err error) int {
 	var noStub *prove.NoStub
 	var noRevision *prove.NoRevision
 	var unfit *hunt.Unfit
+	var refused *client.Refused
 	switch {
 	case err == nil:
 		return exitPassed
@@ -68,7 +70,7 @@ func exitCode(err error) int {
 		return exitNot
 	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant),
 		errors.As(err, &unrecorded), errors.As(err, &noRevision),
-		errors.As(err, &unfit),
+		errors.As(err, &unfit), errors.As(err, &refused),
 		errors.Is(err, course.ErrUnknownLab),
 		errors.Is(err, course.ErrNoCourse):
 		return exitUsage

@@ -116,8 +116,8 @@ the answer holds under real stores, real faults and simulated time, and what a w
 		}
 	}
 	add("learn", newInit(a), newList(a), newShow(a), newCheck(a), newWatch(a), newHint(a), newHunt(a), newSolution(a),
-		newReset(a), newProgress(a), newReport(a), newDebug(a), newUpdate(a))
-	add("run", newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newBundle(a), newProve(a), newNew(a),
+		newReset(a), newProgress(a), newReport(a), newDebug(a), newUpdate(a), newJoin(a), newSubmit(a), newAsk(a))
+	add("run", newWorkshop(a), newRoom(a), newWorker(a), newUp(a), newDown(a), newDoctor(a), newGrade(a), newCI(a), newBundle(a), newProve(a), newNew(a),
 		newStub(a), newVersion(a), newMan(a),
 		newDemo(a))
 	return root

@@ -39,6 +39,7 @@ type watchOptions struct {
 	b       *compile.Builder // for hashes
 	columns func() int       // of the terminal now
 	lacking bool             // a backend, in the last run
+	tells   *reporter        // what the workshop is told, if there is one
 	whole   context.Context  // of the session
 	over    struct {         // why the lab that was named as the next is not the one behind
 		lab  *course.Lab
@@ -109,6 +110,7 @@ func (o *watchOptions) run(ctx context.Context, args []string) error {
 	quiet := *o.app
 	o.j = newJudging(&quiet, o.w, o.provider, grade.Options{Race: !o.noRace})
 	o.j.Remember, o.j.Stubs = o.of == "", o.of != ""
+	o.tells = o.reporter(o.w)
 	defer o.j.close() // after the terminal is restored: a server may take a moment to end
 	s := o.session()
 	if o.editor {
@@ -201,6 +203,9 @@ func (o *watchOptions) judge(ctx context.Context, l *course.Lab, again bool,
 			})
 		if v.Verdict == run.NotAttempted {
 			o.warm(l)
+		}
+		if !v.Plain && !v.Remembered && o.of == "" {
+			o.tells.tell(ctx, v.Result)
 		}
 		show(watch.Verdict{Result: v.Result, State: f.judged(v.Result), Plain: v.Plain,
 			Remembered: v.Remembered})
