@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/backend-labs/backend-labs/harness/workshop/queue"
 	"github.com/backend-labs/backend-labs/harness/workshop/web"
 )
 
@@ -163,6 +164,26 @@ func TestBrowser_aWorkshop(t *testing.T) {
 	said.quiet(t)
 }
 
+// TestBrowser_queue: the queue's own pages work for the instructor, within the policy that they are
+// served with.
+func TestBrowser_queue(t *testing.T) {
+	t.Parallel()
+	h := opened(t, func(o *web.Options) {
+		q, err := queue.New(t.Context(), o.Store)
+		must(t, err)
+		o.Enqueue = q.Enqueue
+		o.Queue, err = q.UI(t.Context(), "/river")
+		must(t, err)
+	})
+	h.submit(h.join("Ada").Token, "package tokenbucket")
+	ctx, said := chromium(t)
+	base := h.outward()
+	must(t, chromedp.Do(ctx, chromedp.Navigate(base+"/enter#"+h.secret), chromedp.WaitVisible("#who-1"),
+		chromedp.Navigate(base+"/river/jobs?state=available"),
+		chromedp.WaitReady(`a[href$="/river/jobs/1"]`)))
+	said.quiet(t)
+}
+
 // TestBrowser_looks makes pictures of the pages, for people to look at, in the folder that
 // LABS_TEST_PICTURES names.
 func TestBrowser_looks(t *testing.T) {
@@ -170,7 +191,7 @@ func TestBrowser_looks(t *testing.T) {
 	if to == "" {
 		t.Skip("LABS_TEST_PICTURES names no folder for pictures")
 	}
-	h := opened(t)
+	h := opened(t, func(o *web.Options) { o.Base = "http://192.0.2.7:8080" })
 	people := h.filled(30)
 	must(t, h.store.Say(t.Context(), "Lunch is at noon.\nAfter it we look at B10 together."))
 	for i, text := range []string{"Why is the bucket full at first?",

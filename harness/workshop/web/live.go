@@ -1,10 +1,13 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"hash/fnv"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/workshop/wire"
@@ -22,14 +25,24 @@ func livePart(path string, now []byte) live {
 	return live{path + "/live", path + "/part", template.HTML(now)} // html/template has made it
 }
 
-// once renders a part of a page, the first time that somebody asks for it.
-func (p *part) render(name string, value func() any) ([]byte, error) {
-	p.once.Do(func() { p.html, p.err = rendered(name, value()) })
-	return p.html, p.err
+// render renders a part of a page, the first time that somebody asks for it, and packs it: a large
+// room's matrix is the better part of a megabyte.
+func (p *part) render(name string, value func() any) (*part, error) {
+	p.once.Do(func() {
+		if p.html, p.err = rendered(name, value()); p.err != nil {
+			return
+		}
+		var b bytes.Buffer
+		z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+		_, _ = z.Write(p.html) // into memory
+		_ = z.Close()
+		p.packed = b.Bytes()
+	})
+	return p, p.err
 }
 
 // part answers with a part of a page that is the same for all who may see it.
-func (v *visit) part(of func(*snapshot) ([]byte, error)) error {
+func (v *visit) part(of func(*snapshot) (*part, error)) error {
 	s := v.web.hub.last.Load()
 	if s == nil {
 		var err error
@@ -37,11 +50,16 @@ func (v *visit) part(of func(*snapshot) ([]byte, error)) error {
 			return err
 		}
 	}
-	data, err := of(s)
+	p, err := of(s)
 	if err != nil {
 		return err
 	}
-	return v.html(http.StatusOK, data)
+	v.Header().Set("Vary", "Accept-Encoding")
+	if len(p.packed) > 0 && strings.Contains(v.Request.Header.Get("Accept-Encoding"), "gzip") {
+		v.Header().Set("Content-Encoding", "gzip")
+		return v.html(http.StatusOK, p.packed)
+	}
+	return v.html(http.StatusOK, p.html)
 }
 
 // liveRoom tells those who look at the room or the wall that there is something new. It says no

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/skip2/go-qrcode"
 
 	"github.com/backend-labs/backend-labs/harness/page"
 	"github.com/backend-labs/backend-labs/harness/report"
@@ -34,6 +35,7 @@ func (w *Web) pages(page func(string, access, int64, func(*visit) error) route) 
 		page("POST /enter", anybody, smallBody, w.formEnter),
 		page("POST /leave", anybody, smallBody, w.formLeave),
 
+		page("GET /qr.png", anybody, 0, w.qr),
 		page("GET /wall", anybody, 0, w.pageWall),
 		page("POST /wall", anybody, smallBody, w.formWall),
 		page("GET /wall/part", visitor, 0, w.partWall),
@@ -96,6 +98,20 @@ func (w *Web) bundle(v *visit) error {
 	}
 	v.download(filepath.Base(w.Bundle), "application/octet-stream")
 	http.ServeContent(v, v.Request, "", st.ModTime(), f)
+	return nil
+}
+
+// qr is the room's URL as a QR code.
+func (w *Web) qr(v *visit) error {
+	if w.Base == "" {
+		return room.ErrNotFound
+	}
+	data, err := qrcode.Encode(w.Base, qrcode.Medium, 320)
+	if err != nil {
+		return err
+	}
+	v.Header().Set("Content-Type", "image/png")
+	_, _ = v.Write(data)
 	return nil
 }
 

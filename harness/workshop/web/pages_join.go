@@ -99,12 +99,14 @@ func (w *Web) pageWall(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data, err := s.wall()
+	p, err := s.wall()
 	if err != nil {
 		return err
 	}
-	return v.show("wall.html", sheet{Title: "The wall", Room: s.room.Title,
-		Body: livePart("/wall", data)})
+	return v.show("wall.html", sheet{Title: "The wall", Room: s.room.Title, Body: struct {
+		live
+		Base string
+	}{livePart("/wall", p.html), w.Base}})
 }
 
 func (w *Web) formWall(v *visit) error {

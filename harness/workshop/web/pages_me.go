@@ -114,7 +114,10 @@ func (w *Web) pageMe(v *visit) error {
 }
 
 func (w *Web) partMe(v *visit) error {
-	return v.part(func(s *snapshot) ([]byte, error) { return rendered("me-part", w.meOf(s, v.who)) })
+	return v.part(func(s *snapshot) (*part, error) {
+		data, err := rendered("me-part", w.meOf(s, v.who))
+		return &part{html: data}, err
+	})
 }
 
 // labPage is a lab's brief with what was released of it.

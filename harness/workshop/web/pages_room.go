@@ -22,7 +22,7 @@ func (w *Web) pageRoom(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data, err := s.instructors()
+	p, err := s.instructors()
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (w *Web) pageRoom(v *visit) error {
 			Base string
 			TLS  bool
 			Run  bool // the queue's own pages are there
-		}{s.view(), livePart("/room", data), w.Base, w.TLS, w.Queue != nil}})
+		}{s.view(), livePart("/room", p.html), w.Base, w.TLS, w.Queue != nil}})
 }
 
 // done says what a form has just done.

@@ -91,9 +91,10 @@ type cell struct {
 
 // part is a fragment of a page, rendered once for each kind of viewer.
 type part struct {
-	once sync.Once
-	html []byte
-	err  error
+	once   sync.Once
+	html   []byte
+	packed []byte // by gzip
+	err    error
 }
 
 // eventsEvery is how often the events of the line of time are read: they are many, and the line is

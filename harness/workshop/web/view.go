@@ -19,6 +19,7 @@ type roomView struct {
 	Phase    string
 	Code     string
 	Here     int
+	Listed   int // on the roster, where only those may join
 	Labs     []standing
 	ByStuck  []standing
 	Settings map[string]room.Setting
@@ -137,7 +138,7 @@ func (s *snapshot) labOf(id string) (*course.Lab, bool) {
 // view is the room without its people.
 func (s *snapshot) view() roomView {
 	t := timeLineOf(s.labs, s.events)
-	out := roomView{Room: s.room, Phase: phaseWords[s.phase], Code: s.room.Code, Here: len(s.people),
+	out := roomView{Room: s.room, Phase: phaseWords[s.phase], Code: s.room.Code, Here: len(s.people), Listed: s.expected(),
 		Labs: s.standingsOf(), Settings: s.settings, Line: t.SVG(time.Local),
 		LineSaid: t.Said(time.Local),
 		Queue:    shownQueue{s.queue.waiting, s.queue.grading, s.queue.oldest, s.queue.empty()}}
@@ -153,6 +154,14 @@ func (s *snapshot) view() roomView {
 		}
 	}
 	return out
+}
+
+// expected is how many may come, where that is known: those of the roster.
+func (s *snapshot) expected() int {
+	if !s.room.Limited {
+		return 0
+	}
+	return len(s.listed())
 }
 
 // full is the room with its people.
@@ -180,10 +189,10 @@ func (s *snapshot) full() roomView {
 }
 
 // wall is what the wall shows: counts, and nothing by which somebody could be told.
-func (s *snapshot) wall() ([]byte, error) {
+func (s *snapshot) wall() (*part, error) {
 	return s.wallPart.render("wall-part", func() any { return s.view() })
 }
 
-func (s *snapshot) instructors() ([]byte, error) {
+func (s *snapshot) instructors() (*part, error) {
 	return s.roomPart.render("room-part", func() any { return s.full() })
 }

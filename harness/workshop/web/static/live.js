@@ -40,8 +40,20 @@
   };
 
   const say = (text) => { if (state && state.textContent !== text) state.textContent = text; };
-  const events = new EventSource(part.dataset.events);
-  events.addEventListener("changed", fetchPart);
-  events.addEventListener("open", () => { say("live"); fetchPart(); });
-  events.addEventListener("error", () => { say("not connected; trying again"); });
+  // A browser has few connections to one server: a page that nobody looks at gives its own back.
+  let events = null;
+  const listen = () => {
+    if (document.hidden) {
+      events?.close();
+      events = null;
+      return;
+    }
+    if (events) return;
+    events = new EventSource(part.dataset.events);
+    events.addEventListener("changed", fetchPart);
+    events.addEventListener("open", () => { say("live"); fetchPart(); });
+    events.addEventListener("error", () => say("not connected; trying again"));
+  };
+  document.addEventListener("visibilitychange", listen);
+  listen();
 })();
