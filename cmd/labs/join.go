@@ -70,10 +70,6 @@ func (o *joinOptions) run(ctx context.Context, args []string) error {
 	if d := hello.Now.Sub(before); d.Abs() > time.Minute {
 		o.note("this machine's clock is %s off the workshop's; times are shown by the workshop's", d.Abs().Round(time.Second))
 	}
-	root, err := o.workspace(ctx, hello, args[2:])
-	if err != nil {
-		return err
-	}
 	joined, err := o.place(ctx, c, args[1])
 	if err != nil {
 		return err
@@ -82,7 +78,12 @@ func (o *joinOptions) run(ctx context.Context, args []string) error {
 	if o.recovery != "" {
 		p.Recovery = o.recovery
 	}
-	if err := p.Keep(filepath.Join(root, workspace.Folder)); err != nil {
+	root, err := o.workspace(ctx, hello, args[2:])
+	if err == nil {
+		err = p.Keep(filepath.Join(root, workspace.Folder))
+	}
+	if err != nil {
+		o.note("you have a place in the room; once this is mended: labs join %s %s --recover %s", c.Base(), args[1], p.Recovery)
 		return err
 	}
 	fmt.Fprintf(o.Out, "\n%s, you are in %s\n", joined.Name, hello.Title)
