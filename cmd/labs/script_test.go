@@ -85,6 +85,8 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"json":     cmdJSON,
 	"replace":  cmdReplace,
 	"sameText": cmdSameText,
+	"serve":    cmdServe,
+	"unserve":  cmdUnserve,
 }
 
 // cmdExits is "exits CODE COMMAND ARG...": the command ends with just that exit code.

@@ -170,7 +170,7 @@ func serve(ctx context.Context, o Options, s *room.Store, listener net.Listener,
 		}
 		return nil
 	})
-	if o.Workers > 0 {
+	if o.Workers > 0 && r.Ended.IsZero() {
 		group.Go(func() error { return work(ctx, o, s, r, metrics) })
 	}
 	if o.Ready != nil {

@@ -186,7 +186,12 @@ func (w *Workspace) sweep() {
 
 // WriteAtomically puts data into a file that is, at any moment, the old one or the new one as a
 // whole.
-func WriteAtomically(path string, data []byte) error {
+func WriteAtomically(path string, data []byte) error { return writeAtomically(path, data, 0o644) }
+
+// WriteSecretly is the same for what its owner alone may read.
+func WriteSecretly(path string, data []byte) error { return writeAtomically(path, data, 0o600) }
+
+func writeAtomically(path string, data []byte, mode os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return fault.Of("write "+path, err)
@@ -194,7 +199,7 @@ func WriteAtomically(path string, data []byte) error {
 	defer os.Remove(f.Name()) // fails once it has been renamed
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = f.Chmod(mode)
 	}
 	if err == nil {
 		err = f.Sync()

@@ -42,7 +42,7 @@ func (d Desk) Keep() error {
 	if err != nil {
 		return err
 	}
-	return workspace.WriteAtomically(file, append(data, '\n'))
+	return workspace.WriteSecretly(file, append(data, '\n'))
 }
 
 // KeptDesk is the desk of the workshop that was started last on this machine, or ErrNoDesk.

@@ -43,7 +43,7 @@ func (p Place) Keep(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("keep the place in the workshop: %w", err)
 	}
-	return workspace.WriteAtomically(filepath.Join(dir, placeFile), append(data, '\n'))
+	return workspace.WriteSecretly(filepath.Join(dir, placeFile), append(data, '\n'))
 }
 
 // Kept is the place that is kept in a .labs folder, or ErrNoPlace.

@@ -250,8 +250,7 @@ func (w *Web) submit(ctx context.Context, who int64, id string,
 	files map[string][]byte) (room.Submission, bool, error) {
 	l, err := w.lab(ctx, id)
 	if err != nil {
-		return room.Submission{}, false, fail(http.StatusNotFound, "not_found",
-			"this room has no lab "+short(id), "")
+		return room.Submission{}, false, noLab(id)
 	}
 	taken, err := intake.Given(l, files)
 	if err != nil {
@@ -362,8 +361,7 @@ func (w *Web) ask(v *visit, asked wire.Ask) error {
 	if asked.Lab != "" {
 		l, err := w.lab(v.Context(), asked.Lab)
 		if err != nil {
-			return fail(http.StatusNotFound, "not_found",
-				"this room has no lab "+short(asked.Lab), "")
+			return noLab(asked.Lab)
 		}
 		h.Lab = l.ID
 		if l.Check(asked.Check) != nil {

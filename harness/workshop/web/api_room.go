@@ -119,10 +119,15 @@ func (w *Web) apiChangeLab(v *visit) error {
 	return w.apiRoom(v)
 }
 
+// noLab says that the room has none of that name.
+func noLab(name string) *failure {
+	return fail(http.StatusNotFound, "not_found", "this room has no lab "+short(name), "")
+}
+
 func (w *Web) changeLab(ctx context.Context, id string, c wire.LabChange) error {
 	l, err := w.lab(ctx, id)
 	if err != nil {
-		return fail(http.StatusNotFound, "not_found", "this room has no lab "+short(id), "")
+		return noLab(id)
 	}
 	did, detail, err := sayChange(l, c)
 	if err != nil {
@@ -280,6 +285,13 @@ func (w *Web) regrade(ctx context.Context, asked wire.Regrade) (room.Regrade, er
 	reason, err := written(asked.Reason)
 	if err != nil {
 		return room.Regrade{}, badRequest("a regrade needs a reason: the audit log keeps it")
+	}
+	if asked.Lab != "" {
+		l, err := w.lab(ctx, asked.Lab)
+		if err != nil {
+			return room.Regrade{}, noLab(asked.Lab)
+		}
+		asked.Lab = l.ID
 	}
 	subs, err := w.Store.Submissions(ctx, asked.Participant, asked.Lab)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -90,18 +91,17 @@ func Limited(l net.Listener, connections int) net.Listener {
 	return netutil.LimitListener(l, connections)
 }
 
-// lab is a lab of the room by its id; room.ErrNotFound where the room has none of it.
-func (w *Web) lab(ctx context.Context, id string) (*course.Lab, error) {
+// lab is a lab of the room by its id or name, in any letter case; room.ErrNotFound where the room has none of it.
+func (w *Web) lab(ctx context.Context, name string) (*course.Lab, error) {
 	r, err := w.Store.Room(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range w.labs(r) {
-		if l.ID == id || l.Slug == id {
-			return l, nil
-		}
+	l, err := w.Course.Named(name)
+	if err != nil || !slices.Contains(r.Labs, l.ID) {
+		return nil, room.ErrNotFound
 	}
-	return nil, room.ErrNotFound
+	return l, nil
 }
 
 // labs are those of a room that the course still has.
