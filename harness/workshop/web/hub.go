@@ -43,7 +43,7 @@ func (h *hub) fresh(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if last != nil && last.number == number && last.phase == phaseOf(last.room, h.web.Now()) {
+	if last != nil && last.current(number, h.web.Now()) {
 		last.looked = begun
 		return last, nil
 	}

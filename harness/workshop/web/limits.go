@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -13,12 +14,13 @@ import (
 // address are wide, but for wrong guesses: a code or secret is not found by trying.
 type limits struct {
 	asks    *buckets // requests of an address
+	own     *buckets // requests of a participant
 	guesses *buckets // wrong codes, recovery codes and secrets of an address
 	all     *buckets // the same of everybody
 }
 
 func newLimits() limits {
-	return limits{asks: newBuckets(400, 1600), guesses: newBuckets(0.5, 30), all: newBuckets(10, 200)}
+	return limits{asks: newBuckets(400, 1600), own: newBuckets(20, 200), guesses: newBuckets(0.5, 30), all: newBuckets(10, 200)}
 }
 
 // ask counts a request.
@@ -28,6 +30,14 @@ func (l limits) ask(v *visit) error {
 			"too many requests from this address", "wait a second"), time.Second)
 	}
 	return nil
+}
+
+// takePart counts a request of a participant.
+func (l limits) takePart(who int64) error {
+	if l.own.of(strconv.FormatInt(who, 10)).Allow() {
+		return nil
+	}
+	return again(fail(http.StatusTooManyRequests, "busy", "too many requests", "wait a second"), time.Second)
 }
 
 // guess is an error if an address has guessed wrong too often of late.

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/backend-labs/backend-labs/harness/workshop/room"
 )
 
 // TestBuckets_bounded: however many clients come, no more than so many are remembered; one that
@@ -108,5 +110,45 @@ func TestServer_bounds(t *testing.T) {
 	})).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
 	if rec.Code != http.StatusInternalServerError {
 		t.Errorf("a panic: %d", rec.Code)
+	}
+}
+
+// TestLimits_takePart: one participant cannot take what all the others need.
+func TestLimits_takePart(t *testing.T) {
+	t.Parallel()
+	l := newLimits()
+	taken := 0
+	for range 1000 {
+		if l.takePart(1) == nil {
+			taken++
+		}
+	}
+	if taken < 200 || taken > 400 || l.takePart(2) != nil {
+		t.Errorf("%d of 1000 at once were taken", taken)
+	}
+}
+
+// TestSnapshot_current: a picture is taken again when something was stored, when the room opens or
+// closes by itself, and when its line of time was left as it was.
+func TestSnapshot_current(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	s := snapshot{number: 7, room: room.Room{Opens: now.Add(time.Minute)}, phase: before, eventsAt: now}
+	for name, c := range map[string]struct {
+		number int64
+		now    time.Time
+		old    bool
+		want   bool
+	}{
+		"nothing new":       {7, now, false, true},
+		"stored":            {8, now, false, false},
+		"opened":            {7, now.Add(time.Minute), false, false},
+		"events of earlier": {7, now.Add(eventsEvery), true, false},
+		"events are young":  {7, now.Add(eventsEvery / 2), true, true},
+	} {
+		s.old = c.old
+		if got := s.current(c.number, c.now); got != c.want {
+			t.Errorf("%s: got %v", name, got)
+		}
 	}
 }

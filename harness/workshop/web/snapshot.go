@@ -33,6 +33,7 @@ type snapshot struct {
 	queue    queue
 	events   []room.Event
 	eventsAt time.Time // when the events were read
+	old      bool      // the events are those of an earlier picture
 
 	roomPart, wallPart part
 }
@@ -136,10 +137,15 @@ func (w *Web) take(ctx context.Context, last *snapshot) (*snapshot, error) {
 	return s, nil
 }
 
+// current reports whether nothing can be new since a picture was taken.
+func (s *snapshot) current(number int64, now time.Time) bool {
+	return s.number == number && s.phase == phaseOf(s.room, now) && !(s.old && now.Sub(s.eventsAt) >= eventsEvery)
+}
+
 func (w *Web) takeEvents(ctx context.Context, s, last *snapshot) (err error) {
 	now := w.Now()
 	if last != nil && now.Sub(last.eventsAt) < eventsEvery && now.After(last.eventsAt) {
-		s.events, s.eventsAt = last.events, last.eventsAt
+		s.events, s.eventsAt, s.old = last.events, last.eventsAt, true
 		return nil
 	}
 	s.events, err = w.Store.Timeline(ctx, time.Time{}, maxEvents)

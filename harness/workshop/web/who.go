@@ -64,7 +64,9 @@ func (v *visit) key(cookie string) string {
 func (w *Web) authorise(v *visit) (err error) {
 	switch v.route.who {
 	case participant:
-		v.who, err = w.Store.ByToken(v.Context(), v.key(tokenCookie))
+		if v.who, err = w.Store.ByToken(v.Context(), v.key(tokenCookie)); err == nil {
+			err = w.limits.takePart(v.who.ID)
+		}
 	case instructor:
 		err = w.mustInstruct(v)
 	case visitor:
