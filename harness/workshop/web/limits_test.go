@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"time"
 
@@ -150,5 +151,31 @@ func TestSnapshot_current(t *testing.T) {
 		if got := s.current(c.number, c.now); got != c.want {
 			t.Errorf("%s: got %v", name, got)
 		}
+	}
+}
+
+// stuckWriter is a client that takes nothing: each write ends at its deadline.
+type stuckWriter struct {
+	*httptest.ResponseRecorder
+	deadline time.Time
+}
+
+func (s *stuckWriter) SetWriteDeadline(t time.Time) error { s.deadline = t; return nil }
+func (s *stuckWriter) SetReadDeadline(time.Time) error    { return nil }
+func (s *stuckWriter) Write([]byte) (int, error)          { return 0, os.ErrDeadlineExceeded }
+
+// TestStreamed_slow: a client that does not take its events in time is cut, and its place is free.
+func TestStreamed_slow(t *testing.T) {
+	t.Parallel()
+	w := New(Options{})
+	w.hub.polling = true // there is no store to look at
+	to := &stuckWriter{ResponseRecorder: httptest.NewRecorder()}
+	v := &visit{ResponseWriter: to, Request: httptest.NewRequest("GET", "/", nil), web: w}
+	err := w.streamed(v, func(*stream) error { t.Error("it went on"); return nil })
+	if err != nil || len(w.streams) != 0 {
+		t.Errorf("got %v, %d streams", err, len(w.streams))
+	}
+	if d := time.Until(to.deadline); d <= 0 || d > writeWithin {
+		t.Errorf("the deadline is in %v", d)
 	}
 }

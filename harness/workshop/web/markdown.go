@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"html/template"
+	"strings"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
@@ -13,7 +14,11 @@ import (
 var prose = goldmark.New(goldmark.WithExtensions(extension.NewTable(
 	extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))))
 
+// markdown is a text as HTML. Its own title is left out: the page has one.
 func markdown(text string) template.HTML {
+	if title, rest, ok := strings.Cut(text, "\n"); ok && strings.HasPrefix(title, "# ") {
+		text = rest
+	}
 	var b bytes.Buffer
 	if err := prose.Convert([]byte(text), &b); err != nil {
 		return template.HTML(template.HTMLEscapeString(text))
