@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/embedded"
 	"github.com/backend-labs/backend-labs/harness/workshop"
 	"github.com/backend-labs/backend-labs/harness/workshop/client"
+	"github.com/backend-labs/backend-labs/harness/workshop/rehearse"
 	"github.com/backend-labs/backend-labs/harness/workshop/room"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
@@ -31,6 +33,8 @@ type workshopOptions struct {
 	log           string
 	rehearse      int
 	seed          uint64
+	within        time.Duration
+	rehearsed     chan struct{} // closed when the rehearsal is over
 }
 
 func newWorkshop(a *app) *cobra.Command {
@@ -74,6 +78,9 @@ The room's code is for the participants. The instructor's link is for you: whoev
 	f.StringVar(&o.o.Sandbox, "sandbox", "auto", "what keeps submissions in: {auto|ns|container|landlock}")
 	f.StringVar(&o.o.Backend, "backend", "auto", "where Redis and Postgres of checks come from: {auto|url|container|local|embedded}")
 	f.StringVar(&o.o.Archive, "open", "", "show a workshop that has ended, from its archive `file`")
+	f.IntVar(&o.rehearse, "rehearse", 0, "fill the room with so many learners who are not there, to try everything the day before")
+	f.DurationVar(&o.within, "rehearse-for", 5*time.Minute, "how long they take")
+	f.Uint64Var(&o.seed, "seed", 1, "of the rehearsal: the same makes the same room")
 	f.StringVar(&o.log, "log", "", "write what happens as lines of JSON to this `file`; - is standard error")
 	return c
 }
@@ -92,8 +99,12 @@ func (o *workshopOptions) run(ctx context.Context) error {
 	}
 	defer closeLog()
 	o.o.Say = func(line string) { o.note("%s", line) }
-	o.o.Ready = o.ready
+	o.o.Ready = func(s workshop.Served) error { return o.ready(ctx, s) }
+	o.rehearsed = make(chan struct{})
 	err = workshop.Serve(ctx, o.o)
+	if o.rehearse > 0 && ctx.Err() != nil {
+		<-o.rehearsed
+	}
 	if ctx.Err() != nil && err == nil {
 		o.note("stopped; the same command goes on where it was")
 	}
@@ -187,7 +198,7 @@ func (o *workshopOptions) logTo() (done func(), err error) {
 }
 
 // ready tells how to join, and keeps the instructor's secret for the commands of this machine.
-func (o *workshopOptions) ready(s workshop.Served) error {
+func (o *workshopOptions) ready(ctx context.Context, s workshop.Served) error {
 	if err := (client.Desk{URL: s.Local, Secret: s.Secret}).Keep(); err != nil {
 		o.note("labs room will need --server and $LABS_ROOM_SECRET: %v", err)
 	}
@@ -204,6 +215,9 @@ func (o *workshopOptions) ready(s workshop.Served) error {
 	fmt.Fprintf(o.Out, "you      %s/enter#%s\n         this link is the instructor's: whoever has it can do everything\n",
 		s.Local, s.Secret)
 	fmt.Fprintf(o.Out, "scripts  %s\n\nstop with Ctrl-C\n", o.typed("labs room --help"))
+	if o.rehearse > 0 {
+		go o.rehearsal(ctx, s)
+	}
 	if s.Waiting > 0 {
 		o.note("%d handed in before are waiting to be graded", s.Waiting)
 	}
@@ -211,6 +225,31 @@ func (o *workshopOptions) ready(s workshop.Served) error {
 		o.note("this address can be reached from the internet, and without TLS whoever is on the way reads along: --tls-cert")
 	}
 	return nil
+}
+
+// rehearsal fills the room, and says in the end how the server did.
+func (o *workshopOptions) rehearsal(ctx context.Context, s workshop.Served) {
+	defer close(o.rehearsed)
+	r := rehearse.Options{URL: s.Local, Code: s.Room.Code, Learners: o.rehearse, Seed: o.seed, For: o.within,
+		HandIn: o.o.Workers > 0}
+	for _, id := range s.Room.Labs {
+		if l, err := o.o.Course.Named(id); err == nil {
+			r.Labs = append(r.Labs, l)
+		}
+	}
+	o.note("%d learners who are not there come in; it takes about %v", o.rehearse, 2*o.within)
+	numbers, err := rehearse.Run(ctx, r)
+	if err != nil {
+		o.note("the rehearsal: %v", err)
+	}
+	o.note("rehearsed: %v; %s", numbers, memory())
+}
+
+// memory is what this process has used at most, in words.
+func memory() string {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return fmt.Sprintf("%d MiB of memory", m.Sys>>20)
 }
 
 // qr draws a URL for telephones, where somebody looks.
