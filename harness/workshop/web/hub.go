@@ -52,7 +52,6 @@ func (h *hub) fresh(ctx context.Context) (*snapshot, error) {
 		return nil, err
 	}
 	s.number, s.begun, s.looked = number, begun, begun
-	s.cost = time.Since(begun)
 	h.last.Store(s)
 	h.tell()
 	return s, nil
@@ -89,16 +88,17 @@ func (h *hub) listen() (wait func() <-chan struct{}, done func()) {
 }
 
 // poll takes pictures for as long as somebody listens. A large room takes longer: then there is a
-// picture less often, so that the pages never take more than a fifth of a processor.
+// picture less often, so that the pages never take more than a fifth of a processor. One look that
+// took long by chance, because the machine was busy, delays nothing.
 func (h *hub) poll() {
-	for {
-		wait := pollEvery
-		s, err := h.fresh(h.web.ended)
-		if err != nil {
+	for before := time.Duration(0); ; {
+		begun, wait := time.Now(), 2*time.Second
+		if _, err := h.fresh(h.web.ended); err != nil {
 			h.web.Log.Error("look at the room", "error", err.Error())
-			wait = 2 * time.Second
 		} else {
-			wait = max(wait, 4*s.cost)
+			took := time.Since(begun)
+			wait = max(pollEvery, 4*min(before, took))
+			before = took
 		}
 		select {
 		case <-h.web.ended.Done():

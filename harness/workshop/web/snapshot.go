@@ -17,7 +17,6 @@ type snapshot struct {
 	number int64     // of [room.Store.Changed]
 	begun  time.Time // when it was begun to be taken
 	looked time.Time // when it was last known to be up to date; guarded by hub.taking
-	cost   time.Duration
 	phase  phase
 
 	room     room.Room
