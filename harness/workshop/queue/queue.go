@@ -75,21 +75,13 @@ func migrate(ctx context.Context, s *room.Store) error {
 	if err != nil {
 		return err
 	}
-	tx, err := s.DB().BeginTx(ctx, nil)
-	if err != nil {
+	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return err
 	}
-	defer tx.Rollback()
-	if _, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil); err != nil {
-		return err
-	}
-	if err := makeOwn(ctx, tx); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return makeOwn(ctx, s.DB())
 }
 
-// migratePostgres does it in several transactions: one would use a value of a type in that it was added in.
+// migratePostgres does the same while no other machine does.
 func migratePostgres(ctx context.Context, s *room.Store, config *rivermigrate.Config) error {
 	m, err := rivermigrate.New(riverdatabasesql.New(s.DB()), config)
 	if err != nil {

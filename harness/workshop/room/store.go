@@ -273,17 +273,7 @@ type scanner interface{ Scan(...any) error }
 
 // all gives each row of a query to f.
 func (s *Store) all(ctx context.Context, query string, args []any, f func(scanner) error) error {
-	return each(ctx, s.read, s.q(query), args, f)
-}
-
-func (t *tx) all(query string, args []any, f func(scanner) error) error {
-	return each(t.ctx, t.Tx, t.s.q(query), args, f)
-}
-
-func each(ctx context.Context, db interface {
-	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-}, query string, args []any, f func(scanner) error) error {
-	rows, err := db.QueryContext(ctx, query, args...)
+	rows, err := s.read.QueryContext(ctx, s.q(query), args...)
 	if err != nil {
 		return fmt.Errorf("read the database: %w", err)
 	}
