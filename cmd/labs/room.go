@@ -50,7 +50,7 @@ elsewhere --server and --secret-file say so, or $LABS_ROOM and $LABS_ROOM_SECRET
 
 // client speaks for the instructor.
 func (o *roomOptions) client() (*client.Client, error) {
-	d := client.Desk{URL: o.server, Secret: os.Getenv("LABS_ROOM_SECRET")}
+	d := client.Desk{URL: o.server, Secret: os.Getenv(secretVar)}
 	if d.URL == "" {
 		d.URL = os.Getenv("LABS_ROOM")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -31,6 +32,7 @@ type workshopOptions struct {
 	opens, closes string
 	roster        string
 	log           string
+	proxies       []string
 	rehearse      int
 	seed          uint64
 	within        time.Duration
@@ -50,7 +52,8 @@ Everything is kept in a database, a SQLite file in the course's .labs folder unl
 in any way, and started again with the same database, it is the same room, and nothing that was handed in is lost. With
 Postgres, labs worker lets other machines grade, too.
 
-The room's code is for the participants. The instructor's link is for you: whoever has it can do everything.
+The room's code is for the participants. The instructor's link is for you: whoever has it can do everything. Where output is
+kept by others, choose its secret yourself in $LABS_ROOM_SECRET: then it is not shown.
 
 ` + exitHelp,
 		Example: `  labs workshop --labs b10,i19,a01
@@ -73,6 +76,8 @@ The room's code is for the participants. The instructor's link is for you: whoev
 	f.StringVar(&o.o.Database, "database", "", "where the room is kept: a `file` for SQLite, or postgres://… (else $LABS_DATABASE)")
 	f.StringVar(&o.o.Cert, "tls-cert", "", "serve https with the certificate in this `file`")
 	f.StringVar(&o.o.Key, "tls-key", "", "the key of that certificate")
+	f.StringVar(&o.o.URL, "url", "", "the `URL` by which participants reach it, where a proxy stands before it")
+	f.StringSliceVar(&o.proxies, "trusted-proxy", nil, "believe what this proxy says of who asks (X-Forwarded-For): an `address` or network, repeatable")
 	f.StringVar(&o.o.Bundle, "bundle", "", "offer this `file`, made by labs bundle, to participants without a network")
 	f.IntVar(&o.o.Workers, "workers", workshop.DefaultWorkers(), "submissions graded at once on this machine; 0: by labs worker alone")
 	f.StringVar(&o.o.Sandbox, "sandbox", "auto", "what keeps submissions in: {auto|ns|container|landlock}")
@@ -136,6 +141,18 @@ func (o *workshopOptions) complete(w *workspace.Workspace) (err error) {
 	if (o.o.Cert == "") != (o.o.Key == "") {
 		return &usageError{errors.New("--tls-cert and --tls-key go together"), "give both, or none"}
 	}
+	if o.o.Proxies, err = networks(o.proxies); err != nil {
+		return err
+	}
+	if o.o.URL != "" {
+		if _, err := client.New(o.o.URL, ""); err != nil {
+			return &usageError{fmt.Errorf("--url %q is no URL", o.o.URL), "write it as participants do: https://labs.example.org"}
+		}
+	}
+	if o.o.Secret = os.Getenv(secretVar); o.o.Secret != "" && len(o.o.Secret) < 20 {
+		return &usageError{fmt.Errorf("$%s is too short", secretVar), "at least 20 random letters: whoever has it can do everything"}
+	}
+	os.Unsetenv(secretVar)
 	if o.o.Workers < 0 {
 		return &usageError{fmt.Errorf("--workers %d makes no sense", o.o.Workers), "0 leaves it to labs worker"}
 	}
@@ -152,6 +169,25 @@ func (o *workshopOptions) complete(w *workspace.Workspace) (err error) {
 		o.o.Database = filepath.Join(w.Dir, "workshop.db")
 	}
 	return checkProvider(o.o.Backend)
+}
+
+// secretVar has the instructor's secret: for labs room, and where it is chosen for labs workshop.
+const secretVar = "LABS_ROOM_SECRET"
+
+// networks are addresses and networks as they were said.
+func networks(said []string) (all []netip.Prefix, err error) {
+	for _, s := range said {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			ip, err := netip.ParseAddr(s)
+			if err != nil {
+				return nil, &usageError{fmt.Errorf("--trusted-proxy %q is no address", s), "such as 10.0.0.1 or 10.0.0.0/8"}
+			}
+			p = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		all = append(all, p.Masked())
+	}
+	return all, nil
 }
 
 // database is where a room is kept, as it was said or as the environment says. What labs starts is not to see it there.
@@ -212,8 +248,12 @@ func (o *workshopOptions) ready(ctx context.Context, s workshop.Served) error {
 		fmt.Fprintf(o.Out, "ended    %s; it can be looked at\n", s.Room.Ended.Local().Format("2 January 2006, 15:04"))
 	}
 	fmt.Fprintf(o.Out, "wall     %s/wall\n", s.Base)
-	fmt.Fprintf(o.Out, "you      %s/enter#%s\n         this link is the instructor's: whoever has it can do everything\n",
-		s.Local, s.Secret)
+	if o.o.Secret == "" {
+		fmt.Fprintf(o.Out, "you      %s/enter#%s\n         this link is the instructor's: whoever has it can do everything\n",
+			s.Local, s.Secret)
+	} else {
+		fmt.Fprintf(o.Out, "you      %s/enter with the secret in $%s\n", s.Local, secretVar)
+	}
 	fmt.Fprintf(o.Out, "scripts  %s\n\nstop with Ctrl-C\n", o.typed("labs room --help"))
 	if o.rehearse > 0 {
 		go o.rehearsal(ctx, s)

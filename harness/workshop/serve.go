@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -39,9 +40,12 @@ type Options struct {
 	Room   room.Room
 	Roster []room.Participant // who may join; nil: everybody with the code
 
-	Addr      string // to listen on, such as :8080
-	Cert, Key string // files for TLS; "" for none
-	Bundle    string // a file for those without a network; "" for none
+	Addr      string         // to listen on, such as :8080
+	URL       string         // by which others reach it, where that is not Addr: behind a proxy; "" for Addr
+	Proxies   []netip.Prefix // whose X-Forwarded-For is believed
+	Secret    string         // the instructor's, where it is chosen; "" for a random one
+	Cert, Key string         // files for TLS; "" for none
+	Bundle    string         // a file for those without a network; "" for none
 
 	Workers int // submissions graded at once by this process; 0: by others alone
 	Sandbox string
@@ -131,7 +135,12 @@ func prepare(ctx context.Context, s *room.Store, o Options) (secret string, err 
 		return "", err
 	}
 	if len(o.Roster) > 0 {
-		err = s.Roster(ctx, o.Roster)
+		if err := s.Roster(ctx, o.Roster); err != nil {
+			return "", err
+		}
+	}
+	if o.Secret != "" {
+		secret, err = o.Secret, s.Admit(ctx, o.Secret)
 	}
 	return secret, err
 }
@@ -152,8 +161,12 @@ func serve(ctx context.Context, o Options, s *room.Store, listener net.Listener,
 	}
 	metrics := prometheus.NewRegistry()
 	base, local := addresses(listener.Addr(), o.Cert != "")
+	if o.URL != "" {
+		base = strings.TrimSuffix(o.URL, "/")
+	}
+	secure := strings.HasPrefix(base, "https://")
 	server := web.Server(web.New(web.Options{Store: s, Course: o.Course, Enqueue: q.Enqueue, Version: o.Version,
-		TLS: o.Cert != "", Base: base, Bundle: o.Bundle, Queue: ui, Metrics: metrics, Log: o.Log}))
+		TLS: secure, Proxies: o.Proxies, Base: base, Bundle: o.Bundle, Queue: ui, Metrics: metrics, Log: o.Log}))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -177,7 +190,7 @@ func serve(ctx context.Context, o Options, s *room.Store, listener net.Listener,
 		waiting, _, _, _, err := s.Queue(ctx)
 		if err == nil {
 			err = o.Ready(Served{Room: r, Base: base, Local: local, Secret: secret, Waiting: waiting,
-				Exposed: o.Cert == "" && exposed(listener.Addr()), Store: s})
+				Exposed: !secure && exposed(listener.Addr()), Store: s})
 		}
 		if err != nil {
 			group.Go(func() error { return err })

@@ -102,11 +102,9 @@ func migratePostgres(ctx context.Context, s *room.Store, config *rivermigrate.Co
 	return makeOwn(ctx, conn)
 }
 
-func makeOwn(ctx context.Context, db interface {
-	ExecContext(context.Context, string, ...any) (sql.Result, error)
-}) error {
+func makeOwn(ctx context.Context, db executor) error {
 	for _, statement := range own {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
+		if err := exec(ctx, db, statement); err != nil {
 			return err
 		}
 	}

@@ -160,19 +160,19 @@ func (w *worker) Work(ctx context.Context, job *river.Job[Job]) error {
 	// what is written now is written also when the worker stops
 	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	defer w.end(write, job.ID)
+	end := w.end(job.ID)
 	switch {
 	case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		w.Log.Info("given back", "submission", id, "epoch", epoch)
-		return errors.Join(w.store.Return(write, id, epoch), river.JobSnooze(0))
+		return errors.Join(w.store.Return(write, id, epoch, end), river.JobSnooze(0))
 	case err != nil && job.Attempt < Attempts:
 		w.Log.Warn("grading broke", "submission", id, "epoch", epoch, "attempt", job.Attempt, "error", err)
-		return errors.Join(w.store.Return(write, id, epoch), err)
+		return errors.Join(w.store.Return(write, id, epoch, end), err)
 	case err != nil:
 		v.Result.Verdict = run.InfraError
 		v.Result.Message = fmt.Sprintf("this could not be judged: %v\nhint: change the file (a comment is enough) and hand it in again; it costs no points", err)
 	}
-	stored, err := w.store.Grade(write, v)
+	stored, err := w.store.Grade(write, v, end)
 	if err != nil {
 		return err
 	}
@@ -213,24 +213,28 @@ func (w *worker) grade(ctx context.Context, job *river.Job[Job]) (v room.Verdict
 
 // begin notes that this worker is at a job.
 func (w *worker) begin(ctx context.Context, job *river.Job[Job]) error {
-	if err := w.exec(ctx, `INSERT INTO working (job, worker, submission, epoch) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (job) DO UPDATE SET worker = excluded.worker`, job.ID, w.name, job.Args.Submission,
-		job.Args.Epoch); err != nil {
-		return err
-	}
-	return w.store.Begin(ctx, job.Args.Submission, job.Args.Epoch, w.name)
+	at := job.Args
+	return w.store.Begin(ctx, at.Submission, at.Epoch, func(ctx context.Context, tx *sql.Tx) error {
+		return exec(ctx, tx, `INSERT INTO working (job, worker, submission, epoch) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (job) DO UPDATE SET worker = excluded.worker`, job.ID, w.name, at.Submission, at.Epoch)
+	})
 }
 
-// end notes that it is not at it any more. Where that fails, the note goes when the worker is found dead.
-func (w *worker) end(ctx context.Context, job int64) {
-	if err := w.exec(ctx, "DELETE FROM working WHERE job = $1 AND worker = $2", job, w.name); err != nil {
-		w.Log.Warn("the end of a job could not be noted", "job", job, "error", err)
+// end notes that it is not at it any more.
+func (w *worker) end(job int64) room.Also {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		return exec(ctx, tx, "DELETE FROM working WHERE job = $1 AND worker = $2", job, w.name)
 	}
 }
 
-// exec runs a statement on the store's database.
-func (w *worker) exec(ctx context.Context, query string, args ...any) error {
-	if _, err := w.store.DB().ExecContext(ctx, query, args...); err != nil {
+// executor is a database, or a transaction of it.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// exec runs a statement.
+func exec(ctx context.Context, db executor, query string, args ...any) error {
+	if _, err := db.ExecContext(ctx, query, args...); err != nil {
 		return fmt.Errorf("write to the database: %w", err)
 	}
 	return nil
@@ -238,7 +242,7 @@ func (w *worker) exec(ctx context.Context, query string, args ...any) error {
 
 // beat says that the worker is alive.
 func (w *worker) beat(ctx context.Context) error {
-	return w.exec(ctx, "INSERT INTO workers (name, beat) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET beat = workers.beat + 1",
+	return exec(ctx, w.store.DB(), "INSERT INTO workers (name, beat) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET beat = workers.beat + 1",
 		w.name)
 }
 
@@ -247,8 +251,8 @@ func (w *worker) leave() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	w.metrics.close()
-	return errors.Join(w.exec(ctx, "DELETE FROM working WHERE worker = $1", w.name),
-		w.exec(ctx, "DELETE FROM workers WHERE name = $1", w.name))
+	return errors.Join(exec(ctx, w.store.DB(), "DELETE FROM working WHERE worker = $1", w.name),
+		exec(ctx, w.store.DB(), "DELETE FROM workers WHERE name = $1", w.name))
 }
 
 // lives says again and again that the worker is alive, and takes over from those that are not, until ctx ends.

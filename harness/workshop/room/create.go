@@ -48,6 +48,15 @@ func (s *Store) Create(ctx context.Context, r Room) (instructor string, err erro
 	return instructor, err
 }
 
+// Admit makes a secret that somebody has chosen one of the instructor's. It is to be long and random.
+func (s *Store) Admit(ctx context.Context, secret string) error {
+	return s.change(ctx, func(t *tx) error {
+		_, err := t.exec("INSERT INTO secrets (hash, made) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", hash(secret),
+			micros(s.now()))
+		return err
+	})
+}
+
 // Instructor reports whether a secret is the instructor's.
 func (s *Store) Instructor(ctx context.Context, secret string) (is bool, err error) {
 	wanted := hash(secret)

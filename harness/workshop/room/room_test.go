@@ -395,7 +395,7 @@ func TestStore_Grade(t *testing.T) {
 		if wait, now, oldest, _, err := s.Queue(t.Context()); err != nil || wait != 2 || now != 0 || !oldest.Equal(c.at) {
 			t.Errorf("the queue has %d, %d, %v, %v", wait, now, oldest, err)
 		}
-		if err := s.Begin(t.Context(), sub.ID, 0, "w"); err != nil {
+		if err := s.Begin(t.Context(), sub.ID, 0); err != nil {
 			t.Fatal(err)
 		}
 		if got, _ := s.Submission(t.Context(), sub.ID); !got.Begun || got.Graded != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,24 +13,42 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
+// Also is something of the queue's that is written in the same transaction.
+type Also func(ctx context.Context, tx *sql.Tx) error
+
+func (t *tx) also(all []Also) error {
+	for _, f := range all {
+		if err := f(t.ctx, t.Tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Begin notes that a worker has begun with a submission.
-func (s *Store) Begin(ctx context.Context, submission int64, epoch int, worker string) error {
+func (s *Store) Begin(ctx context.Context, submission int64, epoch int, also ...Also) error {
 	return s.change(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE submissions SET state = 1 WHERE id = ? AND epoch = ? AND state = 0", submission, epoch)
-		return err
+		if _, err := t.exec("UPDATE submissions SET state = 1 WHERE id = ? AND epoch = ? AND state = 0", submission,
+			epoch); err != nil {
+			return err
+		}
+		return t.also(also)
 	})
 }
 
 // Return notes that a submission waits again: the worker that had begun with it will not finish.
-func (s *Store) Return(ctx context.Context, submission int64, epoch int) error {
+func (s *Store) Return(ctx context.Context, submission int64, epoch int, also ...Also) error {
 	return s.change(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE submissions SET state = 0 WHERE id = ? AND epoch = ? AND state = 1", submission, epoch)
-		return err
+		if _, err := t.exec("UPDATE submissions SET state = 0 WHERE id = ? AND epoch = ? AND state = 1", submission,
+			epoch); err != nil {
+			return err
+		}
+		return t.also(also)
 	})
 }
 
 // Grade stores a verdict. One that is there for this epoch already stays, and false is returned.
-func (s *Store) Grade(ctx context.Context, v Verdict) (stored bool, err error) {
+func (s *Store) Grade(ctx context.Context, v Verdict, also ...Also) (stored bool, err error) {
 	packed, err := pack(v.Result)
 	if err != nil {
 		return false, err
@@ -47,8 +66,11 @@ func (s *Store) Grade(ctx context.Context, v Verdict) (stored bool, err error) {
 			return err
 		}
 		stored = n > 0
-		_, err = t.exec("UPDATE submissions SET state = 2 WHERE id = ? AND epoch = ?", v.Submission, v.Epoch)
-		return err
+		if _, err := t.exec("UPDATE submissions SET state = 2 WHERE id = ? AND epoch = ?", v.Submission,
+			v.Epoch); err != nil {
+			return err
+		}
+		return t.also(also)
 	})
 	return stored, err
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -23,11 +24,12 @@ import (
 type Options struct {
 	Store   *room.Store
 	Course  *course.Course
-	Enqueue room.Enqueue // puts a submission into the queue
-	Version string       // of labs, for clients
-	TLS     bool         // it is reached by https: cookies are then sent over nothing else
-	Base    string       // the URL by which the room is reached, such as http://10.0.0.7:8080; for the join command
-	Bundle  string       // a file to serve at /bundle; "" for none
+	Enqueue room.Enqueue   // puts a submission into the queue
+	Version string         // of labs, for clients
+	TLS     bool           // it is reached by https: cookies are then sent over nothing else
+	Base    string         // the URL by which the room is reached, such as http://10.0.0.7:8080; for the join command
+	Proxies []netip.Prefix // of proxies whose X-Forwarded-For is believed
+	Bundle  string         // a file to serve at /bundle; "" for none
 
 	Queue   http.Handler        // the queue's own pages, for the instructor below /river/; nil for none
 	Metrics prometheus.Gatherer // for the instructor at /metrics; nil for none
@@ -68,7 +70,9 @@ func New(o Options) *Web {
 }
 
 // ServeHTTP serves one request.
-func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.handler.ServeHTTP(rw, r) }
+func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w.handler.ServeHTTP(rw, w.forwarded(r))
+}
 
 // Shutdown ends the streams of events, which otherwise last for as long as their clients.
 func (w *Web) Shutdown() { w.end() }
