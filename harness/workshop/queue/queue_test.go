@@ -346,3 +346,40 @@ func TestQueue_UI(t *testing.T) {
 		}
 	}
 }
+
+// TestWork_together: two workers of one database grade nearly twice as much as one, with a grader that only waits.
+func TestWork_together(t *testing.T) {
+	if os.Getenv("LABS_TEST_ALL") == "" {
+		t.Skip("it measures: LABS_TEST_ALL=1")
+	}
+	url := roomtest.Postgres(t)
+	p := newPlace(t, url, 10)
+	const n = 200
+	took := func(round, workers int) time.Duration {
+		for i := range n {
+			p.hand(i%10, fmt.Sprintf("%d of round %d", i, round))
+		}
+		begun := time.Now()
+		var stops []func()
+		for range workers {
+			stops = append(stops, p.work(queue.Options{Slots: 4, Grade: func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error) {
+				time.Sleep(50 * time.Millisecond)
+				return passes(ctx, lab, files)
+			}}))
+		}
+		p.wait("an empty queue", func() bool {
+			wait, now, _, _, err := p.store.Queue(t.Context())
+			return err == nil && wait+now == 0
+		})
+		d := time.Since(begun)
+		for _, stop := range stops {
+			stop()
+		}
+		return d
+	}
+	one, two := took(1, 1), took(2, 2)
+	t.Logf("%d submissions of 50 ms, four at once: one worker %v, two workers %v, %.2f times", n, one, two, float64(one)/float64(two))
+	if float64(one)/float64(two) < 1.8 {
+		t.Error("two workers are less than 1.8 times as fast as one")
+	}
+}
