@@ -18,8 +18,8 @@ func newAsk(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   `ask "QUESTION"`,
 		Short: "Raise a hand at a workshop",
-		Long: `Ask raises your hand: the instructor sees your name, the question, the lab that you are at and the check that failed first when
-you last checked. Asking again takes the place of the last question.
+		Long: `Ask raises your hand: the instructor sees your name, the question, the lab that you are at and the check that failed
+first when you last checked. Asking again takes the place of the last question.
 
 ` + exitHelp,
 		Example: `  labs ask "why is the sixth call denied?"

@@ -28,9 +28,9 @@ func newJoin(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "join URL CODE {--name NAME | --recover CODE} [DIR]",
 		Short: "Take part in a workshop",
-		Long: `Join takes a place in the room that an instructor has opened, and makes a workspace with its labs, as labs init does, or uses
-the one that you are in. From then on labs check and labs watch tell the room how your checks go (verdicts and points, never
-your files), also later where there was no network, and labs submit hands your files in to be graded.
+		Long: `Join takes a place in the room that an instructor has opened, and makes a workspace with its labs, as labs init does,
+or uses the one that you are in. From then on labs check and labs watch tell the room how your checks go (verdicts and
+points, never your files), also later where there was no network, and labs submit hands your files in to be graded.
 
 The recovery code that you are given brings you back from another machine.
 
@@ -94,7 +94,8 @@ func (o *joinOptions) run(ctx context.Context, args []string) error {
 	if len(hello.Labs) > 0 {
 		lab = strings.ToLower(hello.Labs[0])
 	}
-	fmt.Fprintln(o.Out, o.typed(fmt.Sprintf("labs watch %s checks after every save; labs submit hands in; labs ask \"…\" raises a hand", lab)))
+	fmt.Fprintln(o.Out, o.typed(fmt.Sprintf("labs watch %s checks after every save; labs submit hands in; "+
+		`labs ask "…" raises a hand`, lab)))
 	return nil
 }
 

@@ -31,8 +31,8 @@ func newRoom(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "room",
 		Short: "The instructor's actions at a workshop, for scripts",
-		Long: `Room does from the command line what the instructor's page does. On the machine that serves the workshop it knows where that is;
-elsewhere --server and --secret-file say so, or $LABS_ROOM and $LABS_ROOM_SECRET. Everything done is in the audit log.
+		Long: `Room does from the command line what the instructor's page does. On the machine that serves the workshop it knows
+where that is; elsewhere --server and --secret-file say so, or $LABS_ROOM and $LABS_ROOM_SECRET. Everything done is in the audit log.
 
 ` + exitHelp,
 		Example: `  labs room status
@@ -78,8 +78,11 @@ func (o *roomOptions) client() (*client.Client, error) {
 	return client.New(d.URL, d.Secret)
 }
 
-// action is a command with so many arguments, of which the last may be several words.
-func (o *roomOptions) action(use, short, example string, args int, f func(context.Context, *client.Client, []string) error) *cobra.Command {
+// doing is what a command does, with its arguments.
+type doing func(ctx context.Context, c *client.Client, args []string) error
+
+// action is a command with so many arguments.
+func (o *roomOptions) action(use, short, example string, args int, f doing) *cobra.Command {
 	return &cobra.Command{Use: use, Short: short, Example: "  labs room " + example,
 		Args: func(_ *cobra.Command, given []string) error {
 			if len(given) != args {
@@ -139,8 +142,8 @@ func (o *roomOptions) showStatus(r wire.Room, s wire.Standings) error {
 			here++
 		}
 	}
-	fmt.Fprintf(o.Out, "%s, code %s: %d here, %d waiting to be graded, %d being graded, %d hands up\n", report.PlainLines(r.Title), r.Code,
-		here, r.Queue.Waiting, r.Queue.Grading, len(r.Hands))
+	fmt.Fprintf(o.Out, "%s, code %s: %d here, %d waiting to be graded, %d being graded, %d hands up\n",
+		report.PlainLines(r.Title), r.Code, here, r.Queue.Waiting, r.Queue.Grading, len(r.Hands))
 	passed, at := map[string]int{}, map[string]int{}
 	for _, row := range s.Rows {
 		switch {
@@ -208,7 +211,8 @@ func (o *roomOptions) lab(ctx context.Context, c *client.Client, lab string, cha
 
 func (o *roomOptions) deadline() *cobra.Command {
 	cost := -1
-	c := o.action("deadline LAB {TIME|none}", "Until when a lab is in time, and what lateness costs", "deadline b10 17:00 --cost 20", 2,
+	c := o.action("deadline LAB {TIME|none}", "Until when a lab is in time, and what lateness costs",
+		"deadline b10 17:00 --cost 20", 2,
 		func(ctx context.Context, c *client.Client, args []string) error {
 			at := time.Time{}
 			var err error
@@ -281,7 +285,8 @@ func id(said string) (int64, error) {
 }
 
 // numbered is a command about something that has a number.
-func (o *roomOptions) numbered(use, short, example, said string, f func(context.Context, *client.Client, int64) error) *cobra.Command {
+func (o *roomOptions) numbered(use, short, example, said string,
+	f func(context.Context, *client.Client, int64) error) *cobra.Command {
 	return o.action(use, short, example, 1, func(ctx context.Context, c *client.Client, args []string) error {
 		n, err := id(args[0])
 		if err == nil {
@@ -313,7 +318,8 @@ func (o *roomOptions) override() *cobra.Command {
 			case back:
 				return c.Override(ctx, n, nil)
 			case points < 0 || reason == "":
-				return &usageError{errors.New("an override needs points and a reason, which stays visible"), "--points N --reason TEXT, or --back"}
+				return &usageError{errors.New("an override needs points and a reason, which stays visible"),
+					"--points N --reason TEXT, or --back"}
 			}
 			return c.Override(ctx, n, &wire.Override{Points: points, Reason: reason})
 		})
@@ -326,7 +332,8 @@ func (o *roomOptions) override() *cobra.Command {
 func (o *roomOptions) regrade() *cobra.Command {
 	var asked wire.Regrade
 	var apply, drop int64
-	c := o.action("regrade", "Grade again, see what would change, then apply or drop it", `regrade --lab b10 --reason "a new check"`, 0,
+	c := o.action("regrade", "Grade again, see what would change, then apply or drop it",
+		`regrade --lab b10 --reason "a new check"`, 0,
 		func(ctx context.Context, c *client.Client, _ []string) error {
 			switch {
 			case apply > 0 || drop > 0:
@@ -376,17 +383,19 @@ func (o *roomOptions) regraded(ctx context.Context, c *client.Client, asked wire
 		fmt.Fprintf(o.Out, "submission %d of %s, %s: %s, %d points → %s, %d points\n", ch.Submission,
 			report.PlainLines(ch.Name), ch.Lab, ch.Before, ch.PointsThen, ch.Then, ch.PointsAfter)
 	}
-	return o.done("%d of %d would change; labs room regrade --apply %d lets it count, --drop %d forgets it", len(s.Changes), s.Of,
-		s.ID, s.ID)
+	return o.done("%d of %d would change; labs room regrade --apply %d lets it count, --drop %d forgets it",
+		len(s.Changes), s.Of, s.ID, s.ID)
 }
 
 func (o *roomOptions) export() *cobra.Command {
-	return o.action("export {csv|json|gradescope|moodle|canvas}", "Points of all, for grade books", "export moodle > grades.csv", 1,
+	return o.action("export {csv|json|gradescope|moodle|canvas}", "Points of all, for grade books",
+		"export moodle > grades.csv", 1,
 		func(ctx context.Context, c *client.Client, args []string) error { return c.Export(ctx, args[0], o.Out) })
 }
 
 func (o *roomOptions) archive() *cobra.Command {
-	return o.action("archive FILE", "The whole room as one file, which labs workshop --open shows again", "archive tuesday.labs-workshop", 1,
+	return o.action("archive FILE", "The whole room as one file, which labs workshop --open shows again",
+		"archive tuesday.labs-workshop", 1,
 		func(ctx context.Context, c *client.Client, args []string) error {
 			return o.archiveTo(ctx, c, args[0])
 		})
@@ -406,20 +415,21 @@ func (o *roomOptions) archiveTo(ctx context.Context, c *client.Client, path stri
 
 func (o *roomOptions) audit() *cobra.Command {
 	asJSON := false
-	c := o.action("audit", "What was done, newest first", "audit", 0, func(ctx context.Context, c *client.Client, _ []string) error {
-		all, err := c.Audit(ctx)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return indented(o.Out, all)
-		}
-		for _, e := range all {
-			fmt.Fprintf(o.Out, "%s  %s\n", e.At.Local().Format("2006-01-02 15:04:05"),
-				report.PlainLines(strings.Join(strings.Fields(e.Who+" "+e.Did+" "+e.What+" "+e.Detail), " ")))
-		}
-		return nil
-	})
+	c := o.action("audit", "What was done, newest first", "audit", 0,
+		func(ctx context.Context, c *client.Client, _ []string) error {
+			all, err := c.Audit(ctx)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return indented(o.Out, all)
+			}
+			for _, e := range all {
+				fmt.Fprintf(o.Out, "%s  %s\n", e.At.Local().Format("2006-01-02 15:04:05"),
+					report.PlainLines(strings.Join(strings.Fields(e.Who+" "+e.Did+" "+e.What+" "+e.Detail), " ")))
+			}
+			return nil
+		})
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return c
 }

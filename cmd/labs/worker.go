@@ -32,7 +32,8 @@ it has begun end for a while, and gives the rest back. Killed, it costs seconds:
 	f.IntVar(&w.Slots, "slots", workshop.DefaultWorkers(), "submissions graded at once")
 	f.StringVar(&w.Name, "name", "", "of this worker, in verdicts (default: the machine's)")
 	f.StringVar(&w.Sandbox, "sandbox", "auto", "what keeps submissions in: {auto|ns|container|landlock}")
-	f.StringVar(&w.Backend, "backend", "auto", "where Redis and Postgres of checks come from: {auto|url|container|local|embedded}")
+	f.StringVar(&w.Backend, "backend", "auto",
+		"where Redis and Postgres of checks come from: {auto|url|container|local|embedded}")
 	return c
 }
 

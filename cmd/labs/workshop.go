@@ -73,17 +73,22 @@ kept by others, choose its secret yourself in $LABS_ROOM_SECRET: then it is not 
 	f.StringVar(&o.opens, "opens", "", "nothing is taken before this `time`: 09:00, 2026-03-01T09:00, or RFC 3339")
 	f.StringVar(&o.closes, "closes", "", "nothing is taken from this `time` on")
 	f.StringVar(&o.roster, "roster", "", "only the names in this CSV `file` may join: columns name, email, group")
-	f.StringVar(&o.o.Database, "database", "", "where the room is kept: a `file` for SQLite, or postgres://… (else $LABS_DATABASE)")
+	f.StringVar(&o.o.Database, "database", "",
+		"where the room is kept: a `file` for SQLite, or postgres://… (else $LABS_DATABASE)")
 	f.StringVar(&o.o.Cert, "tls-cert", "", "serve https with the certificate in this `file`")
 	f.StringVar(&o.o.Key, "tls-key", "", "the key of that certificate")
 	f.StringVar(&o.o.URL, "url", "", "the `URL` by which participants reach it, where a proxy stands before it")
-	f.StringSliceVar(&o.proxies, "trusted-proxy", nil, "believe what this proxy says of who asks (X-Forwarded-For): an `address` or network, repeatable")
+	f.StringSliceVar(&o.proxies, "trusted-proxy", nil,
+		"believe what this proxy says of who asks (X-Forwarded-For): an `address` or network, repeatable")
 	f.StringVar(&o.o.Bundle, "bundle", "", "offer this `file`, made by labs bundle, to participants without a network")
-	f.IntVar(&o.o.Workers, "workers", workshop.DefaultWorkers(), "submissions graded at once on this machine; 0: by labs worker alone")
+	f.IntVar(&o.o.Workers, "workers", workshop.DefaultWorkers(),
+		"submissions graded at once on this machine; 0: by labs worker alone")
 	f.StringVar(&o.o.Sandbox, "sandbox", "auto", "what keeps submissions in: {auto|ns|container|landlock}")
-	f.StringVar(&o.o.Backend, "backend", "auto", "where Redis and Postgres of checks come from: {auto|url|container|local|embedded}")
+	f.StringVar(&o.o.Backend, "backend", "auto",
+		"where Redis and Postgres of checks come from: {auto|url|container|local|embedded}")
 	f.StringVar(&o.o.Archive, "open", "", "show a workshop that has ended, from its archive `file`")
-	f.IntVar(&o.rehearse, "rehearse", 0, "fill the room with so many learners who are not there, to try everything the day before")
+	f.IntVar(&o.rehearse, "rehearse", 0,
+		"fill the room with so many learners who are not there, to try everything the day before")
 	f.DurationVar(&o.within, "rehearse-for", 5*time.Minute, "how long they take")
 	f.Uint64Var(&o.seed, "seed", 1, "of the rehearsal: the same makes the same room")
 	f.StringVar(&o.log, "log", "", "write what happens as lines of JSON to this `file`; - is standard error")
@@ -150,7 +155,8 @@ func (o *workshopOptions) complete(w *workspace.Workspace) (err error) {
 		}
 	}
 	if o.o.Secret = os.Getenv(secretVar); o.o.Secret != "" && len(o.o.Secret) < 20 {
-		return &usageError{fmt.Errorf("$%s is too short", secretVar), "at least 20 random letters: whoever has it can do everything"}
+		return &usageError{fmt.Errorf("$%s is too short", secretVar),
+			"at least 20 random letters: whoever has it can do everything"}
 	}
 	os.Unsetenv(secretVar)
 	if o.o.Workers < 0 {

@@ -130,6 +130,9 @@ func (p *place) graded() (n int) {
 	return n
 }
 
+// grade is what judges in these tests.
+type grade = func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error)
+
 // passes judges by the text: what says "wrong" fails.
 func passes(_ context.Context, lab string, files map[string][]byte) (run.Result, error) {
 	r := run.Result{Schema: run.Schema, Lab: lab, Verdict: run.Passed, Points: 3, MaxPoints: 3}
@@ -192,12 +195,13 @@ func TestWork_order(t *testing.T) {
 		p.hand(2, "c0")
 		var mu sync.Mutex
 		var order []string
-		p.work(queue.Options{Slots: 1, Grade: func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error) {
+		var noted grade = func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			order = append(order, string(files["adder.go"]))
 			return passes(ctx, lab, files)
-		}})
+		}
+		p.work(queue.Options{Slots: 1, Grade: noted})
 		p.wait("11 verdicts", func() bool { return p.graded() == 11 })
 		want := "a0 b0 c0 a1 a2 b1 a3 a4 a5 a6 a7"
 		if got := strings.Join(order, " "); got != want {
@@ -211,7 +215,7 @@ func TestWork_brokenGrader(t *testing.T) {
 		p := newPlace(t, url, 2)
 		never, once := p.hand(0, "never"), p.hand(1, "once")
 		var tries, calls atomic.Int32
-		p.work(queue.Options{Slots: 2, Grade: func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error) {
+		var breaks grade = func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error) {
 			switch string(files["adder.go"]) {
 			case "never":
 				tries.Add(1)
@@ -222,7 +226,8 @@ func TestWork_brokenGrader(t *testing.T) {
 				}
 			}
 			return passes(ctx, lab, files)
-		}})
+		}
+		p.work(queue.Options{Slots: 2, Grade: breaks})
 		p.wait("two verdicts", func() bool { return p.graded() == 2 })
 		sub, err := p.store.Submission(t.Context(), never)
 		if err != nil || sub.Graded.Result.Verdict != run.InfraError || !strings.Contains(sub.Graded.Result.Message, "the disk is full") {
@@ -355,6 +360,10 @@ func TestWork_together(t *testing.T) {
 	url := roomtest.Postgres(t)
 	p := newPlace(t, url, 10)
 	const n = 200
+	var waits grade = func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error) {
+		time.Sleep(50 * time.Millisecond)
+		return passes(ctx, lab, files)
+	}
 	took := func(round, workers int) time.Duration {
 		for i := range n {
 			p.hand(i%10, fmt.Sprintf("%d of round %d", i, round))
@@ -362,10 +371,7 @@ func TestWork_together(t *testing.T) {
 		begun := time.Now()
 		var stops []func()
 		for range workers {
-			stops = append(stops, p.work(queue.Options{Slots: 4, Grade: func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error) {
-				time.Sleep(50 * time.Millisecond)
-				return passes(ctx, lab, files)
-			}}))
+			stops = append(stops, p.work(queue.Options{Slots: 4, Grade: waits}))
 		}
 		p.wait("an empty queue", func() bool {
 			wait, now, _, _, err := p.store.Queue(t.Context())
@@ -378,8 +384,9 @@ func TestWork_together(t *testing.T) {
 		return d
 	}
 	one, two := took(1, 1), took(2, 2)
-	t.Logf("%d submissions of 50 ms, four at once: one worker %v, two workers %v, %.2f times", n, one, two, float64(one)/float64(two))
-	if float64(one)/float64(two) < 1.8 {
+	times := float64(one) / float64(two)
+	t.Logf("%d submissions of 50 ms, four at once: one worker %v, two workers %v, %.2f times", n, one, two, times)
+	if times < 1.8 {
 		t.Error("two workers are less than 1.8 times as fast as one")
 	}
 }

@@ -170,7 +170,8 @@ func (w *worker) Work(ctx context.Context, job *river.Job[Job]) error {
 		return errors.Join(w.store.Return(write, id, epoch, end), err)
 	case err != nil:
 		v.Result.Verdict = run.InfraError
-		v.Result.Message = fmt.Sprintf("this could not be judged: %v\nhint: change the file (a comment is enough) and hand it in again; it costs no points", err)
+		v.Result.Message = fmt.Sprintf("this could not be judged: %v\nhint: change the file (a comment is enough) and hand "+
+			"it in again; it costs no points", err)
 	}
 	stored, err := w.store.Grade(write, v, end)
 	if err != nil {
@@ -242,8 +243,8 @@ func exec(ctx context.Context, db executor, query string, args ...any) error {
 
 // beat says that the worker is alive.
 func (w *worker) beat(ctx context.Context) error {
-	return exec(ctx, w.store.DB(), "INSERT INTO workers (name, beat) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET beat = workers.beat + 1",
-		w.name)
+	return exec(ctx, w.store.DB(), `INSERT INTO workers (name, beat) VALUES ($1, 1)
+		ON CONFLICT (name) DO UPDATE SET beat = workers.beat + 1`, w.name)
 }
 
 // leave is the end of a worker that has nothing any more.
