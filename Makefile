@@ -38,7 +38,7 @@ unit: ## unit and end-to-end tests under the race detector
 	@echo "building the tests (the first time this takes a few minutes)"
 	@GO=$(GO) .ci/tests -race -timeout 15m $(PACKAGES)
 	@echo "the tests of graded mode, without the race detector"
-	@GO=$(GO) .ci/tests -timeout 15m -run 'TestAttacks|TestHonest|TestScripts/grade' ./harness/grade ./cmd/labs
+	@GO=$(GO) .ci/tests -timeout 15m -run 'TestAttacks|TestHonest|TestScripts/grade|TestScripts/workshop' ./harness/grade ./cmd/labs
 
 .PHONY: form
 form: bin/labs ## lab.yaml, texts, patches and promises of every lab, without building any
