@@ -70,7 +70,7 @@ func exitCode(err error) int {
 		return exitNot
 	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant),
 		errors.As(err, &unrecorded), errors.As(err, &noRevision),
-		errors.As(err, &unfit), errors.As(err, &refused),
+		errors.As(err, &unfit), errors.As(err, &refused) && !refused.Broken(),
 		errors.Is(err, course.ErrUnknownLab),
 		errors.Is(err, course.ErrNoCourse):
 		return exitUsage

@@ -38,7 +38,7 @@ type Client struct {
 func New(base, token string) (*Client, error) {
 	u, err := url.Parse(strings.TrimSpace(base))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, &Refused{wire.Error{Code: "bad_request", Text: fmt.Sprintf("%q is no address of a workshop", base),
+		return nil, &Refused{Said: wire.Error{Code: "bad_request", Text: fmt.Sprintf("%q is no address of a workshop", base),
 			Hint: "it looks like http://10.0.0.7:8080; the instructor shows it"}}
 	}
 	return &Client{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), token: token,
@@ -49,7 +49,13 @@ func New(base, token string) (*Client, error) {
 func (c *Client) Base() string { return c.base }
 
 // Refused is what a server has said no to, or what cannot be asked at all.
-type Refused struct{ Said wire.Error }
+type Refused struct {
+	Said   wire.Error
+	Status int // of HTTP; 0 where it was not asked
+}
+
+// Broken reports whether something of the server's is broken or busy, so that it is nobody's fault who asks.
+func (e *Refused) Broken() bool { return e.Status >= http.StatusInternalServerError }
 
 func (e *Refused) Error() string { return e.Said.Text }
 
@@ -242,7 +248,7 @@ func (c *Client) do(ctx context.Context, method, path string, body any, accept s
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&said); err != nil || said.Text == "" {
 		return nil, c.strange(resp, nil)
 	}
-	return nil, &Refused{said}
+	return nil, &Refused{said, resp.StatusCode}
 }
 
 // unreachable is why nothing has answered, without the words about the request that net/http puts round it.

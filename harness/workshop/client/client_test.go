@@ -86,6 +86,10 @@ func TestClient_triesAgain(t *testing.T) {
 		t.Errorf("got %+v, %v after %d calls", sub, err, calls.Load())
 	}
 	calls.Store(0)
+	if _, err := c.Join(t.Context(), "CODE", "Ada"); !err.(*client.Refused).Broken() {
+		t.Errorf("a busy server is somebody's fault: %v", err)
+	}
+	calls.Store(0)
 	if err := c.Ask(t.Context(), wire.Ask{}); err == nil || calls.Load() != 1 {
 		t.Errorf("what is not to be sent twice was sent %d times: %v", calls.Load(), err)
 	}
