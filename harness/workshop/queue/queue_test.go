@@ -359,9 +359,9 @@ func TestWork_together(t *testing.T) {
 	}
 	url := roomtest.Postgres(t)
 	p := newPlace(t, url, 10)
-	const n = 200
+	const n = 160
 	var waits grade = func(ctx context.Context, lab string, files map[string][]byte) (run.Result, error) {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(250 * time.Millisecond)
 		return passes(ctx, lab, files)
 	}
 	took := func(round, workers int) time.Duration {
@@ -385,7 +385,7 @@ func TestWork_together(t *testing.T) {
 	}
 	one, two := took(1, 1), took(2, 2)
 	times := float64(one) / float64(two)
-	t.Logf("%d submissions of 50 ms, four at once: one worker %v, two workers %v, %.2f times", n, one, two, times)
+	t.Logf("%d submissions of 250 ms, four at once: one worker %v, two workers %v, %.2f times", n, one, two, times)
 	if times < 1.8 {
 		t.Error("two workers are less than 1.8 times as fast as one")
 	}
