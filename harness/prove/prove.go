@@ -161,11 +161,16 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, besid
 	mutant := func(r *row) bool { return r.Kind == KindMutant }
 	racy := func(r *row) bool { return mutant(r) && !r.caught() }
 	quiet, busy := 1+(o.Runs-1)/2, o.Runs/2
+	// Right answers have twice a check's deadline where two groups share the cores, which a learner's machine never does.
+	patience := grade.DefaultTimeout
+	if beside {
+		patience *= 2
+	}
 	for _, s := range []step{
 		{"the stubs and mutants", func(r *row) bool { return !correct(r) }, grade.Options{Runs: 1}, false},
-		{"the references", correct, grade.Options{Runs: quiet, Race: true}, false},
+		{"the references", correct, grade.Options{Runs: quiet, Race: true, Timeout: patience}, false},
 		{"the mutants again", mutant, grade.Options{Runs: quiet - 1}, false},
-		{"the references with all cores busy", correct, grade.Options{Runs: busy, Race: true}, true},
+		{"the references with all cores busy", correct, grade.Options{Runs: busy, Race: true, Timeout: patience}, true},
 		{"the mutants with all cores busy", mutant, grade.Options{Runs: busy}, true},
 		// A mutant that is a data race and nothing else shows itself only to the race detector.
 		{"under the race detector the mutants", racy, grade.Options{Runs: o.Runs, Race: true}, false},
