@@ -65,9 +65,7 @@ func (r *reporter) close(ctx context.Context, a *app) {
 	case <-ctx.Done():
 		return
 	}
-	now, cancel := context.WithCancel(ctx)
-	cancel() // only what waits is counted
-	if left, _ := r.place.Send(now, time.Now()); left > 0 {
+	if r.place.Waiting() > 0 {
 		a.note("the workshop does not answer; what it is to know is sent later, and nothing is lost")
 	}
 }

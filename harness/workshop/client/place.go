@@ -118,6 +118,12 @@ func (p *Place) waiting() (files []string, err error) {
 	return files, nil
 }
 
+// Waiting counts the reports that are still to be sent.
+func (p *Place) Waiting() int {
+	files, _ := p.waiting()
+	return len(files)
+}
+
 // Send sends what waits. What the server has taken, or will never take, waits no longer. left is how many still wait.
 func (p *Place) Send(ctx context.Context, now time.Time) (left int, err error) {
 	files, err := p.waiting()

@@ -328,24 +328,22 @@ func (w *worker) bury(ctx context.Context, name string) (jobs int64, err error) 
 		return 0, fmt.Errorf("write to the database: %w", err)
 	}
 	defer tx.Rollback()
-	var back sql.Result
 	for _, statement := range []string{
 		`UPDATE submissions SET state = 0 WHERE state = 1 AND id IN (SELECT submission FROM working WHERE worker = $1
 			AND working.epoch = submissions.epoch)`,
 		"UPDATE river_job SET state = 'available' WHERE state = 'running' AND id IN (SELECT job FROM working WHERE worker = $1)",
-		"DELETE FROM working WHERE worker = $1",
 		"DELETE FROM workers WHERE name = $1",
 	} {
-		r, err := tx.ExecContext(ctx, statement, name)
-		if err != nil {
-			return 0, fmt.Errorf("write to the database: %w", err)
+		if err := exec(ctx, tx, statement, name); err != nil {
+			return 0, err
 		}
-		if strings.Contains(statement, "river_job") {
-			back = r
-		}
+	}
+	begun, err := tx.ExecContext(ctx, "DELETE FROM working WHERE worker = $1", name)
+	if err != nil {
+		return 0, fmt.Errorf("write to the database: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
 		return 0, fmt.Errorf("write to the database: %w", err)
 	}
-	return back.RowsAffected()
+	return begun.RowsAffected()
 }
