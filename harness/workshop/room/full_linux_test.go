@@ -2,6 +2,7 @@ package room
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,4 +96,11 @@ func TestStore_fullDisk(t *testing.T) {
 	if _, _, err := s.Submit(t.Context(), ada.ID, "Z99", files("small"), q.put); !errors.Is(err, ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// noise is text that cannot be compressed, the same for the same seed.
+func noise(seed, n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(b)
+	return b
 }
