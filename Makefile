@@ -58,8 +58,9 @@ honest: ## right answers graded again and again while all cores are busy; RUNS=2
 		-run 'TestHonest$$' ./cmd/labs
 
 .PHONY: check
-check: ## gofmt, vet and staticcheck, for linux, darwin and windows; the workflows
+check: ## gofmt, vet and staticcheck, for linux, darwin and windows; go.mod; the workflows
 	@$(GO) tool actionlint
+	@$(GO) mod tidy -diff
 	@bad=$$(gofmt -l cmd harness labs solutions); test -z "$$bad" || { echo "not gofmt-ed:"; echo "$$bad"; exit 1; }
 	@set -e; for os in linux darwin windows; do \
 		echo "vet and staticcheck for $$os"; \
