@@ -100,6 +100,29 @@ func TestSilentClientDelaysNobody(t *testing.T) {
 			Got:  resp,
 			Why:  "when to ask is the client's decision",
 		})
+
+		slow := s.client(t)
+		const slowly = "let one client be silent for 59 minutes each time, "
+		for _, step := range []struct{ send, did, want string }{
+			{"hel", "then send half a request, \"hel\"", ""},
+			{"lo\n", "then the rest of it, \"lo\\n\"", ""},
+			{"", "and then read the answer", "HELLO\n"},
+			{"again\n", "and then, three hours after its first request, ask \"again\"", "AGAIN\n"},
+		} {
+			time.Sleep(59 * time.Minute)
+			slow.send(0, step.send)
+			if step.want == "" {
+				continue
+			}
+			got := slow.line()
+			expect.That(t, got == step.want, expect.Message{
+				Did:  slowly + step.did,
+				Want: fmt.Sprintf("%q", step.want),
+				Got:  fmt.Sprintf("%q", got),
+				Why: "each silence is shorter than an hour: one clock for all of a connection, or a " +
+					"shorter one for some of its silences, ends connections that were promised to last",
+			})
+		}
 	})
 }
 
@@ -512,6 +535,41 @@ func TestBrokenListenerIsReported(t *testing.T) {
 				Got:  "it is open",
 			})
 		}
+
+		var mu sync.Mutex
+		running := false
+		l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1),
+			closed: make(chan struct{})}
+		s := serve(t, l.Listener, l, func(req string) string {
+			mu.Lock()
+			running = true
+			mu.Unlock()
+			time.Sleep(500 * time.Millisecond)
+			mu.Lock()
+			defer mu.Unlock()
+			running = false
+			return req
+		})
+		s.client(t).send(0, "work\n")
+		time.Sleep(100 * time.Millisecond)
+		broken := errors.New("accept tcp: too many open files")
+		l.fail <- broken
+		const did = "let Accept fail while a call of handle had 400 ms to go"
+		select {
+		case <-s.done:
+		case <-time.After(time.Minute):
+			expect.Fatal(t, expect.Message{Did: did, Want: "Serve returns the error",
+				Got: "a minute later it had not returned"})
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		expect.That(t, sentinel.Is(s.err, broken) && !running, expect.Message{
+			Did:  did,
+			Want: "Serve returns the error when handle has returned, and leaves no goroutine behind",
+			Got:  fmt.Sprintf("it returned %s; handle was still running: %v", orNil(s.err), running),
+			Why: "whoever started it now closes what handle works with; that is as true when the " +
+				"listener has failed",
+		})
 	})
 }
 
@@ -526,20 +584,29 @@ func TestDoWaitsNoLongerThanItsContext(t *testing.T) {
 			{"reads its request and never answers", says(0)},
 			{"sends half an answer and then nothing", says(0, "HEL")},
 			{"sends a byte of its answer every 30 ms", says(30*time.Millisecond, strings.Split(strings.Repeat("x", 60), "")...)},
+			{inTheLastMoment, says(0)},
 		} {
 			for _, end := range []struct {
 				want  error
 				after time.Duration
 			}{{context.DeadlineExceeded, 100 * time.Millisecond},
 				{context.Canceled, 70 * time.Millisecond}} {
-				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				timed, cancelTimed := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				ctx, cancel := context.WithCancelCause(timed)
 				if end.want == context.Canceled {
-					time.AfterFunc(end.after, cancel)
+					time.AfterFunc(end.after, func() { cancel(errors.New("the caller went home")) })
 				}
 				p := new(peer)
 				dial := hanging
 				if silent.do != nil {
 					dial = p.dial(silent.do)
+				}
+				if silent.what == inTheLastMoment {
+					connect := dial
+					dial = func(ctx context.Context) (net.Conn, error) {
+						<-ctx.Done()
+						return connect(ctx)
+					}
 				}
 				did := fmt.Sprintf(
 					"called Do for a server that %s, with a context that ends after %v (%v)",
@@ -548,7 +615,8 @@ func TestDoWaitsNoLongerThanItsContext(t *testing.T) {
 					error) {
 					return clientserver.Do(ctx, dial, "hello")
 				})
-				cancel()
+				cancel(nil)
+				cancelTimed()
 				expect.That(t, ends.Is(got.err, end.want) && got.took >= end.after &&
 					got.took <= end.after+soon, expect.Message{
 					Did: did,
@@ -565,6 +633,9 @@ func TestDoWaitsNoLongerThanItsContext(t *testing.T) {
 	})
 }
 
+// inTheLastMoment is a server to which dial has a connection when the context ends, and not before.
+const inTheLastMoment = "lets it connect in the moment in which the context ends"
+
 func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		for _, c := range []struct {
@@ -574,7 +645,7 @@ func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
 		}{
 			{"answers \"HELLO\\n\"", says(0, "HELLO\n"), "HELLO"},
 			{"answers \"HEL\" and, a second later, \"LO\\n\"", says(time.Second, "HEL", "LO\n"), "HELLO"},
-			{"answers an hour later, with a context without a limit,", says(time.Hour, "HELLO\n"), "HELLO"},
+			{"answers a week later, with a context without a limit,", says(7*24*time.Hour, "HELLO\n"), "HELLO"},
 			{"answers with two lines at once, \"HELLO\\nWORLD\\n\"", says(0, "HELLO\nWORLD\n"), "HELLO"},
 			{"answers \"HELLO\\r\\n\", whose \\r is a byte like all others", says(0, "HELLO\r\n"), "HELLO\r"},
 			{"answers \"  a \\tb \\n\", with spaces round it", says(0, "  a \tb \n"), "  a \tb "},
@@ -671,13 +742,13 @@ func TestRelayIsServerAndClient(t *testing.T) {
 			})
 		}
 		c := s.client(t)
-		for i := range 2 {
-			resp, _ := c.ask("again")
-			expect.That(t, resp == "AGAIN\n", expect.Message{
+		for i, req := range []string{"again", "  a\tb \r"} {
+			resp, _ := c.ask(req)
+			expect.That(t, resp == strings.ToUpper(req)+"\n", expect.Message{
 				Did: fmt.Sprintf(
-					"asked the relay \"again\", for time %d, over the same connection", i+1),
-				Want: "AGAIN, the upstream's answer",
-				Got:  strings.TrimSpace(resp),
+					"asked the relay %q, as request %d over the same connection", req, i+1),
+				Want: fmt.Sprintf("%q, the upstream's answer", strings.ToUpper(req)+"\n"),
+				Got:  fmt.Sprintf("%q", resp),
 				Why: "an upstream restarts and closes connections when it likes; each request " +
 					"needs one that works",
 			})
