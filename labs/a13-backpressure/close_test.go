@@ -53,6 +53,23 @@ func TestCloseFinishesWhatWasAccepted(t *testing.T) {
 			p.close(t, time.Hour).ends(t, did+", and once more when all was over", nil, 0, "")
 			time.Sleep(time.Second)
 		}
+		var b book
+		p := newPool(1, 20, shed)
+		did := p.name + ": submitted a job that takes 100 ms, two that panic, and a last one; called Close " +
+			"after 50 ms"
+		p.accept(t, did, b.job("first", 100*ms, nil), "")
+		for range 2 {
+			p.accept(t, did, func(context.Context) { panic("no such statement") }, "")
+		}
+		p.accept(t, did, b.job("last", 100*ms, nil), "")
+		time.Sleep(50 * ms)
+		c := p.close(t, time.Hour)
+		time.Sleep(time.Second)
+		_, over := b.seen()
+		expect.That(t, slices.Equal(over, []string{"first", "last"}), expect.Message{Did: did,
+			Want: "run to their end: first, last", Got: strings.Join(over, ", "),
+			Why: "a panic harms the pool no more after Close than before: what was accepted is run"})
+		c.ends(t, did, nil, 150*ms, "")
 		newPool(10, 20, shed).close(t, time.Hour).ends(t, "closed a pool that never had a job", nil, 0, "")
 	})
 }
@@ -69,10 +86,9 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 			for range 3 {
 				p.accept(t, did, b.job("queued", 0, nil), "")
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx := after(t, time.Second)
 			if want == context.Canceled {
-				ctx, cancel = context.WithCancel(t.Context())
-				time.AfterFunc(time.Second, cancel)
+				ctx = cancelled(t, time.Second)
 			}
 			c := start(func() error { return p.Close(ctx) })
 			time.Sleep(999 * ms)
@@ -82,9 +98,13 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 				"whoever stops the program has a deadline, too: after it comes a SIGKILL")
 			p.submit(t.Context(), b.job("late", 0, nil)).ends(t, did+"; then Submit",
 				backpressure.ErrClosed, 0, "a Close that has given up is a Close")
-			c = p.close(t, 2*time.Second)
+			again := after(t, 2*time.Second)
+			if want == context.Canceled {
+				again = cancelled(t, 2*time.Second)
+			}
+			c = start(func() error { return p.Close(again) })
 			time.Sleep(2*time.Second + ms)
-			c.ends(t, did+", and again with one of 2 s", context.DeadlineExceeded, 2*time.Second,
+			c.ends(t, did+", and again with one of 2 s", want, 2*time.Second,
 				"the jobs are still running, and the answer nil would say that they are over")
 			c = p.close(t, time.Hour)
 			time.Sleep(time.Minute)
@@ -97,8 +117,23 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 				Got:  "run: " + strings.Join(begun, ", ") + "; finished: " + strings.Join(over, ", "),
 				Why: "after the deadline the database is closed and the lock given back: what begins then " +
 					"works on nothing"})
-			cancel()
 		}
+
+		var b book
+		p := newPool(1, 10, shed)
+		did := p.name + ": submitted a job that takes 10 s, and one behind it; called Close with a context of an " +
+			"hour, and, while that waits, with one that ends after 1 s"
+		p.accept(t, did, b.job("10 s", 10*time.Second, nil), "")
+		p.accept(t, did, b.job("queued", 0, nil), "")
+		p.close(t, time.Hour)
+		c := p.close(t, time.Second)
+		time.Sleep(time.Second + ms)
+		c.ends(t, did, context.DeadlineExceeded, time.Second, "")
+		time.Sleep(time.Minute)
+		begun, _ := b.seen()
+		expect.That(t, slices.Equal(begun, []string{"10 s"}), expect.Message{Did: did,
+			Want: "the one that waits is never run", Got: "run: " + strings.Join(begun, ", "),
+			Why: "whoever has called Close and seen it end closes the database next, whoever else waits"})
 	})
 }
 

@@ -174,6 +174,17 @@ func after(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
+// cancelled is a context without a deadline that is cancelled so much later.
+func cancelled(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	timer := time.AfterFunc(d, cancel)
+	t.Cleanup(func() {
+		timer.Stop()
+		cancel()
+	})
+	return ctx
+}
+
 // ended is a context that has ended already, in one of two ways.
 func ended(t *testing.T, want error) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())

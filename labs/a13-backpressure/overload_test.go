@@ -344,5 +344,22 @@ func TestGoroutinesHaveABound(t *testing.T) {
 				Got:  fmt.Sprintf("%d", most),
 				Why:  "a queue of goroutines is a queue, too: each has a stack, and what its request holds"})
 		}
+
+		const producers = 100
+		p := newPool(2, 3, block)
+		base := runtime.NumGoroutine() // with the workers, if there are any yet
+		did := p.name + ": submitted five jobs that take a minute, and let 100 producers wait for a place"
+		for range 5 {
+			p.accept(t, did, func(context.Context) { time.Sleep(time.Minute) }, "")
+		}
+		for range producers {
+			p.submit(after(t, 30*time.Second), func(context.Context) {}).still(t, did, "")
+		}
+		most := runtime.NumGoroutine() - base - producers
+		expect.That(t, most <= 2+3+5, expect.Message{Did: did,
+			Want: "at most 10 goroutines more than before, without those of the producers",
+			Got:  fmt.Sprint(most),
+			Why:  "whoever waits has a goroutine, its own: one more for each is a queue without a bound"})
+		p.Close(after(t, time.Hour))
 	})
 }

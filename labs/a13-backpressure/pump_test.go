@@ -158,7 +158,8 @@ func TestPumpDeliversAllRows(t *testing.T) {
 		broken := errors.New("connection reset by peer")
 		for _, ahead := range []int{0, 1, 4, 1000} {
 			for _, rows := range []int{0, 1, 7, 1200} {
-				for _, readErr := range []error{nil, broken, io.ErrUnexpectedEOF} {
+				for _, readErr := range []error{nil, broken, io.ErrUnexpectedEOF, context.Canceled,
+					fmt.Errorf("query: %w", context.DeadlineExceeded)} {
 					for _, read := range []time.Duration{ms, 30 * ms} {
 						if rows > 100 && read > ms {
 							continue
@@ -286,6 +287,26 @@ func TestPumpStopsWhenTheSinkFails(t *testing.T) {
 						Want: "next is called once more at most", Got: fmt.Sprintf("%d times", more),
 						Why: "the database reads a table that nobody will get"})
 				}
+			}
+		}
+		for _, readErr := range []error{io.EOF, errors.New("connection reset by peer")} {
+			for _, writeErr := range []error{broken, io.EOF, context.Canceled} {
+				b := &table{rows: 3, read: each(ms), readErr: readErr, write: each(10 * ms),
+					writeErr: func(n int) error {
+						if n == 2 {
+							return writeErr
+						}
+						return nil
+					}}
+				c := b.pump(t.Context(), 4)
+				time.Sleep(time.Second)
+				did := fmt.Sprintf("called Pump, ahead: 4, with 3 rows that take 1 ms to read and 10 ms to write, "+
+					"and then %v of next; with row 2 the sink fails, with %v", readErr, writeErr)
+				expect.That(t, !c.waits() && errors.Is(c.err, writeErr), expect.Message{Did: did,
+					Want: "it returns the error of the sink", Got: c.String(),
+					Why: "row 2 is where the export broke off, whatever the source has come to and whatever the " +
+						"sink calls it"})
+				b.delivered(t, did, 2)
 			}
 		}
 	})

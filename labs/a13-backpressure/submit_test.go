@@ -173,13 +173,15 @@ func TestWhoWaitsNoMoreIsNotServed(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		var b book
 		p := newPool(1, 10, shed)
-		cancelled, cancel := context.WithCancel(t.Context())
+		earlier, cancel := context.WithTimeout(t.Context(), time.Hour)
+		time.AfterFunc(60*ms, cancel)
 		ctxs := []struct {
 			name string
 			ctx  context.Context
 		}{
 			{"deadline 50 ms", after(t, 50*ms)},
-			{"cancelled at 60 ms", cancelled},
+			{"cancelled at 60 ms", cancelled(t, 60*ms)},
+			{"cancelled at 60 ms, deadline 1 h", earlier},
 			{"deadline 99 ms", after(t, 99*ms)},
 			{"deadline 101 ms", after(t, 101*ms)},
 			{"deadline 1 h", after(t, time.Hour)},
@@ -187,14 +189,12 @@ func TestWhoWaitsNoMoreIsNotServed(t *testing.T) {
 			{"no deadline", t.Context()},
 		}
 		const did = "NewPool(1, 10, Shed): submitted a job that takes 100 ms, and behind it, all of which " +
-			"take no time, jobs with these contexts: deadline 50 ms, cancelled at 60 ms, deadline 99 ms, " +
-			"deadline 101 ms, deadline 1 h, deadline 99 ms again, no deadline"
+			"take no time, jobs with these contexts: deadline 50 ms, cancelled at 60 ms, cancelled at 60 ms " +
+			"with a deadline of 1 h, deadline 99 ms, deadline 101 ms, deadline 1 h, deadline 99 ms again, no deadline"
 		p.accept(t, did, b.job("first", 100*ms, nil), "")
 		for _, c := range ctxs {
 			p.submit(c.ctx, b.job(c.name, 0, nil)).ends(t, did, nil, 0, "all of them are in time as yet")
 		}
-		time.Sleep(60 * ms)
-		cancel()
 		time.Sleep(time.Second)
 		begun, _ := b.seen()
 		want := []string{"first", "deadline 101 ms", "deadline 1 h", "no deadline"}
