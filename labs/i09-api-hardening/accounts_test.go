@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/pg"
 )
 
 func TestRightPasswordsDoNotCount(t *testing.T) {
@@ -28,6 +29,28 @@ func TestRightPasswordsDoNotCount(t *testing.T) {
 		Want: "401 for the first 4 at least, 429 from the tenth on at the latest",
 		Got:  statuses(guesses),
 		Why:  whyBounded,
+	})
+	wantFailuresDoNotCount(t, s)
+}
+
+// wantFailuresDoNotCount has right passwords meet a table of sessions that fails.
+func wantFailuresDoNotCount(t *testing.T, s *site) {
+	t.Helper()
+	pg.Exec(t, s.own, `ALTER TABLE sessions RENAME TO sessions_gone`)
+	var got []answer
+	for i := range 15 {
+		got = append(got, s.login("bob@shop.example", "bob-secret", i))
+	}
+	pg.Exec(t, s.own, `ALTER TABLE sessions_gone RENAME TO sessions`)
+	after := s.login("bob@shop.example", "bob-secret", 15)
+	failed := !slices.ContainsFunc(got, func(a answer) bool { return a.status != 500 })
+	expect.That(t, failed && after.status == 204, expect.Message{
+		Did: "logged in as bob 15 times, with the right password, while the table of sessions failed, and " +
+			"once when it was back",
+		Want: "500 each time, and then 204",
+		Got:  statuses(append(got, after)),
+		Why: "the password was right, whatever came of it: whoever tries until it works has not guessed, " +
+			"and must not be shut out when it does",
 	})
 }
 
@@ -55,6 +78,15 @@ func TestNobodyLearnsWhoHasAnAccount(t *testing.T) {
 		Want: "401: there is nobody whom it could be the password of",
 		Got:  got.String(),
 		Why:  "the hash that stands in for a missing one is no account",
+	})
+	guesses := s.guess("stranger@shop.example", 20)
+	expect.That(t, bounded(guesses), expect.Message{
+		Did: "tried 20 passwords for stranger@shop.example, whom nobody knows, and for which " +
+			"CheckPassword returned true",
+		Want: "401 for the first 4 at least, 429 from the tenth on at the latest",
+		Got:  statuses(guesses),
+		Why: "where there is no account no password is right, so each is one that counts: who gets no 429 " +
+			"has learned that there is none",
 	})
 	s.verifyBy(nil)
 	right := s.login("bob@shop.example", "bob-secret", 5)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/pg"
 )
 
 func TestAdminsOnly(t *testing.T) {
@@ -30,6 +31,26 @@ func TestAdminsOnly(t *testing.T) {
 		Got: left, Why: "secure and useless: that is what the function is for"})
 	s.wants("olga", "DELETE /admin/users/5", "", 404, "")
 	s.wants("bob", "GET /orders/1", "", 200, "lamp")
+	wantRolesAreTodays(t, s)
+}
+
+// wantRolesAreTodays makes olga a user like others, and mallory the admin.
+func wantRolesAreTodays(t *testing.T, s *site) {
+	t.Helper()
+	pg.Exec(t, s.own, `UPDATE users SET role = CASE id WHEN 3 THEN 'admin' ELSE 'user' END`)
+	for _, id := range []string{"2", "999"} {
+		got := s.do("olga", "DELETE /admin/users/"+id, "")
+		left := s.value(`SELECT string_agg(id::text, ' ' ORDER BY id) FROM users`)
+		expect.That(t, (got.status == 403 || got.status == 404) && left == "1 2 3 4", expect.Message{
+			Did: fmt.Sprintf("deleted user 5 as olga, took the role of an admin from her, and sent "+
+				"DELETE /admin/users/%s with the session that she has", id),
+			Want: "403 or 404, and users 1 2 3 4 left",
+			Got:  fmt.Sprintf("%s, and users %s left", got, left),
+			Why: "a role is taken away because somebody is not to be trusted any more: what is remembered " +
+				"of it beside the row is right until then",
+		})
+	}
+	s.wants("mallory", "DELETE /admin/users/2", "", 204, "")
 }
 
 func TestNoOtherSpellingIsAWayIn(t *testing.T) {

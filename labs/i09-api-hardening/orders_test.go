@@ -62,6 +62,7 @@ func TestForeignOrdersStayAsTheyAre(t *testing.T) {
 		Got:  note,
 		Why:  "the answer says no, and the lamp is delivered to somebody else all the same",
 	})
+	wantNoDifference(t, s)
 	s.wants("bob", "PUT /orders/1", `{"note":"to 8 Elm Street"}`, 200, "8 Elm Street")
 	s.wants("bob", "GET /orders/1", "", 200, "8 Elm Street")
 	note = s.value(`SELECT string_agg(note, '' ORDER BY id) FROM orders WHERE id <> 1`)
@@ -70,6 +71,26 @@ func TestForeignOrdersStayAsTheyAre(t *testing.T) {
 		Want: "the notes of the other orders as they were: d, c, b, a",
 		Got:  note,
 	})
+}
+
+// wantNoDifference demands that a body with which nothing can be done does not tell which orders there are either.
+func wantNoDifference(t *testing.T, s *site) {
+	t.Helper()
+	for _, body := range []string{"", "{", `{"note":"x","price":1}`, `{"note":5}`, `["note"]`,
+		`{"note":"x"}garbage`, strings.Repeat(" ", maxBody+1)} {
+		for _, who := range []string{"mallory", "olga"} {
+			missing := s.do(who, "PUT /orders/999", body)
+			got := s.do(who, "PUT /orders/1", body)
+			expect.That(t, got.same(missing) && got.status >= 400 && got.status < 500, expect.Message{
+				Did: fmt.Sprintf("sent PUT /orders/1 with the body %q as %s, though the order is bob's, and "+
+					"the same for /orders/999, which does not exist", shorten(body), who),
+				Want: "two refusals, the same in every byte",
+				Got:  fmt.Sprintf("%s; for the one that does not exist %s", got, missing),
+				Why: "what is looked at first decides what the answer tells: a body that is refused only " +
+					"where there is an order counts the orders, and changes none of them",
+			})
+		}
+	}
 }
 
 func TestListsAreOnesOwn(t *testing.T) {
