@@ -473,6 +473,20 @@ func TestRetriesHaveABudget(t *testing.T) {
 				Want: fmt.Sprintf("%d attempts", b.want), Got: fmt.Sprint(sent),
 				Why: "what was saved up in a good week would otherwise be spent in the first minute of an outage"})
 		}
+		c := retries.NewClerk("ann", r, 1)
+		call(c, 0)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		for i := range 5 {
+			calls[i%2].call(c, ended)
+		}
+		sent := call(c, 0)
+		expect.That(t, sent == 7, expect.Message{
+			Did: "with a budget of 1 called a server that is down until no retry was left, five times by " +
+				"somebody whose ctx had ended, and then once more",
+			Want: "7 attempts in the last call: one, and a retry for each of the six calls since then",
+			Got:  fmt.Sprint(sent),
+			Why:  "each call adds to the budget, whatever becomes of it"})
 	})
 }
 

@@ -47,7 +47,7 @@ func TestACopyGetsTheAnswerOfTheFirst(t *testing.T) {
 		s := retries.NewServer(newDisk())
 		counts(t, s, "boxes", 0, expect.Message{Did: "asked for a counter that nobody has touched"})
 		value := 0
-		for i, delta := range []int{5, -200, 5, 5, 0, -3, 1 << 40} {
+		for i, delta := range []int{5, -200, 5, 5, 0, -3, 1 << 60, 1, 1 << 40} {
 			seq := uint64(i)*3 + 1
 			if delta == 1<<40 {
 				seq = math.MaxUint64
@@ -167,6 +167,10 @@ func TestNamesDoNotMatter(t *testing.T) {
 		names = append(names, name)
 	}
 	named(t, newDisk(), names, "called as the counters are, some of them as what the server keeps on its disk")
+	named(t, newDisk(), []string{"", " ", "a", "A", "a ", " a", "a\n", "a\x00"},
+		"called as the counters are, some of them almost alike")
+	named(t, newDisk(), []string{"b", "b\xff", "b\xfe", "b\uFFFD", "b?"},
+		"called as the counters are, some of them by a name of bytes that are no UTF-8")
 }
 
 // named has clients with names add to counters with the same names.
