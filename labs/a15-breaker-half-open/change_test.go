@@ -172,6 +172,27 @@ func TestASlowOnChangeHoldsUpNobody(t *testing.T) {
 		synctest.Wait()
 		l.told(t, did+", and closed it 31 s later; waited for an hour", opens, halves, closes)
 		expect.That(t, first.over(), expect.Message{Did: did, Want: "Do returns in the end", Got: first.String()})
+
+		var many log
+		s.OnChange = func(from, to breaker.State) {
+			many.onChange(from, to)
+			if len(many.seen()) == 1 {
+				time.Sleep(10 * time.Hour)
+			}
+			many.done()
+		}
+		c = circuitOf(s)
+		var all []string
+		for range 100 {
+			c.begin(t.Context()).returns(errSick)
+			time.Sleep(31 * time.Second)
+			c.begin(t.Context()).returns(nil)
+			all = append(all, opens, halves, closes)
+		}
+		const hours = "OnChange takes 10 hours for the first change; opened and closed the circuit 100 times meanwhile"
+		many.told(t, hours, opens)
+		time.Sleep(24 * time.Hour)
+		many.told(t, hours+"; waited for a day", all...)
 	})
 }
 

@@ -79,6 +79,8 @@ func TestOpensAtTheRate(t *testing.T) {
 			{1, 0.5, 0, 0, errSick, open, "with MinRequests: 1 one is enough"},
 			{1000, 0.5, 0, 998, errSick, closed, ""},
 			{1000, 0.5, 0, 999, errSick, open, ""},
+			{20, 0.125, 22, 2, errSick, closed, "three of 25 are 12 %, and less than an eighth"},
+			{20, 0.125, 21, 2, errSick, open, "three of 24 are an eighth"},
 		} {
 			s := settings()
 			s.MinRequests, s.FailureRate = tt.min, tt.rate
@@ -168,6 +170,8 @@ func TestWhatAFailureIs(t *testing.T) {
 				"that a dependency does not answer in time is the failure that costs most"},
 			{"an error with the text context canceled", errors.New("context canceled"), open,
 				"that is what a proxy of the dependency wrote into its answer"},
+			{"ErrOpen", breaker.ErrOpen, open,
+				"fn has a breaker of its own for what is behind it: refused there, the call has failed here"},
 		} {
 			s := settings()
 			s.MinRequests = 2
@@ -186,6 +190,19 @@ func TestWhatAFailureIs(t *testing.T) {
 				c.is(t, did+", and one more fail", open, "what is no result is no success, either")
 			}
 		}
+		c := circuitOf(settings())
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		const did = "called Do with a context that is cancelled, and an fn that does not look at it and fails"
+		called := false
+		err := c.Do(ctx, func(context.Context) error {
+			called = true
+			return errSick
+		})
+		expect.That(t, called && known.Is(err, errSick), expect.Message{Did: did,
+			Want: "fn is called, and Do returns " + say(errSick), Got: fmt.Sprintf("fn called: %v; %s", called, say(err)),
+			Why: "what an ended context means for a call fn knows, or else it is the caller's business"})
+		c.is(t, did, open, "what counts is the error, and that is not context.Canceled: the dependency did fail")
 	})
 }
 
@@ -205,6 +222,7 @@ func TestASlowCallIsAFailure(t *testing.T) {
 			{time.Second, 0, errSick, open, "a fast failure is one, too"},
 			{1500 * time.Microsecond, ms, nil, closed, ""},
 			{1500 * time.Microsecond, 2 * ms, nil, open, ""},
+			{time.Second, time.Second, nil, closed, "as long as SlowCall is not longer"},
 		} {
 			s := settings()
 			s.SlowCall, s.Window = tt.slow, 100*time.Hour

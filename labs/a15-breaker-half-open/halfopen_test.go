@@ -256,6 +256,7 @@ func TestLateResults(t *testing.T) {
 		}
 		lateInTheWindow(t, why)
 		lateProbes(t, why)
+		lateByManyChanges(t, why)
 	})
 }
 
@@ -302,6 +303,33 @@ func lateProbes(t *testing.T, why string) {
 		c.is(t, did+"; one of the second succeeds", halfOpen, why)
 		second.returns(nil)
 		c.is(t, did+"; both of the second succeed", closed, why)
+	}
+}
+
+// lateByManyChanges ends one call of the first closed time after each of 300 changes.
+func lateByManyChanges(t *testing.T, why string) {
+	t.Helper()
+	const changes = 300
+	s := settings()
+	c := circuitOf(s)
+	var late []*call
+	for range changes {
+		late = append(late, c.through(t, "", ""))
+	}
+	for i, p := range late {
+		want := [...]breaker.State{open, halfOpen, closed}[i%3]
+		switch want {
+		case open:
+			c.some(t, 1, errSick)
+		case halfOpen:
+			time.Sleep(s.OpenFor + ms)
+		case closed:
+			c.some(t, 1, nil)
+		}
+		did := fmt.Sprintf("changed the state %d times", i+1)
+		c.is(t, did, want, why)
+		p.returns(errSick)
+		c.is(t, did+"; a call that began before all of them fails", want, why)
 	}
 }
 
