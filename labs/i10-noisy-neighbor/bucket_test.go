@@ -34,6 +34,9 @@ func TestTheBucket(t *testing.T) {
 			time.Sleep(time.Hour)
 			passes(t, h, alice, burst, did+"made requests after an hour of silence",
 				"tokens that pile up overnight are a wave in the morning")
+			time.Sleep(99 * time.Millisecond)
+			passes(t, h, alice, 0, did+"used up all tokens after an hour of silence, and made requests "+
+				"99 ms later", "a bucket that is full holds not a part of a token more")
 			passes(t, h, by("bob", "198.51.100.7"), burst, did+"made requests as another client",
 				"each has a share of its own")
 		}
@@ -98,5 +101,14 @@ func TestEachProtectHasItsOwnBooks(t *testing.T) {
 			Want: "5 and 2 pass", Got: fmt.Sprintf("%d and %d", got[0], got[1]),
 			Why: "two servers in one program, a public one and one for the staff for instance, " +
 				"have limits of their own"})
+		protect := fairshare.Protect(bucket(0.001, 5))
+		prices, orders = protect(ok), protect(ok)
+		got = [2]int{admitted(prices, alice, 3), admitted(orders, alice, 8)}
+		expect.That(t, got == [2]int{3, 2}, expect.Message{
+			Did: "put two handlers behind the middleware of one Protect, with a Burst of 5, and made 3 " +
+				"requests of the first, then 8 of the second",
+			Want: "3 and 2 pass: one Protect, one bucket", Got: fmt.Sprintf("%d and %d", got[0], got[1]),
+			Why: "a client has a share of what stands behind, and not one more for each route that is " +
+				"registered"})
 	})
 }

@@ -141,7 +141,27 @@ func TestTheClientIsToldWhatIsLeft(t *testing.T) {
 		left("and once more, with 0.8 of a token", 429, 0)
 		time.Sleep(time.Hour)
 		left("came again after an hour", 200, 9)
+		leftWhileBusy(t)
 	})
+}
+
+// leftWhileBusy has a request refused for want of a slot: the tokens are there.
+func leftWhileBusy(t *testing.T) {
+	t.Helper()
+	o := bucket(0.001, 10)
+	o.MaxInFlight = 1
+	h, alice := fairshare.Protect(o)(&slow{takes: time.Second}), by("alice", "203.0.113.7")
+	var c crowd
+	c.send(h, 1, alice)
+	did := "with Burst 10 and MaxInFlight 1, made a request that takes a second, and another one meanwhile"
+	a := send(h, alice())
+	refusal(t, did, a)
+	r, _ := quota(t, did, a)
+	expect.That(t, r == 9 || r == 8, expect.Message{Did: did,
+		Want: "429, with r=9, or r=8 if this one has cost a token: the whole tokens that are left",
+		Got:  fmt.Sprintf("%s, with r=%d", a, r),
+		Why:  "r=0 tells a client to wait for tokens, of which it has enough: what is missing is a slot"})
+	c.wg.Wait()
 }
 
 func TestThePolicyIsTold(t *testing.T) {

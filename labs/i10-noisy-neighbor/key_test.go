@@ -81,7 +81,9 @@ func TestAPrincipalIsOneClient(t *testing.T) {
 			"whoever is known has one share, from however many addresses the requests come")
 		same(t, by("alice", home), by("bob", home), false,
 			"an office has one address and many users; one of them would use up the share of all")
-		same(t, by("alice", home), by("Alice", home), false, "these are two names")
+		for _, other := range []string{"Alice", "alice ", " alice", "\talice", "al ice", "alice:1", "alic\u0435"} {
+			same(t, by("alice", home), by(other, home), false, "these are two names")
+		}
 		same(t, by("alice", home), at(home), false,
 			"somebody at the same address who has not logged in would use up her share")
 		whatever := "whoever may choose a name could choose an address, and use up somebody's share"

@@ -30,6 +30,7 @@ func TestAFloodGivesNothingBack(t *testing.T) {
 		}
 		atOneInstant(t, 9, 10_000)
 		whileTimePasses(t)
+		rightBeforeItIsFull(t)
 	})
 }
 
@@ -54,6 +55,29 @@ func atOneInstant(t *testing.T, used, others int) {
 			"instant", used, others),
 		Want: fmt.Sprintf("%d more are served: the tokens that were left", 10-used),
 		Got:  fmt.Sprintf("served: %d of 20", got), Why: whyFlood, Picture: tl})
+}
+
+// rightBeforeItIsFull has others come when a token is still missing.
+func rightBeforeItIsFull(t *testing.T) {
+	t.Helper()
+	for _, tt := range []struct {
+		rate  float64
+		burst int
+		later time.Duration
+	}{{2, 5, 2450 * time.Millisecond}, {10, 10, 990 * time.Millisecond}, {3, 10, 3300 * time.Millisecond},
+		{0.3, 1, 3300 * time.Millisecond}, {700, 5, 7 * time.Millisecond}} {
+		h, alice := protected(table(tt.rate, tt.burst, 1)), by("alice", "203.0.113.7")
+		admitted(h, alice, tt.burst)
+		time.Sleep(tt.later)
+		flood(h, 5)
+		got := admitted(h, alice, tt.burst+3)
+		expect.That(t, got == tt.burst-1, expect.Message{
+			Did: fmt.Sprintf("with Rate %v, Burst %d and MaxClients 1, used up all tokens; made one request "+
+				"with each of 5 other addresses %v later, and then %d", tt.rate, tt.burst, tt.later,
+				tt.burst+3),
+			Want: fmt.Sprintf("%d are served: the bucket is not full yet", tt.burst-1), Got: fmt.Sprint(got),
+			Why: whyFlood})
+	}
 }
 
 // whileTimePasses has a flood that lasts: meanwhile a client's bucket fills as fast as ever, and
