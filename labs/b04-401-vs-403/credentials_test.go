@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,7 +29,7 @@ func TestTheSchemeIsCaseInsensitive(t *testing.T) {
 func TestTheTokenIsTakenAsItIs(t *testing.T) {
 	long := "eyJ" + strings.Repeat("x9-_", 1500)
 	for _, token := range []string{"AbC", "abc", "Bearer", "eyJhbGciOi.eyJzdWI.c2ln-_",
-		"a~b+c/d==", long} {
+		"a~b+c/d==", long, strings.Repeat("eyJ", 100_000)} {
 		s := new(site)
 		s.get(t, "/orders", "Bearer "+token)
 		expect.That(t, slices.Contains(s.log, "verify "+token), expect.Message{
@@ -83,6 +84,11 @@ func TestATokenElsewhereIsNone(t *testing.T) {
 		{"in the header X-Auth-Token", func(r *http.Request) {
 			r.Header.Set("X-Auth-Token", "of-ann")
 			r.Header.Set("X-Authorization", "Bearer of-ann")
+		}},
+		{"in a form, as access_token", func(r *http.Request) {
+			r.Method = http.MethodPost
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Body = io.NopCloser(strings.NewReader("access_token=of-ann&token=of-ann"))
 		}},
 		{"as the password of the URL", func(r *http.Request) {
 			r.URL.User = url.UserPassword("bearer", "of-ann")

@@ -70,6 +70,14 @@ func TestHideLooksLikeAMissingPath(t *testing.T) {
 		Why: "a difference as small as a header or a full stop tells that there is something; " +
 			"names of customers and of coming products have leaked that way",
 	})
+	posted := s.do(t, s.request(t, http.MethodPost, "/vault", "Bearer of-bob"))
+	expect.That(t, posted.status == 404 && posted.same(missing), expect.Message{
+		Did: "asked with bob's valid token for POST /vault, for which authorize said Hide, and " +
+			"for GET /nothing, which does not exist",
+		Want: "the same answer in every byte, 404: " + missing.String(),
+		Got:  "for POST /vault " + posted.String(),
+		Why:  "a path that does not exist does not exist for any method",
+	})
 	got := s.get(t, "/vault", "Bearer of-ann")
 	expect.That(t, got.status == 200 && got.body == "gold", expect.Message{
 		Did:  "asked with ann's valid token for GET /vault, and authorize said Allow",

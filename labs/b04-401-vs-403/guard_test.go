@@ -82,6 +82,8 @@ func TestEachIsAskedOnce(t *testing.T) {
 		{"whose token is bad", site{verifyErr: guard.ErrBadToken}, []string{"verify of-ann"}},
 		{"while the identity provider was down", site{verifyErr: guard.ErrUnavailable},
 			[]string{"verify of-ann"}},
+		{"while verify failed for a reason of its own",
+			site{verifyErr: errors.New("connection reset by peer")}, []string{"verify of-ann"}},
 		{"for whom authorize said Deny", site{authorize: always(guard.Deny)},
 			[]string{"verify of-ann", "authorize ann"}},
 		{"for whom authorize said Hide", site{authorize: always(guard.Hide)},

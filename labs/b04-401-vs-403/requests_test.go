@@ -130,13 +130,14 @@ func TestTheHandlerGetsTheRequest(t *testing.T) {
 	r := s.request(t, http.MethodPost, "/orders?dry=1", "Bearer of-ann")
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("X-Trace", "7")
-	r.Body = io.NopCloser(strings.NewReader("item=42&access_token=no"))
+	form := "item=42&access_token=no&note=" + strings.Repeat("x", 2<<20)
+	r.Body = io.NopCloser(strings.NewReader(form))
 	s.do(t, r)
 	want := "POST /orders?dry=1, Authorization: Bearer of-ann, X-Trace: 7"
-	expect.That(t, got == want && body == "item=42&access_token=no", expect.Message{
-		Did:  "sent POST /orders?dry=1 with a form, and looked at what reached the handler",
-		Want: want + `, body "item=42&access_token=no"`,
-		Got:  fmt.Sprintf("%s, body %q", got, body),
+	expect.That(t, got == want && body == form, expect.Message{
+		Did:  "sent POST /orders?dry=1 with a form of 2 MiB, and looked at what reached the handler",
+		Want: want + ", body " + shorten(form),
+		Got:  fmt.Sprintf("%s, body %s", got, shorten(body)),
 		Why:  "the gate decides who passes; what they carry is for the handler",
 	})
 	expect.That(t, ours && ended != nil, expect.Message{
@@ -158,11 +159,19 @@ func TestEveryRequestIsAskedAnew(t *testing.T) {
 	denied := s.get(t, "/orders", "Bearer of-ann")
 	s.badToken = "of-ann"
 	revoked := s.get(t, "/orders", "Bearer of-ann")
-	got := []int{first.status, denied.status, revoked.status}
-	expect.That(t, slices.Equal(got, []int{200, 403, 401}), expect.Message{
-		Did: "asked three times with the same token: as it was good, when authorize had begun " +
-			"to say Deny, and when the token had been revoked",
-		Want: "200, 403, 401: each request is verified and authorized by itself",
+	s.authorize, s.badToken = nil, ""
+	good := s.get(t, "/orders", "Bearer of-ann")
+	s.verifyErr = guard.ErrUnavailable
+	unknown := s.get(t, "/orders", "Bearer of-ann")
+	s.verifyErr = nil
+	known := s.get(t, "/orders", "Bearer of-ann")
+	got := []int{first.status, denied.status, revoked.status, good.status, unknown.status,
+		known.status}
+	expect.That(t, slices.Equal(got, []int{200, 403, 401, 200, 503, 200}), expect.Message{
+		Did: "asked six times with the same token: as it was good, when authorize had begun " +
+			"to say Deny, when the token had been revoked, when both had been taken back, while " +
+			"the identity provider was down, and when it was up again",
+		Want: "200, 403, 401, 200, 503, 200: each request is verified and authorized by itself",
 		Got:  fmt.Sprint(got),
 		Why: "somebody who has just been dismissed must be out with the next request; how long " +
 			"an answer may be kept only verify and authorize can know",
