@@ -103,6 +103,51 @@ func refused(t *testing.T) {
 	})
 	old.Close()
 	p.Close()
+	heard(t)
+}
+
+// heard has replicas that know an epoch otherwise than from entries of it.
+func heard(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 20*ms, 20*ms)
+	p := w.primary(t, 1)
+	w.must(t, p, "", entry(1))
+	time.Sleep(time.Second)
+	back := p.Demote()
+	_, err := replication.Promote([]*replication.Replica{back}, 1)
+	expect.That(t, err != nil, expect.Message{
+		Did: "demoted the first primary, of epoch 1, which had written; promoted it for epoch 1", Want: "an error",
+		Got: "nil", Why: "it was the primary of that epoch itself: nobody has heard of it more surely",
+	})
+
+	w = newWorld(t, 20*ms, 20*ms)
+	w.down("B")
+	p = w.primary(t, 1)
+	for i := range 5 {
+		w.must(t, p, "", entry(i+1))
+	}
+	p.Close()
+	a, b := w.replicas[0], w.replicas[1]
+	if _, err := replication.Promote([]*replication.Replica{a}, 2); err != nil {
+		t.Fatal(err)
+	}
+	w.up()
+	legs := 0
+	w.net.Rule(func(l leg) fate {
+		legs++
+		f := w.rule(l)
+		f.Lost = legs > 1
+		return f
+	})
+	next := a.Lead(2, 1, replication.Mode{Acks: 1}, w.link("A", "B"))
+	time.Sleep(time.Second)
+	next.Close()
+	_, err = replication.Promote([]*replication.Replica{b}, 2)
+	expect.That(t, err != nil, expect.Message{
+		Did: "A, with 5 entries, leads in epoch 2; B, which has none, got its first message, and nothing after that; " +
+			"promoted B for epoch 2", Want: "an error: it has heard of that epoch", Got: "nil",
+		Why: "A is the primary of epoch 2. Whether B could do anything with its message is another matter",
+	})
 }
 
 // TestACrashAfterEachMessage has the primary die after the k-th message, for each k.
@@ -224,8 +269,16 @@ func TestTheOldPrimaryIsRefused(t *testing.T) {
 				"a log with entries of two primaries is nobody's")
 			next.Close()
 			old.Close()
+			r = w.write(t.Context(), old, "after Close")
+			expect.That(t, known.Is(r.err, replication.ErrFenced) && len(old.Log()) == had, expect.Message{
+				Did:  did + "; the old primary was told so; closed it, and wrote",
+				Want: fmt.Sprintf("ErrFenced, as from each later Write, and a log of %d entries", had),
+				Got:  fmt.Sprintf("%v; %d entries", r, len(old.Log())),
+				Why:  "whoever gets ErrFenced looks for the new primary, and whoever gets ErrNotDurable tries again",
+			})
 		}
 		oneIsEnough(t)
+		fromTheBeginning(t)
 		while(t)
 	})
 }
@@ -252,6 +305,26 @@ func oneIsEnough(t *testing.T) {
 		})
 		old.Close()
 	}
+}
+
+// fromTheBeginning has a primary that no replica has ever answered otherwise.
+func fromTheBeginning(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 20*ms)
+	if _, err := replication.Promote(w.replicas, 5); err != nil {
+		t.Fatal(err)
+	}
+	old := w.primary(t, 1)
+	r := w.write(t.Context(), old, entry(1))
+	if known.Is(r.err, replication.ErrNotDurable) { // it may not have been told before
+		r = w.write(t.Context(), old, entry(2))
+	}
+	expect.That(t, known.Is(r.err, replication.ErrFenced), expect.Message{
+		Did: "A was promoted for epoch 5; then the primary of epoch 1, which had never met A, sent it its first message " +
+			"and wrote",
+		Want: "ErrFenced: A has told it", Got: r.String(), Why: "it is none any more, and has never been one for A",
+	})
+	old.Close()
 }
 
 // while promotes a replica while a Write waits.

@@ -133,7 +133,28 @@ func TestASilentReplicaCatchesUp(t *testing.T) {
 		for _, acks := range []int{0, 1} {
 			silent(t, acks)
 		}
+		farBehind(t)
 	})
+}
+
+// farBehind has a replica that misses more than a few messages hold, and is as far away as a link can be.
+func farBehind(t *testing.T) {
+	t.Helper()
+	const n = 40000
+	w := newWorld(t, 20*ms, 200*ms)
+	w.tl = nil // as above
+	p := w.primary(t, 0)
+	w.down("B")
+	did := fmt.Sprintf("asynchronous; B, 200 ms away, was out of reach while %d entries were written", n)
+	for i := range n {
+		w.must(t, p, did, entry(i+1))
+	}
+	time.Sleep(time.Second)
+	w.up()
+	time.Sleep(3 * time.Second)
+	w.same(t, did+"; 3 s after it could be reached again", "B", w.replicas[1].Log(), p.Log(),
+		"however much it has missed: until it has caught up it is no use at a fail-over")
+	p.Close()
 }
 
 func silent(t *testing.T, acks int) {

@@ -56,7 +56,28 @@ func TestWhatEachModeCosts(t *testing.T) {
 					"also replicas that no write waits for get everything")
 			}
 		}
+		empties(t)
 	})
+}
+
+// empties has entries in which there is nothing.
+func empties(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 20*ms)
+	p := w.primary(t, 1)
+	const did = "wrote an entry of no bytes, one of some, and nil"
+	for i, e := range [][]byte{{}, []byte("some"), nil} {
+		lsn, err := p.Write(t.Context(), e)
+		r := wrote{lsn: lsn, err: err}
+		expect.That(t, err == nil && lsn == uint64(i+1), expect.Message{
+			Did: did, Want: fmt.Sprintf("nil and LSN %d for write %d", i+1, i+1), Got: r.String(),
+			Why: "what is in an entry is its writer's business: that it was written is what it says",
+		})
+	}
+	time.Sleep(time.Second)
+	w.same(t, did, "P", p.Log(), logOf("", "some", ""), "without one of them those behind it have other LSNs")
+	w.same(t, did, "A", w.replicas[0].Log(), logOf("", "some", ""),
+		"without one of them those behind it have other LSNs")
 }
 
 // TestACrashAfterTheLastAcknowledgement has a primary that dies when its client has been told.
@@ -153,6 +174,15 @@ func patience(t *testing.T) {
 			Got: r.String(), Why: "the caller has decided how long the answer is worth waiting for",
 		})
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	r := w.write(ctx, p, "entry")
+	expect.That(t, known.Is(r.err, replication.ErrNotDurable) && r.took >= 500*ms && r.took <= 2*time.Second+ms,
+		expect.Message{
+			Did:  "both replicas are out of reach; wrote, and ctx ends after an hour",
+			Want: "ErrNotDurable, 0.5 to 2 s after the call", Got: r.String(),
+			Why: "a caller with more patience changes nothing: one write at a time waits, and all others behind it",
+		})
 }
 
 // TestOneReplicaIsDown has one of them out of reach, each in turn.
