@@ -39,7 +39,7 @@ func Built(results []run.Result, o PageOptions) page.Report {
 		for i, r := range of.Results {
 			l := pageLab(r)
 			l.Anchor = fmt.Sprintf("s%d-%d", n, i+1)
-			l.Diff = diffLines(o.Diff[r.Lab])
+			l.Diff = DiffLines(o.Diff[r.Lab])
 			whose.Labs = append(whose.Labs, l)
 		}
 		p.Whose = append(p.Whose, whose)
@@ -137,9 +137,10 @@ func drawn(p *timeline.Picture) template.HTML {
 	return template.HTML(picture.SVG(plainPicture(*p)))
 }
 
-func diffLines(text string) (lines []page.DiffLine) {
+// DiffLines are the lines of a unified diff, as a page shows them.
+func DiffLines(text string) (lines []page.DiffLine) {
 	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
+		line = strings.TrimRight(line, "\r\n")
 		l := page.DiffLine{Kind: page.None, Text: Plain(line)}
 		switch {
 		case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"):

@@ -318,7 +318,7 @@ func TestWork_many(t *testing.T) {
 		}
 		begun := time.Now()
 		for range 2 {
-			p.work(queue.Options{Slots: 50, Grade: grade})
+			p.work(queue.Options{Slots: 50, Dead: time.Minute, Grade: grade}) // a busy machine is not dead
 		}
 		p.wait(fmt.Sprintf("%d verdicts", n), func() bool {
 			wait, now, _, _, err := p.store.Queue(t.Context())

@@ -323,27 +323,23 @@ func (w *worker) silent(ctx context.Context, seen map[string]heart) (names []str
 // bury puts the jobs of a dead worker back, and forgets it, in one transaction. An attempt that a death has ended counts:
 // a submission that takes its worker along each time must end, too.
 func (w *worker) bury(ctx context.Context, name string) (jobs int64, err error) {
-	tx, err := w.store.DB().BeginTx(ctx, nil)
-	if err != nil {
-		return 0, fmt.Errorf("write to the database: %w", err)
-	}
-	defer tx.Rollback()
-	for _, statement := range []string{
-		`UPDATE submissions SET state = 0 WHERE state = 1 AND id IN (SELECT submission FROM working WHERE worker = $1
-			AND working.epoch = submissions.epoch)`,
-		"UPDATE river_job SET state = 'available' WHERE state = 'running' AND id IN (SELECT job FROM working WHERE worker = $1)",
-		"DELETE FROM workers WHERE name = $1",
-	} {
-		if err := exec(ctx, tx, statement, name); err != nil {
-			return 0, err
+	err = w.store.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, statement := range []string{
+			"UPDATE submissions SET state = 0, touched = " + w.store.Clock() + ` WHERE state = 1 AND id IN
+				(SELECT submission FROM working WHERE worker = $1 AND working.epoch = submissions.epoch)`,
+			"UPDATE river_job SET state = 'available' WHERE state = 'running' AND id IN (SELECT job FROM working WHERE worker = $1)",
+			"DELETE FROM workers WHERE name = $1",
+		} {
+			if err := exec(ctx, tx, statement, name); err != nil {
+				return err
+			}
 		}
-	}
-	begun, err := tx.ExecContext(ctx, "DELETE FROM working WHERE worker = $1", name)
-	if err != nil {
-		return 0, fmt.Errorf("write to the database: %w", err)
-	}
-	if err := tx.Commit(); err != nil {
-		return 0, fmt.Errorf("write to the database: %w", err)
-	}
-	return begun.RowsAffected()
+		begun, err := tx.ExecContext(ctx, "DELETE FROM working WHERE worker = $1", name)
+		if err != nil {
+			return fmt.Errorf("write to the database: %w", err)
+		}
+		jobs, err = begun.RowsAffected()
+		return err
+	})
+	return jobs, err
 }

@@ -14,8 +14,8 @@ import (
 func (s *Store) Report(ctx context.Context, reports []Report) error {
 	return s.change(ctx, func(t *tx) error {
 		for _, r := range reports {
-			if _, err := t.exec(`INSERT INTO reports (participant, sent_as, lab, at, verdict, points, max_points, failing, mutant)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (participant, sent_as) DO NOTHING`, r.Participant, r.Key,
+			if _, err := t.exec(`INSERT INTO reports (participant, sent_as, lab, at, verdict, points, max_points, failing, mutant,
+				touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, `+s.Clock()+`) ON CONFLICT (participant, sent_as) DO NOTHING`, r.Participant, r.Key,
 				r.Lab, micros(r.At), string(r.Verdict), r.Points, r.MaxPoints, list(r.Failing), r.Mutant); err != nil {
 				return err
 			}
@@ -24,11 +24,12 @@ func (s *Store) Report(ctx context.Context, reports []Report) error {
 	})
 }
 
-// Reports are the last one of each participant and lab.
-func (s *Store) Reports(ctx context.Context) (all []Report, err error) {
+// ReportsSince are the last one of each participant and lab, of those that have come since a mark; some that came before
+// may be among them.
+func (s *Store) ReportsSince(ctx context.Context, m Mark) (all []Report, err error) {
 	err = s.all(ctx, `SELECT participant, sent_as, lab, at, verdict, points, max_points, failing, mutant FROM (
-		SELECT reports.*, ROW_NUMBER() OVER (PARTITION BY participant, lab ORDER BY at DESC, sent_as DESC) AS nth FROM reports
-		) AS ranked WHERE nth = 1 ORDER BY participant, lab`, nil, func(row scanner) error {
+		SELECT reports.*, ROW_NUMBER() OVER (PARTITION BY participant, lab ORDER BY at DESC, sent_as DESC) AS nth FROM reports`+
+		m.since("touched")+`) AS ranked WHERE nth = 1 ORDER BY participant, lab`, nil, func(row scanner) error {
 		var r Report
 		var at int64
 		var failing string
@@ -60,11 +61,13 @@ type Event struct {
 func (s *Store) Timeline(ctx context.Context, since time.Time, limit int) (all []Event, err error) {
 	from := micros(since)
 	err = s.all(ctx, `SELECT at, participant, lab, graded, verdict, points, max_points FROM (
-		SELECT at, participant, lab, 0 AS graded, verdict, points, max_points FROM reports WHERE at >= ?
+		SELECT * FROM (SELECT at, participant, lab, 0 AS graded, verdict, points, max_points FROM reports WHERE at >= ?
+			ORDER BY at DESC LIMIT ?) AS reported
 		UNION ALL
-		SELECT v.done, s.participant, s.lab, 1, v.verdict, v.points, v.max_points FROM verdicts AS v
-		JOIN submissions AS s ON s.id = v.submission AND s.epoch = v.epoch WHERE v.done >= ?
-		) AS events ORDER BY at DESC LIMIT ?`, []any{from, from, limit}, func(row scanner) error {
+		SELECT * FROM (SELECT v.done, s.participant, s.lab, 1, v.verdict, v.points, v.max_points FROM verdicts AS v
+			JOIN submissions AS s ON s.id = v.submission AND s.epoch = v.epoch WHERE v.done >= ?
+			ORDER BY v.done DESC LIMIT ?) AS graded
+		) AS events ORDER BY at DESC LIMIT ?`, []any{from, limit, from, limit, limit}, func(row scanner) error {
 		var e Event
 		var at int64
 		var graded int

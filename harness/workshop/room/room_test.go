@@ -547,7 +547,7 @@ func TestStore_Report(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		all, err := s.Reports(t.Context())
+		all, err := s.ReportsSince(t.Context(), 0)
 		if err != nil || len(all) != 1 || all[0].Key != "b" || !slices.Equal(all[0].Failing, []string{"TestA"}) ||
 			all[0].Mutant != "m.patch" || !all[0].At.Equal(sent[0].At) {
 			t.Errorf("the last is %+v, %v", all, err)
@@ -558,6 +558,66 @@ func TestStore_Report(t *testing.T) {
 		}
 		if line, _ := s.Timeline(t.Context(), c.at, 1); len(line) != 1 || line[0].Verdict != run.Passed {
 			t.Errorf("of two the latest is %+v", line)
+		}
+	})
+}
+
+// TestStore_since: whatever changes how a submission stands makes it new, and nothing else is.
+func TestStore_since(t *testing.T) {
+	roomtest.Each(t, func(t *testing.T, url string) {
+		s, _, _ := made(t, url)
+		q := &queued{}
+		ada, _ := joined(t, s, "Ada")
+		handIn := func(text string) int64 {
+			sub, _, err := s.Submit(t.Context(), ada.ID, "B01", files(text), q.put)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return sub.ID
+		}
+		handIn("another")
+		id := handIn("package adder")
+		grade := func(epoch int) error {
+			_, err := s.Grade(t.Context(), verdict(id, epoch, run.Passed, 3))
+			return err
+		}
+		var again Regrade
+		for _, step := range []struct {
+			name string
+			do   func() error
+		}{
+			{"begun", func() error { return s.Begin(t.Context(), id, 0) }},
+			{"given back", func() error { return s.Return(t.Context(), id, 0) }},
+			{"graded", func() error { return grade(0) }},
+			{"overridden", func() error { return s.Override(t.Context(), id, &Override{Points: 1, Reason: "seen it"}) }},
+			{"taken back", func() error { return s.Override(t.Context(), id, nil) }},
+			{"graded again", func() error {
+				var err error
+				if again, err = s.Regrade(t.Context(), []int64{id}, "once more", q.put); err != nil {
+					return err
+				}
+				return errors.Join(grade(1), s.Apply(t.Context(), again.ID))
+			}},
+		} {
+			if _, err := s.DB().ExecContext(t.Context(), "UPDATE submissions SET touched = 1"); err != nil {
+				t.Fatal(err)
+			}
+			m, err := s.Mark(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if none, err := s.SubmissionsSince(t.Context(), m); err != nil || len(none) > 0 {
+				t.Fatalf("before %s: %+v, %v", step.name, none, err)
+			}
+			if err := step.do(); err != nil {
+				t.Fatalf("%s: %v", step.name, err)
+			}
+			if got, err := s.SubmissionsSince(t.Context(), m); err != nil || len(got) != 1 || got[0].ID != id {
+				t.Errorf("%s: new is %+v, %v", step.name, got, err)
+			}
+		}
+		if all, err := s.SubmissionsSince(t.Context(), 0); err != nil || len(all) != 2 {
+			t.Errorf("in all: %+v, %v", all, err)
 		}
 	})
 }

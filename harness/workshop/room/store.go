@@ -232,6 +232,11 @@ func (s *Store) change(ctx context.Context, f func(t *tx) error) error {
 	return nil
 }
 
+// Write runs what others have to write in a transaction after which [Store.Changed] is greater.
+func (s *Store) Write(ctx context.Context, also ...Also) error {
+	return s.change(ctx, func(t *tx) error { return t.also(also) })
+}
+
 // tx is a transaction with queries that have ? for their arguments.
 type tx struct {
 	*sql.Tx
@@ -287,6 +292,36 @@ func (s *Store) all(ctx context.Context, query string, args []any, f func(scanne
 		return fmt.Errorf("read the database: %w", err)
 	}
 	return nil
+}
+
+// Clock is the database's own time in microseconds, as an expression of SQL. Several machines write to one database, and
+// their clocks differ; this one is the same for all.
+func (s *Store) Clock() string {
+	if s.postgres {
+		return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
+	}
+	return "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+}
+
+// Mark is a moment of the database's own clock. What is written after it was taken, or was being written then, is new
+// since then. 0 is before everything.
+type Mark int64
+
+// since is the condition by which only what is new is read; where everything is, an index would make that slower.
+func (m Mark) since(column string) string {
+	if m <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" WHERE %s >= %d", column, m)
+}
+
+// slack is how long a transaction may take for what it writes to be new since a mark that was taken meanwhile.
+const slack = time.Minute
+
+// Mark is the moment of now.
+func (s *Store) Mark(ctx context.Context) (m Mark, err error) {
+	err = s.one(ctx, "SELECT "+s.Clock(), nil, &m)
+	return m - Mark(slack.Microseconds()), err
 }
 
 // Changed is a number that grows whenever anything in the room has changed that somebody may see.

@@ -75,8 +75,8 @@ func (s *Store) Submit(ctx context.Context, participant int64, lab string, files
 			return err
 		}
 		late := !set.Deadline.IsZero() && now.After(set.Deadline)
-		if err := t.one(`INSERT INTO submissions (participant, lab, content, files, at, late, is_first, epoch, state)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0) RETURNING id`, []any{participant, lab, content, packed, micros(now), bit(late),
+		if err := t.one(`INSERT INTO submissions (participant, lab, content, files, at, late, is_first, epoch, state,
+			touched) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, `+s.Clock()+`) RETURNING id`, []any{participant, lab, content, packed, micros(now), bit(late),
 			bit(before == 0)}, &id); err != nil {
 			return err
 		}
@@ -212,6 +212,17 @@ func (s *Store) Submissions(ctx context.Context, participant int64, lab string) 
 	return all, err
 }
 
+// SubmissionsSince are those, of all participants and labs, that are new or stand elsewhere since a mark; some that do not
+// may be among them.
+func (s *Store) SubmissionsSince(ctx context.Context, m Mark) (all []Submission, err error) {
+	err = s.all(ctx, selectSubmission+m.since("s.touched")+" ORDER BY s.id", nil, func(row scanner) error {
+		sub, err := scanSubmission(row)
+		all = append(all, sub)
+		return err
+	})
+	return all, err
+}
+
 // Files are what was handed in.
 func (s *Store) Files(ctx context.Context, submission int64) (files map[string][]byte, err error) {
 	var packed []byte
@@ -232,6 +243,9 @@ func (s *Store) Override(ctx context.Context, submission int64, o *Override) err
 	return s.change(ctx, func(t *tx) error {
 		var participant int64
 		if err := t.one("SELECT participant FROM submissions WHERE id = ?", []any{submission}, &participant); err != nil {
+			return err
+		}
+		if _, err := t.exec("UPDATE submissions SET touched = "+s.Clock()+" WHERE id = ?", submission); err != nil {
 			return err
 		}
 		what := fmt.Sprintf("submission %d", submission)

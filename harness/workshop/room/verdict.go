@@ -28,8 +28,8 @@ func (t *tx) also(all []Also) error {
 // Begin notes that a worker has begun with a submission.
 func (s *Store) Begin(ctx context.Context, submission int64, epoch int, also ...Also) error {
 	return s.change(ctx, func(t *tx) error {
-		if _, err := t.exec("UPDATE submissions SET state = 1 WHERE id = ? AND epoch = ? AND state = 0", submission,
-			epoch); err != nil {
+		if _, err := t.exec("UPDATE submissions SET state = 1, touched = "+s.Clock()+
+			" WHERE id = ? AND epoch = ? AND state = 0", submission, epoch); err != nil {
 			return err
 		}
 		return t.also(also)
@@ -39,8 +39,8 @@ func (s *Store) Begin(ctx context.Context, submission int64, epoch int, also ...
 // Return notes that a submission waits again: the worker that had begun with it will not finish.
 func (s *Store) Return(ctx context.Context, submission int64, epoch int, also ...Also) error {
 	return s.change(ctx, func(t *tx) error {
-		if _, err := t.exec("UPDATE submissions SET state = 0 WHERE id = ? AND epoch = ? AND state = 1", submission,
-			epoch); err != nil {
+		if _, err := t.exec("UPDATE submissions SET state = 0, touched = "+s.Clock()+
+			" WHERE id = ? AND epoch = ? AND state = 1", submission, epoch); err != nil {
 			return err
 		}
 		return t.also(also)
@@ -66,8 +66,8 @@ func (s *Store) Grade(ctx context.Context, v Verdict, also ...Also) (stored bool
 			return err
 		}
 		stored = n > 0
-		if _, err := t.exec("UPDATE submissions SET state = 2 WHERE id = ? AND epoch = ?", v.Submission,
-			v.Epoch); err != nil {
+		if _, err := t.exec("UPDATE submissions SET state = 2, touched = "+s.Clock()+" WHERE id = ? AND epoch = ?",
+			v.Submission, v.Epoch); err != nil {
 			return err
 		}
 		return t.also(also)
@@ -209,7 +209,7 @@ func (s *Store) Apply(ctx context.Context, id int64) error {
 		if lacking > 0 {
 			return ErrRunning
 		}
-		_, err := t.exec(`UPDATE submissions SET state = 2, epoch = (SELECT r.epoch FROM regraded AS r
+		_, err := t.exec(`UPDATE submissions SET state = 2, touched = `+s.Clock()+`, epoch = (SELECT r.epoch FROM regraded AS r
 			WHERE r.regrade = ? AND r.submission = submissions.id) WHERE id IN (SELECT submission FROM regraded WHERE regrade = ?)`,
 			id, id)
 		return err

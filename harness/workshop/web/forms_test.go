@@ -109,6 +109,10 @@ func TestForms_instructor(t *testing.T) {
 		"per_hour": {"9"}, "answer": {"1"}}, "/room/labs/B10")
 	see("/room/labs/B10", `value="2099-01-02T03:04"`)
 	see("/room/submissions/2", "&#43;var a = 2")
+	see("/room/submissions/1", "since the stub")
+	see("/room/submissions/1", "-// Allow is AllowN(1).")
+	see("/room/participants/1", "&#43;var a = 2")
+	see("/room/participants/1", "since the stub")
 	do("/room/submissions/2/override", url.Values{"points": {"7"}, "reason": {"the clock"}},
 		"/room/submissions/2")
 	see("/room/participants/1", "the clock")
@@ -123,6 +127,7 @@ func TestForms_instructor(t *testing.T) {
 		Result: h.result("B10"), Worker: "w"})
 	must(t, err)
 	see("/room/regrades/1", "passed, 20 points")
+	see("/room/regrades/1/part", "passed, 20 points")
 	do("/room/regrades/1", nil, "/room/regrades/1?done=applied")
 	if s, err := h.store.Submission(t.Context(), second.ID); err != nil ||
 		s.Graded.Result.Verdict != run.Passed {

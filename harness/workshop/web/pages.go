@@ -65,6 +65,7 @@ func (w *Web) pages(page func(string, access, int64, func(*visit) error) route) 
 		page("POST /room/labs/{lab}", instructor, smallBody, w.formLab),
 		page("POST /room/regrades", instructor, smallBody, w.formRegrade),
 		page("GET /room/regrades/{id}", instructor, 0, w.pageRegrade),
+		page("GET /room/regrades/{id}/part", instructor, 0, w.partRegrade),
 		page("POST /room/regrades/{id}", instructor, smallBody, w.formRegradeDo),
 		page("GET /room/audit", instructor, 0, w.pageAudit),
 		page("GET /room/archive", instructor, 0, w.archive),

@@ -4,6 +4,9 @@ import (
 	"context"
 	"html/template"
 	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,10 +25,13 @@ func (w *Web) pageRoom(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.instructors()
+	l := lookOf(v)
+	p, err := s.instructors(l)
 	if err != nil {
 		return err
 	}
+	shown := livePart("/room", p.html)
+	shown.Part += l.query()
 	return v.show("room.html", sheet{Title: "The room", Room: s.room.Title, Nav: "room",
 		Said: done(v), Body: struct {
 			View roomView
@@ -33,7 +39,7 @@ func (w *Web) pageRoom(v *visit) error {
 			Base string
 			TLS  bool
 			Run  bool // the queue's own pages are there
-		}{s.view(), livePart("/room", p.html), w.Base, w.TLS, w.Queue != nil}})
+		}{s.view(), shown, w.Base, w.TLS, w.Queue != nil}})
 }
 
 // done says what a form has just done.
@@ -48,7 +54,9 @@ func done(v *visit) string {
 		"dropped":    "Dropped: nothing has changed."}[v.URL.Query().Get("done")]
 }
 
-func (w *Web) partRoom(v *visit) error { return v.part((*snapshot).instructors) }
+func (w *Web) partRoom(v *visit) error {
+	return v.part(func(s *snapshot) (*part, error) { return s.instructors(lookOf(v)) })
+}
 
 func (w *Web) pageLab(v *visit) error {
 	l, err := w.lab(v.Context(), v.PathValue("lab"))
@@ -64,9 +72,12 @@ func (w *Web) pageLab(v *visit) error {
 		Setting  room.Setting
 		Standing standing
 		Rows     []matrixRow
+		Find     found
 		Answer   template.HTML
-	}{l, s.settings[l.ID], s.standingOf(l), nil, markdown(strings.Join(passages(l), "\n\n"))}
-	for _, p := range s.people {
+	}{Lab: l, Setting: s.settings[l.ID], Standing: s.standingOf(l), Answer: markdown(strings.Join(passages(l), "\n\n"))}
+	people, find := s.find(lookOf(v))
+	body.Find = find
+	for _, p := range people {
 		body.Rows = append(body.Rows, matrixRow{Who: p, Cells: []shownCell{s.shown(p.ID, l.ID)}})
 	}
 	return v.show("lab.html", sheet{Title: l.ID + " " + l.Title, Room: s.room.Title, Nav: "room",
@@ -86,8 +97,30 @@ func (w *Web) pageParticipant(v *visit) error {
 	if i < 0 {
 		return room.ErrNotFound
 	}
-	return v.show("participant.html", sheet{Title: s.all[i].Name, Room: s.room.Title, Nav: "room",
-		Body: w.meOf(s, s.all[i])})
+	p := participantPage{me: w.meOf(s, s.all[i])}
+	for _, sub := range p.Subs[:min(len(p.Subs), diffsShown)] {
+		_, before, diff, err := w.changes(v.Context(), s, sub.Submission)
+		if err != nil {
+			return err
+		}
+		p.Steps = append(p.Steps, change{sub, before, diff})
+	}
+	return v.show("participant.html", sheet{Title: s.all[i].Name, Room: s.room.Title, Nav: "room", Body: p})
+}
+
+// participantPage is what the instructor sees of somebody: what they see themselves, and how their work has grown.
+type participantPage struct {
+	me
+	Steps []change // newest first, the latest diffsShown of them
+}
+
+const diffsShown = 20
+
+// change is a submission with what it has changed.
+type change struct {
+	mySub
+	Before int64
+	Diff   []fileDiff
 }
 
 func (w *Web) pageSubmission(v *visit) error {
@@ -105,8 +138,13 @@ func (w *Web) pageSubmission(v *visit) error {
 	}
 	p := submissionPage{mySub: s.mySub(sub), Report: reportOf(sub), Most: w.mostOf(sub), Ours: true,
 		Path: "/room/submissions/" + strconv.FormatInt(id, 10)}
-	if err := w.compare(v.Context(), s, &p); err != nil {
+	now, before, diff, err := w.changes(v.Context(), s, sub)
+	if err != nil {
 		return err
+	}
+	p.Before, p.Diff = before, diff
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		p.Files = append(p.Files, file{name, report.PlainLines(string(now[name]))})
 	}
 	return v.show("submission.html", sheet{Title: p.Who + ": " + sub.Lab, Room: s.room.Title,
 		Nav: "room", Said: done(v), Body: p})
@@ -118,71 +156,98 @@ type fileDiff struct {
 	Lines []page.DiffLine
 }
 
-// compare adds the files of a submission, and what has changed since the one before it.
-func (w *Web) compare(ctx context.Context, s *snapshot, p *submissionPage) error {
-	now, err := w.Store.Files(ctx, p.ID)
-	if err != nil {
-		return err
+// changes are the files of a submission, and what has changed in them since the one before it of the same person for the
+// same lab, or, where there is none and before is 0, since the stub.
+func (w *Web) changes(ctx context.Context, s *snapshot, sub room.Submission) (
+	now map[string][]byte, before int64, diff []fileDiff, err error) {
+	if now, err = w.Store.Files(ctx, sub.ID); err != nil {
+		return nil, 0, nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(now)) {
-		p.Files = append(p.Files, file{name, report.PlainLines(string(now[name]))})
-	}
-	for _, sub := range s.of(p.Participant) {
-		if sub.Lab == p.Lab && sub.ID < p.ID {
-			p.Before = sub.ID
+	for _, of := range s.mine[sub.Participant] {
+		if of.Lab == sub.Lab && of.ID < sub.ID {
+			before = of.ID
 		}
 	}
-	if p.Before == 0 {
-		return nil
+	was := w.stub(sub.Lab)
+	if before != 0 {
+		if was, err = w.Store.Files(ctx, before); err != nil {
+			return nil, 0, nil, err
+		}
 	}
-	was, err := w.Store.Files(ctx, p.Before)
-	if err != nil {
-		return err
-	}
-	names := maps.Clone(was)
-	maps.Copy(names, now)
+	names := maps.Clone(now)
+	maps.Copy(names, was)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		text := udiff.Unified("before/"+name, "now/"+name, string(was[name]), string(now[name]))
 		if text != "" {
-			p.Diff = append(p.Diff, fileDiff{name, diffLines(text)})
+			diff = append(diff, fileDiff{name, report.DiffLines(text)})
 		}
 	}
-	return nil
+	return now, before, diff, nil
 }
 
-func diffLines(text string) (lines []page.DiffLine) {
-	for line := range strings.Lines(text) {
-		l := page.DiffLine{Kind: page.None, Text: report.Plain(strings.TrimRight(line, "\r\n"))}
-		switch {
-		case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"):
-		case strings.HasPrefix(line, "+"):
-			l.Kind = page.Good
-		case strings.HasPrefix(line, "-"):
-			l.Kind = page.Bad
-		}
-		lines = append(lines, l)
+// stub are the files that a lab was handed out with, as far as they can be read.
+func (w *Web) stub(lab string) map[string][]byte {
+	files := map[string][]byte{}
+	l, err := w.Course.Named(lab)
+	if err != nil {
+		return files
 	}
-	return lines
+	dir, err := l.Stub()
+	if err != nil {
+		return files
+	}
+	for _, name := range l.Files {
+		if text, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+			files[name] = text
+		}
+	}
+	return files
+}
+
+// regradePage is a set of submissions that is graded again.
+type regradePage struct {
+	room.Regrade
+	State wire.RegradeState
+}
+
+func (w *Web) regradeOf(v *visit) (p regradePage, s *snapshot, err error) {
+	id, err := v.number("id")
+	if err != nil {
+		return p, nil, err
+	}
+	if p.Regrade, err = w.Store.RegradeOf(v.Context(), id); err != nil {
+		return p, nil, err
+	}
+	if s, err = w.hub.fresh(v.Context()); err != nil {
+		return p, nil, err
+	}
+	p.State = s.wireRegrade(p.Regrade)
+	return p, s, nil
 }
 
 func (w *Web) pageRegrade(v *visit) error {
-	id, err := v.number("id")
+	p, s, err := w.regradeOf(v)
 	if err != nil {
 		return err
 	}
-	g, err := w.Store.RegradeOf(v.Context(), id)
+	data, err := rendered("regrade-part", p)
 	if err != nil {
 		return err
 	}
-	s, err := w.hub.fresh(v.Context())
+	return v.show("regrade.html", sheet{Title: "Regrade", Room: s.room.Title, Nav: "room", Said: done(v),
+		Body: live{Events: "/room/live", Part: v.URL.Path + "/part", Now: template.HTML(data)}})
+}
+
+func (w *Web) partRegrade(v *visit) error {
+	p, _, err := w.regradeOf(v)
 	if err != nil {
 		return err
 	}
-	return v.show("regrade.html", sheet{Title: "Regrade", Room: s.room.Title, Nav: "room",
-		Said: done(v), Body: struct {
-			room.Regrade
-			State wire.RegradeState
-		}{g, s.wireRegrade(g)}})
+	data, err := rendered("regrade-part", p)
+	if err != nil {
+		return err
+	}
+	return v.html(http.StatusOK, data)
 }
 
 func (w *Web) pageAudit(v *visit) error {

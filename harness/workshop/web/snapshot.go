@@ -1,7 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +28,11 @@ type snapshot struct {
 	people   []room.Participant      // who has joined and was not removed
 	all      []room.Participant
 	names    map[int64]string
-	subs     []room.Submission
+	mark     room.Mark          // what is new since then is read for the next picture
+	subs     []*room.Submission // by id; shared with other pictures
+	reports  map[place]*room.Report
+	mine     map[int64][]*room.Submission // by participant, oldest first
+	places   map[int64]int                // in the queue, by submission
 	cells    map[place]*cell
 	hands    []room.Hand
 	messages []room.Message
@@ -103,18 +110,32 @@ const eventsEvery = 5 * time.Second
 
 const maxEvents = 50_000
 
-// take looks at the whole room. What the last picture has and is cheap to keep is kept.
+// take looks at the whole room. Of submissions and reports, which may be a hundred thousand, only those are read that are
+// new since the last picture.
 func (w *Web) take(ctx context.Context, last *snapshot) (*snapshot, error) {
 	s := &snapshot{settings: map[string]room.Setting{}, names: map[int64]string{},
-		cells: map[place]*cell{}}
+		mine: map[int64][]*room.Submission{}, places: map[int64]int{}, cells: map[place]*cell{},
+		reports: map[place]*room.Report{}}
+	since := room.Mark(0)
+	if last != nil {
+		since, s.subs, s.reports = last.mark, slices.Clone(last.subs), maps.Clone(last.reports)
+	}
 	var settings []room.Setting
-	var reports []room.Report
 	for _, read := range []func() error{
+		func() (err error) { s.mark, err = w.Store.Mark(ctx); return err },
 		func() (err error) { s.room, err = w.Store.Room(ctx); return err },
 		func() (err error) { settings, err = w.Store.Settings(ctx); return err },
 		func() (err error) { s.all, err = w.Store.Participants(ctx); return err },
-		func() (err error) { s.subs, err = w.Store.Submissions(ctx, 0, ""); return err },
-		func() (err error) { reports, err = w.Store.Reports(ctx); return err },
+		func() error {
+			subs, err := w.Store.SubmissionsSince(ctx, since)
+			s.handedIn(subs)
+			return err
+		},
+		func() error {
+			reports, err := w.Store.ReportsSince(ctx, since)
+			s.reported(reports)
+			return err
+		},
 		func() (err error) { s.hands, err = w.Store.Hands(ctx); return err },
 		func() (err error) { s.messages, err = w.Store.Messages(ctx); return err },
 		func() (err error) {
@@ -132,8 +153,36 @@ func (w *Web) take(ctx context.Context, last *snapshot) (*snapshot, error) {
 	for _, set := range settings {
 		s.settings[set.Lab] = set
 	}
-	s.arrange(reports)
+	s.arrange()
 	return s, nil
+}
+
+// handedIn puts submissions in the places of what was known of them.
+func (s *snapshot) handedIn(subs []room.Submission) {
+	for i := range subs {
+		at, known := s.index(subs[i].ID)
+		if known {
+			s.subs[at] = &subs[i]
+		} else {
+			s.subs = slices.Insert(s.subs, at, &subs[i])
+		}
+	}
+}
+
+// index is where a submission is, or would be.
+func (s *snapshot) index(id int64) (at int, known bool) {
+	return slices.BinarySearchFunc(s.subs, id, func(sub *room.Submission, id int64) int { return cmp.Compare(sub.ID, id) })
+}
+
+// reported keeps the later report of each place.
+func (s *snapshot) reported(reports []room.Report) {
+	for i := range reports {
+		r := &reports[i]
+		at := place{r.Participant, r.Lab}
+		if was := s.reports[at]; was == nil || cmp.Or(r.At.Compare(was.At), cmp.Compare(r.Key, was.Key)) > 0 {
+			s.reports[at] = r
+		}
+	}
 }
 
 // current reports whether nothing can be new since a picture was taken.
@@ -153,19 +202,19 @@ func (w *Web) takeEvents(ctx context.Context, s, last *snapshot) (err error) {
 }
 
 // arrange sorts what was read by person and lab.
-func (s *snapshot) arrange(reports []room.Report) {
+func (s *snapshot) arrange() {
 	for _, p := range s.all {
 		s.names[p.ID] = p.Name
 		if !p.Joined.IsZero() && p.Removed.IsZero() {
 			s.people = append(s.people, p)
 		}
 	}
-	for i := range reports {
-		s.at(reports[i].Participant, reports[i].Lab).report = &reports[i]
+	for at, r := range s.reports {
+		s.at(at).report = r
 	}
-	for i := range s.subs {
-		sub := &s.subs[i]
-		c := s.at(sub.Participant, sub.Lab)
+	for _, sub := range s.subs {
+		s.mine[sub.Participant] = append(s.mine[sub.Participant], sub)
+		c := s.at(place{sub.Participant, sub.Lab})
 		c.last = sub
 		c.tries++
 		if sub.Graded != nil {
@@ -182,21 +231,28 @@ func (s *snapshot) arrange(reports []room.Report) {
 func (s *snapshot) queueUp() {
 	n := 0
 	for _, first := range []bool{true, false} {
-		for i := range s.subs {
-			if sub := &s.subs[i]; stateOf(*sub) == wire.Waiting && sub.First == first {
-				sub.Place = n
+		for _, sub := range s.subs {
+			if stateOf(*sub) == wire.Waiting && sub.First == first {
+				s.places[sub.ID] = n
 				n++
 			}
 		}
 	}
 }
 
+// placed is a submission with its place in the queue.
+func (s *snapshot) placed(sub *room.Submission) room.Submission {
+	out := *sub
+	out.Place = s.places[sub.ID]
+	return out
+}
+
 // at is the cell of a place, made where there is none.
-func (s *snapshot) at(who int64, lab string) *cell {
-	c := s.cells[place{who, lab}]
+func (s *snapshot) at(p place) *cell {
+	c := s.cells[p]
 	if c == nil {
 		c = &cell{}
-		s.cells[place{who, lab}] = c
+		s.cells[p] = c
 	}
 	return c
 }
@@ -252,20 +308,17 @@ func (c *cell) latest() (v run.Verdict, failing []string, mutant string, at time
 
 // of are somebody's submissions, oldest first.
 func (s *snapshot) of(who int64) (subs []room.Submission) {
-	for _, sub := range s.subs {
-		if sub.Participant == who {
-			subs = append(subs, sub)
-		}
+	for _, sub := range s.mine[who] {
+		subs = append(subs, s.placed(sub))
 	}
 	return subs
 }
 
 // submission is one by its id, without what it has printed.
 func (s *snapshot) submission(id int64) (room.Submission, bool) {
-	for _, sub := range s.subs {
-		if sub.ID == id {
-			return sub, true
-		}
+	at, known := s.index(id)
+	if !known {
+		return room.Submission{}, false
 	}
-	return room.Submission{}, false
+	return s.placed(s.subs[at]), true
 }

@@ -22,7 +22,7 @@ func stuckRoom(t *testing.T, reports ...room.Report) (*snapshot, *course.Lab) {
 		id := int64(i + 1)
 		s.people = append(s.people, room.Participant{ID: id})
 		if r := &reports[i]; r.Verdict != "" {
-			s.at(id, l.ID).report = r
+			s.at(place{id, l.ID}).report = r
 		}
 	}
 	return s, l
@@ -43,7 +43,7 @@ func TestStandingOf(t *testing.T) {
 	}
 	for id := int64(10); id < 13; id++ {
 		s.people = append(s.people, room.Participant{ID: id})
-		s.at(id, l.ID).report = &room.Report{Verdict: run.Failed, Failing: m.Fails, Mutant: m.Name()}
+		s.at(place{id, l.ID}).report = &room.Report{Verdict: run.Failed, Failing: m.Fails, Mutant: m.Name()}
 	}
 	got := s.standingOf(l)
 	if got.Of() != 6 || got.Says != 1 || got.On != 4 || got.Idle != 1 {

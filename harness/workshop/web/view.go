@@ -24,6 +24,7 @@ type roomView struct {
 	ByStuck  []standing
 	Settings map[string]room.Setting
 	Rows     []matrixRow
+	Find     found
 	Hands    []shownHand
 	Queue    shownQueue
 	Line     template.HTML
@@ -164,8 +165,8 @@ func (s *snapshot) expected() int {
 	return len(s.listed())
 }
 
-// full is the room with its people.
-func (s *snapshot) full() roomView {
+// full is the room with those of its people who are looked at.
+func (s *snapshot) full(l look) roomView {
 	out := s.view()
 	raised := map[int64]bool{}
 	for _, h := range s.hands {
@@ -178,7 +179,9 @@ func (s *snapshot) full() roomView {
 		}
 		out.Hands = append(out.Hands, shown)
 	}
-	for _, p := range s.people {
+	people, find := s.find(l)
+	out.Find = find
+	for _, p := range people {
 		row := matrixRow{Who: p, Hand: raised[p.ID]}
 		for _, l := range s.labs {
 			row.Cells = append(row.Cells, s.shown(p.ID, l.ID))
@@ -193,6 +196,11 @@ func (s *snapshot) wall() (*part, error) {
 	return s.wallPart.render("wall-part", func() any { return s.view() })
 }
 
-func (s *snapshot) instructors() (*part, error) {
-	return s.roomPart.render("room-part", func() any { return s.full() })
+// instructors is the room as instructors see it; what most of them look at is rendered once.
+func (s *snapshot) instructors(l look) (*part, error) {
+	p := &s.roomPart
+	if l != (look{Page: 1}) {
+		p = &part{}
+	}
+	return p.render("room-part", func() any { return s.full(l) })
 }

@@ -19,11 +19,17 @@
     const open = new Map();
     part.querySelectorAll("details[id]").forEach((d) => open.set(d.id, d.open));
     const scrolled = [...part.querySelectorAll(".wide")].map((e) => [e.scrollLeft, e.scrollTop]);
-    const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+    const at = document.activeElement;
+    const focused = part.contains(at) ? at.id : "";
+    const typed = at instanceof HTMLInputElement ? at.value : undefined;
     part.innerHTML = html;
     part.querySelectorAll("details[id]").forEach((d) => { if (open.has(d.id)) d.open = open.get(d.id); });
     part.querySelectorAll(".wide").forEach((e, i) => { if (scrolled[i]) [e.scrollLeft, e.scrollTop] = scrolled[i]; });
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    const back = focused && document.getElementById(focused);
+    if (back) {
+      if (typed !== undefined && back instanceof HTMLInputElement) back.value = typed;
+      back.focus({ preventScroll: true });
+    }
   };
 
   const fetchPart = async () => {
