@@ -49,6 +49,7 @@ func name(l consistency.Level) string {
 type cluster struct {
 	primary  *node
 	replicas []*node
+	older    uint64 // writes that the log had before those 1000
 
 	mu  sync.Mutex
 	log []write
@@ -119,6 +120,7 @@ type node struct {
 
 	mu      sync.Mutex
 	health  health
+	once    bool // it fails at once, and is well then
 	deposed bool
 	stopped int // it gets no more of the log than this; 0: it does
 	asked   []time.Time
@@ -152,6 +154,9 @@ func (n *node) clear() (asked []time.Time) {
 func (n *node) half(ctx context.Context) error {
 	n.mu.Lock()
 	h := n.health
+	if n.once {
+		h, n.once = fails, false
+	}
 	n.mu.Unlock()
 	switch h {
 	case fails:
@@ -202,19 +207,19 @@ func (n *node) state(key string) (val string, lsn uint64) {
 	far := sort.Search(len(log), func(i int) bool { return time.Since(log[i].at) < n.lag })
 	for _, w := range slices.Backward(log[:far]) {
 		if w.key == key {
-			return w.val, before + uint64(far)
+			return w.val, n.c.older + before + uint64(far)
 		}
 	}
-	return "", before + uint64(far)
+	return "", n.c.older + before + uint64(far)
 }
 
 func (n *node) Write(ctx context.Context, key, val string) (lsn uint64, err error) {
 	if err := n.half(ctx); err != nil {
-		return 0, err
+		return 1 << 40, err // what comes beside an error says nothing
 	}
 	n.c.mu.Lock()
 	n.c.log = append(n.c.log, write{key, val, time.Now()})
-	lsn = before + uint64(len(n.c.log))
+	lsn = n.c.older + before + uint64(len(n.c.log))
 	n.c.mu.Unlock()
 	if err := n.half(ctx); err != nil {
 		return 0, err

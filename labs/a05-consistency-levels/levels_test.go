@@ -2,6 +2,7 @@ package consistency_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -142,6 +143,16 @@ func TestYourOwnWriteIsThere(t *testing.T) {
 				Got:  "the primary was asked",
 				Why:  "writes come in bursts: if each sends the reads behind it to the primary, they are all there"})
 		}
+		c = newCluster(100 * time.Millisecond)
+		c.older = 1<<63 - 2 - before
+		s = c.session()
+		s.Put(t.Context(), "greeting", "draft")
+		time.Sleep(200 * time.Millisecond)
+		s.Put(t.Context(), "greeting", "mine")
+		wants(t, get(t, s, "greeting", consistency.ReadYourWrites), "mine", 100*time.Millisecond+100*time.Millisecond,
+			expect.Message{Did: "wrote a draft at position 2^63 - 1, then a greeting at 2^63, and read it at " +
+				"ReadYourWrites right away, with a replica that lags 100 ms",
+				Why: "a position may be any uint64"})
 	})
 }
 
@@ -330,5 +341,18 @@ func TestSessionsAreApart(t *testing.T) {
 				Why: "what one user does must not send all others to the primary"})
 		}
 		asks(t, c, 2, 0, expect.Message{Did: "they read, once each"})
+		c = newCluster(0, 0, 0, 0)
+		var all []consistency.Node
+		for _, r := range c.replicas {
+			all = append(all, r)
+		}
+		was := slices.Clone(all)
+		for i := range 30 {
+			get(t, consistency.NewSession(c.primary, all[:2+i%3], maxWait), "greeting", levels[i%3])
+		}
+		expect.That(t, slices.Equal(all, was), expect.Message{
+			Did:  "made 30 sessions with the same slice of four replicas, some of them with its beginning, and read in each",
+			Want: "the slice is as it was", Got: "it is another one",
+			Why: "other sessions have it, too, and perhaps read from it just now"})
 	})
 }
