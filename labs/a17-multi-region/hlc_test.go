@@ -156,6 +156,7 @@ func TestWhatIsTooFarAheadIsRefused(t *testing.T) {
 			59 * time.Minute, true},
 		{time.Hour, 61 * time.Minute, false}, {500 * ms, time.Unix(0, math.MaxInt64).Sub(noon), false},
 		{10 * time.Second, 9 * time.Second, true}, {10 * time.Second, 11 * time.Second, false},
+		{500 * ms, 500 * ms, true}, {500 * ms, 500*ms + 1, false},
 	} {
 		h := &hands{noon}
 		clock := regions.NewHLC("eu-1", h.now, c.maxAhead)
@@ -177,6 +178,13 @@ func TestWhatIsTooFarAheadIsRefused(t *testing.T) {
 			Did: did + ", and Now before and after it", Want: "the clock has not moved: it is noon",
 			Got: fmt.Sprintf("it has moved by %v", time.Duration(after.Wall-before.Wall)),
 			Why: "one broken clock pushes everybody into the future"})
+		fresh := regions.NewHLC("eu-1", h.now, c.maxAhead)
+		fresh.Observe(ts)
+		got := fresh.Now()
+		expect.That(t, got.Less(regions.TS{Wall: noon.UnixNano() + int64(ms)}), expect.Message{
+			Did: did + ", of a clock that had not been asked before, and then Now", Want: "it is noon",
+			Got: fmt.Sprintf("%v later", time.Duration(got.Wall-noon.UnixNano())),
+			Why: "what is refused changes nothing, and that is nothing of it, and not a little"})
 		h.at = noon.Add(c.ahead - c.maxAhead + 5*ms)
 		if c.ahead > 24*time.Hour {
 			continue

@@ -124,6 +124,7 @@ func TestReadYourWrites(t *testing.T) {
 		time.Sleep(time.Second)
 		impatient(t)
 	})
+	bubble.Run(t, besides)
 	bubble.Run(t, overtaken)
 	bubble.Run(t, busy)
 }
@@ -193,6 +194,21 @@ func impatient(t *testing.T) {
 	time.Sleep(2 * time.Hour)
 }
 
+// besides has a reader wait for what takes an hour, while somebody writes the same key in the region itself.
+func besides(t *testing.T) {
+	w := build(t, three, func(string, string, int) simnet.Fate { return simnet.Fate{After: time.Hour} })
+	token := w.put("eu-1", "k", "v", none)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		time.Sleep(50 * ms)
+		w.put("us-1", "k", "own", token)
+	})
+	waits(t, w, "us-1", "k", token, 50*ms, `"own"`, "read with a token in us-1 what takes an hour to arrive; 50 ms "+
+		"later somebody wrote that key in us-1, with the same token, which is a later write")
+	wg.Wait()
+	time.Sleep(2 * time.Hour)
+}
+
 // overtaken has later writes arrive first: of another key, which say nothing, and of the same one, which do.
 func overtaken(t *testing.T) {
 	w := build(t, three, func(_, _ string, n int) simnet.Fate {
@@ -246,31 +262,33 @@ func busy(t *testing.T) {
 // region
 // whose clock is behind.
 func TestATokenOrdersWrites(t *testing.T) {
-	for _, second := range []string{"Put", "Delete"} {
+	for i := range 4 {
+		second, to := []string{"Put", "Delete"}[i%2], []string{"us-1", "eu-2"}[i/2]
+		far := usual("eu-1", to, 0).After
 		for _, behindBy := range []time.Duration{-480 * ms, -ms, 0, 480 * ms} {
 			bubble.Run(t, func(t *testing.T) {
 				w := build(t, three, usual)
 				w.off["eu-1"].set(-behindBy / 2)
-				w.off["us-1"].set(behindBy / 2)
+				w.off[to].set(behindBy / 2)
 				first := w.put("eu-1", "k", "first", none)
 				want := `"second"`
 				var token regions.Token
 				if second == "Put" {
-					token = w.put("us-1", "k", "second", first)
+					token = w.put(to, "k", "second", first)
 				} else {
-					token, want = w.delete("us-1", "k", first), notFound
+					token, want = w.delete(to, "k", first), notFound
 				}
 				began := time.Now()
-				did := fmt.Sprintf("a user wrote in eu-1, took that token to us-1, whose clock is %v behind, and "+
+				did := fmt.Sprintf("a user wrote in eu-1, took that token to %s, whose clock is %v behind, and "+
 					"called %s "+
-					"there before the first write had arrived", -behindBy, second)
-				w.has(t, "us-1", "k", want, expect.Message{Did: did + "; read at once"})
-				waits(t, w, "eu-1", "k", token, 150*ms, want, did+"; read with its token in eu-1")
+					"there before the first write had arrived", to, -behindBy, second)
+				w.has(t, to, "k", want, expect.Message{Did: did + "; read at once"})
+				waits(t, w, "eu-1", "k", token, far, want, did+"; read with its token in eu-1")
 				time.Sleep(time.Second - time.Since(began))
 				w.agree(t, "k", want, expect.Message{Did: did + "; read when all had arrived",
 					Why: "the user has seen their first edit, and corrects it: the correction must not lose " +
 						"because of a clock"})
-				if second == "Put" && behindBy == -480*ms {
+				if i == 0 && behindBy == -480*ms {
 					expect.Show(t, "a user who is faster than their edit, and a clock that is behind", w.tl)
 				}
 			})
@@ -288,11 +306,12 @@ func TestDataStaysWhereItBelongs(t *testing.T) {
 			w.of["eu-2"].Put(key, secret(i), token)
 		}
 		w.of["eu-2"].Delete("eu/alice", none)
+		w.of["us-1"].Put("eu/bob", "secret-3", none)
 		time.Sleep(time.Second)
 		for _, l := range w.legs() {
 			text := fmt.Sprintf("%+v", l.u)
 			expect.That(t, zone(l.to) == "eu" || !strings.Contains(text, "secret"), expect.Message{
-				Did: "wrote keys that begin with eu/ in eu-1 and eu-2, and read everything that was sent to other " +
+				Did: "wrote keys that begin with eu/ in eu-1, eu-2 and us-1, and read everything that was sent to other " +
 					"zones",
 				Want: "nothing of them is sent there", Got: fmt.Sprintf("%s sent to %s: %s", l.from, l.to, text),
 				Why: "the contract with these customers says that their data does not leave Europe"})
@@ -304,6 +323,8 @@ func TestDataStaysWhereItBelongs(t *testing.T) {
 		for _, name := range []string{"eu-1", "eu-2", "eu-west-3"} {
 			w.has(t, name, "eu/us/x", `"secret-2"`, expect.Message{Did: "wrote a key that begins with eu/ in eu-1"})
 			w.has(t, name, "eu/alice", notFound, expect.Message{Did: "wrote and deleted a key that begins with eu/"})
+			w.has(t, name, "eu/bob", `"secret-3"`, expect.Message{Did: "wrote a key that begins with eu/ in us-1",
+				Why: "Europe is where it belongs: there it must arrive, from wherever it comes"})
 		}
 		for _, key := range []string{"europe/x", "eu", "EU/x", "x/eu/", "us/x", "eu-1/x", ""} {
 			w.of["eu-1"].Put(key, "public", none)

@@ -65,6 +65,10 @@ func TestARegionThatIsDownIsLeft(t *testing.T) {
 				a.ask(t, hold, hold-time.Second, down(home), true, home+" became unhealthy")
 				time.Sleep(2 * time.Second)
 				a.ask(t, hold, 3*hold, down(home), false, home+" has been unhealthy for more than the hold")
+				a = &asker{r: regions.NewRouter(hold), home: home}
+				a.ask(t, hold, hold-time.Second, down(home), true, home+" was never seen healthy")
+				time.Sleep(time.Second)
+				a.ask(t, hold, time.Second, down(home), false, home+" has been unhealthy for just the hold")
 			}
 			a := &asker{r: regions.NewRouter(hold), home: "eu-1"}
 			busy := fleet()
@@ -93,7 +97,8 @@ func TestARegionThatIsBackIsTrustedLater(t *testing.T) {
 					"and is unhealthy")
 			}
 			a.ask(t, hold, 5*hold-time.Second, fleet(), false, again(3))
-			time.Sleep(2 * time.Second)
+			time.Sleep(time.Second)
+			a.ask(t, hold, time.Second, fleet(), true, "us-1 has been healthy for just 5 holds")
 			a.ask(t, hold, time.Minute, fleet(), true, "us-1 has been healthy for more than 5 holds")
 			a.ask(t, hold, hold-time.Second, down("us-1"), true, "us-1 was left, is home again, and becomes unhealthy")
 			time.Sleep(2 * time.Second)
