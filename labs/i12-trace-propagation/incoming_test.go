@@ -31,6 +31,8 @@ func TestAValidTraceparentIsContinued(t *testing.T) {
 		{"cc-" + theirTrace + "-" + theirParent + "-01-what-the-future-will-be-like", "01"},
 		{"cc-" + theirTrace + "-" + theirParent + "-01-", "01"},
 		{"fe-" + theirTrace + "-" + theirParent + "-01-X Y", "01"},
+		{"cc-" + theirTrace + "-" + theirParent + "-ff", "ff"},
+		{"cc-" + theirTrace + "-" + theirParent + "-84-what-the-future-will-be-like", "84"},
 		{"f0-" + theirTrace + "-" + theirParent + "-01", "01"},
 		{"0f-" + theirTrace + "-" + theirParent + "-01-" + strings.Repeat("a", 4000), "01"},
 	} {
@@ -197,6 +199,33 @@ func TestTracestate(t *testing.T) {
 			Want: "no tracestate in what goes out",
 			Got:  fmt.Sprintf("tracestate: %q", r.Header["Tracestate"]),
 			Why:  "an empty header is one that every service behind this one has to parse, and to forward",
+		})
+	}
+	wantOneList(t)
+}
+
+// wantOneList demands that several lines are what one line of them would be.
+func wantOneList(t *testing.T) {
+	t.Helper()
+	for _, tc := range []struct {
+		lines []string
+		want  string
+	}{
+		{[]string{"foo=1", "bar=2"}, "foo=1,bar=2"},
+		{[]string{"foo=1,bar=2", "", "baz=3"}, "foo=1,bar=2,baz=3"},
+		{[]string{"foo=1", "no member", "bar=2"}, ""},
+	} {
+		did := fmt.Sprintf("received a request with a valid traceparent and %d lines of tracestate, %q", len(tc.lines),
+			tc.lines)
+		headers := with("traceparent", valid)
+		headers["Tracestate"] = tc.lines
+		span, _ := served(t, did, headers)
+		expect.That(t, span.State == tc.want && traceOf(span) == theirTrace, expect.Message{
+			Did:  did,
+			Want: "the State of the one list that they are: " + none(tc.want) + "; and the trace goes on",
+			Got:  fmt.Sprintf("State %s, in trace %s", none(span.State), traceOf(span)),
+			Why: "whoever stands between two services may split a header into lines, or join them: what it says is the " +
+				"same, and the member of some vendor stands in the second line",
 		})
 	}
 }

@@ -143,6 +143,52 @@ func TestTransportTakesThePlaceOfStaleHeaders(t *testing.T) {
 				"own, or two goroutines that write into one map",
 		})
 	}
+	wantAllElse(t)
+}
+
+// base is a RoundTripper of one function.
+type base func(*http.Request) (*http.Response, error)
+
+func (b base) RoundTrip(r *http.Request) (*http.Response, error) { return b(r) }
+
+// wantAllElse sends a request that has more than headers and a body.
+func wantAllElse(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(spanContext(t, with("traceparent", valid)))
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://10.0.0.7:8080/rooms",
+		io.NopCloser(strings.NewReader("two beds")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host, r.Close, r.ContentLength = "rooms.example", true, -1
+	r.Trailer, r.TransferEncoding = http.Header{"Checksum": {"7"}}, []string{"chunked"}
+	describe := func(r *http.Request) string {
+		return fmt.Sprintf("%s %s to the host %s, length %d in %v, trailer %v, close %v", r.Method, r.URL, r.Host,
+			r.ContentLength, r.TransferEncoding, r.Trailer, r.Close)
+	}
+	want, got := describe(r), ""
+	answer := &http.Response{StatusCode: http.StatusTeapot, Header: http.Header{}, Body: http.NoBody}
+	res, err := tracing.Transport(base(func(r *http.Request) (*http.Response, error) {
+		body, _ := io.ReadAll(r.Body)
+		got = describe(r)
+		if string(body) != "two beds" {
+			got += ", and another body"
+		}
+		if cancel(); r.Context().Err() == nil {
+			got += ", and a context that does not end with that of the request"
+		}
+		return answer, nil
+	})).RoundTrip(r)
+	did := "sent a request with a span: " + want
+	expect.That(t, got == want, expect.Message{
+		Did: did, Want: "the same, with two headers more", Got: got,
+		Why: "a request that is put together anew has what one thought of; the rest is missed by whoever needs it, such as " +
+			"the server that knows itself by its Host",
+	})
+	expect.That(t, err == nil && res.StatusCode == http.StatusTeapot, expect.Message{
+		Did: did, Want: "the answer of the base, 418", Got: fmt.Sprint(res, err),
+	})
 }
 
 func TestWithoutABaseItIsTheDefaultOne(t *testing.T) {
@@ -433,4 +479,53 @@ func TestWhatIsLoggedIsAsWithoutLogHandler(t *testing.T) {
 		Got:  strings.ReplaceAll(fmt.Sprint(err), "\n", "; "),
 		Why:  "attributes and groups that get lost are what the line was written for",
 	})
+	wantTheRecord(t)
+}
+
+// tenant is what a handler below looks for in the context.
+type tenant struct{}
+
+// below keeps what it is given, and has debug lines of one tenant alone.
+type below struct {
+	slog.Handler
+	got *string
+}
+
+func (b below) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelInfo || ctx.Value(tenant{}) != nil
+}
+
+func (b below) Handle(ctx context.Context, r slog.Record) error {
+	*b.got += fmt.Sprint(r.Time.UTC(), " ", r.Level, " ", r.Message, ", at ", r.PC, ", of ", ctx.Value(tenant{}))
+	return nil
+}
+
+func (b below) WithAttrs([]slog.Attr) slog.Handler { return b }
+func (b below) WithGroup(string) slog.Handler      { return b }
+
+// wantTheRecord demands that the handler below gets what the logger has been given, but for the ids.
+func wantTheRecord(t *testing.T) {
+	t.Helper()
+	for _, traced := range []bool{true, false} {
+		ctx := t.Context()
+		if traced {
+			ctx = spanContext(t, with("traceparent", valid))
+		}
+		ctx = context.WithValue(ctx, tenant{}, "tenant-7")
+		r := slog.NewRecord(time.Date(2001, 2, 3, 4, 5, 6, 7, time.UTC), slog.LevelDebug, "booked", 4711)
+		var want, got string
+		below{got: &want}.Handle(ctx, r)
+		h := tracing.LogHandler(below{got: &got})
+		if h.Enabled(ctx, slog.LevelDebug) {
+			h.Handle(ctx, r)
+		}
+		expect.That(t, got == want, expect.Message{
+			Did: fmt.Sprintf("logged a line for debugging, with a span: %v, over a handler that has such lines of one tenant "+
+				"alone, and asks the context for it", traced),
+			Want: "what that handler gets without LogHandler: " + want,
+			Got:  none(got),
+			Why: "the time, the place in the code and the context are a part of what is logged: handlers below show them, " +
+				"and decide by them",
+		})
+	}
 }
