@@ -1,6 +1,7 @@
 package jsonlog_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +38,17 @@ type token struct {
 	Tags  []map[string]bool `json:"tags"`
 }
 
+// refusal is an error that slog shows as encoding/json does, not by its text.
+type refusal struct {
+	Password string `json:"password"`
+}
+
+func (refusal) Error() string { return "refused" }
+
+func (r refusal) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]string{"password": r.Password})
+}
+
 // leaks are ways to log a secret: each writes one record, in which the word must not be.
 var leaks = []struct {
 	what string
@@ -69,6 +81,12 @@ var leaks = []struct {
 	{"a group that is a secret", func(l *slog.Logger) {
 		l.Info("x", slog.Group("password", "old", secret, slog.Group("more", "new", secret)))
 	}, ""},
+	{"a group that is a secret, in one that is none", func(l *slog.Logger) {
+		l.Info("x", slog.Group("req", slog.Group("password", "old", secret)))
+	}, ""},
+	{"a text that is empty", func(l *slog.Logger) { l.Info("x", "password", "") }, "password"},
+	{"a nil", func(l *slog.Logger) { l.Info("x", "password", nil) }, "password"},
+	{"a truth value", func(l *slog.Logger) { l.Info("x", "password", false) }, "password"},
 	{"WithGroup of a secret", func(l *slog.Logger) {
 		l.WithGroup("Password").With("old", secret).WithGroup("more").Info("x", "new", secret)
 	}, ""},
@@ -127,6 +145,12 @@ var leaks = []struct {
 			return slog.AnyValue(valuer(func() slog.Value { return slog.AnyValue(&form{Pass: secret}) }))
 		})).Info("x")
 	}, "form.password"},
+	{"a nil in a map", func(l *slog.Logger) {
+		l.Info("x", "form", map[string]any{"password": nil})
+	}, "form.password"},
+	{"an error that encodes itself", func(l *slog.Logger) {
+		l.Info("x", "e", refusal{secret})
+	}, "e.password"},
 }
 
 func TestSecretsAreNotShown(t *testing.T) {
@@ -151,7 +175,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 func TestWhatIsNoSecretIsShown(t *testing.T) {
 	moment := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	values := map[string]any{
-		"passwordless": "yes", "my_password": "no", "pass": "word", "text": "password=x",
+		"passwordless": "yes", "my_password": "no", "password ": "none", "pass": "word", "text": "password=x",
 		"n": int64(9007199254740993), "f": 1.5, "d": time.Second, "t": moment, "b": true, "nil": nil,
 		"error": errors.New("password: wrong"), "html": "<a&b>",
 		"map":   map[string]any{"n": int64(9007199254740993), "html": "<a&b>", "passwordless": nil},

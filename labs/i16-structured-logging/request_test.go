@@ -159,6 +159,10 @@ var answers = []struct {
 		w.WriteHeader(103)
 		w.WriteHeader(201)
 	}, 201, 0},
+	{"sends 104 and then 201", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(104)
+		w.WriteHeader(201)
+	}, 201, 0},
 	{"sends 103 and nothing else", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(103) }, 200, 0},
 	{"writes, and then answers 500", func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "done")
@@ -181,6 +185,24 @@ func TestTheLineSaysWhatWasAnswered(t *testing.T) {
 			"tokens, and another text each time")
 	}
 	breaksOff(t)
+	goesAway(t)
+}
+
+// goesAway has a client that is gone before the handler has answered.
+func goesAway(t *testing.T) {
+	t.Helper()
+	r := request("r-1", "/pay")
+	ctx, cancel := context.WithCancel(r.Context())
+	did := "served a request whose client went away, with a handler that answered 201 all the same, and 4 bytes"
+	got := access(t, did, func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		w.WriteHeader(201)
+		io.WriteString(w, "done")
+	}, r.WithContext(ctx))[0]
+	why := "what the server has done is done, whether or not anybody waits for it: requests that clients give up are " +
+		"those that one looks for"
+	member(t, did, got, "status", 201, why)
+	member(t, did, got, "bytes", 4, why)
 }
 
 // breaksOff has a connection that ends in the middle of an answer.
@@ -193,6 +215,8 @@ func breaksOff(t *testing.T) {
 	})).ServeHTTP(&short{quiet{http.Header{}}, 10}, request("r-1", "/pay"))
 	did := "wrote 70,000 bytes twice to a connection that breaks after 10 bytes"
 	got, _ := one(t, did, o)
+	member(t, did, got, "status", 200, "with the first byte 200 has been sent; that the rest did not arrive is no other "+
+		"status")
 	member(t, did, got, "bytes", 10, "what the client has got is how much was written, not how much "+
 		"was meant to be")
 }

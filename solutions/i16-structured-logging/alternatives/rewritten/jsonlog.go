@@ -99,7 +99,8 @@ func (h *handler) clean(a slog.Attr) slog.Attr {
 
 // walked is what encoding/json makes of a value, or what went wrong.
 func (h *handler) walked(v any) (t any) {
-	if _, ok := v.(error); ok {
+	_, encodes := v.(json.Marshaler)
+	if _, ok := v.(error); ok && !encodes {
 		return v
 	}
 	defer func() {
