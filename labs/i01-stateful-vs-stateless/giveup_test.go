@@ -22,6 +22,25 @@ func TestDrainGivesUp(t *testing.T) {
 		}
 	}
 	virtual(t, endedBefore)
+	virtual(t, forAReason)
+}
+
+// forAReason is a deploy that was taken back by somebody who said why.
+func forAReason(t *testing.T) {
+	t.Helper()
+	s, f := newStateful(), newFile("lesson", 300)
+	f.take(t, s, 0, 100, s.kind)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	d := s.drain(ctx)
+	cancel(errors.New("the deploy was taken back"))
+	time.Sleep(time.Second)
+	expect.That(t, d.returned() && sentinel.Is(d.err, context.Canceled), expect.Message{
+		Did:  "called Drain when an upload was open, with a ctx that was then cancelled with a cause",
+		Want: "it returns the error of ctx, context canceled",
+		Got:  d.String(),
+		Why: "whoever called asks whether it was cancelled or late: a cause is a text of somebody's, and for those " +
+			"who look for it",
+	})
 }
 
 // endedBefore is a deploy that was taken back before the node heard of it.
