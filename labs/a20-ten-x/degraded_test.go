@@ -34,7 +34,7 @@ func TestTheSwitch(t *testing.T) {
 		all, refused int
 		want         bool
 	}{{100, 4, false}, {100, 8, true}, {40, 1, false}, {40, 4, true}, {1000, 40, false}, {1000, 70, true}, {19, 9, false},
-		{24, 9, true}, {200, 0, false}} {
+		{24, 9, true}, {200, 0, false}, {100, 5, false}, {20, 1, false}, {20, 2, true}} {
 		bubble.Run(t, func(t *testing.T) {
 			g := fixed(1)
 			calls(g, c.all, c.refused)
@@ -50,6 +50,85 @@ func TestTheSwitch(t *testing.T) {
 	}
 	slowly(t)
 	backAgain(t)
+	askedLater(t)
+	manyMore(t)
+	oneInAHundred(t)
+}
+
+// askedLater asks when the second in question is over.
+func askedLater(t *testing.T) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		g := fixed(1)
+		calls(g, 200, 20)
+		time.Sleep(3 * second)
+		expect.That(t, g.Degraded(), expect.Message{
+			Did:  "made 200 calls within a second, of which 20 were refused, and asked 3 s later for the first time",
+			Want: "degraded: it went on then, and goes off 5 s after that at the earliest",
+			Got:  "not degraded",
+			Why:  "it is the calls that turn the switch, and not whoever looks at it",
+		})
+	})
+}
+
+// manyMore has so many good calls after the refused ones that these are less than one in a hundred, twice.
+func manyMore(t *testing.T) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		g := fixed(1)
+		for _, which := range []string{"first", "second"} {
+			goesOn(t, g, which)
+		}
+	})
+}
+
+func goesOn(t *testing.T, g *gate.Gate, which string) {
+	t.Helper()
+	calls(g, 200, 20)
+	for tenth := range 44 {
+		for range 200 {
+			g.Do(background, gate.Critical, nothing)
+		}
+		expect.That(t, g.Degraded(), expect.Message{
+			Did: fmt.Sprintf("for the %s time made 200 calls within a second, of which 20 were refused, and then 2000 a "+
+				"second, of which none was; asked %v later", which, time.Duration(tenth)*100*time.Millisecond),
+			Want: "degraded: it goes off 5 s after it went on at the earliest", Got: "not degraded",
+			Why: "a switch that follows each wave of traffic flickers",
+		})
+		time.Sleep(100 * time.Millisecond)
+	}
+	time.Sleep(10 * second)
+	expect.That(t, !g.Degraded(), expect.Message{
+		Did:  fmt.Sprintf("the same, for the %s time, and 10 s without a call", which),
+		Want: "not degraded", Got: "degraded"})
+}
+
+// oneInAHundred has just one of a hundred calls refused, and so no five seconds with less.
+func oneInAHundred(t *testing.T) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		g := fixed(1)
+		calls(g, 200, 20)
+		time.Sleep(time.Until(time.Now().Truncate(second).Add(second)))
+		for tenth := range 120 {
+			letGo := hold(g)
+			if tenth == 0 {
+				g.Do(background, gate.Critical, nothing)
+			}
+			time.Sleep(100 * time.Millisecond)
+			g.Do(background, gate.Critical, nothing) // the first one of its tenth, and refused
+			letGo()
+			for range 98 {
+				g.Do(background, gate.Critical, nothing)
+			}
+			expect.That(t, g.Degraded(), expect.Message{
+				Did: fmt.Sprintf("made 200 calls within a second, of which 20 were refused, and then 100 in each tenth of "+
+					"a second, of which the first was; asked %v later", time.Duration(tenth)*100*time.Millisecond),
+				Want: "degraded: it goes off when less than one in a hundred is refused", Got: "not degraded",
+				Why: "one in a hundred is not less than that",
+			})
+		}
+	})
 }
 
 // slowly has as many refused, but never as many in one second.

@@ -284,6 +284,19 @@ func TestTheCallPassesThrough(t *testing.T) {
 				Why:  "whoever puts a gate in front of a call must not have to change anything else",
 			})
 		}
+		ended, cancel := context.WithCancel(background)
+		cancel()
+		called := false
+		err := g.Do(ended, gate.Normal, func(context.Context) error {
+			called = true
+			return errStatus
+		})
+		expect.That(t, called && err == errStatus, expect.Message{
+			Did:  "called Do with a context that had ended, while there is room; fn does not look at it",
+			Want: fmt.Sprintf("fn is called, and Do returns %v", errStatus),
+			Got:  fmt.Sprintf("fn was called: %v; Do returned %v", called, err),
+			Why:  "a call is let in or refused, with ErrShed; what its context means to it fn knows",
+		})
 		for _, c := range []struct {
 			ends func()
 			want any
