@@ -247,12 +247,30 @@ func (w Worker) Run(ctx context.Context) error {
 	if !s.Postgres() {
 		return ErrOneMachine
 	}
-	r, err := s.Room(ctx)
+	r, err := awaited(ctx, s, w.Say)
 	if err != nil {
 		return err
 	}
 	return work(ctx, Options{Course: w.Course, Dir: w.Dir, Sandbox: w.Sandbox, Backend: w.Backend, Workers: w.Slots,
 		Log: w.Log, Say: w.Say}, s, r, nil)
+}
+
+// awaited is the room, as soon as there is one: workers may be started before the server that makes it.
+func awaited(ctx context.Context, s *room.Store, say func(string)) (room.Room, error) {
+	for said := false; ; said = true {
+		r, err := s.Room(ctx)
+		if !errors.Is(err, room.ErrNoRoom) {
+			return r, err
+		}
+		if !said {
+			say("the database has no room yet; waiting for labs workshop to make it")
+		}
+		select {
+		case <-ctx.Done():
+			return r, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // addresses are the URLs of a listener for others and for this machine.

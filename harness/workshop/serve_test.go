@@ -1,6 +1,7 @@
 package workshop
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -68,5 +69,35 @@ func TestRoster(t *testing.T) {
 	}
 	if _, err := Roster(file + "x"); err == nil {
 		t.Error("a file that is not there")
+	}
+}
+
+// TestAwaited: a worker that is there first waits for the room, and says so once.
+func TestAwaited(t *testing.T) {
+	s, err := room.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "room.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	said := make(chan string, 10)
+	go func() {
+		<-said
+		if _, err := s.Create(t.Context(), room.Room{Title: "Tuesday", Labs: []string{"B01"}}); err != nil {
+			t.Error(err)
+		}
+	}()
+	r, err := awaited(t.Context(), s, func(line string) { said <- line })
+	if err != nil || r.Title != "Tuesday" || len(said) > 0 {
+		t.Errorf("got %q, %v, and %d lines more", r.Title, err, len(said))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	empty, err := room.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "room.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer empty.Close()
+	if _, err := awaited(ctx, empty, func(string) {}); err == nil {
+		t.Error("it goes on waiting when it is to stop")
 	}
 }
