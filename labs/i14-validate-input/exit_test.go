@@ -1,6 +1,7 @@
 package signup_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,35 @@ func TestRenderBio(t *testing.T) {
 	err := signup.RenderBio(broken{full}, signup.Signup{Bio: "a"})
 	expect.That(t, err != nil, expect.Message{Did: "rendered a bio into a writer that fails", Want: "an error",
 		Got: "none", Why: "half a page would count as a whole one"})
+	var page bytes.Buffer
+	bio := signup.Signup{Bio: "I <3 Bach\n& Händel"}
+	if err := signup.RenderBio(&page, bio); err != nil {
+		t.Fatal(err)
+	}
+	for left := range page.Len() {
+		err := signup.RenderBio(&breaking{left, full}, bio)
+		expect.That(t, err != nil, expect.Message{
+			Did:  fmt.Sprintf("rendered a bio of %d bytes as HTML into a writer that fails after %d", page.Len(), left),
+			Want: "an error", Got: "none", Why: "half a page would count as a whole one"})
+	}
+}
+
+// breaking is a writer that takes so many bytes, fails once, and then takes all.
+type breaking struct {
+	left int
+	error
+}
+
+func (b *breaking) Write(p []byte) (int, error) {
+	n := len(p)
+	if b.left >= 0 && n > b.left {
+		n, b.left = b.left, -1
+		return n, b.error
+	}
+	if b.left >= 0 {
+		b.left -= n
+	}
+	return n, nil
 }
 
 // broken is a writer that fails.

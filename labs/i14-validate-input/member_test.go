@@ -79,13 +79,19 @@ func TestEmail(t *testing.T) {
 		"an\u00a0n@example.org",
 		"an\u2003n@example.org", "ann\x00@example.org", "ann@example.org\x7f", "ann@exam\u0085ple.org",
 		"<ann@example.org",
-		"ann>@example.org", "a<b@example.org", "ann@example.org>"} {
+		"ann>@example.org", "a<b@example.org", "ann@example.org>", "ann@exam\u0080ple.org",
+		"an\u009bn@example.org"} {
 		refused(t, "email", address, whyOne, "bad_character")
 	}
 	refused(t, "email", "Ann <ann@example.org>", whyOne, "bad_character", "bad_format")
 	refused(t, "email", strings.Repeat("a", 243)+"@example.org", "", "too_long")
 	refused(t, "email", strings.Repeat("é", 121)+"a@example.org", "bytes are what the protocol counts", "too_long")
 	accepted(t, "email", strings.Repeat("é", 121)+"@example.org", strings.Repeat("é", 121)+"@example.org", "")
+	// Ⱥ has two bytes, and ⱥ three.
+	accepted(t, "email", "ab@"+strings.Repeat("Ⱥ", 83)+"cd", "ab@"+strings.Repeat("ⱥ", 83)+"cd",
+		"capitals are not only those from A to Z, and 254 bytes are allowed")
+	refused(t, "email", "ab@"+strings.Repeat("Ⱥ", 84), "what is kept would be refused when it is entered again: a "+
+		"small letter may have more bytes than its capital", "too_long")
 }
 
 func TestAge(t *testing.T) {

@@ -86,6 +86,9 @@ func email(e *string) string {
 		return BadCharacter
 	}
 	*e = local + "@" + strings.ToLower(domain)
+	if len(*e) > 254 { // a small letter may have more bytes than its capital
+		return TooLong
+	}
 	return ""
 }
 

@@ -160,7 +160,11 @@ func parseEmail(text string) (string, error) {
 	case len(parts) != 2 || parts[0] == "" || parts[1] == "":
 		return "", errors.New(BadFormat)
 	}
-	return parts[0] + "@" + strings.ToLower(parts[1]), nil
+	kept := parts[0] + "@" + strings.ToLower(parts[1])
+	if len(kept) > 254 {
+		return "", errors.New(TooLong)
+	}
+	return kept, nil
 }
 
 func parseBio(text string) (string, error) {
