@@ -376,6 +376,7 @@ func TestLeadEndsWithItsWork(t *testing.T) {
 				Why: "a successor need not wait for the rest of the ttl"})
 		}
 		tidiesUp(t, w)
+		endedMeanwhile(t, w)
 		whileItHangs(t, w)
 	})
 }
@@ -402,6 +403,11 @@ func tidiesUp(t *testing.T, w *world) {
 		{"reached its deadline", context.DeadlineExceeded, func() context.Context {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			t.Cleanup(cancel)
+			return ctx
+		}},
+		{"is that of another Lead's work, whose lease was lost,", context.Canceled, func() context.Context {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(30*time.Second, func() { cancel(leader.ErrLost) })
 			return ctx
 		}},
 	} {
@@ -435,6 +441,24 @@ func tidiesUp(t *testing.T, w *world) {
 				"ended, the name has no leader for a ttl"})
 		quiet(t, w, 0, did)
 	}
+}
+
+// endedMeanwhile ends Lead's context when work has returned, and Lead has not yet.
+func endedMeanwhile(t *testing.T, w *world) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	did := "called Lead, while each answer of Redis takes 1 s of a ttl of 10 s; work ended by itself after 30 s, and " +
+		"half a second later Lead's context"
+	w.RTT(ttl / 10)
+	r := lead(ctx, w.elector(0, "meanwhile", ttl), func(context.Context) {
+		time.Sleep(30 * time.Second)
+		time.AfterFunc(500*time.Millisecond, cancel)
+	})
+	expect.That(t, r.back(30*time.Second+2*ttl), expect.Message{Did: did, Want: "Lead returns", Got: "it does not"})
+	cancel()
+	expect.That(t, r.err == nil, expect.Message{Did: did, Want: "nil: work had ended by itself", Got: known.Say(r.err),
+		Why: "the work is done, whatever comes after it: it need not be done again"})
+	w.RTT(0)
 }
 
 // whileItHangs ends work when Redis does not answer any more.

@@ -351,6 +351,15 @@ func TestAnOutageIsNoAnswer(t *testing.T) {
 			free := w.elector(0, fmt.Sprint("free-", i), ttl)
 			l := acquires(t, e, expect.Message{Did: "tried, and nobody led"})
 			token, until := l.Token, l.Until
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			err := e.Renew(ended, l)
+			expect.That(t, err == nil || known.None(err) && l.Until.Equal(until) && l.Token == token, expect.Message{
+				Did:  "called Renew with a context that had been cancelled",
+				Want: "an error that is neither ErrHeld nor ErrLost, and the lease stays as it is",
+				Got:  fmt.Sprintf("%s; Until has moved by %v", known.Say(err), l.Until.Sub(until)),
+				Why:  "whether a caller has the patience to ask says nothing about the lease"})
+			token, until = l.Token, l.Until
 			o.begin()
 			for _, call := range []struct {
 				name string

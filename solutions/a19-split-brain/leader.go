@@ -111,12 +111,13 @@ func Lead(ctx context.Context, e *Elector, work func(ctx context.Context, token 
 	}
 	leading, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	lost := errors.New("the lease is over") // a cause of its own: ctx may be that of another Lead's work
 	// A timer of its own ends the lease, for a renewal may hang, and nobody can tell a leader that it is cut off.
-	over := time.AfterFunc(time.Until(l.Until), func() { stop(ErrLost) })
+	over := time.AfterFunc(time.Until(l.Until), func() { stop(lost) })
 	defer over.Stop()
 
 	var renewing sync.WaitGroup
-	renewing.Go(func() { e.keep(leading, l, over, stop) })
+	renewing.Go(func() { e.keep(leading, l, over, func(error) { stop(lost) }) })
 	work(leading, l.Token)
 	ended, cause := leading.Err(), context.Cause(leading)
 	stop(nil)
@@ -126,7 +127,7 @@ func Lead(ctx context.Context, e *Elector, work func(ctx context.Context, token 
 	cleanUp, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.ttl/2)
 	defer cancel()
 	e.Release(cleanUp, l) // without an answer the lease runs out
-	if cause == ErrLost {
+	if cause == lost {
 		return ErrLost
 	}
 	return ended

@@ -123,6 +123,7 @@ func Lead(ctx context.Context, e *Elector, work func(ctx context.Context, token 
 		next := time.After(min(e.ttl/8, max(0, time.Until(l.Until))))
 		select {
 		case <-done:
+			ended := ctx.Err() // by now: what comes while it tidies up changes nothing
 			if renewing {
 				<-renewed
 			}
@@ -131,7 +132,7 @@ func Lead(ctx context.Context, e *Elector, work func(ctx context.Context, token 
 			case lost:
 				return ErrLost
 			default:
-				return ctx.Err()
+				return ended
 			}
 		case err := <-renewed:
 			renewing = false

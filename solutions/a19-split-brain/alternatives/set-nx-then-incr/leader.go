@@ -112,17 +112,18 @@ func Lead(ctx context.Context, e *Elector, work func(ctx context.Context, token 
 		l, err = e.within(ctx, e.ttl/2)
 	}
 	leading, stop := context.WithCancelCause(ctx)
+	lost := errors.New("the lease is over") // not that of a Lead whose work this is
 	untils := make(chan time.Time)
 	var both sync.WaitGroup
 	first := l.Until
-	both.Go(func() { guard(leading, first, untils, stop) })
+	both.Go(func() { guard(leading, first, untils, func() { stop(lost) }) })
 	both.Go(func() {
 		for wait(leading, e.ttl/5) {
 			try, cancel := context.WithTimeout(leading, e.ttl*2/5)
 			err := e.Renew(try, l)
 			cancel()
 			if errors.Is(err, ErrLost) {
-				stop(ErrLost)
+				stop(lost)
 			}
 			if err == nil {
 				select {
@@ -134,7 +135,7 @@ func Lead(ctx context.Context, e *Elector, work func(ctx context.Context, token 
 	})
 	work(leading, l.Token)
 	result := leading.Err()
-	if errors.Is(context.Cause(leading), ErrLost) {
+	if context.Cause(leading) == lost {
 		result = ErrLost
 	}
 	stop(context.Canceled)
@@ -152,14 +153,14 @@ func (e *Elector) within(ctx context.Context, d time.Duration) (*Lease, error) {
 }
 
 // guard ends the work's context when the lease is over.
-func guard(ctx context.Context, until time.Time, untils <-chan time.Time, stop context.CancelCauseFunc) {
+func guard(ctx context.Context, until time.Time, untils <-chan time.Time, stop func()) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case until = <-untils:
 		case <-time.After(time.Until(until)):
-			stop(ErrLost)
+			stop()
 			return
 		}
 	}
