@@ -94,6 +94,7 @@ func TestWhatATokenMustSay(t *testing.T) {
 func TestATokenHasItsTime(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		h, c := good()
+		time.Sleep(700 * time.Millisecond) // in the middle of a second
 		now := time.Now()
 		var vectors []vector
 		says := func(what, user, why string, more fields) {
@@ -104,6 +105,7 @@ func TestATokenHasItsTime(t *testing.T) {
 		says("that expired 29.5 s ago", "ann", "", fields{"exp": ago(29500 * time.Millisecond)})
 		says("that expired 31 s ago", "", "a token that cannot be called back must at least end", fields{"exp": ago(31 * time.Second)})
 		says("that expired an hour ago", "", "", fields{"exp": ago(time.Hour)})
+		says("that expired 30.5 s ago", "", "exp may have a fraction, and the time has one", fields{"exp": ago(30500 * time.Millisecond)})
 		says("that expired in 1970", "", "0 is a time, too", fields{"exp": 0})
 		says("that expired before 1970", "", "", fields{"exp": -1})
 		says("that expires in the year 2400", "ann", "", fields{"exp": 13569465600})
@@ -224,7 +226,47 @@ func TestKeysRotate(t *testing.T) {
 		for i, tok := range []string{old, rotated, token("c")} {
 			accepts(v, tok, 0, fmt.Sprintf("verified a token of the %d. of three keys, 59 minutes after its Lookup", i+1), "")
 		}
+		manyKeys(t)
+		formerKey(t)
 	})
+}
+
+// manyKeys has an issuer with a key for each of a hundred instances.
+func manyKeys(t *testing.T) {
+	t.Helper()
+	const n = 100
+	x := newIssuer()
+	v := verifier(x)
+	for round, want := range []int{n, 0} {
+		did := fmt.Sprintf("verified tokens of %d keys, for the %d. time", n, round+1)
+		for i := range n {
+			kid := fmt.Sprint("instance ", i)
+			x.add(kid)
+			user, err := v.Verify(t.Context(), token(kid))
+			verified(t, user, err, "ann", expect.Message{Did: did})
+		}
+		got := x.lookups()
+		expect.That(t, got == want, expect.Message{Did: did, Want: fmt.Sprintf("%d Lookups", want), Got: fmt.Sprint(got),
+			Why: "each instance has a key of its own, and there may be many: what is forgotten is asked for by the next request"})
+	}
+}
+
+// formerKey has an instance whose key was replaced, and that the issuer knows nothing of.
+func formerKey(t *testing.T) {
+	t.Helper()
+	x := newIssuer("a")
+	signer := &keys{issuer: x, kid: "own"}
+	j := auth.NewJWT(signer, iss, aud, access)
+	user, err := j.Verify(t.Context(), token("own"))
+	verified(t, user, err, "ann", expect.Message{Did: "verified a token of the key that this instance signs with"})
+	signer.rotate("b")
+	user, err = j.Verify(t.Context(), token("own"))
+	m := expect.Message{Did: "verified a token of the key that this instance signed with before, and that the issuer does not know",
+		Why: "a key is replaced because it was stolen, too"}
+	if err == nil {
+		m.Got = fmt.Sprintf("it is accepted for %q", user)
+	}
+	fails(t, err, auth.ErrInvalid, m)
 }
 
 func TestUnknownKeys(t *testing.T) {
