@@ -100,6 +100,7 @@ type outcome struct {
 	err   error
 	panic any
 	fixed []byte // in place of the value that tells the number of the load
+	isNil bool   // in place of the value there is nil
 	plain bool   // not to be drawn
 }
 
@@ -130,7 +131,7 @@ func (w *world) load(i int, key string, o outcome) herd.Load {
 		case o.err != nil:
 			w.draw(o, span, "fails")
 			return nil, o.err
-		case o.fixed != nil:
+		case o.fixed != nil || o.isNil:
 			w.draw(o, span, "done")
 			return o.fixed, nil
 		}

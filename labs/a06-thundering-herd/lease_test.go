@@ -15,8 +15,8 @@ import (
 const aWeek = 7 * 24 * time.Hour
 
 func TestALeaseEndsWithoutItsHolder(t *testing.T) {
-	leases := []time.Duration{0, 1500 * time.Millisecond, 40 * time.Second}
-	shared(t, 30, settings{}, func(t *testing.T, w *world) {
+	leases := []time.Duration{0, 1500 * time.Millisecond, 40 * time.Second, 200 * time.Millisecond}
+	shared(t, 40, settings{}, func(t *testing.T, w *world) {
 		for i, lease := range leases {
 			for k := range 10 {
 				w.caches[i*10+k] = herd.New(w.r.Clients[i*10+k], time.Hour, 0, lease, 0)
@@ -75,7 +75,7 @@ func (w *world) wantLease(first int, lease time.Duration) {
 	}
 	// One that lives keeps it for as long as the lease lasts.
 	w.tl.Clear()
-	takes, key := means-300*time.Millisecond, fmt.Sprint("alive with ", lease)
+	takes, key := means-min(300*time.Millisecond, means/4), fmt.Sprint("alive with ", lease)
 	living := start(func() answer { return w.ask(first, key, outcome{takes: takes}) })
 	time.Sleep(time.Millisecond)
 	w.ask(first+9, key, outcome{takes: takes})
