@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	health "github.com/backend-labs/backend-labs/labs/b14-health-endpoint"
 )
@@ -39,6 +40,40 @@ func TestWhatWasFoundGrowsOld(t *testing.T) {
 					"balancer when it breaks, and come back when it is well")
 		}
 	}
+}
+
+// TestItIsUsedUntilTheEndAndNoLonger: to the millisecond.
+func TestItIsUsedUntilTheEndAndNoLonger(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		runs := 0
+		h := health.NewHealth(time.Minute, health.Check{Name: "db", Critical: true, Timeout: ample,
+			Func: func(context.Context) error {
+				runs++
+				if runs > 1 {
+					return errDown
+				}
+				return nil
+			}})
+		for _, at := range []struct {
+			wait   time.Duration
+			what   string
+			code   int
+			status string
+			is     string
+		}{
+			{0, "for the first time, while db was up", 200, "ok", "up"},
+			{time.Minute - time.Millisecond, "1 ms before what was found was a minute old, with a " +
+				"cacheFor of a minute, when db had broken", 200, "ok", "up"},
+			{2 * time.Millisecond, "1 ms after it was a minute old, with a cacheFor of a minute, when " +
+				"db had broken", 503, "down", "down"},
+		} {
+			time.Sleep(at.wait)
+			wantAnswer(t, "probed "+at.what, probe(t, h, "GET"), at.code, at.status,
+				map[string]string{"db": at.is},
+				"whoever says how old an answer may be counts on it: a balancer that is told what "+
+					"was true before sends customers to an instance that is down")
+		}
+	})
 }
 
 // TestProbesDoNotKeepItYoung: what grows old is what was found, however often it is asked for.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -39,6 +40,7 @@ func TestAHungCheckIsDown(t *testing.T) {
 }
 
 func TestTheTimeoutReachesTheCheck(t *testing.T) {
+	eachTimeoutHolds(t) // first: nothing of it may be left from real time
 	ended := make(chan error, 8)
 	wait := func(ctx context.Context) error {
 		select {
@@ -80,10 +82,41 @@ func TestTheTimeoutReachesTheCheck(t *testing.T) {
 	})
 }
 
+// eachTimeoutHolds has short and long ones, in virtual time.
+func eachTimeoutHolds(t *testing.T) {
+	t.Helper()
+	for _, one := range []struct {
+		timeout, needs time.Duration
+		code           int
+		from, to       time.Duration // when the answer is due
+	}{
+		{time.Millisecond, 20 * time.Second, 503, 0, 500 * time.Millisecond},
+		{0, 20 * time.Second, 503, time.Second, 3 * time.Second},
+		{0, 900 * time.Millisecond, 200, 0, 3 * time.Second},
+		{time.Minute, 40 * time.Second, 200, 0, time.Minute},
+	} {
+		bubble.Run(t, func(t *testing.T) {
+			h := health.NewHealth(0, health.Check{Name: "db", Critical: true, Timeout: one.timeout,
+				Func: func(context.Context) error { time.Sleep(one.needs); return nil }})
+			got := serve(t, h, httptest.NewRequest("GET", "/healthz", nil))
+			expect.That(t, got.broken == "" && got.code == one.code && got.took >= one.from &&
+				got.took <= one.to, expect.Message{
+				Did: fmt.Sprintf("probed while the check of db, with a Timeout of %v, took %v",
+					one.timeout, one.needs),
+				Want: fmt.Sprintf("%d, after %v to %v", one.code, one.from, one.to),
+				Got:  fmt.Sprintf("%s, after %v", got, got.took),
+				Why: "the Timeout alone says how long a check may take; without one it is one to " +
+					"three seconds, and a prober is not kept waiting for longer",
+			})
+			time.Sleep(time.Minute) // it comes back
+		})
+	}
+}
+
 // TestChecksRunAtTheSameTime has checks that wait for each other: one after the other, or a few at
 // a time, they never meet.
 func TestChecksRunAtTheSameTime(t *testing.T) {
-	for _, n := range []int{2, 20} {
+	for _, n := range []int{2, 20, 200} {
 		meet(t, n)
 	}
 }

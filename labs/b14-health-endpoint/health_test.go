@@ -53,7 +53,7 @@ func TestTheStatusCodeSaysIt(t *testing.T) {
 		503, "down", map[string]string{"db": "down", "search": "down"},
 		"the worst of what was found decides, in whatever order the checks are listed")
 
-	odd := []string{"DB/eu & <co>", "status", "checks", "名前", "a.b"}
+	odd := []string{" padded ", "", "DB/eu & <co>", "status", "checks", "名前", "a.b"}
 	var checks []health.Check
 	states := map[string]string{}
 	for _, name := range odd {
