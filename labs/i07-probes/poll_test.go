@@ -22,7 +22,27 @@ func TestAPollEndsWithItsContext(t *testing.T) {
 		time.AfterFunc(300*time.Millisecond, cancel)
 		takes(t, "began a poll, and cancelled its context 300 ms later", 300*time.Millisecond,
 			func() { p.Poll(ctx) })
+		cancelledPolls(t)
 	})
+}
+
+// cancelledPolls are given up before their checks have returned.
+func cancelledPolls(t *testing.T) {
+	t.Helper()
+	for _, minds := range []bool{true, false} {
+		db := database()
+		db.is(nil, time.Hour, minds)
+		p := begin(usual(db.dep()))
+		p.Started()
+		for range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(300*time.Millisecond, cancel)
+			p.Poll(ctx)
+			time.Sleep(4 * time.Second)
+		}
+		p.wants(t, "began 3 polls of one whose check hangs, and cancelled the context of each 300 ms later",
+			unready, "why nobody waits for longer does not matter: by then the dependency has not answered")
+	}
 }
 
 func pollsOfOneThatHangs(t *testing.T, minds bool) {

@@ -122,7 +122,27 @@ func TestWhichDependenciesCount(t *testing.T) {
 		}
 		p.wants(t, "made 5 polls without any dependency", ready,
 			"there is nothing that could be down")
+		ofOneName(t)
 	})
+}
+
+// ofOneName has two databases that are called alike, one of which is down.
+func ofOneName(t *testing.T) {
+	t.Helper()
+	down, up := database(), database()
+	down.is(errDown, 0, true)
+	for _, slower := range []time.Duration{0, 100 * time.Millisecond} {
+		up.is(nil, slower, true)
+		for _, deps := range [][]probes.Dep{{down.dep(), up.dep()}, {up.dep(), down.dep()}} {
+			p := begin(usual(deps...))
+			p.Started()
+			for range 3 {
+				p.settled(t)
+			}
+			p.wants(t, "made 3 polls of two critical dependencies that are both called db, one of which is down",
+				unready, "a name is for people; two replicas may well have the same")
+		}
+	}
 }
 
 // oneOfSeveral lets a, or the one that is not critical, be down alone.
