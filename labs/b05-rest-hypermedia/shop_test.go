@@ -260,8 +260,30 @@ func TestETagFollowsTheOrder(t *testing.T) {
 		Got:  fmt.Sprintf("%s, ETag %q", a, a.header.Get("ETag")),
 		Why:  "an ETag that stays while the order changes makes every cache serve yesterday's order",
 	})
+	tagOfWhatIsDone(t)
 	tagsOfAnswers(t)
 	tagAfterOthers(t)
+}
+
+// tagOfWhatIsDone reads orders with which nothing can be done any more.
+func tagOfWhatIsDone(t *testing.T) {
+	t.Helper()
+	for _, rel := range []string{"payment", "cancel"} {
+		c := newCrawler(t, "", newMemory(), 1)
+		d := c.order("lamp")
+		wantOK(t, c.follow(d, rel, ""), "the order is pending")
+		tag := c.etag(d)
+		a := c.do(fmt.Sprintf("followed the link %s of an order, and read it twice, the second time "+
+			"with the ETag of the first", rel),
+			http.MethodGet, *d.Links["self"].Href, "", "If-None-Match", tag)
+		expect.That(t, a.status == 304 && a.body == "" && a.header.Get("ETag") == tag,
+			expect.Message{
+				Did:  a.did,
+				Want: "304 without a body, and the ETag " + tag,
+				Got:  fmt.Sprintf("%s, ETag %q", a, a.header.Get("ETag")),
+				Why:  "an order that is done is the one that never changes again, and is read for years",
+			})
+	}
 }
 
 // tagsOfAnswers looks at the ETags of what is no answer to a GET.
@@ -515,7 +537,7 @@ func TestErrorsSayWhoseTheyAre(t *testing.T) {
 				"shop that is down",
 		})
 	}
-	for _, err := range []error{errDisk, context.DeadlineExceeded, io.ErrUnexpectedEOF} {
+	for _, err := range []error{errDisk, context.DeadlineExceeded, io.ErrUnexpectedEOF, context.Canceled} {
 		store.fail(err)
 		for _, a := range []answer{
 			c.follow(home, "orders", `{"lines":["lamp"]}`), c.follow(kept, "self", ""),
