@@ -199,6 +199,27 @@ func TestWhoMayKeepIt(t *testing.T) {
 				Got: tt.got.String()})
 			wantVary(t, tt.did, tt.got, "API-Version")
 		}
+		core.reply.header = []string{"Cache-Control", "public, max-age=60"}
+		broken := versions.Change{Version: y2025, Down: func(any) (any, error) { return nil, io.ErrUnexpectedEOF }}
+		failing := versions.NewGateway(core, all, append(letters(), broken), nil, byAccount)
+		for _, tt := range []struct {
+			did    string
+			status int
+			got    answer
+		}{
+			{"GET /x without a version, and the oldest one has ended", 410, send(h, "GET", "/x", "")},
+			{"GET /x, pinned to a version that has ended", 410, send(h, "GET", "/x", "", "Account-Pinned-To", y2024)},
+			{"GET /x without a version, and a Down returns an error", 500, send(failing, "GET", "/x", "")},
+		} {
+			control := words(tt.got.header, "Cache-Control")
+			expect.That(t, tt.got.status == tt.status && !slices.Contains(control, "public") &&
+				(slices.Contains(control, "private") || slices.Contains(control, "no-store")), expect.Message{Did: tt.did,
+				Want: fmt.Sprintf("%d, Cache-Control: private or no-store", tt.status),
+				Got:  fmt.Sprintf("%d, Cache-Control: %q", tt.got.status, tt.got.header.Values("Cache-Control")),
+				Why: "a cache may keep a 410 without being told to, and give it to those who are pinned to a " +
+					"version that lives"})
+		}
+		core.reply.header = nil
 		core.reply.header = []string{"Vary", "api-version"}
 		wantVary(t, "GET /x; the core says Vary: api-version", send(h, "GET", "/x", "", in(y2026)...),
 			"API-Version")

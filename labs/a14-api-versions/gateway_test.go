@@ -119,6 +119,10 @@ func TestStepByStep(t *testing.T) {
 	}
 	wantAnswer(t, "versions are v9, v10 and v11, oldest first; GET /x without a version", send(h, "GET", "/x", ""),
 		200, `{"a":1}`, "the oldest is the first of them, whatever it is called")
+	for _, unknown := range []string{"V9", "v1", "9"} {
+		wantProblem(t, "versions are v9, v10 and v11; GET /x in "+unknown, send(h, "GET", "/x", "", in(unknown)...), 400,
+			"it may be another one, and whoever wrote it should learn of it")
+	}
 	core.take()
 	again := versions.NewGateway(core, []string{"v10", "v9"}, []versions.Change{
 		rename("v9", "", "e", "d"), untouchable("v10")}, nil, nobody)

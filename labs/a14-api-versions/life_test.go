@@ -62,7 +62,7 @@ func TestTheEndIsAnnounced(t *testing.T) {
 			y2024: {DeprecatedAt: deprecated, SunsetAt: sunset, Docs: docs},
 			y2025: {DeprecatedAt: deprecated.In(berlin)},
 		})
-		core.reply.header = []string{"Link", `</x?page=2>; rel="next"`}
+		core.reply.header = []string{"Link", `</x?page=2>; rel="next"`, "Link", `</x?page=9>; rel="last"`}
 		for _, wait := range []time.Duration{0, time.Until(deprecated.Add(time.Hour))} {
 			time.Sleep(wait)
 			now := time.Now().Format(time.DateOnly)
@@ -75,8 +75,9 @@ func TestTheEndIsAnnounced(t *testing.T) {
 					wantHeader(t, did, got, "Sunset", "Thu, 31 Dec 2026 23:30:00 GMT", dates)
 					wantDocs(t, did, got, docs, "whoever finds the header in a log wants to know what to do")
 					links := strings.Join(got.header.Values("Link"), ",") // on one line or on two
-					expect.That(t, strings.Contains(links, core.reply.header[1]),
-						expect.Message{Did: did, Want: "the core's Link beside it",
+					both := strings.Contains(links, core.reply.header[1]) && strings.Contains(links, core.reply.header[3])
+					expect.That(t, both,
+						expect.Message{Did: did, Want: "the core's two Links beside it",
 							Got: fmt.Sprintf("Link: %q", got.header.Values("Link")),
 							Why: "by that one the client finds the next page"})
 				}
@@ -100,6 +101,14 @@ func TestTheEndIsAnnounced(t *testing.T) {
 		wantProblem(t, did, got, 400, "")
 		wantHeader(t, did, got, "Deprecation", fmt.Sprint("@", deprecated.Unix()),
 			"a client that makes mistakes is no less in need of the news")
+
+		_, h = alphabet(map[string]versions.Lifecycle{y2026: {DeprecatedAt: deprecated, SunsetAt: sunset, Docs: docs}})
+		got = send(h, "GET", "/x", "", in(y2026)...)
+		did = "GET /x in the newest version, which has a Lifecycle"
+		wantAnswer(t, did, got, 200, `{"c":1}`, "")
+		wantHeader(t, did, got, "Deprecation", fmt.Sprint("@", deprecated.Unix()), dates)
+		wantHeader(t, did, got, "Sunset", "Thu, 31 Dec 2026 23:30:00 GMT", dates)
+		wantDocs(t, did, got, docs, "what is not translated is announced all the same")
 
 		_, h = alphabet(map[string]versions.Lifecycle{y2024: {SunsetAt: sunset}, y2025: {Docs: docs}})
 		got = send(h, "GET", "/x", "", in(y2024)...)
@@ -143,7 +152,12 @@ func TestAfterItsSunset(t *testing.T) {
 		wantAnswer(t, "GET /x, a millisecond before the sunset of its version", got, 200, `{"a":1}`,
 			"the date that was announced is a promise")
 		core.take()
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(time.Millisecond)
+		got = ask(y2024, in(y2024)...)
+		wantAnswer(t, "GET /x, just at the sunset of its version", got, 200, `{"a":1}`,
+			"after SunsetAt is not at SunsetAt")
+		core.take()
+		time.Sleep(time.Millisecond)
 		tl.Holds("clock", "after the sunset of %s", y2024)
 		for range 2 {
 			for _, who := range []struct {
@@ -175,6 +189,11 @@ func TestAfterItsSunset(t *testing.T) {
 			core.take()
 			time.Sleep(20 * 365 * 24 * time.Hour)
 		}
+		core, h = alphabet(map[string]versions.Lifecycle{y2026: {SunsetAt: end}})
+		const did = "GET /x in the newest version, after its sunset"
+		const why = "that there is no newer one yet prolongs nothing"
+		wantProblem(t, did, send(h, "GET", "/x", "", in(y2026)...), 410, why)
+		wantNotAsked(t, did, core, why)
 	})
 }
 
@@ -193,6 +212,8 @@ func TestALifecycleThatCannotBe(t *testing.T) {
 			SunsetAt: deprecated.Add(-24 * time.Hour)}, true},
 		{"ends a second before it is deprecated", versions.Lifecycle{DeprecatedAt: deprecated,
 			SunsetAt: deprecated.Add(-time.Second).In(berlin)}, true},
+		{"ends half a second before it is deprecated, in the same second", versions.Lifecycle{
+			DeprecatedAt: deprecated.Add(800 * time.Millisecond), SunsetAt: deprecated.Add(300 * time.Millisecond)}, true},
 		{"ends when it is deprecated", versions.Lifecycle{DeprecatedAt: deprecated,
 			SunsetAt: deprecated.In(berlin)}, false},
 		{"is deprecated, and has no end", versions.Lifecycle{DeprecatedAt: deprecated}, false},

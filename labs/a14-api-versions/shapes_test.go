@@ -182,6 +182,7 @@ func TestNames(t *testing.T) {
 		{"Ada Lovelace", "Ada", "Lovelace"}, {"Bob van der Berg", "Bob", "van der Berg"},
 		{"Plato", "Plato", ""}, {"Zoë Müller", "Zoë", "Müller"}, {"李 小龍", "李", "小龍"},
 		{"Anne-Marie d'Arc", "Anne-Marie", "d'Arc"}, {"", "", ""}, {"Ada  King", "Ada", " King"},
+		{"Ada King ", "Ada", "King "}, {"Ada\tB King", "Ada\tB", "King"}, {"Ada\u00a0B King", "Ada\u00a0B", "King"},
 	} {
 		old := fmt.Sprintf(`{"id":1,"name":%q}`, tt.name)
 		now := fmt.Sprintf(`{"id":1,"first_name":%q,"last_name":%q}`, tt.first, tt.last)
