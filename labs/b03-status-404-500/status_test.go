@@ -3,16 +3,19 @@ package status_test
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"maps"
 	"mime"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +73,36 @@ func TestItemsAreServed(t *testing.T) {
 		Got:  fmt.Sprintf("find called with %q", ids),
 		Why:  "each letter of an id counts: changed on the way, it is that of another item, or of none",
 	})
+	ids = nil
+	var wantIDs []string
+	for _, one := range []struct{ path, id string }{
+		{"/items/a+b", "a+b"}, {"/items/50%25", "50%"}, {"/items/%2541", "%41"},
+		{"/items/%C3%A9", "é"}, {"/items/7?id=8", "7"}, {"/items/007", "007"},
+		{"/items/" + strings.Repeat("x", 300), strings.Repeat("x", 300)},
+	} {
+		got := s.get(t, ctx, one.path)
+		wantIDs = append(wantIDs, one.id)
+		expect.That(t, got.status == 200 && slices.Equal(ids, wantIDs), expect.Message{
+			Did:  "asked for GET " + one.path,
+			Want: fmt.Sprintf("find called with the id %q, and 200", one.id),
+			Got:  fmt.Sprintf("%s; find called with %q", got, ids[min(len(ids), len(wantIDs)-1):]),
+			Why: "what is an id the store decides; in a path the escapes of RFC 3986 are resolved, " +
+				"once, and nothing else",
+		})
+	}
+	for _, odd := range []status.Item{{}, {ID: " 7 ", Name: `<b>"Lamp" & Co `}} {
+		got := (&shop{find: func(context.Context, string) (status.Item, error) { return odd, nil }}).get(t, ctx, "/items/7")
+		sold := map[string]string{}
+		err := json.Unmarshal([]byte(got.body), &sold)
+		expect.That(t, got.status == 200 && err == nil &&
+			maps.Equal(sold, map[string]string{"ID": odd.ID, "Name": odd.Name}), expect.Message{
+			Did:  fmt.Sprintf("asked for GET /items/7, for which find returned %+q and no error", odd),
+			Want: "200 and that item, as it is",
+			Got:  got.String(),
+			Why:  "whether there is such an item the error says, and not what is in it",
+		})
+	}
+	wantAskedAgain(t)
 	all := s.get(t, ctx, "/items")
 	var items []status.Item
 	err = json.Unmarshal([]byte(all.body), &items)
@@ -82,7 +115,7 @@ func TestItemsAreServed(t *testing.T) {
 	wantJSON(t, "/items", all)
 	many := make([]status.Item, 1000)
 	for i := range many {
-		many[i].ID = strconv.Itoa(i)
+		many[i].ID = strconv.Itoa(i / 2) // each of them twice
 	}
 	big := &shop{list: func(context.Context) ([]status.Item, error) { return many, nil }}
 	all, items = big.get(t, ctx, "/items"), nil
@@ -127,6 +160,36 @@ func TestItemsAreServed(t *testing.T) {
 	}
 }
 
+// wantAskedAgain asks the same handler several times, while the shop changes.
+func wantAskedAgain(t *testing.T) {
+	t.Helper()
+	var now status.Item
+	var failure error
+	s := &shop{
+		find: func(context.Context, string) (status.Item, error) { return now, failure },
+		list: func(context.Context) ([]status.Item, error) { return []status.Item{now}, failure },
+	}
+	h := s.handler(t)
+	for _, path := range []string{"/items/7", "/items"} {
+		for i, name := range []string{"lamp", "", "large lamp"} {
+			now, failure = status.Item{ID: "7", Name: name}, nil
+			want, what := 200, fmt.Sprintf("the store had %q", name)
+			if name == "" {
+				failure = errDatabase
+				want, what = 500, fmt.Sprintf("the store returned the error %q", errDatabase)
+			}
+			got := s.ask(t.Context(), h, path)
+			expect.That(t, got.status == want && (want == 500 ||
+				strings.Contains(got.body, strconv.Quote(name))), expect.Message{
+				Did:  fmt.Sprintf("asked the same handler for GET %s, time %d, when %s", path, i+1, what),
+				Want: fmt.Sprintf("%d, by what the store says now", want),
+				Got:  got.String(),
+				Why:  "each request is answered by what the store returns for it, whatever was before",
+			})
+		}
+	}
+}
+
 func wantJSON(t *testing.T, path string, a answer) {
 	t.Helper()
 	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
@@ -159,9 +222,17 @@ func TestAnEmptyListIsThereAndAnUnknownRouteIsNot(t *testing.T) {
 			Why: "clients loop over the array without asking; null or nothing at all makes " +
 				"them crash on the day when the shop is empty",
 		})
+		wantJSON(t, "/items of a shop that sells nothing yet", got)
 	}
-	for _, path := range []string{"/", "/nope", "/item", "/items/7/parts"} {
-		got := new(shop).get(t, t.Context(), path)
+	for _, path := range []string{"/", "/nope", "/item", "/items/7/parts", "/items/", "/items/7/",
+		"/itemss", "/Items", "/ITEMS/7", "/item/7", "/v1/items"} {
+		s := &shop{find: func(_ context.Context, id string) (status.Item, error) {
+			if id == "7" {
+				return lamp, nil
+			}
+			return status.Item{}, status.ErrNotFound
+		}}
+		got := s.get(t, t.Context(), path)
 		expect.That(t, got.status == 404, expect.Message{
 			Did:  "asked for GET " + path + ", a path that this API does not have",
 			Want: "404: there is nothing at this address",
@@ -181,28 +252,33 @@ func TestAMissingItemIs404(t *testing.T) {
 		missing{},
 	} {
 		wantStatusFor(t, err, 404, "an error that is or wraps ErrNotFound")
-		got := failing(err).get(t, t.Context(), "/items/7")
-		expect.That(t, got.status == 404, expect.Message{
-			Did:  fmt.Sprintf("asked for GET /items/7, for which find returned %s", describe(err)),
-			Want: "404: this item is not here",
-			Got:  got.String(),
-			Why:  "every layer adds its words to an error with %w; what the error is stays the same",
-		})
+		for _, path := range []string{"/items/7", "/items"} {
+			got := failing(err).get(t, t.Context(), path)
+			expect.That(t, got.status == 404, expect.Message{
+				Did: fmt.Sprintf("asked for GET %s, for which the store returned %s", path,
+					describe(err)),
+				Want: "404: what was asked for is not here",
+				Got:  got.String(),
+				Why:  "every layer adds its words to an error with %w; what the error is stays the same",
+			})
+		}
 	}
 }
 
 func TestAnInvalidIDIs400(t *testing.T) {
 	for _, err := range []error{status.ErrInvalidID, fmt.Errorf("parse: %w", status.ErrInvalidID)} {
 		wantStatusFor(t, err, 400, "an error that is or wraps ErrInvalidID")
-		got := failing(err).get(t, t.Context(), "/items/seven")
-		expect.That(t, got.status == 400, expect.Message{
-			Did: fmt.Sprintf("asked for GET /items/seven, for which find returned %s",
-				describe(err)),
-			Want: "400: the request itself is malformed",
-			Got:  got.String(),
-			Why: "nothing ever had or will have this id; the client must correct its request, " +
-				"and a 404 would send it looking for a lost item",
-		})
+		for _, path := range []string{"/items/seven", "/items"} {
+			got := failing(err).get(t, t.Context(), path)
+			expect.That(t, got.status == 400, expect.Message{
+				Did: fmt.Sprintf("asked for GET %s, for which the store returned %s", path,
+					describe(err)),
+				Want: "400: the request itself is malformed",
+				Got:  got.String(),
+				Why: "nothing ever had or will have this id; the client must correct its request, " +
+					"and a 404 would send it looking for a lost item",
+			})
+		}
 	}
 }
 
@@ -213,6 +289,7 @@ func TestTheCallersMistakesWakeNobody(t *testing.T) {
 	}{
 		{"a missing item", "/items/7", fmt.Errorf("load: %w", status.ErrNotFound)},
 		{"an invalid id", "/items/seven", status.ErrInvalidID},
+		{"a list that is not there", "/items", fmt.Errorf("load: %w", status.ErrNotFound)},
 		{"a path that does not exist", "/wp-login.php", nil},
 		{"an item that is there", "/items/7", nil},
 	} {
@@ -238,8 +315,8 @@ func TestTheCallersMistakesWakeNobody(t *testing.T) {
 }
 
 func TestAnyOtherFailureIsA500AndReportedOnce(t *testing.T) {
-	for _, err := range []error{errDatabase, io.ErrUnexpectedEOF,
-		fmt.Errorf("query: %w", errDatabase)} {
+	for _, err := range []error{errDatabase, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded, fs.ErrNotExist,
+		sql.ErrNoRows, fmt.Errorf("query: %w", errDatabase)} {
 		wantStatusFor(t, err, 500, "an error that is none of the known ones")
 		for _, path := range []string{"/items/7", "/items"} {
 			s := failing(err)
@@ -258,6 +335,20 @@ func TestAnyOtherFailureIsA500AndReportedOnce(t *testing.T) {
 				"a failure that is not reported is found by the customers; one that is reported "+
 					"twice makes every number in every graph wrong")
 		}
+	}
+	s := failing(errDatabase)
+	h := s.handler(t)
+	var bodies []string
+	for i, path := range []string{"/items/7", "/items/7", "/items", "/items/8"} {
+		bodies = append(bodies, s.ask(t.Context(), h, path).body)
+		expect.That(t, len(s.reported()) == i+1 && bodies[i] == bodies[0], expect.Message{
+			Did: fmt.Sprintf("asked the same handler %d times, last for GET %s; each time the store "+
+				"returned the error %q", i+1, path, errDatabase),
+			Want: fmt.Sprintf("%d calls of report, one for each, and the same body each time", i+1),
+			Got:  fmt.Sprintf("%d calls; bodies %q", len(s.reported()), bodies),
+			Why: "how often it fails decides who is woken; whoever counts reports takes what is " +
+				"told once for over",
+		})
 	}
 }
 
@@ -289,8 +380,8 @@ func TestTheTextOfAnErrorDoesNotMatter(t *testing.T) {
 }
 
 func TestInternalsStayInside(t *testing.T) {
-	secret := errors.New("dial tcp 10.0.0.5:5432: password=hunter2")
-	var first string // the body of the first 500
+	var secret error = dialError("dial tcp 10.0.0.5:5432: password=hunter2")
+	firsts := map[int]string{} // the body of the first 500 and of the first 504
 	for _, one := range []struct {
 		what  string
 		store func(error) *shop
@@ -310,7 +401,7 @@ func TestInternalsStayInside(t *testing.T) {
 			did := fmt.Sprintf("asked for GET %s while the store %s %q", path, one.what, one.err)
 			head := fmt.Sprint(got.header)
 			for _, word := range []string{"dial", "tcp", "10.0.0.5", "5432", "password",
-				"hunter2"} {
+				"hunter2", "dialError", "wrapError"} {
 				expect.That(t, !strings.Contains(got.body+head, word), expect.Message{
 					Did:  did,
 					Want: "an answer that has not one word of it",
@@ -319,11 +410,12 @@ func TestInternalsStayInside(t *testing.T) {
 						"passwords; the caller could not do anything with them anyway",
 				})
 			}
-			if got.status == 500 {
-				first = cmp.Or(first, got.body)
+			if got.status >= 500 {
+				firsts[got.status] = cmp.Or(firsts[got.status], got.body)
+				first := firsts[got.status]
 				expect.That(t, first == got.body, expect.Message{
-					Did:  did + ", after GET /items/7 had failed with another error",
-					Want: fmt.Sprintf("the same body for every 500, a fixed text: %q", first),
+					Did:  did + ", after GET /items/7 had failed, too",
+					Want: fmt.Sprintf("the same body for every %d, a fixed text: %q", got.status, first),
 					Got:  got.String(),
 					Why:  "what differs between two failures is information about your insides",
 				})
@@ -390,16 +482,19 @@ func TestAPanicIsReportedOnce(t *testing.T) {
 		for _, value := range []any{"no shelf 12", errors.New("no shelf 12"),
 			fmt.Errorf("no shelf 12: %w", status.ErrInvalidID),
 			fmt.Errorf("no shelf 12: %w", status.ErrNotFound),
-			fmt.Errorf("no shelf 12: %w", context.DeadlineExceeded), http.ErrAbortHandler} {
+			fmt.Errorf("no shelf 12: %w", context.DeadlineExceeded), http.ErrAbortHandler, 4711} {
 			said := "no shelf 12"
-			if value == http.ErrAbortHandler {
+			switch value {
+			case http.ErrAbortHandler:
 				said = http.ErrAbortHandler.Error()
+			case 4711:
+				said = "4711"
 			}
 			s := panicking(value)
 			got := s.get(t, t.Context(), path)
 			expect.That(t, got.panicked == nil && got.status == 500, expect.Message{
 				Did: fmt.Sprintf("asked for GET %s, for which the store panics with %q", path,
-					value),
+					fmt.Sprint(value)),
 				Want: "500, whatever the panic's value is",
 				Got:  got.String(),
 				Why: "an error that was thrown and not returned is a bug, also if it wraps one " +
@@ -409,7 +504,7 @@ func TestAPanicIsReportedOnce(t *testing.T) {
 			expect.That(t, len(reported) == 1 && reported[0] != nil &&
 				strings.Contains(reported[0].Error(), said), expect.Message{
 				Did: fmt.Sprintf("asked for GET %s, for which the store panics with %q", path,
-					value),
+					fmt.Sprint(value)),
 				Want: "one call of report, with an error whose text has the panic's value in it",
 				Got:  fmt.Sprintf("%d: %s", len(reported), quoted(reported)),
 				Why: "a panic is a bug in the server, whatever its value is; one that is " +
@@ -478,6 +573,30 @@ func TestADeadlineIs504(t *testing.T) {
 				"ended with DeadlineExceeded, and the store returned %s", path, describe(err)),
 			"a request that was too slow has failed, and its client may well be waiting for it")
 	}
+
+	// Late, and something else has failed.
+	for _, path := range []string{"/items/7", "/items"} {
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		late, missed := failing(errDatabase), failing(status.ErrNotFound)
+		got, none := late.get(t, ctx, path), missed.get(t, ctx, path)
+		cancel()
+		did := "asked for GET " + path + " with a request whose deadline passed, and the store " +
+			"returned another error: "
+		expect.That(t, got.status == 500, expect.Message{
+			Did:  did + strconv.Quote(errDatabase.Error()),
+			Want: "500: the status is that of the error",
+			Got:  got.String(),
+			Why:  "that it was late, too, does not make a missing permission a slow dependency",
+		})
+		wantReport(t, late, errDatabase, did+strconv.Quote(errDatabase.Error()),
+			"whoever is woken needs the error that came back, not the one that one might expect")
+		expect.That(t, none.status == 404 && len(missed.reported()) == 0, expect.Message{
+			Did:  did + "ErrNotFound",
+			Want: "404, and nothing reported: the status is that of the error",
+			Got:  fmt.Sprintf("%s; reported: %s", none, quoted(missed.reported())),
+			Why:  "the store has answered: there is no such thing",
+		})
+	}
 }
 
 func TestAClientThatWentAwayWakesNobody(t *testing.T) {
@@ -485,6 +604,7 @@ func TestAClientThatWentAwayWakesNobody(t *testing.T) {
 		context.Canceled,
 		fmt.Errorf("query: %w", context.Canceled),
 		errors.New("pq: canceling statement due to user request"),
+		fmt.Errorf("query: %w", context.DeadlineExceeded),
 	} {
 		for _, path := range []string{"/items/7", "/items"} {
 			ctx, hangUp := context.WithCancel(t.Context())
@@ -520,13 +640,15 @@ func TestAClientThatWentAwayWakesNobody(t *testing.T) {
 		Got:  quoted(gone.reported()),
 		Why:  "the client has gone away, whatever somebody noted down as the reason",
 	})
-	there := failing(context.Canceled)
-	there.get(t, t.Context(), "/items/7")
-	wantReport(t, there, context.Canceled,
-		"asked for GET /items/7 and stayed: the request's context is alive, yet find returned "+
-			"context.Canceled",
-		"something in the server has given up while its client was waiting; only the request's "+
-			"own context knows whether it was the client")
+	for _, path := range []string{"/items/7", "/items"} {
+		there := failing(fmt.Errorf("query: %w", context.Canceled))
+		there.get(t, t.Context(), path)
+		wantReport(t, there, context.Canceled,
+			"asked for GET "+path+" and stayed: the request's context is alive, yet the store "+
+				"returned an error that wraps context.Canceled",
+			"something in the server has given up while its client was waiting; only the request's "+
+				"own context knows whether it was the client")
+	}
 }
 
 func TestRetryable(t *testing.T) {
@@ -608,9 +730,13 @@ func (s *shop) reported() []error {
 }
 
 // get makes one request of a new handler, without a network.
-func (s *shop) get(t *testing.T, ctx context.Context, path string) (a answer) {
+func (s *shop) get(t *testing.T, ctx context.Context, path string) answer {
 	t.Helper()
-	h := s.handler(t)
+	return s.ask(ctx, s.handler(t), path)
+}
+
+// ask makes one request of this handler.
+func (s *shop) ask(ctx context.Context, h http.Handler, path string) (a answer) {
 	w := httptest.NewRecorder()
 	defer func() {
 		a = answer{status: w.Code, header: w.Header(), body: w.Body.String()}
@@ -687,6 +813,11 @@ func wantReport(t *testing.T, s *shop, err error, did, why string) {
 		Why:  why,
 	})
 }
+
+// dialError has a type whose name tells something, too.
+type dialError string
+
+func (e dialError) Error() string { return string(e) }
 
 // missing is an error that says itself that it is ErrNotFound.
 type missing struct{}
