@@ -149,14 +149,14 @@ func (w *worker) Timeout(*river.Job[Job]) time.Duration { return w.Options.Timeo
 // the submission is its verdict.
 func (w *worker) Work(ctx context.Context, job *river.Job[Job]) error {
 	id, epoch := job.Args.Submission, job.Args.Epoch
-	done, err := w.store.Graded(ctx, id, epoch)
-	if err != nil || done {
+	task, err := w.store.Task(ctx, id, epoch)
+	if err != nil || task.Graded {
 		return err
 	}
 	if err := w.begin(ctx, job); err != nil {
 		return err
 	}
-	v, err := w.grade(ctx, job)
+	v, err := w.grade(ctx, job, task)
 	// what is written now is written also when the worker stops
 	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
@@ -186,15 +186,11 @@ func (w *worker) Work(ctx context.Context, job *river.Job[Job]) error {
 }
 
 // grade judges a submission; the verdict has everything but the result where that broke.
-func (w *worker) grade(ctx context.Context, job *river.Job[Job]) (v room.Verdict, err error) {
-	id := job.Args.Submission
-	v = room.Verdict{Submission: id, Epoch: job.Args.Epoch, Worker: w.name, Started: time.Now()}
-	v.Result = run.Result{Schema: run.Schema}
+func (w *worker) grade(ctx context.Context, job *river.Job[Job], task room.Task) (v room.Verdict, err error) {
+	v = room.Verdict{Submission: job.Args.Submission, Epoch: job.Args.Epoch, Worker: w.name, Started: time.Now()}
+	v.Result = run.Result{Schema: run.Schema, Lab: task.Lab}
 	defer func() { v.Done = time.Now() }()
-	if v.Result.Lab, err = w.store.Lab(ctx, id); err != nil {
-		return v, err
-	}
-	files, err := w.store.Files(ctx, id)
+	files, err := task.Files()
 	if err != nil {
 		return v, err
 	}
@@ -215,17 +211,15 @@ func (w *worker) grade(ctx context.Context, job *river.Job[Job]) (v room.Verdict
 // begin notes that this worker is at a job.
 func (w *worker) begin(ctx context.Context, job *river.Job[Job]) error {
 	at := job.Args
-	return w.store.Begin(ctx, at.Submission, at.Epoch, func(ctx context.Context, tx *sql.Tx) error {
-		return exec(ctx, tx, `INSERT INTO working (job, worker, submission, epoch) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (job) DO UPDATE SET worker = excluded.worker`, job.ID, w.name, at.Submission, at.Epoch)
-	})
+	return w.store.Begin(ctx, at.Submission, at.Epoch, room.Statement{
+		Query: `INSERT INTO working (job, worker, submission, epoch) VALUES (?, ?, ?, ?)
+			ON CONFLICT (job) DO UPDATE SET worker = excluded.worker`,
+		Args: []any{job.ID, w.name, at.Submission, at.Epoch}})
 }
 
 // end notes that it is not at it any more.
-func (w *worker) end(job int64) room.Also {
-	return func(ctx context.Context, tx *sql.Tx) error {
-		return exec(ctx, tx, "DELETE FROM working WHERE job = $1 AND worker = $2", job, w.name)
-	}
+func (w *worker) end(job int64) room.Statement {
+	return room.Statement{Query: "DELETE FROM working WHERE job = ? AND worker = ?", Args: []any{job, w.name}}
 }
 
 // executor is a database, or a transaction of it.
@@ -323,23 +317,12 @@ func (w *worker) silent(ctx context.Context, seen map[string]heart) (names []str
 // bury puts the jobs of a dead worker back, and forgets it, in one transaction. An attempt that a death has ended counts:
 // a submission that takes its worker along each time must end, too.
 func (w *worker) bury(ctx context.Context, name string) (jobs int64, err error) {
-	err = w.store.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for _, statement := range []string{
-			"UPDATE submissions SET state = 0, touched = " + w.store.Clock() + ` WHERE state = 1 AND id IN
-				(SELECT submission FROM working WHERE worker = $1 AND working.epoch = submissions.epoch)`,
-			"UPDATE river_job SET state = 'available' WHERE state = 'running' AND id IN (SELECT job FROM working WHERE worker = $1)",
-			"DELETE FROM workers WHERE name = $1",
-		} {
-			if err := exec(ctx, tx, statement, name); err != nil {
-				return err
-			}
-		}
-		begun, err := tx.ExecContext(ctx, "DELETE FROM working WHERE worker = $1", name)
-		if err != nil {
-			return fmt.Errorf("write to the database: %w", err)
-		}
-		jobs, err = begun.RowsAffected()
-		return err
-	})
-	return jobs, err
+	his := []any{name}
+	return w.store.Write(ctx,
+		room.Statement{Query: `UPDATE river_job SET state = 'available' WHERE state = 'running' AND id IN
+			(SELECT job FROM working WHERE worker = ?)`, Args: his},
+		room.Statement{Query: "UPDATE submissions SET state = 0, touched = " + w.store.Clock() + ` WHERE state = 1 AND id IN
+			(SELECT submission FROM working WHERE worker = ? AND working.epoch = submissions.epoch)`, Args: his},
+		room.Statement{Query: "DELETE FROM workers WHERE name = ?", Args: his},
+		room.Statement{Query: "DELETE FROM working WHERE worker = ?", Args: his})
 }

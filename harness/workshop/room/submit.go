@@ -232,10 +232,21 @@ func (s *Store) Files(ctx context.Context, submission int64) (files map[string][
 	return files, unpack(packed, &files)
 }
 
-// Lab is the lab that a submission is for.
-func (s *Store) Lab(ctx context.Context, submission int64) (lab string, err error) {
-	err = s.one(ctx, "SELECT lab FROM submissions WHERE id = ?", []any{submission}, &lab)
-	return lab, err
+// Task is what a grader has to know of a submission.
+type Task struct {
+	Lab    string
+	Graded bool // it has its verdict of this epoch
+	packed []byte
+}
+
+// Files are what was handed in.
+func (t Task) Files() (files map[string][]byte, err error) { return files, unpack(t.packed, &files) }
+
+// Task is what a grader has to know of a submission that it is to grade in an epoch.
+func (s *Store) Task(ctx context.Context, submission int64, epoch int) (t Task, err error) {
+	err = s.one(ctx, `SELECT s.lab, s.files, EXISTS (SELECT 1 FROM verdicts AS v WHERE v.submission = s.id AND v.epoch = ?)
+		FROM submissions AS s WHERE s.id = ?`, []any{epoch, submission}, &t.Lab, &t.packed, &t.Graded)
+	return t, err
 }
 
 // Override puts an instructor's word in place of the grader's; nil takes it back.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,42 +12,24 @@ import (
 	"github.com/backend-labs/backend-labs/harness/run"
 )
 
-// Also is something of the queue's that is written in the same transaction.
-type Also func(ctx context.Context, tx *sql.Tx) error
-
-func (t *tx) also(all []Also) error {
-	for _, f := range all {
-		if err := f(t.ctx, t.Tx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Begin notes that a worker has begun with a submission.
-func (s *Store) Begin(ctx context.Context, submission int64, epoch int, also ...Also) error {
-	return s.change(ctx, func(t *tx) error {
-		if _, err := t.exec("UPDATE submissions SET state = 1, touched = "+s.Clock()+
-			" WHERE id = ? AND epoch = ? AND state = 0", submission, epoch); err != nil {
-			return err
-		}
-		return t.also(also)
-	})
+// Begin notes that a worker has begun with a submission; what the queue writes besides is written with it or not at all.
+func (s *Store) Begin(ctx context.Context, submission int64, epoch int, also ...Statement) error {
+	return s.stands(ctx, submission, epoch, waiting, grading, also)
 }
 
 // Return notes that a submission waits again: the worker that had begun with it will not finish.
-func (s *Store) Return(ctx context.Context, submission int64, epoch int, also ...Also) error {
-	return s.change(ctx, func(t *tx) error {
-		if _, err := t.exec("UPDATE submissions SET state = 0, touched = "+s.Clock()+
-			" WHERE id = ? AND epoch = ? AND state = 1", submission, epoch); err != nil {
-			return err
-		}
-		return t.also(also)
-	})
+func (s *Store) Return(ctx context.Context, submission int64, epoch int, also ...Statement) error {
+	return s.stands(ctx, submission, epoch, grading, waiting, also)
+}
+
+func (s *Store) stands(ctx context.Context, submission int64, epoch, was, now int, also []Statement) error {
+	_, err := s.Write(ctx, append([]Statement{{"UPDATE submissions SET state = ?, touched = " + s.Clock() +
+		" WHERE id = ? AND epoch = ? AND state = ?", []any{now, submission, epoch, was}}}, also...)...)
+	return err
 }
 
 // Grade stores a verdict. One that is there for this epoch already stays, and false is returned.
-func (s *Store) Grade(ctx context.Context, v Verdict, also ...Also) (stored bool, err error) {
+func (s *Store) Grade(ctx context.Context, v Verdict, also ...Statement) (stored bool, err error) {
 	packed, err := pack(v.Result)
 	if err != nil {
 		return false, err
@@ -57,29 +38,15 @@ func (s *Store) Grade(ctx context.Context, v Verdict, also ...Also) (stored bool
 	if v.Result.Likely != nil {
 		mutant = v.Result.Likely.Mutant
 	}
-	err = s.change(ctx, func(t *tx) error {
-		n, err := t.exec(`INSERT INTO verdicts (submission, epoch, verdict, points, max_points, failing, mutant, result, worker,
-			started, done) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (submission, epoch) DO NOTHING`, v.Submission,
-			v.Epoch, string(v.Result.Verdict), v.Result.Points, v.Result.MaxPoints, list(failingOf(v.Result)), mutant, packed,
-			v.Worker, micros(v.Started), micros(v.Done))
-		if err != nil {
-			return err
-		}
-		stored = n > 0
-		if _, err := t.exec("UPDATE submissions SET state = 2, touched = "+s.Clock()+" WHERE id = ? AND epoch = ?",
-			v.Submission, v.Epoch); err != nil {
-			return err
-		}
-		return t.also(also)
-	})
-	return stored, err
-}
-
-// Graded reports whether a submission has its verdict of an epoch.
-func (s *Store) Graded(ctx context.Context, submission int64, epoch int) (bool, error) {
-	var n int
-	err := s.one(ctx, "SELECT COUNT(*) FROM verdicts WHERE submission = ? AND epoch = ?", []any{submission, epoch}, &n)
-	return n > 0, err
+	rows, err := s.Write(ctx, append([]Statement{
+		{`INSERT INTO verdicts (submission, epoch, verdict, points, max_points, failing, mutant, result, worker, started, done)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (submission, epoch) DO NOTHING`, []any{v.Submission, v.Epoch,
+			string(v.Result.Verdict), v.Result.Points, v.Result.MaxPoints, list(failingOf(v.Result)), mutant, packed,
+			v.Worker, micros(v.Started), micros(v.Done)}},
+		{"UPDATE submissions SET state = ?, touched = " + s.Clock() + " WHERE id = ? AND epoch = ?",
+			[]any{graded, v.Submission, v.Epoch}},
+	}, also...)...)
+	return rows > 0, err
 }
 
 // failingOf are the tests that did not pass.
