@@ -25,6 +25,7 @@ var variables = []string{"PORT", "REQUEST_TIMEOUT", "DEBUG", "DATABASE_URL", "AP
 const (
 	key      = "q7Xk2VdZw9RtLm4B"
 	password = "Tr0ub4dor"
+	longKey  = "-----BEGIN KEY-----\nq7Xk2VdZw9RtLm4B\r\n\nq7Xk2VdZw9RtLm4B\n-----END KEY-----"
 	goodURL  = "postgres://shop:" + password + "@db.internal:5432/shop?sslmode=require"
 )
 
@@ -104,6 +105,17 @@ func TestSettingsAreRead(t *testing.T) {
 			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second,
 				APIKey: "Ab/+ \"'$x,\u00eb=="},
 		},
+		{
+			env{"API_KEY": longKey, "REQUEST_TIMEOUT": "1µs",
+				"DATABASE_URL": "postgres://db:5432/shop?x=" + strings.Repeat("y", 400)},
+			config.Config{Port: 8080, APIKey: longKey, RequestTimeout: time.Microsecond,
+				DatabaseURL: "postgres://db:5432/shop?x=" + strings.Repeat("y", 400)},
+		},
+		{
+			env{"API_KEY": "DATABASE_URL", "DATABASE_URL": "a1+b-c.d://h"},
+			config.Config{Port: 8080, APIKey: "DATABASE_URL", RequestTimeout: 5 * time.Second,
+				DatabaseURL: "a1+b-c.d://h"},
+		},
 	} {
 		got, err := config.Load(c.env.lookup)
 		did := "loaded a config with " + c.env.String()
@@ -147,6 +159,13 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		{env{"PORT": "abc"}, []string{"PORT", "DATABASE_URL", "API_KEY"}},
 		{env{"API_KEY": key, "DEBUG": "maybe", "REQUEST_TIMEOUT": "soon"}, []string{"REQUEST_TIMEOUT", "DEBUG", "DATABASE_URL"}},
 		{env{"PORT": "abc", "REQUEST_TIMEOUT": "soon", "DEBUG": "?"}, variables},
+		{env{"PORT": "", "REQUEST_TIMEOUT": "", "DEBUG": "", "DATABASE_URL": "", "API_KEY": ""}, variables},
+		{env{"PORT": "0", "REQUEST_TIMEOUT": "0s", "DEBUG": "", "DATABASE_URL": "/shop"}, variables},
+		{
+			env{"PORT": "", "REQUEST_TIMEOUT": "-1s", "DEBUG": "2", "DATABASE_URL": "http://%zz", "API_KEY": ""},
+			variables,
+		},
+		{env{"PORT": "65536", "API_KEY": "", "DATABASE_URL": goodURL}, []string{"PORT", "API_KEY"}},
 	} {
 		wantWrong(t, c.env, c.wrong,
 			"each deploy takes minutes, and whoever learns of one mistake at a time needs as "+
@@ -294,6 +313,8 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		password + ".example/shop",
 		"/" + password + "@db/shop",
 		"Qv9.example/Qv9", "//Qv9.example/Qv9",
+		// the scheme, the user, what stands behind the @, the query and the fragment are parts, too
+		"Qv9://Qv9:Qv9@Qv9%zz/Qv9?Qv9#Qv9", "//u:p@Qv9", "/?Qv9", "/#Qv9", "Qv9@/", "u:p@Qv9:Qv9/Qv9",
 	} {
 		e := required().with(env{"DATABASE_URL": url})
 		_, err := config.Load(e.lookup)
@@ -346,13 +367,16 @@ func TestASecretDoesNotPrintItself(t *testing.T) {
 				"they look for something else",
 		})
 	}
+	discreet(t, "ЖЫ", "Ж", "Ы")
+	discreet(t, "§")
 }
 
 // discreet demands that a Secret shows none of these parts of its text, nor that text.
 func discreet(t *testing.T, text string, parts ...string) {
 	t.Helper()
+	end := min(3, len(text))
 	for _, p := range printed(t, config.Secret(text)) {
-		for _, part := range append(parts, text, text[:3], text[len(text)-3:]) {
+		for _, part := range append(parts, text, text[:end], text[len(text)-end:]) {
 			expect.That(t, !strings.Contains(p.text, part), expect.Message{
 				Did:  fmt.Sprintf("made a Secret of the text %.60q, and printed it %s", text, p.how),
 				Want: fmt.Sprintf("nothing of that text, and so no %q", part),
@@ -387,6 +411,8 @@ func TestAConfigDoesNotShowThePassword(t *testing.T) {
 		"postgres://sh%40op:" + password + "%2F%3A%25@db.internal/shop",
 		"postgres://shop:x@" + password + "@db.internal/shop",  // only the last @ is the end
 		"postgres://shop:" + password + "%zz@db.internal/shop", // nothing that Load gives
+		"postgres://db.internal/shop",
+		"postgres://shop@db.internal/shop",
 	} {
 		configShows(t, url, func(how, text string) {
 			expect.That(t, !shows(text, password), expect.Message{
@@ -399,6 +425,17 @@ func TestAConfigDoesNotShowThePassword(t *testing.T) {
 		})
 	}
 	aShortPassword(t)
+	for _, pw := range []string{"internal", "db", "9417"} {
+		url := "postgres://shop:" + pw + "@db.internal/shop"
+		configShows(t, url, func(how, text string) { // and demands the host and the port
+			expect.That(t, !strings.Contains(text, ":"+pw+"@"), expect.Message{
+				Did:  fmt.Sprintf("printed a config with the database's URL %s %s", url, how),
+				Want: "no password in that URL",
+				Got:  text,
+				Why:  "a password that is a word of the address is a bad one, and yet one",
+			})
+		})
+	}
 }
 
 // aShortPassword is one in which four letters cannot be looked for.
