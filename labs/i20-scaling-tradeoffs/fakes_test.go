@@ -54,7 +54,7 @@ func fit(t *testing.T, samples []scaling.Sample) scaling.USL {
 
 // near says whether a value is within a share of what it should be.
 func near(got, want, share float64) bool {
-	return math.Abs(got-want) <= share*math.Abs(want)
+	return got == want || !math.IsInf(want, 0) && math.Abs(got-want) <= share*math.Abs(want)
 }
 
 func list(samples []scaling.Sample) string {

@@ -99,6 +99,15 @@ func TestWhatIsLinearStaysLinear(t *testing.T) {
 			Why:  "so many machines feel what is small: this one peaks",
 		})
 	}
+	for _, c := range []struct{ beta, peak float64 }{{5e-12, math.Sqrt(1 / 5e-12)}, {5e-13, math.Inf(1)}} {
+		u := fit(t, curve{1000, 0, c.beta}.samples(0, nil, 1, 1000, 100_000, 1_000_000))
+		expect.That(t, u.Peak() == c.peak || near(u.Peak(), c.peak, 0.01), expect.Message{
+			Did:  fmt.Sprintf("fitted samples of %v, measured on up to a million machines", curve{1000, 0, c.beta}),
+			Want: fmt.Sprintf("a peak at %.6g: a β below 1e-12 becomes 0, and no other one", c.peak),
+			Got:  fmt.Sprintf("a peak at %.6g; %s", u.Peak(), model(u)),
+			Why:  "two teams that fit the same tests must come to the same model",
+		})
+	}
 }
 
 func TestNoiseDoesNotDecide(t *testing.T) {
@@ -141,7 +150,8 @@ func TestNoOtherModelFitsBetter(t *testing.T) {
 	tested := []scaling.Sample{{1, 1020}, {1, 970}, {2, 1900}, {4, 3700}, {4, 3500}, {8, 6600}, {16, 9900}, {32, 13_400}}
 	beyond := []scaling.Sample{{1, 1000}, {20, 11_400}, {44, 13_600}, {100, 11_200}}
 	many := []scaling.Sample{{100, 299.7}, {1000, 2964}, {2000, 5837}, {5000, 13_636}, {10_000, 23_077}}
-	for _, s := range [][]scaling.Sample{tested, super, beyond, many} {
+	outlier := []scaling.Sample{{1, 1000}, {2, 1950}, {4, 3640}, {8, 6700}, {8, 2200}, {16, 10_000}, {32, 13_400}}
+	for _, s := range [][]scaling.Sample{tested, super, beyond, many, outlier} {
 		if m := fitsBest(fit(t, s), s); m != nil {
 			expect.Fatal(t, *m)
 		}

@@ -219,6 +219,11 @@ func TestTheCheapestOfAll(t *testing.T) {
 	model := scaling.USL{Gamma: 70_000}
 	free, nameless := a, a
 	free.Name, free.UnitCost, nameless.Name = "free", 0, ""
+	slow := scaling.Option{Name: "slow", UnitThroughput: 0.25, UnitCost: 10, MaxUnits: 10}
+	penny, less := a, a
+	penny.UnitCost, less.Name, less.UnitCost = 0.0004, "less", 0.0003
+	vast := a
+	vast.MaxUnits = 1_000_000
 	own := scaling.Option{Name: "own", UnitThroughput: 1000, UnitCost: 10, MaxUnits: 100, Model: model}
 	const total = "a low price for each request is of no use to whoever has to buy more of them than are needed"
 	all(t,
@@ -238,6 +243,14 @@ func TestTheCheapestOfAll(t *testing.T) {
 			why: "of what costs the same the first is taken, so that a plan can be made again"},
 		plan{need: scaling.Need{Demand: 5_555_000}, options: []scaling.Option{a}, want: "a", units: 5555,
 			why: "there are systems with thousands of machines"},
+		plan{need: scaling.Need{Demand: 0.75}, options: []scaling.Option{slow}, want: "slow", units: 3,
+			why: "a demand need be no whole number: 0.75 are 45 requests a minute"},
+		plan{need: scaling.Need{Demand: 0.7501}, options: []scaling.Option{slow}, want: "slow", units: 4,
+			why: "0.75 is less than what is needed"},
+		plan{need: scaling.Need{Demand: 1000}, options: []scaling.Option{penny, less}, want: "less", units: 1,
+			why: "what is less than a cent is a cost, too: it may be that of a second"},
+		plan{need: scaling.Need{Demand: 250_000_000}, options: []scaling.Option{vast}, want: "a", units: 250_000,
+			why: "MaxUnits says how many there are"},
 		plan{need: scaling.Need{Demand: 10_000_001}, options: []scaling.Option{a}, best: 10_000_000,
 			why: "more than there are cannot be had"},
 		plan{need: scaling.Need{Demand: 10_000_000, SurviveLosses: 1}, options: []scaling.Option{a}, best: 9_999_000,
