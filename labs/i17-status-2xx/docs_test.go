@@ -38,10 +38,11 @@ var strong = regexp.MustCompile(`^"[!#-~]*"$`)
 func TestTheTagIsTheDocuments(t *testing.T) {
 	s := newStore(docs.Doc{ID: "1", Slug: "desk", Text: "it stands"},
 		docs.Doc{ID: "2", Slug: "chair", Text: "it stands"},
-		docs.Doc{ID: "3", Slug: "a", Text: "bc"}, docs.Doc{ID: "4", Slug: "ab", Text: "c"})
+		docs.Doc{ID: "3", Slug: "a", Text: "bc"}, docs.Doc{ID: "4", Slug: "ab", Text: "c"},
+		docs.Doc{ID: "5", Slug: "1x", Text: "t"}, docs.Doc{ID: "51", Slug: "x", Text: "t"})
 	h := docs.Documents(s)
 	tags := map[string]string{}
-	for _, id := range []string{"1", "2", "3", "4"} {
+	for _, id := range []string{"1", "2", "3", "4", "5", "51"} {
 		tag := ask(h, "GET", "/docs/"+id, "").header.Get("ETag")
 		did := fmt.Sprintf("GET of document %s", id)
 		expect.That(t, strong.MatchString(tag), expect.Message{Did: did,
@@ -65,6 +66,15 @@ func TestTheTagIsTheDocuments(t *testing.T) {
 			Why: "who has the old text would never learn of the new one"})
 		tags[tag] = text
 	}
+	for _, last := range []string{"on", "off"} {
+		ask(h, "PUT", "/docs/1", fmt.Sprintf(`{"slug":"desk","text":"%s %s"}`, strings.Repeat("-", 100_000), last))
+		tag := ask(h, "GET", "/docs/1", "").header.Get("ETag")
+		expect.That(t, tags[tag] == "", expect.Message{
+			Did:  "replaced a text of 100,000 bytes by one that differs from it in its last word, and asked for it",
+			Want: "an ETag that there has not been", Got: "ETag: " + tag,
+			Why: "who has the old text would never learn of the new one"})
+		tags[tag] = last
+	}
 }
 
 func TestPutCreatesOrReplaces(t *testing.T) {
@@ -78,13 +88,16 @@ func TestPutCreatesOrReplaces(t *testing.T) {
 		expect.That(t, where(t, "/docs/9", got) == "/docs/9", expect.Message{Did: did,
 			Want: "no Location, or one that leads to /docs/9", Got: got.String()})
 	}
-	wantJSON(t, ask(h, "GET", "/docs/9", ""), 200, got.body, expect.Message{Did: did + ", then GET"})
+	there := ask(h, "GET", "/docs/9", "")
+	wantJSON(t, there, 200, got.body, expect.Message{Did: did + ", then GET"})
+	wantItsTag(t, got, there, did)
 	for _, body := range []string{sent, `{"id":"8","slug":"lamp","text":" it shines "}`} {
 		got := ask(h, "PUT", "/docs/9", body)
 		did := "PUT /docs/9, which exists, with " + body
 		there := ask(h, "GET", "/docs/9", "")
 		wantStatus(t, got, expect.Message{Did: did, Why: "nothing was created: the document was " +
 			"replaced"}, 200, 204)
+		wantItsTag(t, got, there, did)
 		if got.status == 204 {
 			wantNothing(t, got, expect.Message{Did: did})
 		} else {
@@ -98,6 +111,15 @@ func TestPutCreatesOrReplaces(t *testing.T) {
 		Did: "PUT /docs/9 with the id 8 in its body, then GET /docs/8"}, 404)
 	wantJSON(t, ask(h, "GET", "/docs/1", ""), 200, `{"id":"1","slug":"desk","text":"it stands"}`,
 		expect.Message{Did: "PUT /docs/9, then GET /docs/1"})
+}
+
+// wantItsTag demands that an ETag, if there is one, is that of the document as it is.
+func wantItsTag(t *testing.T, got, there answer, did string) {
+	t.Helper()
+	tag := got.header.Get("ETag")
+	expect.That(t, tag == "" || tag == there.header.Get("ETag"), expect.Message{Did: did + ", then GET",
+		Want: "the same ETag, or none in the first answer", Got: got.String() + "; " + there.String(),
+		Why: "it is the document's as it was stored; who makes a change dependent on it could never change anything"})
 }
 
 func TestDeleteHasNothingToSay(t *testing.T) {
@@ -125,6 +147,17 @@ func TestASearchFindsNothing(t *testing.T) {
 		Did: "POST /docs/search, which no document fits",
 		Why: "the search was done, and this is its result; neither is it missing, nor is there " +
 			"nothing to say"})
+	s := newStore()
+	for i := range 1500 {
+		id := fmt.Sprint(i)
+		s.all[id] = docs.Doc{ID: id, Slug: id, Text: "it glows"}
+	}
+	got := ask(docs.Documents(s), "POST", "/docs/search", `{"text":"glow"}`)
+	n := strings.Count(got.body, "it glows")
+	expect.That(t, got.status == 200 && n == 1500, expect.Message{
+		Did:  "POST /docs/search, which 1500 documents fit",
+		Want: "200, and an array of 1500", Got: fmt.Sprintf("%d, and %d of them", got.status, n),
+		Why: "an array that ends earlier says that there is no more"})
 }
 
 func TestADuplicateIsNotCreated(t *testing.T) {
@@ -138,6 +171,7 @@ func TestADuplicateIsNotCreated(t *testing.T) {
 	if got.status == 200 {
 		wantJSON(t, got, 200, before.body, expect.Message{Did: did,
 			Why: "this is the document; what was sent is not"})
+		wantItsTag(t, got, before, did)
 	}
 	wantJSON(t, ask(h, "GET", "/docs/1", ""), 200, before.body, expect.Message{Did: did +
 		", then GET of that document"})

@@ -95,6 +95,10 @@ func isDone(t *testing.T, client *http.Client, s *store, monitor string, start t
 		Did: did + ", and of the result"})
 	wantJSON(t, over(t, client, "GET", result, ""), 200, `[{"export":1}]`, expect.Message{
 		Did: did + ", and of the result, twice"})
+	time.Sleep(25 * time.Hour)
+	wantJSON(t, over(t, client, "GET", result, ""), 200, `[{"export":1}]`, expect.Message{
+		Did: did + ", and of the result, again on the next day",
+		Why: "it was started, and it is done: that does not change over night"})
 	n, _ := s.started()
 	expect.That(t, n == 1, expect.Message{Did: did, Want: "Export was called once",
 		Got: fmt.Sprint(n, " times"), Picture: tl,
@@ -148,5 +152,20 @@ func TestAnExportOutlivesItsClient(t *testing.T) {
 			Why:  "it was accepted: somebody else may come for the result"})
 		wantStatus(t, over(t, l.Client(), "GET", monitor, ""), expect.Message{
 			Did: "POST /exports; its client goes; 5.001 s later another one asks the monitor"}, 303)
+		wantStatus(t, ask(docs.Documents(newStore()), "GET", monitor, ""), expect.Message{
+			Did: "POST /exports; GET of its monitor from another Documents, with another store",
+			Why: "there nobody has started an export, and nobody may see that of the other store"}, 404)
+	})
+	bubble.Run(t, func(t *testing.T) {
+		s := newStore()
+		s.takes = 20 * time.Minute
+		client := memhttp.Serve(t, docs.Documents(s)).Client()
+		monitor := where(t, "/exports", over(t, client, "POST", "/exports", ""))
+		time.Sleep(20*time.Minute + time.Millisecond)
+		got := over(t, client, "GET", monitor, "")
+		const did = "POST /exports, for which the store takes 20 minutes; GET of the monitor when they are over"
+		wantStatus(t, got, expect.Message{Did: did, Why: "it was accepted because it takes long"}, 303)
+		wantJSON(t, over(t, client, "GET", where(t, monitor, got), ""), 200, `[{"export":1}]`,
+			expect.Message{Did: did + ", and of the result", Why: "it was accepted because it takes long"})
 	})
 }

@@ -28,12 +28,13 @@ type store struct {
 	all     map[string]docs.Doc
 	last    int
 	exports int
-	ended   int // exports that were stopped before they were done
+	ended   int           // exports that were stopped before they were done
+	takes   time.Duration // an export
 	tl      *timeline.Timeline
 }
 
 func newStore(all ...docs.Doc) *store {
-	s := &store{all: map[string]docs.Doc{}}
+	s := &store{all: map[string]docs.Doc{}, takes: 5 * time.Second}
 	for _, d := range all {
 		s.all[d.ID] = d
 	}
@@ -94,7 +95,7 @@ func (s *store) Search(ctx context.Context, text string) (found []docs.Doc, err 
 	return found, nil
 }
 
-// Export takes 5 s.
+// Export takes 5 s, unless it is said otherwise.
 func (s *store) Export(ctx context.Context) (json.RawMessage, error) {
 	s.mu.Lock()
 	s.exports++
@@ -102,7 +103,7 @@ func (s *store) Export(ctx context.Context) (json.RawMessage, error) {
 	s.mu.Unlock()
 	run := s.tl.Begin("export", "number %d", n)
 	select {
-	case <-time.After(5 * time.Second):
+	case <-time.After(s.takes):
 		run.End("done")
 		return json.RawMessage(fmt.Sprintf(`[{"export":%d}]`, n)), nil
 	case <-ctx.Done():

@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
@@ -25,7 +26,7 @@ func TestReplySaysWhatHappened(t *testing.T) {
 		{"Accepted, with a Monitor and a Body",
 			docs.Outcome{Kind: docs.Accepted, Monitor: "/jobs/3", Body: lamp}, 202, "/jobs/3"},
 	} {
-		for _, tag := range []string{`"v7"`, ""} {
+		for _, tag := range []string{`"v7"`, `W/"v7"`, ""} {
 			tt.o.ETag = tag
 			got := reply(tt.o, "Content-Type", "text/html")
 			did := fmt.Sprintf("called Reply with %s and the ETag %q, after somebody had set the "+
@@ -41,11 +42,13 @@ func TestReplySaysWhatHappened(t *testing.T) {
 				Why: "with it a client can ask later whether something has changed"})
 		}
 	}
-	got := reply(docs.Outcome{Kind: docs.Accepted, Monitor: "/jobs/3"})
-	did := "called Reply with Accepted, a Monitor and no Body"
+	got := reply(docs.Outcome{Kind: docs.Accepted, Monitor: "/jobs/3", ETag: `"v7"`})
+	did := "called Reply with Accepted, a Monitor, an ETag and no Body"
 	wantStatus(t, got, expect.Message{Did: did}, 202)
 	expect.That(t, got.body == "" && got.header.Get("Location") == "/jobs/3", expect.Message{
 		Did: did, Want: "no body, and Location: /jobs/3", Got: got.String()})
+	expect.That(t, got.header.Get("ETag") == `"v7"`, expect.Message{Did: did, Want: `ETag: "v7"`,
+		Got: got.String(), Why: "it is sent with each kind"})
 }
 
 func TestAnEmptyListIsAList(t *testing.T) {
@@ -94,7 +97,9 @@ func TestDecode(t *testing.T) {
 	}{
 		{200, asJSON(lamp), true, false}, {201, asJSON(lamp) + "\n", true, false},
 		{202, " " + asJSON(lamp), true, false}, {226, asJSON(lamp), true, false},
+		{203, asJSON(lamp), true, false}, {206, asJSON(lamp), true, false}, {299, asJSON(lamp), true, false},
 		{204, "", false, false}, {205, "", false, false}, {204, asJSON(lamp), false, false},
+		{205, asJSON(lamp), false, false},
 		{200, "", false, true}, {200, "\n", false, true}, {201, "", false, true}, {202, "", false, true},
 		{200, "{", false, true}, {200, "OK", false, true}, {200, asJSON(lamp) + "{}", false, true},
 		{200, asJSON(lamp) + "x", false, true},
@@ -149,4 +154,19 @@ func TestDecodeOfLists(t *testing.T) {
 			Got:  fmt.Sprintf("%v, present: %t, error: %v", v, present, err),
 			Why:  "an empty list is an answer; only a 204 has none"})
 	}
+	res, _ := response(200, "null")
+	none, present, err := docs.Decode[*docs.Doc](res)
+	expect.That(t, err == nil && present && none == nil, expect.Message{
+		Did:  "called Decode with a 200 and the body null",
+		Want: "nil, present: true, no error",
+		Got:  fmt.Sprintf("%v, present: %t, error: %v", none, present, err),
+		Why:  "null is a JSON value: the server has answered, and this is what it says"})
+	const many = 2 << 20
+	res, _ = response(200, `["`+strings.Repeat("a", many)+`"]`)
+	v, present, err := docs.Decode[[]string](res)
+	expect.That(t, err == nil && present && len(v) == 1 && len(v[0]) == many, expect.Message{
+		Did:  fmt.Sprintf("called Decode with a 200 and a list of one text of %d bytes", many),
+		Want: "this list, present: true, no error",
+		Got:  fmt.Sprintf("%d texts, present: %t, error: %v", len(v), present, err),
+		Why:  "where an answer ends is for the server to say; an export is larger than that"})
 }
