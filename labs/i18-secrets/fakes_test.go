@@ -22,14 +22,16 @@ type vault struct {
 	err      error // what Fetch says
 	hangs    bool  // Fetch does not answer before its ctx ends
 	fetches  int
-	last     time.Time // when Fetch was called
+	last     time.Time     // when Fetch was called
+	failed   time.Time     // when the last Fetch has failed; zero if it has not
+	soonest  time.Duration // a Fetch was called after one that had failed; -1 if none was
 }
 
 // keyOf is the text of a version's key.
 func keyOf(version int) string { return fmt.Sprintf("hunter-%d-Kx7", version) }
 
 func newVault(current int, listed ...int) *vault {
-	v := &vault{}
+	v := &vault{soonest: -1}
 	v.publish(current, listed...)
 	return v
 }
@@ -74,6 +76,13 @@ func (v *vault) asked() int {
 	return n
 }
 
+// again is how soon Fetch was called after one that had failed, at the soonest; -1 if it never was.
+func (v *vault) again() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.soonest
+}
+
 // lastAsked is when Fetch was last called.
 func (v *vault) lastAsked() time.Time {
 	v.mu.Lock()
@@ -81,12 +90,22 @@ func (v *vault) lastAsked() time.Time {
 	return v.last
 }
 
-func (v *vault) Fetch(ctx context.Context) (map[int]string, int, error) {
+func (v *vault) Fetch(ctx context.Context) (versions map[int]string, current int, err error) {
 	v.mu.Lock()
 	v.fetches++
 	v.last = time.Now()
+	if after := time.Since(v.failed); !v.failed.IsZero() && (v.soonest < 0 || after < v.soonest) {
+		v.soonest = after
+	}
 	hangs, takes := v.hangs, v.takes
 	v.mu.Unlock()
+	defer func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.failed = (time.Time{}); err != nil || versions[current] == "" {
+			v.failed = time.Now()
+		}
+	}()
 	if hangs {
 		<-ctx.Done()
 	} else if takes > 0 {

@@ -58,6 +58,12 @@ func TestTheStoreIsDown(t *testing.T) {
 			expect.That(t, n <= 12, expect.Message{Did: did + ", Sign every ms for 10 s",
 				Want: "a fetch a second", Got: fmt.Sprintf("%d fetches", n),
 				Why: "what is down does not get up while everybody asks it a thousand times a second"})
+			soonest := v.again()
+			expect.That(t, soonest < 0 || soonest >= time.Second, expect.Message{
+				Did:  did + ", Sign every ms for 10 s",
+				Want: "no fetch within 1 s after one that has failed",
+				Got:  fmt.Sprintf("one %v after that", soonest),
+				Why:  "it has just said that it cannot, or has just needed all the time there was"})
 			wantVerified(t, r, 1, true, did, "its grace has begun, and not ended")
 			wantVerified(t, r, 2, true, did, "")
 			wantVerified(t, r, 9, false, did, "nothing of a fetch that has failed counts")

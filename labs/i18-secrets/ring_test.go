@@ -25,6 +25,19 @@ func TestTheCurrentVersionSigns(t *testing.T) {
 			wantSigned(t, r, current, fmt.Sprintf("version %d of 0 to 3 is current", current), why)
 			wantVerified(t, r, current, true, fmt.Sprintf("version %d is current", current), why)
 		}
+		for _, current := range []int{-1, 1 << 30} {
+			v.publish(current)
+			time.Sleep(ttl + time.Second)
+			did := fmt.Sprintf("version %d is current, then Sign", current)
+			token := sign(t, r, did)
+			err := r.Verify(background(), message, token)
+			other := r.Verify(background(), []byte("another"), token)
+			expect.That(t, err == nil && other != nil && token != by(t, 1), expect.Message{
+				Did:  did + ", and Verify of its token",
+				Want: "accepted, and refused for another message",
+				Got:  fmt.Sprintf("the errors %v and %v", err, other),
+				Why:  "a number is a name here; some stores count seconds, or backwards"})
+		}
 	})
 }
 
@@ -118,6 +131,18 @@ func TestTheGraceIsExact(t *testing.T) {
 		wantVerified(t, r, 3, false, did, "grace ends on time")
 		wantVerified(t, r, 4, true, did, "the current one has no end")
 	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, 0)
+		sign(t, r, "the first Sign")
+		v.publish(2, 1, 3)
+		time.Sleep(ttl + time.Second)
+		const did = "with a grace of 0, version 1 is followed by 2, and 3 is announced"
+		wantSigned(t, r, 2, did, "")
+		wantVerified(t, r, 2, true, did, "")
+		wantVerified(t, r, 1, false, did, "a key that has leaked may have to end at once")
+		wantVerified(t, r, 3, false, did, "the grace is that of the ring, for this one, too")
+	})
 }
 
 func TestAnAnnouncedVersion(t *testing.T) {
@@ -149,6 +174,22 @@ func TestAnAnnouncedVersion(t *testing.T) {
 		every10s(t, r, ttl+10*time.Second)
 		wantVerified(t, r, 1, true, "version 2 became current for the second time", "the grace of 1 "+
 			"begins anew: it has signed until now")
+	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, grace)
+		sign(t, r, "the first Sign")
+		v.publish(1, 2)
+		begin := time.Now()
+		for v.asked(); v.asked() == 0 && time.Since(begin) <= 2*ttl; time.Sleep(time.Second) {
+			sign(t, r, "Sign every second")
+		}
+		seen := v.lastAsked()
+		did := "version 2 was listed and never current; the fetch that brought it is "
+		time.Sleep(time.Until(seen.Add(grace - time.Millisecond)))
+		wantVerified(t, r, 2, true, did+"1 ms less than 5 min ago", "the other instances may be about to sign with it")
+		time.Sleep(2 * time.Millisecond)
+		wantVerified(t, r, 2, false, did+"5 min and 1 ms ago", "grace ends on time, also for this one")
 	})
 }
 
@@ -245,6 +286,69 @@ func TestCallsShareWhatWasFetched(t *testing.T) {
 			Want: "back after 100 ms", Got: fmt.Sprint("back after ", took),
 			Why: "nobody reads what comes later"})
 	})
+	sharedWhenDue(t)
+	for _, call := range []string{"Sign", "Verify"} {
+		bubble.RunLeaky(t, func(t *testing.T) { givesUp(t, call) })
+	}
+}
+
+// sharedWhenDue lets many call at once when a fetch is due that is not the first.
+func sharedWhenDue(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		v.slow(100 * time.Millisecond)
+		r := secrets.NewRing(v, ttl, grace)
+		token := sign(t, r, "the first Sign")
+		time.Sleep(10 * ttl)
+		v.asked()
+		errs := make(chan error, 100)
+		for i := range 100 {
+			go func() {
+				err := r.Verify(background(), message, token)
+				if i%2 == 0 {
+					_, err = r.Sign(background(), message)
+				}
+				errs <- err
+			}()
+		}
+		const did = "50 times Sign and 100 times Verify at the same moment, after 10 minutes"
+		for range 100 {
+			expect.NoError(t, <-errs, expect.Message{Did: did, Want: "no error"})
+		}
+		n := v.asked()
+		expect.That(t, n <= 1, expect.Message{Did: did + "; a fetch takes 100 ms",
+			Want: "one fetch, or none where the background has made it", Got: fmt.Sprint(n),
+			Why: "the first request after a quiet hour is mostly not alone"})
+	})
+}
+
+// givesUp has a caller join a fetch that is under way, and give up before it ends.
+func givesUp(t *testing.T, call string) {
+	t.Helper()
+	v := newVault(1)
+	v.slow(500 * time.Millisecond)
+	token := by(t, 1)
+	r := secrets.NewRing(v, ttl, grace)
+	other := make(chan error, 1)
+	go func() {
+		_, err := r.Sign(background(), message)
+		other <- err
+	}()
+	time.Sleep(100 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(background(), 100*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if call == "Sign" {
+		r.Sign(ctx, message)
+	} else {
+		r.Verify(ctx, message, token)
+	}
+	took := time.Since(begin)
+	did := call + " with a context that ends after 100 ms; a fetch takes 500 ms, and another call has begun it"
+	expect.That(t, took <= 110*time.Millisecond, expect.Message{Did: did, Want: "back after 100 ms",
+		Got: fmt.Sprint("back after ", took), Why: "nobody reads what comes later, whoever has asked first"})
+	expect.NoError(t, <-other, expect.Message{Did: did, Want: "a token for the other call"})
 }
 
 func TestManyAtOnce(t *testing.T) {

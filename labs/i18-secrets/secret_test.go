@@ -245,6 +245,12 @@ func TestAFileIsASecret(t *testing.T) {
 			Got: fmt.Sprintf("%q of %q", got.Reveal(), tt[0]),
 			Why: "editors end a file with a line break; every other byte may be one of the secret"})
 	}
+	long := strings.Repeat("k", 2<<20)
+	got, err := secrets.ReadFileSecret(file(t, long+"\n", 0o600))
+	expect.That(t, err == nil && got.Reveal() == long, expect.Message{
+		Did:  "ReadFileSecret of a file of 2 MiB",
+		Want: "all of it", Got: fmt.Sprintf("%d bytes, and the error %v", len(got.Reveal()), err),
+		Why: "a bundle of certificates has no size that one could know before; half of it is none"})
 	for _, tt := range [][2]string{{"an empty file", file(t, "", 0o600)},
 		{"a file of one line break", file(t, "\n", 0o600)},
 		{"a file of one Windows line break", file(t, "\r\n", 0o600)},
@@ -269,7 +275,7 @@ func TestAFileIsItsOwnersAlone(t *testing.T) {
 		}
 		return name
 	}
-	for _, mode := range []os.FileMode{0o600, 0o400, 0o700, 0o500} {
+	for _, mode := range []os.FileMode{0o600, 0o400, 0o700, 0o500, 0o711} {
 		path := file(t, "pass-Word\n", mode)
 		for way, path := range map[string]string{" through a link": link(path), "": path} {
 			got, err := secrets.ReadFileSecret(path)
