@@ -16,7 +16,7 @@ import (
 
 func TestTheCollectorHangs(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		for _, size := range []struct{ queue, batch int }{{2048, 512}, {500, 10}, {10, 10}} {
+		for _, size := range []struct{ queue, batch int }{{2048, 512}, {500, 10}, {10, 10}, {3, 1}, {1, 1}} {
 			c := &collector{takes: time.Hour}
 			tr := tracer.NewTracer("frontend", 1, c, size.queue, size.batch, time.Second)
 			did := fmt.Sprintf("queue = %d, batch = %d, and an Export takes an hour: ended ", size.queue, size.batch)
@@ -172,32 +172,42 @@ func TestExportsDoNotOverlap(t *testing.T) {
 
 func TestAnExportFails(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		c := &collector{fails: func(first string) error {
-			if strings.HasPrefix(first, "early") {
-				return errors.New("503")
-			}
-			return nil
-		}}
-		tr := tracer.NewTracer("frontend", 1, c, 100, 10, time.Second)
-		for range 15 {
-			span(tr, "early")
+		timeout := fmt.Errorf("post: %w", context.DeadlineExceeded)
+		for _, with := range []error{errors.New("503"), context.Canceled, timeout} {
+			failsWith(t, with)
 		}
-		time.Sleep(time.Minute)
-		for range 15 {
-			span(tr, "late")
-		}
-		time.Sleep(time.Minute)
-		late := 0
-		for _, s := range c.got() {
-			if s.Name == "late" {
-				late++
-			}
-		}
-		expect.That(t, late == 15, expect.Message{
-			Did:  "ended 15 spans, of which each Export fails; a minute later ended 15 of which none does",
-			Want: "the latter are exported, each once", Got: fmt.Sprintf("%d are", late),
-			Why: "the collector has been restarted, and the services should not have to be"})
 	})
+}
+
+// failsWith demands that the Tracer goes on when Exports have failed with this error.
+func failsWith(t *testing.T, with error) {
+	t.Helper()
+	c := &collector{fails: func(first string) error {
+		if strings.HasPrefix(first, "early") {
+			return with
+		}
+		return nil
+	}}
+	tr := tracer.NewTracer("frontend", 1, c, 100, 10, time.Second)
+	for range 45 {
+		span(tr, "early")
+	}
+	time.Sleep(time.Minute)
+	for range 15 {
+		span(tr, "late")
+	}
+	time.Sleep(time.Minute)
+	late := 0
+	for _, s := range c.got() {
+		if s.Name == "late" {
+			late++
+		}
+	}
+	expect.That(t, late == 15, expect.Message{
+		Did: fmt.Sprintf("ended 45 spans, of which each Export fails (%v); a minute later ended 15 of which none does",
+			with),
+		Want: "the latter are exported, each once", Got: fmt.Sprintf("%d are", late),
+		Why: "the collector has been restarted, and the services should not have to be"})
 }
 
 func TestShutdownExportsWhatIsLeft(t *testing.T) {
@@ -248,9 +258,12 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 
 // endsAfter is a context that ends so much later, with this error.
 func endsAfter(t *testing.T, patience time.Duration, err error) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	cause := errors.New("SIGTERM")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, cause)
 	if err == context.Canceled {
-		ctx, cancel = context.WithCancel(t.Context())
+		cancel()
+		caused, end := context.WithCancelCause(t.Context())
+		ctx, cancel = caused, func() { end(cause) }
 		time.AfterFunc(patience, cancel)
 		synctest.Wait()
 	}

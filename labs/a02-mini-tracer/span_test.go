@@ -38,13 +38,16 @@ func TestASpanSaysWhatItIs(t *testing.T) {
 			tr := tracer.NewTracer("payment", 1, c, 100, 10, time.Second)
 			time.Sleep(5*ms + 123)
 			begin := time.Now()
-			_, a := tr.Start(t.Context(), "charge")
+			ctx, hangUp := context.WithCancel(t.Context())
+			_, a := tr.Start(ctx, "charge")
+			hangUp()
 			time.Sleep(70*ms + 456)
 			end := time.Now()
 			a.End(err)
 			time.Sleep(30 * ms)
 			a.End(errors.New("another End"))
-			did := fmt.Sprintf("started a span, called End(%v) 70 ms later, and End with another error 30 ms after that", err)
+			did := fmt.Sprintf("started a span, cancelled its context, called End(%v) 70 ms later, and End with another error "+
+				"30 ms after that", err)
 			s := c.only(t, did, 1)[0]
 			expect.That(t, s.Service == "payment" && s.Name == "charge", expect.Message{Did: did,
 				Want: `Service "payment", Name "charge"`, Got: fmt.Sprintf("%q, %q", s.Service, s.Name)})
@@ -56,6 +59,17 @@ func TestASpanSaysWhatItIs(t *testing.T) {
 				Want: fmt.Sprintf("Err is %v", err), Got: fmt.Sprintf("%v", s.Err),
 				Why: "failed requests are what traces are looked at for"})
 		}
+		c := &collector{}
+		tr := tracer.NewTracer("payment", 1, c, 1000, 10, time.Second)
+		var all sync.WaitGroup
+		for range 100 {
+			_, a := tr.Start(t.Context(), "charge")
+			for range 4 {
+				all.Go(func() { a.End(nil) })
+			}
+		}
+		all.Wait()
+		c.only(t, "ended 100 spans, each from four goroutines at once", 100)
 	})
 }
 
@@ -128,6 +142,30 @@ func TestFourServicesMakeOneTree(t *testing.T) {
 		expect.That(t, both[0].Trace == both[1].Trace && both[1].Parent == both[0].ID, expect.Message{
 			Did: "made a span, and when that had ended another one with its context", Want: "it is a child of the first",
 			Got: relation(both[1], both[0]), Why: "work beside a request goes on when the request is over"})
+
+		for _, how := range []string{"that is shut down", "with a ratio of 0 that is shut down"} {
+			c, ratio := &collector{}, 1.0
+			if how != "that is shut down" {
+				ratio = 0
+			}
+			gone := tracer.NewTracer("gone", ratio, c, 100, 10, time.Second)
+			gone.Shutdown(t.Context())
+			inner, a := gone.Start(ctx, "at the end")
+			here := tracer.NewTracer("here", 1, c, 100, 10, time.Second)
+			for range 2 {
+				_, b := here.Start(inner, "a child")
+				b.End(nil)
+			}
+			a.End(nil)
+			did := "made a span on a Tracer " + how + ", and two with its context on another one with a ratio of 1"
+			two := c.only(t, did, 2*int(ratio))
+			for _, span := range two {
+				expect.That(t, span.Trace == two[0].Trace && span.Parent == two[0].Parent && span.Parent != [8]byte{},
+					expect.Message{Did: did, Want: "both are its children, in its trace",
+						Got: fmt.Sprintf("trace %x, Parent %x", span.Trace, span.Parent),
+						Why: "its own spans are not exported any more; those of the services that it calls are"})
+			}
+		}
 
 		s = newShop()
 		s.order(ctx, 1, 20*ms, 10*ms, 30*ms)
