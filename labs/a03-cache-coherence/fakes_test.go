@@ -29,6 +29,7 @@ const (
 var (
 	errDB       = errors.New("too many connections")
 	errNoAnswer = errors.New("no answer")
+	errStop     = errors.New("the check is over")
 )
 
 // row is a value in the database: the n-th of its id.
@@ -100,8 +101,8 @@ func simulate(t *testing.T, n int, f func(t *testing.T, w *world)) {
 // listen lets instances run, and returns when they do.
 func (w *world) listen(all ...*instance) {
 	for _, x := range all {
-		ctx, stop := context.WithCancel(w.t.Context())
-		x.stop, x.runs = stop, make(chan error, 1)
+		ctx, stop := context.WithCancelCause(w.t.Context())
+		x.stop, x.runs = func() { stop(errStop) }, make(chan error, 1)
 		go func() { x.runs <- x.tier.Run(ctx) }()
 	}
 	time.Sleep(back)

@@ -448,5 +448,21 @@ func TestWhatCouldNotBeTold(t *testing.T) {
 			"and die at once; healed the line of A after 60.5 s, and read the value 65.1 s after the second update on an " +
 			"instance that had not read it", Why: "what is told a minute late is a minute old, and is told to live for another " +
 			"minute"}, w.insts[4])
+		// And however many there are.
+		var many []string
+		for i := range 40 {
+			many = append(many, fmt.Sprint("many ", i))
+		}
+		w.warm(many, c)
+		a.link.Cut()
+		for _, id := range many {
+			a.update(id)
+		}
+		a.link.Heal()
+		time.Sleep(back)
+		for _, id := range many {
+			w.want(id, expect.Message{Did: "updated 40 values on A, cut off from Redis, and read them 1 s after its line was back",
+				Why: why}, c, d)
+		}
 	})
 }

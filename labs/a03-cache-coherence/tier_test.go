@@ -79,6 +79,29 @@ func TestOthersHearOfAnUpdate(t *testing.T) {
 			}, readers...)
 		}
 		w.want("y", expect.Message{Did: "updated x, and read y"}, w.insts...)
+		w.r.RTT(0)
+		ids := []string{"lamp", "Lamp", "lamp ", " lamp", "lamp:1", "lamp:", ":", "", "a b", "a\x00b", "äöü", "{lamp}",
+			"%s", "3"}
+		var last string
+		all := func() {
+			t.Helper()
+			for _, x := range w.insts {
+				for _, other := range ids {
+					w.want(other, expect.Message{
+						Did: fmt.Sprintf("read and updated values with the ids %q, %q the last; read %q", ids, last, other),
+						Why: "ids are any text, and two of them that look alike are two"}, x)
+				}
+			}
+		}
+		for i, id := range ids {
+			w.commit(id, 10*i+1)
+		}
+		all()
+		for _, last = range ids {
+			b.update(last)
+			time.Sleep(soon)
+			all()
+		}
 	})
 }
 
@@ -117,12 +140,12 @@ func TestWhatAReadCosts(t *testing.T) {
 		cost(b, 0, 0, free)
 		time.Sleep(2 * time.Second)
 		c.update("other")
-		time.Sleep(2900*time.Millisecond - time.Since(begin)%time.Second)
+		time.Sleep(2999*time.Millisecond - time.Since(begin)%time.Second)
 		cost(a, 0, 0, "an update of one value says nothing of the others")
 		cost(b, 0, 0, "an update of one value says nothing of the others")
 		time.Sleep(l1TTL)
 		cost(a, 1, 0, shared)
-		time.Sleep(l2TTL - time.Second - time.Since(begin))
+		time.Sleep(l2TTL - time.Millisecond - time.Since(begin))
 		cost(c, 1, 0, shared)
 		time.Sleep(l2TTL)
 		cost(b, 0, 1, "what has expired is loaded")
