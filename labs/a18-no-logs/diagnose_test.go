@@ -113,11 +113,15 @@ func TestHealthy(t *testing.T) {
 			Why:     "a big number is no symptom. Whoever is called at night for a healthy service will not come the next time",
 			Picture: e.tl})
 	}
+	bounds(t, "none", "", "four functions have 10 goroutines, 500 kB and 0.5 s of waiting more after a second, and use 0.1 s of CPU",
+		"nothing stands still in a service; what is well varies by so much, says the README")
 }
 
 func TestGoroutineLeak(t *testing.T) {
 	sick(t, "goroutines", []uint64{3, 18}, "a hundred goroutines a second are started that nothing will end", nologs.GoroutineLeak, culprit,
 		"the pool of idle workers has more goroutines, but always the same; what grows is what the shop will die of")
+	bounds(t, "goroutines", "sendReceipts", "50 goroutines a second are started that nothing will end",
+		"a leak has at least so many, says the README")
 }
 
 func TestDeadlock(t *testing.T) {
@@ -134,20 +138,26 @@ func TestPoolExhausted(t *testing.T) {
 func TestHotLoop(t *testing.T) {
 	sick(t, "loop", []uint64{22}, "three requests have come into a loop that does not end", nologs.HotLoop, culprit,
 		"the service burns money and makes everything else slow, and nothing but a CPU profile says where")
+	bounds(t, "loop", "rankProducts", "one request is in a loop, and gets a quarter of a CPU",
+		"a loop uses at least so much, says the README: the machine has other things to do as well")
 }
 
 func TestMemoryLeak(t *testing.T) {
 	sick(t, "memory", []uint64{4, 24}, "6 MB a second are kept for ever, beside a cache of 28 MB that is as big as it should be",
 		nologs.MemoryLeak, culprit, "who has the most memory need not be who gets more and more of it")
+	bounds(t, "memory", "findProduct", "3 MB a second are kept for ever", "a leak has at least so much, says the README")
 }
 
 func TestLockContention(t *testing.T) {
 	sick(t, "lock", []uint64{5, 6}, "twelve take turns at one lock, 3 ms each", nologs.LockContention, nil,
 		"nobody is stuck, and everybody waits: more machines will not help, a smaller lock will")
+	bounds(t, "lock", "countStock", "twelve take turns at one lock, and wait for 3 s a second in all",
+		"at a contended lock they wait for at least so long, says the README")
 }
 
 func TestSlowDependency(t *testing.T) {
 	sick(t, "upstream", []uint64{14, 47}, "more and more requests wait for another service, and hold goroutines and memory meanwhile",
 		nologs.SlowDependency, culprit,
 		"the requests that pile up look like a leak, and who looks for it in the code will not find it there")
+	bounds(t, "upstream", "chargeCard", "40 requests wait for another service", "at least so many do, says the README")
 }

@@ -25,6 +25,13 @@ var causes = map[string]nologs.Cause{"none": nologs.Healthy, "goroutines": nolog
 
 var errDown = errors.New("connection refused")
 
+// spare is what is not needed for a cause.
+var spare = map[string]string{
+	"goroutines": "Heap CPUProfile", "loop": "Mutex Goroutines", "memory": "Goroutines Metrics",
+	"deadlock": "Heap CPUProfile Metrics", "pool": "Heap Mutex CPUProfile Metrics",
+	"lock": "Goroutines Heap CPUProfile Metrics", "upstream": "Heap Mutex CPUProfile Metrics",
+}
+
 // replay is a Target that says what was recorded. Of each kind the second look is shown to who comes
 // at least 200 ms after his first.
 type replay struct {
@@ -33,7 +40,9 @@ type replay struct {
 	takes time.Duration                 // a call
 	tl    *timeline.Timeline
 
+	begun    time.Time
 	calls    []string
+	refused  map[string]error     // by call
 	first    map[string]time.Time // of each call
 	profiled []time.Duration
 	restarts int
@@ -64,7 +73,13 @@ func (r *replay) ask(ctx context.Context, call string, takes time.Duration) (loo
 	}
 	if failing {
 		span.End("fails")
-		return 0, fmt.Errorf("get /%s: %w", strings.ToLower(call), errDown)
+		if r.refused == nil {
+			r.refused = map[string]error{}
+		}
+		if r.refused[call] == nil {
+			r.refused[call] = fmt.Errorf("get /%s: %w", strings.ToLower(call), errDown)
+		}
+		return 0, r.refused[call]
 	}
 	span.End("")
 	return look, nil
@@ -128,7 +143,7 @@ func recorded(t *testing.T, sicknesses []string, check func(t *testing.T, r *rec
 }
 
 func newReplay(r *recording) *replay {
-	return &replay{recording: r, takes: time.Millisecond, tl: timeline.New("Diagnose")}
+	return &replay{recording: r, takes: time.Millisecond, begun: time.Now(), tl: timeline.New("Diagnose")}
 }
 
 // finds makes sure of the cause, so that no check is passed by doing nothing.
@@ -155,6 +170,23 @@ func harmless(t *testing.T, r *replay, did string) {
 		expect.That(t, d <= time.Second, expect.Message{Did: did, Want: "no CPU profile of more than 1 s", Got: d.String(),
 			Why: "profiling slows a service down that is slow already", Picture: r.tl})
 	}
+	took := time.Since(r.begun)
+	expect.That(t, took <= 5*time.Second, expect.Message{Did: did + "; a call took it 1 ms, but for the CPU profile",
+		Want: "a finding within 5 s", Got: took.String(), Why: "customers wait meanwhile", Picture: r.tl})
+}
+
+// without has a shop diagnosed by what is needed for its sickness: each call that is not fails once.
+func without(t *testing.T, rec *recording) {
+	t.Helper()
+	for call := range strings.FieldsSeq(spare[rec.sickness]) {
+		r := newReplay(rec)
+		r.fails = func(c string, _ int) bool { return c == call }
+		f, err := nologs.Diagnose(t.Context(), r)
+		did := fmt.Sprintf("diagnosed a shop with the sickness %q, of which %s cannot be had", r.sickness, call)
+		harmless(t, r, did)
+		finds(t, r, f, err, did)
+		proven(t, f, did)
+	}
 }
 
 // proven makes sure that a finding has evidence.
@@ -172,13 +204,9 @@ func proven(t *testing.T, f nologs.Finding, did string) {
 func TestLeastHarm(t *testing.T) {
 	recorded(t, []string{"none", "deadlock", "memory"}, func(t *testing.T, rec *recording) {
 		r := newReplay(rec)
-		start := time.Now()
 		f, err := nologs.Diagnose(t.Context(), r)
-		took := time.Since(start)
 		did := fmt.Sprintf("diagnosed a shop with the sickness %q", r.sickness)
 		harmless(t, r, did)
-		expect.That(t, took <= 5*time.Second, expect.Message{Did: did + "; a call took it 1 ms, but for the CPU profile",
-			Want: "a finding within 5 s", Got: took.String(), Why: "customers wait meanwhile", Picture: r.tl})
 		finds(t, r, f, err, did)
 	})
 }
@@ -191,22 +219,13 @@ func TestEvidence(t *testing.T) {
 		expect.NoError(t, err, expect.Message{Did: did, Want: "a finding", Picture: r.tl})
 		proven(t, f, did)
 		harmless(t, r, did)
+		without(t, rec)
 	})
 }
 
 func TestMissingEvidence(t *testing.T) {
-	// What is not needed for a cause.
-	spare := map[string]string{"goroutines": "Heap CPUProfile", "loop": "Mutex Goroutines", "memory": "Goroutines Metrics"}
-	recorded(t, append(slices.Sorted(maps.Keys(spare)), "none"), func(t *testing.T, rec *recording) {
-		for call := range strings.FieldsSeq(spare[rec.sickness]) {
-			r := newReplay(rec)
-			r.fails = func(c string, _ int) bool { return c == call }
-			f, err := nologs.Diagnose(t.Context(), r)
-			did := fmt.Sprintf("diagnosed a shop with the sickness %q, of which %s cannot be had", r.sickness, call)
-			finds(t, r, f, err, did)
-			proven(t, f, did)
-			harmless(t, r, did)
-		}
+	recorded(t, []string{"goroutines", "loop", "memory", "none"}, func(t *testing.T, rec *recording) {
+		without(t, rec)
 		if rec.sickness != "none" {
 			return
 		}
@@ -219,11 +238,39 @@ func TestMissingEvidence(t *testing.T) {
 			if err != nil {
 				got = err.Error()
 			}
-			expect.That(t, err != nil && errors.Is(err, errDown), expect.Message{
+			expect.That(t, err != nil && wraps(err, r.refused), expect.Message{
 				Did: fmt.Sprintf("diagnosed a shop of which nothing can be had after %d calls", n), Want: "an error that wraps what " +
-					"the calls returned", Got: got, Why: "who sees nothing does not know that all is well", Picture: r.tl})
+					"the calls returned, each of them", Got: got,
+				Why: "who sees nothing does not know that all is well", Picture: r.tl})
+		}
+		for _, call := range []string{"Goroutines", "CPUProfile", "Heap", "Mutex", "Metrics"} {
+			r := newReplay(rec)
+			r.fails = func(c string, _ int) bool { return c == call }
+			_, err := nologs.Diagnose(t.Context(), r)
+			did := fmt.Sprintf("diagnosed a shop that is well, of which %s cannot be had", call)
+			harmless(t, r, did)
+			if len(r.refused) == 0 {
+				continue // who never asks for it does not miss it
+			}
+			got := "no error"
+			if err != nil {
+				got = err.Error()
+			}
+			expect.That(t, err != nil && wraps(err, r.refused), expect.Message{Did: did,
+				Want: "an error that wraps what the call returned", Got: got,
+				Why: "what the other calls show is nothing, and what this one would have shown nobody knows", Picture: r.tl})
 		}
 	})
+}
+
+// wraps tells whether an error wraps all of them.
+func wraps(err error, all map[string]error) bool {
+	for _, e := range all {
+		if !errors.Is(err, e) {
+			return false
+		}
+	}
+	return true
 }
 
 func TestContextEnds(t *testing.T) {
@@ -235,20 +282,26 @@ func TestContextEnds(t *testing.T) {
 			r := newReplay(rec)
 			r.takes = 50 * time.Millisecond
 			ctx, cancel := context.WithTimeout(t.Context(), after)
+			if after%(200*time.Millisecond) != 0 {
+				cancel()
+				caused, end := context.WithCancelCause(t.Context())
+				timer := time.AfterFunc(after, func() { end(errDown) })
+				ctx, cancel = caused, func() { timer.Stop(); end(nil) }
+			}
 			start := time.Now()
 			_, err := nologs.Diagnose(ctx, r)
 			took := time.Since(start)
-			ended := ctx.Err() != nil
+			want := ctx.Err()
 			cancel()
-			if !ended {
+			if want == nil {
 				return
 			}
 			got := "no error"
 			if err != nil {
 				got = err.Error()
 			}
-			expect.That(t, errors.Is(err, context.DeadlineExceeded) && took == after, expect.Message{
-				Did:  fmt.Sprintf("diagnosed a shop with a context that ended after %v", after),
+			expect.That(t, errors.Is(err, want) && took == after, expect.Message{
+				Did:  fmt.Sprintf("diagnosed a shop with a context that ended after %v (%v)", after, want),
 				Want: "its error, at once", Got: fmt.Sprintf("%s, after %v", got, took),
 				Why: "who asked is gone, and the service need not bear it any longer", Picture: r.tl})
 		}

@@ -8,8 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	rt "runtime/trace"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +32,9 @@ func shopHandler(w http.ResponseWriter, r *http.Request) {
 	case r.FormValue("how") == "panic":
 		slowly(d)
 		panic(errPage)
+	case r.FormValue("how") == "abort":
+		slowly(d)
+		panic(http.ErrAbortHandler)
 	case d < slow:
 		time.Sleep(d)
 	default:
@@ -59,7 +64,7 @@ func watched(t *testing.T, keep int, check func(t *testing.T, r *nologs.Recorder
 		check(t, r, func(takes time.Duration, how string) {
 			req := httptest.NewRequest("GET", fmt.Sprintf("/?takes=%v&how=%s", takes, how), nil)
 			h.ServeHTTP(httptest.NewRecorder(), req)
-			if takes > slow {
+			if takes >= slow {
 				time.Sleep(time.Second) // as long as a dump may take
 			}
 		})
@@ -82,6 +87,12 @@ func shows(t *testing.T, dump []byte, function, did string) {
 func TestItHasBeenRecordingBefore(t *testing.T) {
 	r := nologs.NewRecorder(50*time.Millisecond, 1)
 	defer r.Close()
+	another := rt.NewFlightRecorder(rt.FlightRecorderConfig{})
+	recording := another.Start() != nil
+	another.Stop()
+	expect.That(t, recording, expect.Message{Did: "made a recorder, no middleware yet, and tried to start another one",
+		Want: "it cannot start, since one is recording", Got: "it starts: nothing is being recorded",
+		Why: "what has made the first request slow may have begun before there was a handler"})
 	h := r.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { slowly(150 * time.Millisecond) }))
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 	const did = "made one request, which was slow, in real time"
@@ -99,13 +110,32 @@ func TestASlowRequestIsRecorded(t *testing.T) {
 			ask(time.Duration(i%2)*time.Millisecond, "")
 		}
 		ask(slow-time.Millisecond, "")
-		const did = "made 1000 requests of up to 1 ms and one that was just fast enough"
+		ask(slow, "")
+		const did = "made 1000 requests of up to 1 ms, one that was just fast enough, and one that took exactly slow"
 		expect.That(t, len(r.Dumps()) == 0, expect.Message{Did: did, Want: "no dump", Got: fmt.Sprint(len(r.Dumps())),
 			Why: "who has a thousand dumps looks at none"})
 		ask(slow+time.Millisecond, "")
 		expect.That(t, len(r.Dumps()) == 1, expect.Message{Did: did + ", and then one that was too slow by 1 ms",
 			Want: "one dump", Got: fmt.Sprint(len(r.Dumps())), Why: "tomorrow nobody can ask for it any more"})
 		shows(t, r.Dumps()[0], ".slowly", did+", and then one that was too slow by 1 ms")
+		ask(slow+time.Nanosecond, "")
+		expect.That(t, len(r.Dumps()) == 2, expect.Message{Did: did + ", one that was too slow by 1 ms, and one by 1 ns",
+			Want: "two dumps", Got: fmt.Sprint(len(r.Dumps())), Why: "it has taken longer than slow"})
+		r.Close()
+	})
+	watched(t, 3, func(t *testing.T, r *nologs.Recorder, ask func(time.Duration, string)) {
+		var wg sync.WaitGroup
+		wg.Go(func() { ask(10*slow, "x") })
+		wg.Go(func() { ask(slow+slow/2, "") })
+		time.Sleep(slow)
+		ask(time.Millisecond, "")
+		time.Sleep(3 * slow)
+		const did = "had one request take 5 s, another one 750 ms, and meanwhile a third one 1 ms"
+		expect.That(t, len(r.Dumps()) == 1, expect.Message{Did: did + "; looked after 2 s", Want: "one dump",
+			Got: fmt.Sprint(len(r.Dumps())), Why: "each request has a time of its own, and none has to wait for the others"})
+		wg.Wait()
+		expect.That(t, len(r.Dumps()) == 2, expect.Message{Did: did + "; looked after 6 s", Want: "two dumps",
+			Got: fmt.Sprint(len(r.Dumps())), Why: "each request has a time of its own"})
 	})
 }
 
@@ -113,8 +143,8 @@ func TestFastRequestsCostNothing(t *testing.T) {
 	watched(t, 3, func(t *testing.T, r *nologs.Recorder, ask func(time.Duration, string)) {
 		const did = "made a slow request, 100 fast ones, and a slow one"
 		ask(2*slow, "")
-		for range 100 {
-			ask(0, "")
+		for i := range 100 {
+			ask(slow*time.Duration(i)/100, "")
 		}
 		ask(2*slow, "x")
 		dumps := r.Dumps()
@@ -132,6 +162,7 @@ func TestFastRequestsCostNothing(t *testing.T) {
 }
 
 func TestTheFirstAreKept(t *testing.T) {
+	var last trace
 	watched(t, 2, func(t *testing.T, r *nologs.Recorder, ask func(time.Duration, string)) {
 		var before [][]byte
 		for n, how := range []string{"", "x", "xx"} {
@@ -148,6 +179,55 @@ func TestTheFirstAreKept(t *testing.T) {
 			}
 			before = dumps
 		}
+		for range 60 {
+			ask(2*slow, "")
+		}
+		expect.That(t, len(r.Dumps()) == 2, expect.Message{Did: "made 63 slow requests, and two dumps are to be kept",
+			Want: "dumps: 2", Got: fmt.Sprint(len(r.Dumps()))})
+		last, _ = readTrace(before[1])
+		r.Close()
+	})
+	watched(t, 1, func(t *testing.T, r *nologs.Recorder, ask func(time.Duration, string)) {
+		const did = "made 63 slow requests where two dumps are to be kept; closed the recorder, " +
+			"and made a slow request at another one"
+		ask(2*slow, "")
+		dumps := r.Dumps()
+		expect.That(t, len(dumps) == 1, expect.Message{Did: did, Want: "one dump of that one", Got: fmt.Sprint(len(dumps))})
+		next, _ := readTrace(dumps[0])
+		between := next.generation - last.generation
+		expect.That(t, between < 30, expect.Message{
+			Did: did + "; compared the generations of its dump and of the last one before: " +
+				"each FlightRecorder.WriteTo begins a new one",
+			Want: "next to none between them", Got: fmt.Sprint(between),
+			Why: "a dump that is thrown away stops the process like any other, and now everything is slow"})
+		other := r.Middleware(http.HandlerFunc(shopHandler))
+		other.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/?takes=1s", nil))
+		time.Sleep(time.Second)
+		expect.That(t, len(r.Dumps()) == 1, expect.Message{
+			Did:  "made a slow request to each of two handlers with the middleware of one recorder, and one dump is to be kept",
+			Want: "one dump", Got: fmt.Sprint(len(r.Dumps())),
+			Why: "keep is of the recorder, however many handlers it is round"})
+		r.Close()
+	})
+	watched(t, 2, func(t *testing.T, r *nologs.Recorder, ask func(time.Duration, string)) {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() { ask(2*slow, "") })
+			wg.Go(func() {
+				time.Sleep(2 * slow)
+				r.Dumps()
+			})
+		}
+		wg.Wait()
+		n := len(r.Dumps())
+		expect.That(t, n == 1 || n == 2, expect.Message{Did: "made 8 slow requests at once, and two dumps are to be kept",
+			Want: "one dump or two", Got: fmt.Sprint(n), Why: "when a request ends, others may be about to make a dump as well"})
+		r.Close()
+	})
+	watched(t, 0, func(t *testing.T, r *nologs.Recorder, ask func(time.Duration, string)) {
+		ask(2*slow, "")
+		expect.That(t, len(r.Dumps()) == 0, expect.Message{Did: "made a slow request, and no dump is to be kept: keep is 0",
+			Want: "none", Got: fmt.Sprint(len(r.Dumps())), Why: "who wants no dumps says 0"})
 	})
 }
 
@@ -170,21 +250,28 @@ func TestDumpsDoNotChange(t *testing.T) {
 
 func TestAPanicIsRecorded(t *testing.T) {
 	watched(t, 3, func(t *testing.T, r *nologs.Recorder, ask func(time.Duration, string)) {
-		for _, takes := range []time.Duration{0, 2 * slow} {
+		panics := func(takes time.Duration, how string, with error) {
 			got := func() (v any) {
 				defer func() { v = recover() }()
-				ask(takes, "panic")
+				ask(takes, how)
 				return nil
 			}()
-			did := fmt.Sprintf("made a request that panics after %v", takes)
-			expect.That(t, got == errPage, expect.Message{Did: did, Want: "the panic, as it is", Got: fmt.Sprint(got),
+			did := fmt.Sprintf("made a request that panics after %v, with %q", takes, with)
+			expect.That(t, got == with, expect.Message{Did: did, Want: "the panic, as it is", Got: fmt.Sprint(got),
 				Why: "the server and other middleware have to see it"})
+			time.Sleep(time.Second)
 		}
-		time.Sleep(time.Second)
+		panics(0, "panic", errPage)
+		panics(2*slow, "panic", errPage)
 		dumps := r.Dumps()
 		expect.That(t, len(dumps) == 1, expect.Message{Did: "made a request that panics at once, and one that panics after 1 s",
 			Want: "one dump", Got: fmt.Sprint(len(dumps)), Why: "what ends badly is what one wants to know about"})
 		shows(t, dumps[0], ".slowly", "made a request that panics after 1 s")
+		panics(0, "abort", http.ErrAbortHandler)
+		panics(2*slow, "abort", http.ErrAbortHandler)
+		expect.That(t, len(r.Dumps()) == 2, expect.Message{
+			Did:  "made two more, which panic with http.ErrAbortHandler, at once and after 1 s",
+			Want: "two dumps", Got: fmt.Sprint(len(r.Dumps())), Why: "a handler that aborts has panicked like any other"})
 	})
 }
 
@@ -214,19 +301,31 @@ func TestClose(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		ask(h, t)
 		first.Close()
-		first.Close()
 		ask(h, t)
 		expect.That(t, len(first.Dumps()) == 1, expect.Message{
-			Did:  "made a slow request, closed the recorder, twice, and made another slow request",
+			Did:  "made a slow request, closed the recorder, and made another slow request",
 			Want: "the dump of the first", Got: fmt.Sprintf("%d dumps", len(first.Dumps()))})
 	})
 	second := nologs.NewRecorder(slow, 3)
+	late := h
 	h = second.Middleware(http.HandlerFunc(shopHandler))
 	bubble.RunLeaky(t, func(t *testing.T) {
+		first.Close()
+		ask(late, t)
+		expect.That(t, len(first.Dumps()) == 1 && len(second.Dumps()) == 0, expect.Message{
+			Did:  "closed a recorder, started another one, closed the first one again, and made a slow request to its handler",
+			Want: "the first one has the dump that it had, and the other one none",
+			Got:  fmt.Sprintf("%d and %d", len(first.Dumps()), len(second.Dumps())),
+			Why:  "a recorder is about the requests of its own middleware"})
 		ask(h, t)
 		expect.That(t, len(second.Dumps()) == 1, expect.Message{Did: "closed a recorder, started another one, and made a slow request",
 			Want: "one dump", Got: fmt.Sprint(len(second.Dumps())), Why: "a process has one flight recorder: who does not stop it has it for ever"})
 		second.Close()
+		second.Close()
+		ask(h, t)
+		expect.That(t, len(second.Dumps()) == 1, expect.Message{
+			Did:  "made a slow request, closed the recorder twice, and made another slow request",
+			Want: "the dump of the first", Got: fmt.Sprintf("%d dumps", len(second.Dumps()))})
 	})
 }
 
