@@ -71,7 +71,7 @@ func TestNames(t *testing.T) {
 	w.ids = column[int64](t, w.own, `SELECT id FROM users ORDER BY id`)
 	ctx := t.Context()
 	byV1, byV2 := map[int64]*string{}, map[int64]names{}
-	v1Writes := func(when string) {
+	v1Writes := func(when string, two bool) {
 		var id int64
 		for i := range len(odd) + 1 {
 			var full *string
@@ -95,9 +95,19 @@ func TestNames(t *testing.T) {
 				expect.NoError(t, err, expect.Message{Did: fmt.Sprintf("had v1 write %s over NULL %s", quote(full), when), Want: "no error"})
 				byV1[other] = full
 			}
+			if !two {
+				continue
+			}
+			other, err := w.v2.create(ctx, "Mary Jane", "Watson")
+			if err == nil {
+				err = w.v1.rename(ctx, other, full)
+			}
+			expect.NoError(t, err, expect.Message{
+				Did: fmt.Sprintf("had v1 write %s over a name of v2 %s", quote(full), when), Want: "no error"})
+			byV1[other] = full
 		}
 	}
-	v2Writes := func(when string) {
+	v2Writes := func(when string, one bool) {
 		for _, n := range even {
 			id, err := w.v2.create(ctx, n.first, n.last)
 			var old int64
@@ -106,6 +116,16 @@ func TestNames(t *testing.T) {
 			}
 			if err == nil {
 				err = w.v2.rename(ctx, old, n)
+			}
+			if err == nil {
+				err = w.v2.rename(ctx, old, n) // and is there, though nothing changes
+			}
+			if err == nil && one {
+				var null int64
+				if null, err = w.v1.create(ctx, nil); err == nil {
+					err = w.v2.rename(ctx, null, n)
+					byV2[null] = n
+				}
 			}
 			of := w.ids[0] // whom v1 has made, before the first phase
 			w.ids = append(w.ids[1:], of)
@@ -116,15 +136,15 @@ func TestNames(t *testing.T) {
 			byV2[id], byV2[old], byV2[of] = n, n, n
 		}
 	}
-	v1Writes("before the first phase")
+	v1Writes("before the first phase", false)
 	for i := range w.phases {
 		w.upIn(i, patience/2)
 		when := "after " + w.name(i)
 		for range 2 {
 			w.read(byV1, byV2, when, !w.last(i))
-			v2Writes(when)
+			v2Writes(when, !w.last(i))
 			if !w.last(i) {
-				v1Writes(when)
+				v1Writes(when, true)
 			}
 		}
 	}
