@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 	"unicode/utf8"
 
@@ -112,6 +113,31 @@ func TestLargeNumbersSurvive(t *testing.T) {
 				"float64 makes of it is for them to decide",
 		})
 	}
+	type ids struct {
+		List []int64                        `json:"list"`
+		Map  map[string]int64               `json:"map"`
+		Ptr  *uint64                        `json:"ptr"`
+		Opt  jsonboundary.Optional[uint64]  `json:"opt"`
+		Any  jsonboundary.Optional[[]any]   `json:"any"`
+		Maps jsonboundary.Optional[[]int64] `json:"maps"`
+	}
+	for _, text := range []string{`{"list":[` + n + `]}`, `{"map":{"a":` + n + `}}`,
+		`{"ptr":18446744073709551615}`, `{"opt":18446744073709551615}`,
+		`{"any":[` + n + `]}`, `{"maps":[-9223372036854775808]}`} {
+		v, err := decode[ids](t, text)
+		var ptr uint64
+		if v.Ptr != nil {
+			ptr = *v.Ptr
+		}
+		got := fmt.Sprint(v.List, v.Map, ptr, v.Opt.Value(), v.Any.Value(), v.Maps.Value())
+		sent := strings.Trim(text[strings.LastIndexAny(text, ":[")+1:], "]}")
+		expect.That(t, err == nil && strings.Contains(got, sent), expect.Message{
+			Did:  "decoded " + text + " into numbers of 64 bits, or into an any, in something else",
+			Want: sent,
+			Got:  result(got, err),
+			Why:  "an id is one in a list, in a map and behind a pointer, too",
+		})
+	}
 	u, err := decode[user](t, `{"id":9223372036854775808}`)
 	expectError(t, u.ID, err, "decoded 9223372036854775808, one more than an int64 holds, into "+
 		"an int64", "an error",
@@ -170,6 +196,31 @@ func TestAbsentNullAndZeroDiffer(t *testing.T) {
 			nick, nickNull, scores, scoresNull, u.Work.Value().City, ref), err),
 		Why: "empty is not the same as absent either",
 	})
+	const nulls = `{"nick":null,"scores":null,"note":null,"ref":null,"work": null }`
+	u, err = decode[user](t, nulls)
+	for _, o := range []interface{ State() (present, null bool) }{u.Nick, u.Scores, u.Note, u.Ref, u.Work} {
+		present, null := o.State()
+		expect.That(t, err == nil && present && null, expect.Message{
+			Did:  "decoded " + nulls + fmt.Sprintf(", and asked the %T for its state", o),
+			Want: "present and null",
+			Got:  result(fmt.Sprintf("present: %v, null: %v", present, null), err),
+			Why: "null says: remove this, whatever it was; that a list or a pointer could be nil " +
+				"itself does not make it a value",
+		})
+	}
+	top, err := decode[[]jsonboundary.Optional[int]](t, ` [ null , 0 , 7 ] `)
+	list := ""
+	for _, o := range top {
+		present, null := o.State()
+		list += fmt.Sprintf("present: %v, null: %v, value: %d; ", present, null, o.Value())
+	}
+	expect.That(t, err == nil && list == "present: true, null: true, value: 0; present: true, "+
+		"null: false, value: 0; present: true, null: false, value: 7; ", expect.Message{
+		Did:  "decoded [ null , 0 , 7 ] into a list of Optional[int]",
+		Want: "null, the value 0, and the value 7",
+		Got:  result(list, err),
+		Why:  "an Optional is what it is in a list, too",
+	})
 }
 
 func TestDuplicateNamesAreRejected(t *testing.T) {
@@ -205,6 +256,14 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 		expectNamed(t, err, jsonboundary.ErrDuplicate, "ErrDuplicate", "city", text,
 			"the ambiguity is as bad in "+where+" as at the top")
 	}
+	for _, pair := range [][2]string{{"[", "]"}, {`{"a":`, "}"}, {`[{"a":1},`, "]"}, {`{"a":[],"b":`, "}"}} {
+		text := strings.Repeat(pair[0], 900) + `{"city":1,"city":2}` + strings.Repeat(pair[1], 900)
+		_, err := decode[any](t, text)
+		expectNamed(t, err, jsonboundary.ErrDuplicate, "ErrDuplicate", "city",
+			fmt.Sprintf(`{"city":1,"city":2} within 900 times %s`, strings.Join(pair[:], "...")),
+			"whoever wants to have two of a name puts them where the looking has stopped")
+	}
+	long := strings.Repeat("name ", 60)
 	var many strings.Builder
 	for i := range 3000 {
 		fmt.Fprintf(&many, `"name%d":1,`, i)
@@ -214,6 +273,8 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 		{`a"b\c`, `{"a\"b\\c":1,"a\"b\\c":2}`},
 		{"line\n<Zoë>", `{"line\n<Zoë>":1,"line\u000a\u003cZo\u00eb>":2}`},
 		{"name2500", `{` + many.String() + `"name2500":2}`},
+		{" 100%d%s ", `{" 100%d%s ":1," 100%d%s ":2}`},
+		{long, `{"` + long + `":1,"` + long + `":2}`},
 	} {
 		_, err := decode[map[string]int](t, c.text)
 		expectNamed(t, err, jsonboundary.ErrDuplicate, "ErrDuplicate", c.name,
@@ -254,8 +315,9 @@ func TestUnknownFieldsAreRejected(t *testing.T) {
 		_, err := decode[deep](t, text)
 		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour", text, why)
 	}
+	long := strings.Repeat("name ", 60)
 	for name, text := range inOrder(map[string]string{`a"b\c`: `{"a\"b\\c":1}`, "": `{"":1}`,
-		"Zoë\t": `{"Zo\u00eb\t":1}`}) {
+		"Zoë\t": `{"Zo\u00eb\t":1}`, " 100%d%s ": `{" 100%d%s ":1}`, long: `{"` + long + `":1}`}) {
 		_, err := decode[user](t, text)
 		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", name, text, why)
 	}
@@ -267,6 +329,20 @@ func TestUnknownFieldsAreRejected(t *testing.T) {
 	_, err := decode[**address](t, `{"colour":1}`)
 	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour",
 		`{"colour":1}, with two pointers before it,`, why)
+	type chain struct {
+		Next *chain                        `json:"next"`
+		List []chain                       `json:"list"`
+		Map  map[string]chain              `json:"map"`
+		Opt  jsonboundary.Optional[*chain] `json:"opt"`
+	}
+	for _, c := range []struct {
+		head, tail string
+		times      int
+	}{{`{"next":`, "}", 900}, {`{"list":[`, "]}", 450}, {`{"map":{"colour":`, "}}", 450}, {`{"opt":`, "}", 40}} {
+		_, err := decode[chain](t, strings.Repeat(c.head, c.times)+`{"colour":1}`+strings.Repeat(c.tail, c.times))
+		expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour",
+			fmt.Sprintf(`{"colour":1} within %d times %s...%s`, c.times, c.head, c.tail), why)
+	}
 	u, err := decode[user](t, `{"labels":{"colour":"red"},"extra":{"colour":1}}`)
 	expect.That(t, err == nil && u.Labels["colour"] == "red", expect.Message{
 		Did:  `decoded {"labels":{"colour":"red"},"extra":{"colour":1}} into a map and an any`,
@@ -332,6 +408,42 @@ func TestOneDocumentOnly(t *testing.T) {
 		"{\"id\":1}\ufeff"} {
 		expectTrailing(t, text)
 	}
+	arrivesInPieces(t)
+}
+
+// arrivesInPieces has readers that return what a network may.
+func arrivesInPieces(t *testing.T) {
+	t.Helper()
+	text := `{"id":7,"role":"` + strings.Repeat("x", 3000) + `"}`
+	for what, pieces := range inOrder(map[string]func(io.Reader) io.Reader{
+		"byte by byte":                   iotest.OneByteReader,
+		"half of what is asked for":      iotest.HalfReader,
+		"the last bytes with the io.EOF": iotest.DataErrReader,
+	}) {
+		for end, want := range inOrder(map[string]error{"": nil, "}": jsonboundary.ErrTrailing}) {
+			u, err := jsonboundary.Decode[user](pieces(strings.NewReader(text+end)), int64(len(text)+len(end)))
+			ok := err == nil && u.ID == 7 && len(u.Role) == 3000
+			if want != nil {
+				ok = known.Is(err, want)
+			}
+			expect.That(t, ok, expect.Message{
+				Did: fmt.Sprintf(`decoded {"id":7,"role":"xxx..."}%s, 3,000 times x, from a reader that `+
+					"returns %s, with the document's length as limit", end, what),
+				Want: fmt.Sprintf("the document, or what is wrong with it: the error %v", want),
+				Got:  result(fmt.Sprintf("the id %d and a role of %d letters", u.ID, len(u.Role)), err),
+				Why: "a body comes as the network brings it: one Read is not all of it, and may " +
+					"return bytes and io.EOF at once",
+			})
+		}
+		u, err := jsonboundary.Decode[user](pieces(strings.NewReader(text)), int64(len(text)-1))
+		expect.That(t, known.Is(err, jsonboundary.ErrTooLarge) && reflect.ValueOf(u).IsZero(), expect.Message{
+			Did: "decoded a document that has one byte more than its limit, from a reader that returns " +
+				what,
+			Want: "ErrTooLarge, and the zero value",
+			Got:  result(fmt.Sprintf("the id %d", u.ID), err),
+			Why:  "the limit is one of the whole body, in however many pieces it comes",
+		})
+	}
 }
 
 func TestSizeAndDepthAreLimited(t *testing.T) {
@@ -355,10 +467,10 @@ func TestSizeAndDepthAreLimited(t *testing.T) {
 			strings.Repeat(" ", 3*limit),
 	}) {
 		u, err := jsonboundary.Decode[user](strings.NewReader(text), limit)
-		expect.That(t, known.Is(err, jsonboundary.ErrTooLarge), expect.Message{
+		expect.That(t, known.Is(err, jsonboundary.ErrTooLarge) && reflect.ValueOf(u).IsZero(), expect.Message{
 			Did: fmt.Sprintf("decoded %d bytes with a limit of %d: a document with %s", len(text),
 				limit, what),
-			Want: "ErrTooLarge",
+			Want: "ErrTooLarge, and the zero value",
 			Got:  result(fmt.Sprintf("a role of %d letters", len(u.Role)), err),
 			Why: "a body that is cut off in silence is another document than the one that was " +
 				"sent; and the caller must learn that it was too large, not that its JSON is broken",
@@ -394,6 +506,22 @@ func TestSizeAndDepthAreLimited(t *testing.T) {
 				"must not take a gigabyte of stack, here or in the next service that gets the value",
 		})
 	}
+	const large = 3 << 19
+	u, err = jsonboundary.Decode[user](strings.NewReader(`{"role":"`+strings.Repeat("x", large)+`"}`), 1<<30)
+	expect.That(t, err == nil && len(u.Role) == large, expect.Message{
+		Did:  "decoded a document of a little more than 1.5 MiB with a limit of 1 GiB",
+		Want: "no error",
+		Got:  result(fmt.Sprintf("a role of %d letters", len(u.Role)), err),
+		Why:  "how large a document may be is for the caller to say",
+	})
+	one, err := jsonboundary.Decode[int](strings.NewReader("7"), 1)
+	_, tooLong := jsonboundary.Decode[int](strings.NewReader("77"), 1)
+	expect.That(t, err == nil && one == 7 && known.Is(tooLong, jsonboundary.ErrTooLarge), expect.Message{
+		Did:  "decoded 7 and then 77, both with a limit of one byte",
+		Want: "7, and ErrTooLarge",
+		Got:  result(one, err) + "; " + errorText(tooLong),
+		Why:  "a limit holds from the first byte on",
+	})
 }
 
 func TestStopsReadingAtTheLimit(t *testing.T) {
@@ -469,6 +597,16 @@ func TestInvalidUTF8IsRejected(t *testing.T) {
 		Want: "Zoë ë 漢 😀 😀",
 		Got:  result(u.Role, err),
 	})
+	for _, text := range []string{`{"role":"a\ufffdb"}`, "{\"role\":\"a\ufffdb\"}"} {
+		u, err := decode[user](t, text)
+		expect.That(t, err == nil && u.Role == "a\ufffdb", expect.Message{
+			Did:  "decoded " + text + ", in which U+FFFD itself was sent",
+			Want: "no error: it is a character as any other, and this is UTF-8",
+			Got:  result(fmt.Sprintf("%q", u.Role), err),
+			Why: "what a decoder puts in place of broken bytes somebody before may have put there " +
+				"already; the bytes tell what is broken, and not the text that was made of them",
+		})
+	}
 	for _, bad := range []string{"\xff", "Zo\xeb", "\xc3", "\xed\xa0\x80", "\xc0\xaf"} {
 		for _, text := range []string{`{"role":"` + bad + `"}`, `{"labels":{"` + bad + `":"x"}}`} {
 			_, err := decode[user](t, text)
@@ -513,10 +651,23 @@ func TestNilSlicesAndMapsAreWrittenEmpty(t *testing.T) {
 		outer{Pointer: new(inner), Any: []any(nil), Lists: [][]int{nil, {1}},
 			Maps: map[string][]int{"a": nil}, Bytes: []byte("hello")},
 		`{"inner":{"list":[],"map":{}},"pointer":{"list":[],"map":{}},"nothing":null,"any":[],"nil":null,"lists":[[],[1]],"maps":{"a":[]},"bytes":"aGVsbG8="}`)
+	expectWritten(t, "bytes that are there and none, in a list, a map and an any",
+		[]any{[]byte{}, [][]byte{{}, []byte("hello")}, map[string]any{"a": []byte("hello")}},
+		`["",["","aGVsbG8="],{"a":"aGVsbG8="}]`)
+	expectWritten(t, "a float32 and an int8", struct {
+		F float32
+		I int8
+	}{0.1, -128}, `{"F":0.1,"I":-128}`)
 	var none []int
 	expectWritten(t, "a pointer to a nil slice", &none, `[]`)
 	expectWritten(t, "a struct with a pointer to a nil slice in an any",
 		struct{ Any any }{&none}, `{"Any":[]}`)
+	var v100 any = map[string]any{"list": []int(nil), "map": map[string]int(nil)}
+	want100 := `{"list":[],"map":{}}`
+	for range 100 {
+		v100, want100 = []any{v100, &map[string][]int{"a": nil}}, `[`+want100+`,{"a":[]}]`
+	}
+	expectWritten(t, "nil slices and maps within 100 lists, one inside the other", v100, want100)
 	type holder struct {
 		Opt jsonboundary.Optional[inner] `json:"opt"`
 	}
@@ -591,9 +742,41 @@ func TestNothingIsWrittenOnError(t *testing.T) {
 		Got:  errorText(err),
 		Why:  "whoever calls Encode counts on the document being written",
 	})
+	whole, err := encode(t, map[string]int{"id": 1})
+	expectNoError(t, err, "encoded a map")
+	for room := range len(whole) {
+		err := jsonboundary.Encode(&filling{room, broken}, map[string]int{"id": 1})
+		expect.That(t, known.Is(err, broken), expect.Message{
+			Did: fmt.Sprintf("encoded a value that takes %d bytes, for a writer with room for %d",
+				len(whole), room),
+			Want: "the writer's error",
+			Got:  errorText(err),
+			Why:  "the last byte is one of the document, too: what failed there has not been written",
+		})
+	}
 }
 
 func TestOptionalsAreWritten(t *testing.T) {
+	var absent jsonboundary.Optional[int]
+	for what, v := range inOrder(map[string]any{
+		"": absent, ", in a list": []jsonboundary.Optional[int]{absent},
+		", in an any":               []any{absent},
+		", in a map":                map[string]jsonboundary.Optional[int]{"a": absent},
+		", in a field, through two": struct{ A **jsonboundary.Optional[int] }{new(&absent)},
+	}) {
+		want := map[string]string{"": "null", ", in a map": `{"a":null}`,
+			", in a field, through two": `{"A":null}`}[what]
+		if want == "" {
+			want = "[null]"
+		}
+		out, err := encode(t, v)
+		expect.That(t, err == nil && sameJSON(out, want), expect.Message{
+			Did:  "encoded an Optional that is absent" + what,
+			Want: want,
+			Got:  result(out, err),
+			Why:  "only a field that has omitzero can be left out; everywhere else something has to stand there",
+		})
+	}
 	type patch struct {
 		Limit jsonboundary.Optional[int]       `json:"limit,omitzero"`
 		Nick  jsonboundary.Optional[string]    `json:"nick,omitzero"`
@@ -1015,6 +1198,22 @@ func (e *endless) Read(p []byte) (int, error) {
 		copy(p, e.head)
 	}
 	e.read += len(p)
+	return len(p), nil
+}
+
+// filling is a writer that has room for some bytes.
+type filling struct {
+	room int
+	err  error
+}
+
+func (f *filling) Write(p []byte) (int, error) {
+	if len(p) > f.room {
+		n := f.room
+		f.room = 0
+		return n, f.err
+	}
+	f.room -= len(p)
 	return len(p), nil
 }
 
