@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +91,27 @@ func TestAClientIsAnswered(t *testing.T) {
 			Why:  "which methods there are, and how much a header may hold, is for handle to say",
 		})
 	})
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		targets := []string{"*", "http://other.test/a?b=c", "//a/../b/./c;d?e#f", "other.test:443", "/%7e%2F+",
+			"/" + strings.Repeat("x", 20_000)}
+		text := ""
+		for _, target := range targets {
+			text += "OPTIONS " + target + " HTTP/1.1\r\nHost: x\r\n\r\n"
+		}
+		text, _ = s.raw(text)
+		var seen []string
+		for _, r := range s.requests() {
+			seen = append(seen, r.Target)
+		}
+		expect.That(t, slices.Equal(seen, targets), expect.Message{
+			Did: fmt.Sprintf("sent OPTIONS requests with the targets %.120q and so on, the last 20,001 "+
+				"bytes long", targets),
+			Want: "handle called for each, with the target as it was sent",
+			Got:  fmt.Sprintf("%.120q; what came back begins %.40q", seen, text),
+			Why:  "a target need not be a path, and what it means is for handle to say",
+		})
+	})
 }
 
 func TestABodyEndsWhereItsLengthSays(t *testing.T) {
@@ -111,6 +133,56 @@ func TestABodyEndsWhereItsLengthSays(t *testing.T) {
 			Did:  `sent a POST with Content-Length: 5, and after the empty line the bytes "hello and more"`,
 			Want: `a body of 5 bytes, "hello": what follows is no part of it`,
 			Got:  list(all, text),
+		})
+	})
+	for _, c := range []struct{ what, first, body string }{
+		{"GET", "GET /one HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "hello"},
+		{"DELETE", "DELETE /one HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "hello"},
+		{
+			"POST with zeros before its length",
+			"POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 0000000000000000000000010\r\n\r\nhellohello",
+			"hellohello",
+		},
+		{"POST with a length of 0", "POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", ""},
+	} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			text, _ := s.raw(c.first + "GET /two HTTP/1.1\r\nHost: x\r\n\r\n")
+			all := responses(text, "GET", "GET")
+			ok := len(all) == 2 && all[0].status == 200 && all[0].body == c.body &&
+				all[1].status == 200 && all[1].header.Get("Echo-Target") == "/two"
+			expect.That(t, ok, expect.Message{
+				Did: fmt.Sprintf("sent %q, a %s, and after it GET /two, to a handle that answers with "+
+					"the body", c.first, c.what),
+				Want: fmt.Sprintf("two responses, 200 %q to /one and 200 to /two", c.body),
+				Got:  list(all, text),
+				Why: "the length alone says whether there is a body and how long it is: where two " +
+					"servers go by something else, they disagree about the next request",
+			})
+		})
+	}
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		text, _ := s.raw("POST /echo HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")
+		all := responses(text, "POST")
+		expect.That(t, len(all) == 1 && all[0].body == "hello", expect.Message{
+			Did:  `sent a POST of HTTP/1.0 with Content-Length: 5 and the body "hello"`,
+			Want: `200 "hello"`,
+			Got:  list(all, text),
+		})
+	})
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		const length = "9223372036854775807"
+		text, _ := s.raw("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: "+length+"\r\n\r\nhel", hangUp)
+		all := responses(text, "POST")
+		// Without the rest there need not be an answer, but it is no reason to refuse.
+		expect.That(t, len(all) == 0 || all[0].status == 200, expect.Message{
+			Did: "sent a POST with Content-Length: " + length + ", which fits into an int64, 3 bytes of " +
+				"its body, and closed the connection",
+			Want: "no refusal: the rest is waited for",
+			Got:  list(all, text),
+			Why:  "how much is too much is for handle to say, which reads the body",
 		})
 	})
 	virtual(t, func(t *testing.T) {
@@ -163,11 +235,49 @@ func TestAConnectionIsKept(t *testing.T) {
 				"first byte of the request",
 		})
 	})
+	virtual(t, func(t *testing.T) {
+		s := serve(t, func(r *http1.Request) *http1.Response {
+			if r.Target == "/slow" {
+				time.Sleep(2 * time.Hour)
+			}
+			return echo(r)
+		})
+		c, err := s.Dial(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		in := bufio.NewReader(c)
+		for _, target := range []string{"/one", "/slow", "/two", "/three"} {
+			c.SetDeadline(time.Now().Add(3 * time.Hour))
+			io.WriteString(c, "GET "+target+" HTTP/1.1\r\nHost: x\r\n\r\n")
+			var got answer
+			res, err := http.ReadResponse(in, nil)
+			if err != nil {
+				got.err = err
+			} else {
+				got = read(res)
+			}
+			expect.That(t, got.status == 200 && got.header.Get("Echo-Target") == target && !got.close, expect.Message{
+				Did: "sent GET /one, /slow, /two and /three over one connection, with three days " +
+					"between an answer and the next; handle takes two hours for /slow. This is " + target,
+				Want: "200 to " + target + ", without Connection: close",
+				Got:  got.String(),
+				Why:  "how long one waits, for a client and for handle, is for whoever calls ServeConn to say",
+			})
+			time.Sleep(72 * time.Hour)
+		}
+	})
 }
 
 func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	virtual(t, func(t *testing.T) {
+		var running, together atomic.Int32
 		s := serve(t, func(r *http1.Request) *http1.Response {
+			if running.Add(1) > 1 {
+				together.Add(1)
+			}
+			defer running.Add(-1)
 			if r.Target == "/slow" {
 				time.Sleep(time.Second)
 			}
@@ -190,6 +300,25 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 				Why: "nothing in a response says which request it belongs to: the order does. With " +
 					"one missing or out of order, a user gets the answer of another",
 			})
+		expect.That(t, together.Load() == 0, expect.Message{
+			Did: "sent GET /slow, POST /fast and GET /last in one piece; handle takes a second " +
+				"for /slow",
+			Want: "handle called for one after another",
+			Got:  "a call of handle while another one was still running",
+			Why:  "a request may rest on what the one before it has done",
+		})
+	})
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		const n = 1200
+		text, closed := s.raw(strings.Repeat("GET /again HTTP/1.1\r\nHost: x\r\n\r\n", n))
+		all := responses(text)
+		expect.That(t, len(all) == n && !all[n-1].close && !closed, expect.Message{
+			Did:  fmt.Sprintf("sent %d requests over one connection", n),
+			Want: fmt.Sprintf("%d responses, and the connection left open", n),
+			Got:  fmt.Sprintf("%d responses; closed: %v", len(all), closed),
+			Why:  "there are two reasons to close a connection, and a number of requests is none of them",
+		})
 	})
 }
 
@@ -260,7 +389,7 @@ func TestAnUnreadBodyIsNotTheNextRequest(t *testing.T) {
 func TestHeaderNamesAreCaseInsensitive(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
-		text, _ := s.raw("POST /one HTTP/1.1\r\nhOST: x\r\ncontent-LENGTH:5\r\nx-trace-ID: \t 7 " +
+		text, _ := s.raw("POST /one HTTP/1.1\r\nhOST: x\r\ncontent-LENGTH:5\r\nconnECTION: a, b\r\nx-trace-ID: \t 7 " +
 			"\t\r\n\r\nhello" +
 			"GET /two HTTP/1.1\r\nHOST: x\r\n\r\n")
 		all := responses(text, "POST", "GET")
@@ -278,6 +407,14 @@ func TestHeaderNamesAreCaseInsensitive(t *testing.T) {
 			Did:  `sent a request with the header lines "hOST: x" and "x-trace-ID: 7", with more spaces and tabs around the 7, and looked at the Request's header`,
 			Want: `the canonical names: Host with the value "x", X-Trace-Id with the value "7"`,
 			Got:  fmt.Sprintf("%q", header),
+		})
+		expect.That(t, slices.Equal(header["Content-Length"], []string{"5"}) &&
+			slices.Equal(header["Connection"], []string{"a, b"}) && len(header) == 4, expect.Message{
+			Did: `sent a request with the header lines "hOST: x", "content-LENGTH:5", "connECTION: a, b" ` +
+				`and "x-trace-ID: 7", and looked at the Request's header`,
+			Want: `all of the four: Content-Length with the value "5" and Connection with "a, b" among them`,
+			Got:  fmt.Sprintf("%q", header),
+			Why:  "that ServeConn goes by a field, too, does not take it from handle",
 		})
 	})
 	virtual(t, func(t *testing.T) {
@@ -301,10 +438,21 @@ func TestSomeAnswersHaveNoBody(t *testing.T) {
 		s := serve(t, func(r *http1.Request) *http1.Response {
 			status, err := strconv.Atoi(strings.TrimPrefix(r.Target, "/"))
 			if err != nil {
-				status = 200
+				return &http1.Response{Status: 200}
 			}
 			return &http1.Response{Status: status, Body: []byte("hello")}
 		})
+		for _, status := range []int{200, 201, 203, 205, 206, 299, 302, 400, 404, 418, 500, 599} {
+			text, closed := s.raw(fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: x\r\n\r\n", status))
+			all := responses(text)
+			expect.That(t, len(all) == 1 && all[0].status == status && all[0].body == "hello" &&
+				all[0].header.Get("Content-Length") == "5" && !closed, expect.Message{
+				Did:  fmt.Sprintf(`sent a GET for which handle returns the status %d and the body "hello"`, status),
+				Want: fmt.Sprintf("%d with Content-Length: 5 and that body, and the connection left open", status),
+				Got:  fmt.Sprintf("%q; closed: %v", text, closed),
+				Why:  "two statuses have no body; what all others are about is for handle to say",
+			})
+		}
 		for _, c := range []struct {
 			method, path string
 			length       string
@@ -314,6 +462,8 @@ func TestSomeAnswersHaveNoBody(t *testing.T) {
 			{"HEAD", "/200", "5", "Content-Length: 5, which a GET would have, and no body",
 				"a client does not expect a body after HEAD: it takes the bytes for the next " +
 					"response"},
+			{"HEAD", "/empty", "0", "Content-Length: 0, which a GET would have, and no body",
+				"what a HEAD is told is what a GET would be"},
 			{"GET", "/204", "", "no body and no Content-Length",
 				"204 says that there is nothing: clients take what follows for the next response"},
 			{"HEAD", "/204", "", "no body and no Content-Length",
@@ -331,8 +481,8 @@ func TestSomeAnswersHaveNoBody(t *testing.T) {
 				strings.HasPrefix(rest, "HTTP/1.1 200 ") && strings.HasSuffix(rest, "\r\n\r\nhello")
 			expect.That(t, ok, expect.Message{
 				Did: fmt.Sprintf(
-					"sent %s %s, for which handle returns the body \"hello\", and after it GET "+
-						"/200, over one connection", c.method, c.path),
+					"sent %s %s, for which handle returns the body \"hello\" (none for /empty), and "+
+						"after it GET /200, over one connection", c.method, c.path),
 				Want: "a first response with " + c.want + ", and right behind it the second",
 				Got:  fmt.Sprintf("the first: %q, and behind its empty line: %q", head, rest),
 				Why:  c.why,
@@ -363,6 +513,9 @@ func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
 		{"a header line without a name", "GET / HTTP/1.1\r\nHost: x\r\n: a"},
 		{"a header line that begins with a space", "GET / HTTP/1.1\r\nHost: x\r\n Accept: a"},
 		{"a tab before the colon", "GET / HTTP/1.1\r\nHost: x\r\nAccept\t: a"},
+		{"a space in a header's name", "GET / HTTP/1.1\r\nHost: x\r\nAcc ept: a"},
+		{"an empty line that ends in LF alone", "GET / HTTP/1.1\r\nHost: x\r\n\nAccept: a"},
+		{"a Content-Length of two words", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5 5"},
 		{"a header line that goes on in the next", "GET / HTTP/1.1\r\nHost: x\r\nAccept: a\r\n\tb: c"},
 		{"a Content-Length with a comma", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 5"},
 		{"a Content-Length with a fraction", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5.0"},
@@ -403,6 +556,15 @@ func TestTwoLengthsAreRefused(t *testing.T) {
 		{"two different Content-Lengths", "Content-Length: 5\r\nContent-Length: 0"},
 		{"two different Content-Lengths, the longer one last", "Content-Length: 0\r\nContent-Length: 5"},
 		{"two different Content-Lengths in two spellings", "Content-Length: 5\r\ncontent-length: 6"},
+		{
+			"three Content-Lengths, the second one different",
+			"Content-Length: 5\r\nContent-Length: 6\r\nContent-Length: 5",
+		},
+		{
+			"three Content-Lengths, the last one different",
+			"Content-Length: 5\r\nContent-Length: 5\r\nContent-Length: 6",
+		},
+		{"Content-Length: 0 and Transfer-Encoding", "Content-Length: 0\r\nTransfer-Encoding: chunked"},
 		{"Content-Length and Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding: chunked"},
 		{"Transfer-Encoding and Content-Length", "Transfer-Encoding: chunked\r\nContent-Length: 5"},
 	} {
@@ -417,6 +579,17 @@ func TestTransferEncodingIsNotImplemented(t *testing.T) {
 			"a body of which you do not know the end cannot be skipped either; ignored, its "+
 				"chunks are taken for requests")
 	}
+	for _, c := range []struct{ what, head string }{
+		{"HTTP/1.0 and Transfer-Encoding: chunked", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked"},
+		{"GET and transfer-ENCODING: chunked", "GET / HTTP/1.1\r\nHost: x\r\ntransfer-ENCODING: chunked"},
+		{
+			"two Transfer-Encodings",
+			"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\nTransfer-Encoding: chunked",
+		},
+	} {
+		wantRefused(t, 501, c.what, c.head, "whoever sends it in front of its body knows where that ends; "+
+			"you do not, whatever the method and the version are")
+	}
 }
 
 func TestCloseIsHonoured(t *testing.T) {
@@ -425,6 +598,7 @@ func TestCloseIsHonoured(t *testing.T) {
 		{"connection: CLOSE", "GET /one HTTP/1.1\r\nHost: x\r\nconnection: CLOSE"},
 		{"Connection: foo and Connection: close", "GET /one HTTP/1.1\r\nHost: x\r\nConnection: foo\r\nConnection: close"},
 		{"Connection: close,foo", "GET /one HTTP/1.1\r\nHost: x\r\nConnection: close,foo"},
+		{"Connection: foo ,\tcLOSE , bar", "GET /one HTTP/1.1\r\nHost: x\r\nConnection: foo ,\tcLOSE , bar"},
 		{"Connection: Foo, Close", "GET /one HTTP/1.1\r\nHost: x\r\nConnection: Foo, Close"},
 		{"HTTP/1.0", "GET /one HTTP/1.0\r\nHost: x"},
 	} {
@@ -446,11 +620,11 @@ func TestCloseIsHonoured(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
 		text, closed := s.raw(
-			"GET /one HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, closed\r\n\r\nGET /two " +
+			"GET /one HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, closed, x-close\r\n\r\nGET /two " +
 				"HTTP/1.1\r\nHost: x\r\n\r\n")
 		all := responses(text, "GET", "GET")
 		expect.That(t, len(all) == 2 && !all[0].close && !closed, expect.Message{
-			Did: "sent a GET with Connection: keep-alive, closed (which is not close), and " +
+			Did: "sent a GET with Connection: keep-alive, closed, x-close (none of which is close), and " +
 				"after it another GET",
 			Want: "two responses, without Connection: close, and the connection left open",
 			Got: fmt.Sprintf("%s; the connection was %s", list(all, text),
@@ -462,6 +636,8 @@ func TestCloseIsHonoured(t *testing.T) {
 func TestAStalledClientIsGivenUp(t *testing.T) {
 	const deadline = 5 * time.Second
 	for _, c := range []struct{ what, text string }{
+		{"before its first request", ""},
+		{"between two requests", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
 		{"in the middle of the request line", "GET / HT"},
 		{"in the middle of the header", "GET / HTTP/1.1\r\nHost: x\r\nAccept"},
 		{"before the empty line", "GET / HTTP/1.1\r\nHost: x\r\n"},
@@ -495,6 +671,7 @@ func TestAStalledClientIsGivenUp(t *testing.T) {
 }
 
 func TestWhatServeConnReturns(t *testing.T) {
+	wantWriteError(t)
 	const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, c := range []struct {
 		what, text string
@@ -537,6 +714,33 @@ func TestWhatServeConnReturns(t *testing.T) {
 	}
 }
 
+// wantWriteError has connections on which writing fails.
+func wantWriteError(t *testing.T) {
+	t.Helper()
+	for _, room := range []int{1, 200} {
+		for _, more := range []string{"", "Connection: close\r\n"} {
+			virtual(t, func(t *testing.T) {
+				s := serve(t, func(*http1.Request) *http1.Response {
+					return &http1.Response{Status: 200, Body: make([]byte, 100_000)}
+				})
+				s.room = room
+				began := time.Now()
+				text := "GET / HTTP/1.1\r\nHost: x\r\n" + more + "\r\n"
+				s.raw(text, hangUp)
+				conn := s.all()[0]
+				end := conn.ended()
+				expect.That(t, end != nil && end.err != nil && end.closed, expect.Message{
+					Did: fmt.Sprintf("sent %q over a connection on which writing fails after %d bytes, "+
+						"for an answer of 100,000, and closed it", text, room),
+					Want: "ServeConn closes the connection and returns an error",
+					Got:  conn.fate(began),
+					Why:  "the client has not got its answer: that is not an end as it should be",
+				})
+			})
+		}
+	}
+}
+
 // virtual runs f in virtual time. What a ServeConn that never returns leaves behind has been told
 // already.
 func virtual(t *testing.T, f func(t *testing.T)) {
@@ -562,6 +766,7 @@ type server struct {
 	client       *http.Client
 	deadline     time.Duration // for reading, if not 0
 	ignoreBodies bool          // the body is not read for the protocol
+	room         int           // so many bytes can be written before writing fails, if not 0
 
 	mu    sync.Mutex
 	conns []*conn
@@ -596,7 +801,7 @@ func (s *server) serveConn(c net.Conn) {
 	if s.deadline > 0 {
 		c.SetReadDeadline(time.Now().Add(s.deadline))
 	}
-	serving := &conn{Conn: c}
+	serving := &conn{Conn: c, limited: s.room > 0, room: s.room}
 	s.mu.Lock()
 	s.conns = append(s.conns, serving)
 	s.mu.Unlock()
@@ -646,6 +851,28 @@ type conn struct {
 	mu     sync.Mutex
 	closed bool
 	end    *end // nil: ServeConn has not returned
+
+	limited bool
+	room    int
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	fits := len(p)
+	if c.limited {
+		fits = min(fits, c.room)
+		c.room -= fits
+	}
+	c.mu.Unlock()
+	broken := errors.New("broken pipe")
+	if fits == 0 && len(p) > 0 {
+		return 0, broken
+	}
+	n, err := c.Conn.Write(p[:fits])
+	if err == nil && n < len(p) {
+		err = broken
+	}
+	return n, err
 }
 
 type end struct {
