@@ -228,6 +228,14 @@ func livesFor(t *testing.T) {
 			Got:  "a miss",
 			Why:  "a TTL is a duration, whole in nanoseconds and in nothing else",
 		})
+		time.Sleep(100*time.Microsecond + 1)
+		_, hit = c.Get("price")
+		expect.That(t, !hit, expect.Message{
+			Did:  fmt.Sprintf("stored a value in a cache with a TTL of %v, and called Get 1 ns after that", ttl),
+			Want: "a miss",
+			Got:  "a hit",
+			Why:  "a TTL is a duration, whole in nanoseconds and in nothing else",
+		})
 	})
 }
 
@@ -345,6 +353,47 @@ func TestLeastRecentlyUsedIsEvicted(t *testing.T) {
 			"stored a, b and c in a cache of 3, read a, stored d, read c, stored e, and loaded f",
 			"c, e and f are there: b, then a, then d was the one whose last use was longest ago")
 	})
+	leastOfMany(t)
+}
+
+// leastOfMany has so many entries that none is found by looking at a few.
+func leastOfMany(t *testing.T) {
+	t.Helper()
+	const capacity, more = 200, 60
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[int, int](capacity, time.Hour)
+		for k := range capacity {
+			c.Set(k, 7)
+		}
+		used := func(i int) int { return i * 73 % capacity } // each key once, in an order of its own
+		for i := range capacity {
+			switch i % 3 {
+			case 0:
+				c.Get(used(i))
+			case 1:
+				c.Set(used(i), 8)
+			default:
+				c.GetOrLoad(background, used(i), func(context.Context, int) (int, error) { return 7, nil })
+			}
+		}
+		for k := range more {
+			c.Set(capacity+k, 7)
+		}
+		wrong := 0
+		for i := range capacity {
+			if _, hit := c.Get(used(i)); hit != (i >= more) {
+				wrong++
+			}
+		}
+		expect.That(t, wrong == 0, expect.Message{
+			Did: fmt.Sprintf("filled a cache of %d, used each of its keys once, in another order, and "+
+				"stored %d new ones", capacity, more),
+			Want: fmt.Sprintf("the %d whose last use is longest ago are gone, and no other", more),
+			Got:  fmt.Sprintf("%d keys that are gone and should be there, or the other way round", wrong),
+			Why: "a choice among a few that were looked at is an approximation; this contract says " +
+				"exactly which one goes",
+		})
+	})
 }
 
 func TestOverwritingEvictsNothing(t *testing.T) {
@@ -414,6 +463,33 @@ func TestSizeIsBounded(t *testing.T) {
 		})
 	})
 	keysUnlikeThemselves(t)
+	largeCapacity(t)
+}
+
+// largeCapacity has room for more than others might think of.
+func largeCapacity(t *testing.T) {
+	t.Helper()
+	const capacity = 3000
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[int, int](capacity, time.Hour)
+		for k := range capacity {
+			c.Set(k, 7)
+		}
+		found := 0
+		for k := range capacity {
+			if _, hit := c.Get(k); hit {
+				found++
+			}
+		}
+		expect.That(t, found == capacity && c.Len() == capacity, expect.Message{
+			Did: fmt.Sprintf("stored %d keys in a cache of %d, and looked for each of them and at Len",
+				capacity, capacity),
+			Want: fmt.Sprintf("%d found, and a Len of %d: there is room for all of them", capacity, capacity),
+			Got:  fmt.Sprintf("%d found, and a Len of %d", found, c.Len()),
+			Why: "the capacity is what memory was planned for; as long as they live, entries are " +
+				"removed for no other reason",
+		})
+	})
 }
 
 // keysUnlikeThemselves stores under NaN, which no look-up ever finds again.
@@ -436,6 +512,22 @@ func keysUnlikeThemselves(t *testing.T) {
 				c.Len()),
 			Why: "NaN is not equal to itself, so a map can neither find nor delete it: what is " +
 				"stored under it stays for ever unless somebody thinks of it",
+		})
+	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		type point struct{ x, y float64 }
+		c := cache.New[any, int](capacity, time.Hour)
+		for i := range sets {
+			c.Set([]any{point{1, math.NaN()}, float32(math.NaN()), [1]float64{math.NaN()}}[i%3], 7)
+		}
+		c.Set(point{1, 2}, 7)
+		_, hit := c.Get(point{1, 2})
+		expect.That(t, c.Len() <= capacity && hit, expect.Message{
+			Did: fmt.Sprintf("stored under structs, arrays and float32s with a NaN %d times, and under one "+
+				"without once, in a cache of %d", sets, capacity),
+			Want: fmt.Sprintf("a hit for the last one, and a Len of at most %d", capacity),
+			Got:  fmt.Sprintf("a hit: %v, and a Len of %d", hit, c.Len()),
+			Why:  "what has a NaN in it is not equal to itself either",
 		})
 	})
 }
@@ -590,6 +682,65 @@ func TestExpiredEntriesMakeRoomFirst(t *testing.T) {
 	})
 	deadBehindRenewed(t)
 	deadThoughAskedFor(t)
+	deadOneAfterAnother(t)
+	deadAmongMany(t)
+}
+
+// deadOneAfterAnother has entries that expire soon after room was made.
+func deadOneAfterAnother(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[string, int](3, time.Minute)
+		c.Set("a", 7)
+		time.Sleep(20 * time.Second)
+		c.Set("b", 7)
+		time.Sleep(20 * time.Second)
+		c.Set("c", 7)
+		time.Sleep(21 * time.Second)
+		c.Set("d", 7) // a goes
+		time.Sleep(18 * time.Second)
+		c.Get("b")
+		time.Sleep(2 * time.Second)
+		c.Set("e", 7) // b goes
+		expectKeys(t, c, "c, d, e",
+			"stored a, b and c in a cache of 3, at 0, 20 and 40 s, and at 61 s, when a's minute was over, "+
+				"d; read b at 79 s, and stored e at 81 s, when b's minute was over",
+			"c, d and e are there: a had expired, and then b, and made room")
+	})
+}
+
+// deadAmongMany has two entries that have expired among many that live.
+func deadAmongMany(t *testing.T) {
+	t.Helper()
+	const capacity = 100
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := cache.New[int, int](capacity, time.Minute)
+		c.Set(0, 7)
+		c.Set(1, 7)
+		time.Sleep(30 * time.Second)
+		for k := 2; k < capacity; k++ {
+			c.Set(k, 7)
+		}
+		c.Get(0)
+		c.Get(1)
+		time.Sleep(30*time.Second + time.Millisecond)
+		c.Set(capacity, 7)
+		c.Set(capacity+1, 7)
+		there := 0
+		for k := 2; k < capacity+2; k++ {
+			if _, hit := c.Get(k); hit {
+				there++
+			}
+		}
+		expect.That(t, there == capacity, expect.Message{
+			Did: fmt.Sprintf("stored 2 keys in a cache of %d, %d others 30 s later, and read the 2; when "+
+				"their minute was over, stored 2 more", capacity, capacity-2),
+			Want: fmt.Sprintf("the %d others and the 2 new ones are there: the 2 that had expired made room",
+				capacity-2),
+			Got: fmt.Sprintf("%d of %d are there", there, capacity),
+			Why: "what is dead takes room from what lives, wherever in the order it is",
+		})
+	})
 }
 
 // deadThoughAskedFor asks for what has expired, which is no use of it.
@@ -719,6 +870,8 @@ func TestKeysAreComparedAsGoDoes(t *testing.T) {
 			pair{"a b", "c"}, pair{"a", "b c"},
 			1, "1", int64(1), 1.0,
 			[2]string{"a", "b c"}, [2]string{"a b", "c"},
+			&pair{"a", "b"}, &pair{"a", "b"}, // two pointers
+			"a", "A", "a ", "", "\x00", "\xff", "\xfe", "\ufffd",
 		}
 		c := cache.New[any, int](100, time.Minute)
 		for i, k := range keys {
@@ -735,6 +888,17 @@ func TestKeysAreComparedAsGoDoes(t *testing.T) {
 				Why:  "two keys that share one entry show one customer the data of another",
 			})
 		}
+		c.Set(0.0, 7)
+		v, hit := c.Get(math.Copysign(0, -1))
+		c.Set(math.Copysign(0, -1), 8)
+		w, _ := c.Get(0.0)
+		expect.That(t, hit && v == 7 && w == 8 && c.Len() == len(keys)+1, expect.Message{
+			Did: "stored 7 under 0.0 and called Get for minus 0.0, then stored 8 under minus 0.0 and " +
+				"called Get for 0.0",
+			Want: "7 and then 8, and one entry for both: they are equal",
+			Got:  fmt.Sprintf("%d and %v, then %d, and %d entries", v, hit, w, c.Len()-len(keys)),
+			Why:  "what Go takes for one key is one, however it is written",
+		})
 	})
 }
 
