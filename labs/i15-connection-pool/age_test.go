@@ -177,6 +177,7 @@ func TestNobodyLivesForEver(t *testing.T) {
 			})
 			s.right(t, did, 1)
 			grownOld(t, limit)
+			oldAndStillThere(t, limit)
 			usedAllTheTime(t, limit)
 		}
 	})
@@ -202,6 +203,27 @@ func grownOld(t *testing.T, limit time.Duration) {
 		Did: did, Want: "a new connection", Got: "the same one", Why: forEver,
 	})
 	closed(t, s, did, []int{1}, "what is not closed stays open")
+}
+
+// oldAndStillThere has somebody wait for one that is too old, whose close takes a second.
+func oldAndStillThere(t *testing.T, limit time.Duration) {
+	t.Helper()
+	s := &server{}
+	config := s.config(1)
+	config.MaxLifetime = limit
+	p := pool.New(config)
+	c := borrow(t, p, "borrowed", "")
+	time.Sleep(limit + time.Millisecond)
+	next := come(t.Context(), p)
+	s.is(nil, 0, time.Second)
+	give(p, c, true)
+	did := fmt.Sprintf("with a MaxLifetime of %v, gave one back that is too old, whose close takes 1 s, "+
+		"while somebody waited; ", limit)
+	time.Sleep(999 * time.Millisecond)
+	next.waits(t, did+"after 999 ms", "for the server the old connection is still there")
+	time.Sleep(time.Millisecond)
+	next.served(t, did+"after 1 s", time.Second, "")
+	s.right(t, did, 1)
 }
 
 // usedAllTheTime borrows one in ten steps of its life, so that it is never idle for long.
@@ -251,5 +273,22 @@ func TestZeroIsNoLimit(t *testing.T) {
 			Want: "the same connection", Got: "another one",
 			Why: "whoever sets no limit wants none",
 		})
+	})
+	virtual(t, func(t *testing.T) {
+		const year = 365 * 24 * time.Hour
+		for _, limits := range [][2]time.Duration{{0, 3 * year}, {3 * year, 0}} {
+			s := &server{}
+			config := s.config(1)
+			config.IdleTimeout, config.MaxLifetime = limits[0], limits[1]
+			p := pool.New(config)
+			c := borrow(t, p, "borrowed", "")
+			release(p, c)
+			time.Sleep(2 * year)
+			did := fmt.Sprintf("with an IdleTimeout of %v and a MaxLifetime of %v, let one be idle for two "+
+				"years, and borrowed", limits[0], limits[1])
+			again := borrow(t, p, did, "")
+			expect.That(t, again == c, expect.Message{Did: did, Want: "the same connection",
+				Got: "another one", Why: "one limit is one limit, and the other is none"})
+		}
 	})
 }

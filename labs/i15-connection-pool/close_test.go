@@ -120,9 +120,7 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 		s := &server{}
 		p := pool.New(s.config(2))
 		a, b := borrow(t, p, "borrowed one", ""), borrow(t, p, "borrowed two", "")
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		end := shut(ctx, p)
+		end := shut(patience(t, 5*time.Second), p)
 		time.Sleep(5 * time.Second)
 		const did = "closed a pool with a context of 5 s, and kept a connection; "
 		end.returned(t, did, context.DeadlineExceeded, 5*time.Second,
@@ -176,7 +174,7 @@ func TestCloseDuringADial(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, dialErr := range []error{nil, errRefused} {
 			s := &server{}
-			s.is(dialErr, 2*time.Second, 0)
+			s.is(dialErr, 2*time.Second, 500*time.Millisecond)
 			p := pool.New(s.config(2))
 			dialling := come(t.Context(), p)
 			time.Sleep(time.Second)
@@ -195,13 +193,19 @@ func TestCloseDuringADial(t *testing.T) {
 				Got: dialling.String(),
 				Why: "it would begin to work when the program is told to end",
 			})
-			end.returned(t, did+"when that was over", nil, time.Second, "")
-			want := []int{1}
+			want, after := []int{1}, 1500*time.Millisecond
 			if dialErr != nil {
-				want = nil
+				want, after = nil, time.Second
 			}
 			closed(t, s, did+"when that was over", want, "a connection that nobody knows stays "+
 				"open at the server for as long as that lives")
+			if dialErr == nil {
+				time.Sleep(499 * time.Millisecond)
+				end.waits(t, did+"when that was over, and the close of what it gave, which takes 500 ms, "+
+					"was under way", "the server still has a connection of this program")
+				time.Sleep(time.Millisecond)
+			}
+			end.returned(t, did+"when all that was over", nil, after, "")
 			s.right(t, did, 2)
 		}
 	})

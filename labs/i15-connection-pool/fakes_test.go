@@ -20,6 +20,8 @@ import (
 
 var (
 	errRefused = errors.New("connection refused")
+	errGone    = errors.New("the user has gone")
+	errLate    = errors.New("the page is late")
 	known      = sentinel.Errors{
 		"ErrClosed":                pool.ErrClosed,
 		"context.Canceled":         context.Canceled,
@@ -152,8 +154,8 @@ type borrower struct {
 
 // come calls Acquire on a goroutine of its own and lets it come to where it waits.
 func come(ctx context.Context, p *pool.Pool) *borrower {
-	ctx, cancel := context.WithCancel(ctx)
-	b := &borrower{done: make(chan struct{}), cancel: cancel}
+	ctx, cancel := context.WithCancelCause(ctx)
+	b := &borrower{done: make(chan struct{}), cancel: func() { cancel(errGone) }}
 	called := time.Now()
 	go func() {
 		defer close(b.done)
@@ -244,7 +246,7 @@ func give(p *pool.Pool, c *pool.Conn, healthy bool) {
 func release(p *pool.Pool, c *pool.Conn) { p.Release(c, true) }
 
 func patience(t *testing.T, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), d, errLate)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -56,6 +56,42 @@ func TestNoMoreThanMax(t *testing.T) {
 			jobs(t, most, false, 50/time.Duration(most)*(50+100+30)*time.Millisecond)
 		}
 	})
+	virtual(t, aLargePool)
+}
+
+// aLargePool lends 150, has 150 more wait, and lends the same 150 once more.
+func aLargePool(t *testing.T) {
+	const many = 150
+	s := &server{}
+	p := pool.New(s.config(many))
+	did := fmt.Sprintf("with Max: %d, borrowed as many", many)
+	var lent []*pool.Conn
+	for range many {
+		lent = append(lent, borrow(t, p, did, "Max is what the server can bear, whatever it is"))
+	}
+	var line []*borrower
+	for range many {
+		line = append(line, come(t.Context(), p))
+	}
+	did += "; let as many wait"
+	for i, one := range line {
+		one.waits(t, did, "whoever cannot have one waits, however many there are")
+		give(p, lent[i], true)
+		lent[i] = one.served(t, did+", and gave one back after another", 0, "")
+	}
+	for _, c := range lent {
+		release(p, c)
+	}
+	did += ", and gave all back"
+	stats(t, p, did, many, many, 0)
+	for range many {
+		borrow(t, p, did, "")
+	}
+	dials, _, _, _ := s.seen()
+	expect.That(t, dials == many, expect.Message{Did: did + ", and borrowed them again",
+		Want: fmt.Sprintf("dials: %d", many), Got: fmt.Sprintf("dials: %d", dials),
+		Why: "a healthy connection is kept: the next rush needs it"})
+	s.right(t, did, many)
 }
 
 // jobs runs 50 of 100 ms each.

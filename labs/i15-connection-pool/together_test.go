@@ -37,6 +37,9 @@ func TestReleaseOfWhatIsNotLent(t *testing.T) {
 			const did = "released what is not lent, and then borrowed three, with Max: 2"
 			come(t.Context(), p).waits(t, did, "a place that is given free twice is one too many")
 			s.right(t, did, 2)
+			shut(patience(t, time.Second), other)
+			give(other, foreign, healthy)
+			panics(t, other, "a connection for the second time, after Close", foreign, healthy)
 		}
 	})
 }
