@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/fleet"
 	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
@@ -84,45 +86,63 @@ func TestAKeyHasAtMostLimitEntries(t *testing.T) {
 				}
 			}
 			elements, bytes := entries(t, r)
-			expect.That(t, elements <= limit && bytes <= 40*limit && elements+bytes > 0, expect.Message{
+			expect.That(t, elements+bytes/40 <= limit && bytes <= 40*limit && elements+bytes > 0, expect.Message{
 				Did: fmt.Sprintf("made %d calls for one key within 30 s, with a limit of %d in any 10 s, and "+
 					"counted what lies in "+
 					"Redis", calls, limit),
-				Want: fmt.Sprintf("something, and at most %d elements and %d bytes in strings", limit, 40*limit),
+				Want: fmt.Sprintf("something, and at most %d entries: 40 bytes in strings are one", limit),
 				Got:  fmt.Sprintf("%d elements, %d bytes in strings", elements, bytes),
 				Why: "what a client costs must not depend on how hard it tries: whoever sends a million calls " +
 					"would fill the " +
 					"memory of all",
 			})
-			r.RTT(10 * time.Millisecond)
-			refused := make(chan bool)
-			go func() {
-				ok, _, _ := xs[0].Allow(t.Context(), "alice")
-				refused <- !ok
-			}()
-			most := 0
-			for range 100 {
-				time.Sleep(time.Millisecond)
-				elements, _ := entries(t, r)
-				most = max(most, elements)
+			watched(t, r, xs[0], limit, "made one more call",
+				"whoever lets the refused ones in for a moment counts them for a moment, too: of many that come at once some "+
+					"are refused whose place is only taken by others that are refused")
+			if limit > 1 {
+				r.Admin.FlushAll(t.Context())
+				admitted(t, xs[0], "alice", 1)
+				time.Sleep(length / 2)
+				admitted(t, xs[0], "alice", limit-1)
+				time.Sleep(length / 2)
+				watched(t, r, xs[0], limit, "used the limit up, and asked again when the oldest call had left the window",
+					"what has left the window and is removed later costs memory until then, and for ever if the instance dies "+
+						"before")
 			}
-			<-refused
-			r.RTT(0)
-			expect.That(t, most <= limit, expect.Message{
-				Did: fmt.Sprintf("made one more call, with a limit of %d and a round trip to Redis of 10 ms, and looked every "+
-					"millisecond at what lay in Redis meanwhile", limit),
-				Want: fmt.Sprintf("at most %d elements at any moment", limit),
-				Got:  fmt.Sprintf("%d elements", most),
-				Why: "whoever lets the refused ones in for a moment counts them for a moment, too: of many that come at once some " +
-					"are refused whose place is only taken by others that are refused",
-			})
 		}
+	})
+}
+
+// watched makes a call, and looks at what lies in Redis meanwhile.
+func watched(t *testing.T, r *vredis.Redis, x *window.Limiter, limit int, did, why string) {
+	t.Helper()
+	r.RTT(10 * time.Millisecond)
+	over := make(chan bool)
+	go func() {
+		x.Allow(t.Context(), "alice")
+		over <- true
+	}()
+	most := 0
+	for range 100 {
+		time.Sleep(time.Millisecond)
+		elements, bytes := entries(t, r)
+		most = max(most, elements+bytes/40)
+	}
+	<-over
+	r.RTT(0)
+	expect.That(t, most <= limit, expect.Message{
+		Did: fmt.Sprintf("%s, with a limit of %d and a round trip to Redis of 10 ms, and looked every millisecond at what "+
+			"lay in Redis meanwhile", did, limit),
+		Want: fmt.Sprintf("at most %d elements at any moment", limit),
+		Got:  fmt.Sprintf("%d elements", most),
+		Why:  why,
 	})
 }
 
 func TestEverythingExpires(t *testing.T) {
 	simulate(t, 2, func(t *testing.T, r *vredis.Redis) {
-		for _, length := range []time.Duration{time.Second, 1500 * time.Millisecond, time.Hour} {
+		for _, length := range []time.Duration{time.Second, 1500 * time.Millisecond, time.Hour,
+			10 * time.Millisecond} {
 			xs := instances(r, 3, length)
 			for round := range 3 {
 				for k := range 50 {
@@ -188,7 +208,7 @@ func TestACrashLeavesNothingForEver(t *testing.T) {
 func TestWithoutADecisionByRedisThereIsAnError(t *testing.T) {
 	simulate(t, 4, func(t *testing.T, r *vredis.Redis) {
 		xs := instances(r, 10, time.Minute)
-		noAnswer := func(x *window.Limiter, ctx context.Context, did string, is error, words string) {
+		noAnswer := func(x *window.Limiter, ctx context.Context, did string, is error, words string) error {
 			t.Helper()
 			ok, retry, err := x.Allow(ctx, "alice")
 			right := err != nil && (is == nil || errors.Is(err, is)) && words == "" || err != nil && words != "" &&
@@ -205,6 +225,7 @@ func TestWithoutADecisionByRedisThereIsAnError(t *testing.T) {
 				Why: "whoever calls has to decide what an outage means for this limit, and can do so only if it " +
 					"is told",
 			})
+			return err
 		}
 		for range 2 {
 			xs[0].Allow(t.Context(), "alice")
@@ -212,14 +233,21 @@ func TestWithoutADecisionByRedisThereIsAnError(t *testing.T) {
 		r.Links[0].Cut()
 		noAnswer(xs[0], t.Context(), "cut an instance off from Redis, and called Allow", nil, "")
 		r.Links[1].Hang()
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errors.New("too slow"))
 		defer cancel()
 		noAnswer(xs[1], ctx, "let Redis be silent, and called Allow with a deadline", context.DeadlineExceeded, "")
-		over, stop := context.WithCancel(t.Context())
-		stop()
+		over, stop := context.WithCancelCause(t.Context())
+		stop(errors.New("shutting down"))
 		noAnswer(xs[2], over, "called Allow with a context that had ended", context.Canceled, "")
 		r.Refuse("LOADING Redis is loading the dataset in memory")
-		noAnswer(xs[3], t.Context(), "called Allow while Redis was loading its data", nil, "loading the dataset")
+		err := noAnswer(xs[3], t.Context(), "called Allow while Redis was loading its data", nil, "loading the dataset")
+		var reply redis.Error
+		expect.That(t, errors.As(err, &reply), expect.Message{
+			Did:  "called Allow while Redis was loading its data",
+			Want: "an error in which the client's is wrapped: a redis.Error, for errors.As",
+			Got:  fmt.Sprintf("an error that is none: %v", err),
+			Why:  "whether Redis has answered, or nobody has, can be told from the error and not from its words",
+		})
 		r.Heal()
 		got := admitted(t, xs[3], "alice", 20)
 		expect.That(t, got == 8, expect.Message{
@@ -227,6 +255,17 @@ func TestWithoutADecisionByRedisThereIsAnError(t *testing.T) {
 			Want: "8 of the 20 admitted",
 			Got:  fmt.Sprintf("%d", got),
 			Why:  "a limiter that has once failed and stays open, or shut, is noticed weeks later",
+		})
+		expect.NoError(t, r.Admin.ScriptFlush(t.Context()).Err(), expect.Message{
+			Did: "let Redis forget its scripts", Want: "no error"})
+		ok, retry, err := xs[3].Allow(t.Context(), "alice")
+		expect.That(t, !ok && retry > 0 && err == nil && admitted(t, xs[3], "bob", 20) == 10, expect.Message{
+			Did: "used a limit of 10 up, let Redis forget its scripts, as in a restart, and called Allow for this key, " +
+				"and 20 times for another one",
+			Want: "denied, and 10 of the 20 admitted",
+			Got:  decision(ok, retry) + fmt.Sprintf(", error: %v", err),
+			Why: "Redis keeps scripts in memory only; who has sent one when the service was started and names it since " +
+				"then has no limiter after the first restart",
 		})
 	})
 }

@@ -2,7 +2,10 @@ package window_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -133,6 +136,7 @@ func TestWhoStaysBelowTheLimitIsNeverDenied(t *testing.T) {
 func TestInstanceClocksDoNotMatter(t *testing.T) {
 	simulate(t, 3, func(t *testing.T, r *vredis.Redis) {
 		offsets := []time.Duration{-45 * time.Second, 45 * time.Second, -7 * time.Minute}
+		words := "45 s behind, 45 s ahead and 7 m behind"
 		var xs []*window.Limiter
 		for i, rdb := range r.Clients {
 			xs = append(xs, window.New(rdb, 10, time.Minute, func() time.Time { return time.Now().Add(offsets[i]) }))
@@ -143,13 +147,16 @@ func TestInstanceClocksDoNotMatter(t *testing.T) {
 			if i >= 200 {
 				x = rand.New(rand.NewPCG(uint64(i), 1)).IntN(3)
 			}
+			if i == 300 {
+				offsets[0], offsets[1], offsets[2] = 0, -30*time.Second, 3*time.Minute
+				words += ", and then were set: the first one right, the others 30 s behind and 3 m ahead"
+			}
 			want, wantRetry := m.allow()
 			ok, retry, err := xs[x].Allow(t.Context(), "alice")
 			expect.That(t, err == nil && ok == want && retry == wantRetry, expect.Message{
-				Did: fmt.Sprintf("asked three instances in turn, whose clocks are 45 s behind, 45 s ahead and 7 "+
-					"m behind, every "+
-					"500 ms, with a limit of 10 in any minute; the last time, at %v, the one that is off by %v",
-					time.Duration(i)*500*time.Millisecond, offsets[x]),
+				Did: fmt.Sprintf("asked three instances in turn, every 500 ms, with a limit of 10 in any minute; their "+
+					"clocks were %s; the last time, at %v, the one that is off by %v",
+					words, time.Duration(i)*500*time.Millisecond, offsets[x]),
 				Want: decision(want, wantRetry) + ", as with right clocks",
 				Got:  decision(ok, retry) + fmt.Sprintf(", error: %v", err),
 				Why: "to an instance that is ahead the window looks empty, and what one that is behind writes " +
@@ -187,7 +194,7 @@ func TestAsTheModelDecides(t *testing.T) {
 			calls  int
 		}{
 			{10, time.Second, 20, 600}, {10, 999 * time.Millisecond, 70, 400}, {3, 1500 * time.Millisecond, 200, 400},
-			{1, time.Millisecond, 1, 300}, {1, 2 * time.Second, 700, 500}, {7, 40 * 24 * time.Hour, 2e8, 300},
+			{1, time.Millisecond, 1, 300}, {1, 2 * time.Second, 700, 500}, {7, 60 * 24 * time.Hour, 3e8, 300},
 			{150, 1001 * time.Millisecond, 3, 500},
 		} {
 			m := model{limit: c.limit, window: c.window}
@@ -264,10 +271,10 @@ func TestRetryAfterIsExact(t *testing.T) {
 func TestKeysHaveLimitsOfTheirOwn(t *testing.T) {
 	simulate(t, 2, func(t *testing.T, r *vredis.Redis) {
 		xs := instances(r, 3, time.Minute)
-		long := fmt.Sprintf("%0300d", 0)
+		long, longer := fmt.Sprintf("%0300d", 0), fmt.Sprintf("%05000d", 0)
 		keys := []string{"alice", "bob", "Alice", "", " alice", "alice " +
 			"", "alice:1", "alice:", "{alice}", "*", "é", "e\u0301",
-			long + "1", long + "2", "a\x00b", "a\nb", "seq"}
+			long + "1", long + "2", longer + "1", longer + "2", "a\x00b", "a\nb", "seq", "\xfe", "\xff", "\ufffd"}
 		for round, want := range []int{3, 0} {
 			for i, key := range keys {
 				got := admitted(t, xs[(i+round)%2], key, 4)
@@ -276,8 +283,38 @@ func TestKeysHaveLimitsOfTheirOwn(t *testing.T) {
 						"time", len(keys),
 						[]string{"first", "second"}[round]),
 					Want: fmt.Sprintf("%d admitted for each key", want),
-					Got:  fmt.Sprintf("%d for %.20q", got, key),
+					Got:  fmt.Sprintf("%d for %.20q, of %d bytes", got, key, len(key)),
 					Why:  "if two clients share a window, the greedy one spends what belongs to the other",
+				})
+			}
+		}
+	})
+	namesBesideKeys(t)
+}
+
+// namesBesideKeys asks for keys that look like what belongs to another one in Redis.
+func namesBesideKeys(t *testing.T) {
+	t.Helper()
+	simulate(t, 1, func(t *testing.T, r *vredis.Redis) {
+		const key = "alice"
+		x := instances(r, 3, time.Minute)[0]
+		admitted(t, x, key, 4)
+		names := slices.Sorted(maps.Keys(r.TTLs(t)))
+		for _, mine := range names {
+			before, after, _ := strings.Cut(mine, key)
+			for _, name := range names {
+				other, begins := strings.CutPrefix(name, before)
+				other, ends := strings.CutSuffix(other, after)
+				if !begins || !ends || other == key {
+					continue
+				}
+				got := admitted(t, x, other, 4)
+				expect.That(t, got == 3, expect.Message{
+					Did: fmt.Sprintf("made 4 calls for %q, with a limit of 3, saw %q in Redis, and made 4 calls for %q",
+						key, names, other),
+					Want: "3 of these admitted: it is another key",
+					Got:  fmt.Sprint(got),
+					Why:  "what belongs to one key must not have the name that another one will have",
 				})
 			}
 		}
