@@ -101,6 +101,60 @@ func TestFewestInFlightIsChosen(t *testing.T) {
 			Why: "the machine that answers is the one that has time",
 		})
 	})
+	bubble.RunLeaky(t, oneOfMany)
+	bubble.RunLeaky(t, failedOverCounts)
+}
+
+// oneOfMany: among many machines, too, it is the one with the fewest.
+func oneOfMany(t *testing.T) {
+	all, backends := desks(100)
+	b := scaleout.NewBalancer(backends...)
+	for range 300 {
+		send(b, 7)
+	}
+	got := loads(all)
+	expect.That(t, slices.Min(got) == 3 && slices.Max(got) == 3, expect.Message{
+		Did:  "sent 300 requests, one after the other, to a hundred machines that do not answer yet",
+		Want: "3 in flight on each",
+		Got:  fmt.Sprintf("in flight: %v", got),
+		Why: "a choice between two or three that were drawn by lot is an approximation; this contract " +
+			"says which machine it is",
+	})
+	for _, i := range []int{57, 99, 0} {
+		all[i].answer(1, nil)
+		time.Sleep(time.Millisecond)
+		send(b, 7)
+		expect.That(t, all[i].inFlight() == 3, expect.Message{
+			Did:  fmt.Sprintf("let machine %d of a hundred answer one of its 3 requests, and sent another one", i+1),
+			Want: "it goes to that machine, which has the fewest",
+			Got:  fmt.Sprintf("in flight on it: %d", all[i].inFlight()),
+			Why:  "the machine that answers is the one that has time",
+		})
+	}
+}
+
+// failedOverCounts: a request that comes from a machine that is down is one more in flight.
+func failedOverCounts(t *testing.T) {
+	all, backends := desks(2)
+	b := scaleout.NewBalancer(backends...)
+	send(b, 1)
+	send(b, 2)
+	bad := &desk{fails: scaleout.ErrDown}
+	b.Add(bad)
+	for i := range 4 {
+		send(b, 3)
+		time.Sleep(2 * work)
+		send(b, 4)
+		got := loads(all)
+		expect.That(t, bad.called() == i+1 && got[0] == got[1], expect.Message{
+			Did: "sent two requests to two machines and an idle third one; the first came to the third, " +
+				"was told ErrDown, and went on",
+			Want: "as many in flight on the one of the two as on the other, afterwards",
+			Got:  fmt.Sprintf("in flight: %v; calls to the third: %d, after %d times", got, bad.called(), i+1),
+			Why:  "that a request was somewhere else before makes it no lighter for the machine that has it",
+		})
+		time.Sleep(6 * time.Second)
+	}
 }
 
 func TestErrorsAreNotInFlight(t *testing.T) {
@@ -188,5 +242,23 @@ func TestThousandAtOnce(t *testing.T) {
 			Want: "every Do returns nil",
 			Got:  fmt.Sprintf("%d returned, %d of them an error", ended.Load(), failed.Load()),
 		})
+	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		const many = 1500
+		one := new(desk)
+		b := scaleout.NewBalancer(one)
+		for i := range many {
+			go b.Do(background, i)
+		}
+		time.Sleep(time.Second)
+		expect.That(t, one.inFlight() == many, expect.Message{
+			Did: fmt.Sprintf("let %d goroutines call Do at once, with a single machine that does not answer "+
+				"yet", many),
+			Want: "all of them at the machine",
+			Got:  fmt.Sprintf("%d are there", one.inFlight()),
+			Why: "how much a machine can bear is for the machine to say; who waits in the balancer " +
+				"waits for the calls of others",
+		})
+		one.answer(many, nil)
 	})
 }

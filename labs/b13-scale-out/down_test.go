@@ -1,6 +1,7 @@
 package scaleout_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,6 +41,32 @@ func TestWrappedErrDownCounts(t *testing.T) {
 	} {
 		bubble.RunLeaky(t, func(t *testing.T) { wrappedCounts(t, wrapped) })
 	}
+	bubble.RunLeaky(t, downAlsoForWhoHasGone)
+}
+
+// downAlsoForWhoHasGone has a caller that gives up while its machine finds out that it is down.
+func downAlsoForWhoHasGone(t *testing.T) {
+	ctx, cancel := context.WithCancel(background)
+	calls := 0
+	bad := &during{func() error {
+		cancel()
+		calls++
+		return fmt.Errorf("dial 10.0.0.7: %w", scaleout.ErrDown)
+	}}
+	b := scaleout.NewBalancer(bad)
+	b.Do(ctx, 1)
+	good := new(answerer)
+	b.Add(good)
+	for range 3 {
+		b.Do(background, 2)
+	}
+	expect.That(t, calls == 1 && good.calls == 3, expect.Message{
+		Did: "sent a request whose context was cancelled while its machine was called, which then " +
+			"returned ErrDown; added another machine, and sent three more requests",
+		Want: "all three go to the other one: who was down is not called for 5 s",
+		Got:  fmt.Sprintf("calls to the one that was down: %d instead of 1, to the other: %d", calls, good.calls),
+		Why:  "the machine has said that it is down, whoever was waiting for it or not",
+	})
 }
 
 func wrappedCounts(t *testing.T, wrapped error) {

@@ -215,6 +215,23 @@ func TestFailingOverLooksAgain(t *testing.T) {
 			Got:  fmt.Sprintf("calls: %d and %d", gone.called(), left.calls),
 		})
 	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		removed, left := new(desk), new(answerer)
+		b := scaleout.NewBalancer(removed)
+		ended := send(b, 7)
+		b.Add(left)
+		b.Remove(removed)
+		removed.answer(1, scaleout.ErrDown)
+		err := <-ended
+		expect.That(t, err == nil && left.calls == 1, expect.Message{
+			Did: "while a request was at a machine, added another one and removed the first, which " +
+				"then answered ErrDown",
+			Want: "it goes to the other one",
+			Got:  fmt.Sprintf("calls to it: %d; Do returned %v", left.calls, orNil(err)),
+			Why: "a machine that is switched off a little early is why requests go to another one " +
+				"at all",
+		})
+	})
 }
 
 // during does something while it is called.
