@@ -34,6 +34,7 @@ func TestNotesCanBeRead(t *testing.T) {
 	readNotes(t)
 	readOtherPaths(t)
 	readWithoutTags(t)
+	readMany(t)
 }
 
 func readNotes(t *testing.T) {
@@ -81,7 +82,8 @@ func readOtherPaths(t *testing.T) {
 	t.Helper()
 	b := newBook(t)
 	id := b.create(t, milk)
-	for _, path := range []string{"/notes/no-such-note", "/", "/note", "/notes/" + id + "/text"} {
+	for _, path := range []string{"/notes/no-such-note", "/", "/note", "/notes/" + id + "/text",
+		"/notes/" + id + "/", "/notess", "/Notes", "/NOTES/" + id, "/note/" + id, "/v1/notes"} {
 		got := b.do(t, "GET", path, "")
 		expect.That(t, got.status == 404, expect.Message{
 			Did:  "asked for GET " + path,
@@ -90,16 +92,48 @@ func readOtherPaths(t *testing.T) {
 		})
 	}
 	for _, path := range []string{"/note", "/notes/" + id + "/text", "/notes/a/b"} {
-		got := b.do(t, "PUT", path, call)
-		expect.That(t, got.status == 404, expect.Message{
-			Did:  "sent PUT " + path,
-			Want: "404: there is nothing at this path, and can be nothing",
-			Got:  got.String(),
-			Why:  "what is stored at a path that nobody knows of, nobody finds again",
-		})
+		for _, method := range []string{"PUT", "POST", "DELETE", "OPTIONS", "PATCH", "HEAD"} {
+			got := b.do(t, method, path, call)
+			expect.That(t, got.status == 404, expect.Message{
+				Did:  "sent " + method + " " + path,
+				Want: "404: there is nothing at this path, and can be nothing",
+				Got:  got.String(),
+				Why:  "what is stored at a path that nobody knows of, nobody finds again",
+			})
+		}
 	}
-	b.wantAll(t, "sent PUT to paths that are not those of a note, after posting one",
+	b.wantAll(t, "sent requests to paths that are not those of a note, after posting one",
 		"buy milk [home food]")
+}
+
+// readMany reads what a small service has after a year.
+func readMany(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	const many = 600
+	for i := range many {
+		b.do(t, "PUT", fmt.Sprintf("/notes/client-%d", i), milk)
+		b.do(t, "POST", "/notes", call)
+	}
+	all := b.all(t)
+	first, _ := b.note(t, "client-0")
+	expect.That(t, len(all) == 2*many && first.String() == "buy milk [home food]", expect.Message{
+		Did:  fmt.Sprintf("put %d notes and posted as many, and asked for GET /notes and GET /notes/client-0", many),
+		Want: fmt.Sprintf("an array of all %d, and the note", 2*many),
+		Got:  fmt.Sprintf("an array of %d, and the note %+v", len(all), first),
+		Why:  "an array that ends early looks like a whole one: nobody asks for the rest",
+	})
+	long := strings.Repeat("buy milk, ", 200_000)
+	b.do(t, "PUT", "/notes/client-0", `{"text":"`+long+`"}`)
+	got := b.do(t, "POST", "/notes", `{"text":"`+long+`"}`)
+	first, _ = b.note(t, "client-0")
+	expect.That(t, got.status == 201 && first.Text == long, expect.Message{
+		Did:  "sent PUT and POST with a text of 2 MB, and read the note that was put",
+		Want: "201 for the POST, and the whole text",
+		Got: fmt.Sprintf("%d %.80q for the POST, and a text of %d bytes", got.status, got.body,
+			len(first.Text)),
+		Why: "a limit that the contract does not name refuses what was agreed on",
+	})
 }
 
 func readWithoutTags(t *testing.T) {
@@ -134,6 +168,7 @@ func TestPostMakesANewNoteEachTime(t *testing.T) {
 	postAtOneMoment(t)
 	postWithAnID(t)
 	followLocation(t)
+	postAnyText(t)
 }
 
 func postAtOneMoment(t *testing.T) {
@@ -149,6 +184,28 @@ func postAtOneMoment(t *testing.T) {
 		}
 		b.wantTwo(t, "sent POST /notes twice at one moment with the same body, "+milk)
 	})
+}
+
+// postAnyText posts what is JSON, and a note, as clients write it.
+func postAnyText(t *testing.T) {
+	t.Helper()
+	for _, body := range []string{`{"text":""}`, `{"text":"","tags":[""]}`, " \r\n" + milk + "\r\n\t ",
+		`{"tags":[],"text":"\u0062"}`} {
+		b := newBook(t)
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/notes", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl -d does
+		b.handler.ServeHTTP(w, r)
+		var sent note
+		json.Unmarshal([]byte(body), &sent)
+		expect.That(t, w.Code == 201, expect.Message{
+			Did:  fmt.Sprintf("sent POST /notes %q with the Content-Type that curl sets", body),
+			Want: "201: a note has been created",
+			Got:  fmt.Sprintf("%d %s", w.Code, w.Body),
+			Why:  "it is a note in JSON; that a text is empty, too, is for whoever writes it",
+		})
+		b.wantAll(t, fmt.Sprintf("sent POST /notes %q", body), sent.String())
+	}
 }
 
 func postWithAnID(t *testing.T) {
@@ -303,6 +360,7 @@ func putOver(t *testing.T) {
 		{`{"text":"b"}`, "b []"},
 		{`{"tags":["y","z"]}`, " [y z]"},
 		{`{"text":" <a> \"ü\"\n ","tags":["z","y","z"," y "]}`, " <a> \"ü\"\n  [z y z  y ]"},
+		{`{}`, " []"},
 		{`{"id":"other","text":"c","tags":["y"]}`, "c [y]"},
 	} {
 		b.do(t, "PUT", "/notes/n1", step.body)
@@ -315,13 +373,13 @@ func putOver(t *testing.T) {
 				"never remove anything, and what the note is depends on its history",
 		})
 	}
-	b.wantAll(t, "sent PUT /notes/n1 five times", "c [y]")
+	b.wantAll(t, "sent PUT /notes/n1 six times", "c [y]")
 }
 
 func putUnderAnyWord(t *testing.T) {
 	t.Helper()
 	b := newBook(t)
-	ids := []string{"a", "A", "7", "007", "-", "x-1", "X-1", strings.Repeat("long-", 40)}
+	ids := []string{"a", "A", "7", "007", "-", "x-1", "X-1", "notes", "new", "null", strings.Repeat("long-", 40)}
 	for _, id := range ids {
 		b.do(t, "PUT", "/notes/"+id, `{"text":"this is `+id+`"}`)
 	}
@@ -329,7 +387,7 @@ func putUnderAnyWord(t *testing.T) {
 		n, got := b.note(t, id)
 		expect.That(t, n.ID == id && n.Text == "this is "+id, expect.Message{
 			Did: fmt.Sprintf("put notes under the ids %s and a long one, and read the one under %q",
-				strings.Join(ids[:7], ", "), id),
+				strings.Join(ids[:10], ", "), id),
 			Want: fmt.Sprintf("the note with the text %q", "this is "+id),
 			Got:  got.String(),
 			Why: "an id is a name that the client has chosen; two names that only look alike are " +
@@ -363,6 +421,60 @@ func TestPutSaysWhetherTheNoteIsNew(t *testing.T) {
 		Got:  third.String(),
 		Why:  "what was deleted is gone; who puts it there again has made a new one",
 	})
+	putSlowly(t)
+}
+
+// putSlowly has a PUT whose body takes a while, and another request for the same note meanwhile.
+func putSlowly(t *testing.T) {
+	t.Helper()
+	b := newBook(t)
+	b.do(t, "PUT", "/notes/n2", call)
+	for _, c := range []struct {
+		method, id string
+		fits       func(slow, other int, left string) bool
+		want       string
+	}{
+		{"PUT", "n1", func(slow, other int, left string) bool {
+			return slow == 201 && other != 201 && left == "call ann [work]" ||
+				slow != 201 && other == 201 && left == "buy milk [home food]"
+		}, "201 for one of the two, 200 or 204 for the other, and the note that this one has sent"},
+		{"DELETE", "n2", func(slow, _ int, left string) bool {
+			return slow == 201 && left == "buy milk [home food]" || slow != 201 && left == "nothing"
+		}, "201 and the note, or 200 or 204 and no note"},
+	} {
+		body := &pausedBody{half: make(chan struct{}), goOn: make(chan struct{}), text: milk}
+		done, between := make(chan int, 1), make(chan int, 1)
+		go func() {
+			w := httptest.NewRecorder()
+			b.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "PUT", "/notes/"+c.id, body))
+			done <- w.Code
+		}()
+		select {
+		case <-body.half:
+		case <-time.After(3 * time.Second):
+		}
+		go func() { between <- b.do(t, c.method, "/notes/"+c.id, call).status }()
+		other := 0
+		select {
+		case other = <-between:
+		case <-time.After(3 * time.Second): // that nobody may be kept waiting is another check's business
+			close(body.goOn)
+			return
+		}
+		close(body.goOn)
+		slow, left := <-done, "nothing"
+		if n, got := b.note(t, c.id); got.status == 200 {
+			left = n.String()
+		}
+		expect.That(t, c.fits(slow, other, left), expect.Message{
+			Did: fmt.Sprintf("sent PUT /notes/%s %s, and %s /notes/%s when half of that body had come, "+
+				"before the rest of it", c.id, milk, c.method, c.id),
+			Want: c.want,
+			Got:  fmt.Sprintf("%d for the slow PUT, %d for the %s, and %s", slow, other, c.method, left),
+			Why: "what was there is known when the note is stored, and not when its body has begun to " +
+				"arrive; the statuses have to fit one order of the two",
+		})
+	}
 }
 
 func TestDeleteRemovesThatNote(t *testing.T) {
@@ -456,6 +568,18 @@ func TestAQueryDoesNotMakeGetDangerous(t *testing.T) {
 			Got:  strings.Join(after, ", "),
 			Why: "caches, proxies and firewalls go by the method; a GET that deletes passes " +
 				"all of them",
+		})
+		w := httptest.NewRecorder()
+		r = httptest.NewRequestWithContext(t.Context(), "POST", "/notes/"+id+"?_method=DELETE", nil)
+		r.Header.Set(name, "DELETE")
+		b.handler.ServeHTTP(w, r)
+		after = b.raw(t)
+		expect.That(t, w.Code == 405 && slices.Equal(before, after), expect.Message{
+			Did:  fmt.Sprintf("sent POST /notes/%s?_method=DELETE with the header %s: DELETE", id, name),
+			Want: "405, and the same notes as before: " + strings.Join(before, ", "),
+			Got:  fmt.Sprintf("%d, and %s", w.Code, strings.Join(after, ", ")),
+			Why: "a POST to a note is not supported, whatever else it carries; a proxy that lets " +
+				"nobody DELETE has let it pass",
 		})
 	}
 }
@@ -570,7 +694,7 @@ func TestA405SaysWhatIsAllowed(t *testing.T) {
 
 func TestOptionsSaysWhatIsAllowed(t *testing.T) {
 	b := newBook(t)
-	for _, path := range []string{"/notes", "/notes/" + b.create(t, milk)} {
+	for _, path := range []string{"/notes", "/notes/" + b.create(t, milk), "/notes/not-yet"} {
 		got := b.do(t, "OPTIONS", path, "")
 		expect.That(t, got.status == 200 || got.status == 204, expect.Message{
 			Did:  "sent OPTIONS " + path,
@@ -1007,4 +1131,28 @@ func (s *slowBody) Read(p []byte) (int, error) {
 		s.gate.wait()
 	}
 	return s.rest.Read(p)
+}
+
+// pausedBody tells when its first half has been read, and waits before the second.
+type pausedBody struct {
+	half, goOn chan struct{}
+	text       string
+	read       int
+}
+
+func (p *pausedBody) Read(to []byte) (int, error) {
+	end := len(p.text) / 2
+	if p.read == end {
+		close(p.half)
+		<-p.goOn
+	}
+	if p.read >= end {
+		end = len(p.text)
+	}
+	if p.read == end {
+		return 0, io.EOF
+	}
+	n := copy(to, p.text[p.read:end])
+	p.read += n
+	return n, nil
 }
