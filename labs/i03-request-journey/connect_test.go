@@ -64,6 +64,7 @@ func TestTheNextAddressIsTried(t *testing.T) {
 		{[]way{{hole, nil}, {hole, nil}, {30 * ms, nil}}, []int64{0, 300, 600}, 630 * ms},
 		{[]way{{hole, nil}, {20 * ms, errDown}, {30 * ms, nil}}, []int64{0, 300, 320}, 350 * ms},
 		{[]way{{50 * ms, errDown}, {hole, nil}, {30 * ms, nil}}, []int64{0, 50, 350}, 380 * ms},
+		{append(slices.Repeat([]way{{0, errDown}}, 40), way{30 * ms, nil}), make([]int64, 41), 30 * ms},
 	} {
 		inWorld(t, func(t *testing.T, w *world) {
 			g, at := w.dialsOf(tt.ways...)
@@ -173,6 +174,12 @@ func TestTheCertificateIsVerified(t *testing.T) {
 				c.NotAfter = time.Now().Add(-time.Second)
 			})
 		}},
+		{"for shop.test that is valid from the next second on",
+			func(t *testing.T, w *world) *tls.Certificate {
+				return w.ca.issue(t, "shop.test", func(c *x509.Certificate) {
+					c.NotBefore = time.Now().Add(time.Second)
+				})
+			}},
 	} {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.site("shop.test", "443", pages, "192.0.2.1").cert = tt.cert(t, w)

@@ -2,6 +2,7 @@ package journey_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -95,14 +96,15 @@ func TestGetEndsWithItsContext(t *testing.T) {
 func (w *world) endsAfter200(what, url, stages string, cancelled bool) {
 	w.t.Helper()
 	want, how := context.DeadlineExceeded, "has a deadline in 200 ms"
-	ctx, cancel := context.WithCancel(w.t.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(w.t.Context())
+	defer cancel(nil)
 	if cancelled {
 		want, how = context.Canceled, "is cancelled after 200 ms"
-		time.AfterFunc(200*ms, cancel)
+		time.AfterFunc(200*ms, func() { cancel(errors.New("the user has gone")) })
 	} else {
-		ctx, cancel = context.WithTimeout(ctx, 200*ms)
-		defer cancel()
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, 200*ms, errors.New("the page is late"))
+		defer stop()
 	}
 	g := w.after("made a world in which %s, and a ctx that %s", what, how).get(ctx, url, nil)
 	began := time.Now()

@@ -31,6 +31,31 @@ func TestRedirectsAreFollowed(t *testing.T) {
 			})
 		}
 	}
+	inWorld(t, func(t *testing.T, w *world) {
+		w.site("shop.test", "80", func(r *http.Request) []piece {
+			if r.URL.Path == "/old" {
+				return []piece{{text: "HTTP/1.1 302 Found\r\nLocation: /new\r\nContent-Length: 0\r\n\r\n"}}
+			}
+			return pages(r)
+		}, "192.0.2.1")
+		g := w.after("had a server redirect, with an empty body").
+			get(t.Context(), "http://shop.test/old", nil).ok("/new")
+		g.want(g.Hops == 1 && g.Reused, "Hops 1, and the second hop over the connection of the first",
+			whyReuse+"; a body of no bytes has been read to its end")
+	})
+	inWorld(t, func(t *testing.T, w *world) {
+		w.site("shop.test", "80", func(r *http.Request) []piece {
+			switch r.URL.Path {
+			case "/old/a":
+				return moved(302, "/new/b")
+			case "/new/b":
+				return moved(302, "c")
+			}
+			return pages(r)
+		}, "192.0.2.1")
+		w.after("had a server redirect from /old/a to /new/b, and from there to c").
+			get(t.Context(), "http://shop.test/old/a", nil).ok("/new/c")
+	})
 	inWorld(t, theLastResponseCounts)
 	inWorld(t, ledAstray)
 	othersAreReturned(t)
@@ -111,14 +136,14 @@ func TestTheSixthRedirectIsAnError(t *testing.T) {
 
 // credentials are what a server has seen of a caller.
 func (s seen) credentials() string {
-	return fmt.Sprintf("Authorization %q, Cookie %q, X-Tag %q", s.Header["Authorization"],
-		s.Header["Cookie"], s.Header["X-Tag"])
+	return fmt.Sprintf("Authorization %q, Cookie %q, X-Tag %q, X-Api-Key %q",
+		s.Header["Authorization"], s.Header["Cookie"], s.Header["X-Tag"], s.Header["X-Api-Key"])
 }
 
 func TestCredentialsStayAtTheirOrigin(t *testing.T) {
 	const (
-		all  = `Authorization ["Bearer t"], Cookie ["id=1"], X-Tag ["a" "b"]`
-		none = `Authorization [], Cookie [], X-Tag ["a" "b"]`
+		all  = `Authorization ["Bearer t"], Cookie ["id=1"], X-Tag ["a" "b"], X-Api-Key ["k"]`
+		none = `Authorization [], Cookie [], X-Tag ["a" "b"], X-Api-Key ["k"]`
 	)
 	for _, tt := range []struct {
 		route []string // from the first URL on
@@ -139,10 +164,11 @@ func TestCredentialsStayAtTheirOrigin(t *testing.T) {
 	} {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.stops(tt.route)
-			h := http.Header{"Authorization": {"Bearer t"}, "Cookie": {"id=1"}, "X-Tag": {"a", "b"}}
+			h := http.Header{"Authorization": {"Bearer t"}, "Cookie": {"id=1"}, "X-Tag": {"a", "b"},
+				"X-Api-Key": {"k"}}
 			before := copied(h)
 			g := w.after("had servers redirect along %q; h has "+
-				"Authorization, Cookie and X-Tag", tt.route).get(t.Context(), tt.route[0], h)
+				"Authorization, Cookie, X-Tag and X-Api-Key", tt.route).get(t.Context(), tt.route[0], h)
 			all := w.requests()
 			for i, want := range tt.sent {
 				g.want(i < len(all), fmt.Sprintf("%d requests", len(tt.sent)), "")

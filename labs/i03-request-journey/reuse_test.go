@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	journey "github.com/backend-labs/backend-labs/labs/i03-request-journey"
 )
 
@@ -39,10 +40,10 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 		g := w.get(ctx, "https://shop.test/one", nil).ok("/one")
 		g.want(!g.Reused, "Reused false: there was no connection before", "")
 		cancel()
-		time.Sleep(30 * time.Second)
+		time.Sleep(50 * time.Minute)
 		const why = whyReuse + "; and what was the first request's is no business of the second"
 		g = w.after("called Get with a ctx that has "+
-			"ended since, waited for 30 s").get(t.Context(), "https://shop.test/two", nil).ok("/two")
+			"ended since, waited for 50 minutes").get(t.Context(), "https://shop.test/two", nil).ok("/two")
 		g.wantReused(1, why)
 		w.after("called Get twice").get(t.Context(), "https://SHOP.test:443/three", nil).
 			ok("/three").wantReused(1, whyReuse)
@@ -75,6 +76,27 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 		}
 		g := w.after("called Get twice, and got 204").get(t.Context(), "http://shop.test/", nil)
 		g.wantReused(1, whyReuse)
+	})
+	for _, status := range []string{"404 Not Found", "503 Service Unavailable"} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.site("shop.test", "80", always(piece{text: "HTTP/1.1 " + status +
+				"\r\nContent-Length: 4\r\n\r\nsold"}), "192.0.2.1")
+			w.get(t.Context(), "http://shop.test/", nil)
+			g := w.after("called Get, and got %s", status).get(t.Context(), "http://shop.test/", nil)
+			g.wantReused(1, whyReuse+"; what a status says is no matter of the connection")
+		})
+	}
+	inWorld(t, func(t *testing.T, w *world) {
+		w.site("shop.test", "80", slowly, "192.0.2.1")
+		w.atOnce(40, "http://shop.test/")
+		made := len(w.dials())
+		w.atOnce(40, "http://shop.test/")
+		conns, _ := w.open()
+		expect.That(t, conns == made && len(w.dials()) == made, expect.Message{
+			Did:  "called Get 40 times at once, and when all had their answer 40 times again",
+			Want: fmt.Sprintf("the %d connections of the first 40 kept, and used again", made),
+			Got:  fmt.Sprintf("%d connections made, of which %d are open", len(w.dials()), conns),
+			Why:  whyReuse})
 	})
 }
 
@@ -158,9 +180,24 @@ func TestADeadIdleConnectionIsReplaced(t *testing.T) {
 			g.wantOf(len(w.dials()) == 3, "3 connections by now", fmt.Sprint(len(w.dials())), why)
 		})
 	}
+	inWorld(t, onTheWay)
 	inWorld(t, onlyOneMoreTime)
 	inWorld(t, notOnANewConnection)
 	inWorld(t, notAfterTheFirstByte)
+}
+
+// onTheWay finds the connection of the second hop closed.
+func onTheWay(t *testing.T, w *world) {
+	w.site("shop.test", "80", always(moved(302, "http://other.test/new")...), "192.0.2.1")
+	w.site("other.test", "80", pages, "192.0.2.2")
+	w.get(t.Context(), "http://other.test/", nil).ok("/")
+	w.all()[0].server.leave(quietly)
+	g := w.after("called Get for http://other.test/, whose server has closed the connection since; "+
+		"had another server redirect there").get(t.Context(), "http://shop.test/", nil).ok("/new")
+	g.want(!g.Reused && g.Hops == 1 &&
+		stages(g.Phases) == "dns connect send wait body dns connect send wait body",
+		"the phases of both hops, Reused false and Hops 1: as if there had not been another connection",
+		"the first hop has taken its time, whatever becomes of the second")
 }
 
 func onlyOneMoreTime(t *testing.T, w *world) {
@@ -205,17 +242,23 @@ func slowly(r *http.Request) []piece { return append([]piece{{after: 10 * ms}}, 
 // two makes two requests at once, so that two connections are idle afterwards.
 func (w *world) two(url string) {
 	w.t.Helper()
-	first := make(chan error, 2)
-	for range 2 {
+	w.atOnce(2, url)
+}
+
+// atOnce makes n requests at once.
+func (w *world) atOnce(n int, url string) {
+	w.t.Helper()
+	first := make(chan error, n)
+	for range n {
 		go func() {
 			_, err := w.client.Get(context.Background(), url, nil)
 			first <- err
 		}()
 	}
-	for range 2 {
+	for range n {
 		if err := <-first; err != nil {
-			g := &got{w: w, did: "called Get twice at once for " + url}
-			g.wantOf(false, "two answers", fmt.Sprintf("the error %q", err), "")
+			g := &got{w: w, err: err, did: fmt.Sprintf("called Get %d times at once for %s", n, url)}
+			g.wantOf(false, fmt.Sprintf("%d answers", n), fmt.Sprintf("the error %q", err), "")
 		}
 	}
 }
