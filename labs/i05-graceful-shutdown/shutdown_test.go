@@ -48,6 +48,27 @@ func TestRequestsInFlightAreAnswered(t *testing.T) {
 			})
 		}
 	})
+	virtual(t, func(t *testing.T) {
+		s := start(t, paths{"/export": takes(55*time.Minute, ""), "/pay": takes(18*time.Minute, "")},
+			shutdown.Options{DrainDelay: 10 * time.Minute, Timeout: 20 * time.Minute})
+		export := s.ask("export", "/export")
+		time.Sleep(30 * time.Minute)
+		s.signal()
+		time.Sleep(10*time.Minute - time.Millisecond)
+		pay := s.ask("pay", "/pay")
+		const did = "sent the signal 30 minutes after a request of 55 minutes had begun, and one of 18 " +
+			"minutes in the last moment of the DrainDelay, which is 10 minutes; Timeout is 20 minutes"
+		for _, got := range []reply{<-export, <-pay} {
+			expect.That(t, got.ok("done"), expect.Message{
+				Did:  did,
+				Want: `both are answered with 200 "done"`,
+				Got:  got.String(),
+				Why: "whoever has set the DrainDelay and the Timeout knows how long balancers and " +
+					"requests take; before the signal nothing has an end at all",
+				Picture: s.drawn(got, "done"),
+			})
+		}
+	})
 }
 
 func TestRunReturnsWhenTheLastRequestIsDone(t *testing.T) {
@@ -162,19 +183,27 @@ func TestNewRequestsAreServedDuringTheDrainDelay(t *testing.T) {
 }
 
 func TestNoConnectionIsTakenAfterTheDrainDelay(t *testing.T) {
+	for _, at := range []time.Duration{3 * time.Second, 2*time.Second + time.Millisecond} {
+		noConnectionIsTaken(t, at)
+	}
+}
+
+// noConnectionIsTaken connects so long after the signal.
+func noConnectionIsTaken(t *testing.T, at time.Duration) {
+	t.Helper()
 	virtual(t, func(t *testing.T) {
 		s := start(t, paths{"/": takes(8*time.Second, "")},
 			shutdown.Options{DrainDelay: 2 * time.Second, Timeout: 10 * time.Second})
 		ask(s.Client(), "/")
 		synctest.Wait()
 		s.signal()
-		time.Sleep(3 * time.Second)
+		time.Sleep(at)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := s.Dial(ctx)
 		expect.That(t, err != nil, expect.Message{
-			Did: "opened a connection 3 s after the signal, with a request still in flight; " +
-				"DrainDelay is 2 s",
+			Did: fmt.Sprintf("opened a connection %v after the signal, with a request still in flight; "+
+				"DrainDelay is 2 s", at),
 			Want: "refused: the listener is closed",
 			Got:  "connected",
 			Why: "a server that takes new requests for as long as old ones run never comes to " +
@@ -295,22 +324,23 @@ func TestRequestsAreCutOffWhenTheTimeoutHasPassed(t *testing.T) {
 			// It returns a moment later: connections are closed and contexts cancelled in any order.
 			time.Sleep(time.Millisecond)
 		}
-		s := start(t, paths{"/stuck": stuck}, shutdown.Options{Timeout: 3 * time.Second})
+		s := start(t, paths{"/stuck": stuck}, shutdown.Options{Timeout: 3200 * time.Millisecond})
 		got := ask(s.Client(), "/stuck")
 		synctest.Wait()
 		s.signal()
 		const did = "sent the signal while a request was in flight that lasts until its context " +
-			"ends; DrainDelay is 0, Timeout 3 s"
-		s.mustReturn(t, did, "Timeout has passed", s.signalled.Add(3*time.Second), slack)
+			"ends; DrainDelay is 0, Timeout 3.2 s"
+		s.mustReturn(t, did, "Timeout has passed", s.signalled.Add(3200*time.Millisecond), slack)
 		synctest.Wait()
 		select {
 		case at := <-cutOff:
-			expect.That(t, at.Sub(s.signalled) >= 3*time.Second-time.Millisecond, expect.Message{
+			off := at.Sub(s.signalled) - 3200*time.Millisecond
+			expect.That(t, off.Abs() <= time.Millisecond, expect.Message{
 				Did: did,
-				Want: "the request's context is cancelled when Timeout has passed, 3 s after " +
+				Want: "the request's context is cancelled when Timeout has passed, 3.2 s after " +
 					"the signal",
 				Got: fmt.Sprintf("it was cancelled %v after the signal", at.Sub(s.signalled)),
-				Why: "until then the request may still succeed",
+				Why: "until then the request may still succeed, and then the platform has no more patience",
 			})
 		default:
 			expect.Fatal(t, expect.Message{
@@ -365,12 +395,16 @@ func TestASignalBeforeRunIsASignal(t *testing.T) {
 func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		var closed atomic.Bool
+		var ready atomic.Int64
 		ln := brokenListener{memhttp.Listen(t), errBroken}
 		s := startOn(t, ln, paths{}, shutdown.Options{
 			DrainDelay: time.Second,
 			Timeout:    10 * time.Second,
 			Closers: closers{func(context.Context) error {
 				closed.Store(true)
+				w := httptest.NewRecorder()
+				shutdown.Ready().ServeHTTP(w, httptest.NewRequest("GET", "/ready", nil))
+				ready.Store(int64(w.Code))
 				return errDatabase
 			}},
 		})
@@ -392,6 +426,12 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 			Want: "the closers are called",
 			Got:  "they were not",
 			Why:  "what is buffered has to be written, whatever the reason for the end",
+		})
+		expect.That(t, ready.Load() == 503, expect.Message{
+			Did:  did + "; the closer asked Ready",
+			Want: "503: it serves no more",
+			Got:  fmt.Sprint(ready.Load()),
+			Why:  "closers may take their time, and a balancer sends requests until it is told",
 		})
 		expect.That(t, sentinel.Is(s.err, errDatabase), expect.Message{
 			Did:  did,
