@@ -93,6 +93,9 @@ func TestAnotherRequestUnderTheSameKeyIsRefused(t *testing.T) {
 	}{
 		{"another SKU", func(r *orders.OrderReq) { r.SKU = "shoes-43" }},
 		{"the SKU in capital letters", func(r *orders.OrderReq) { r.SKU = "SHOES-42" }},
+		{"a space behind the SKU", func(r *orders.OrderReq) { r.SKU += " " }},
+		{"a figure of the SKU in the quantity", func(r *orders.OrderReq) { r.SKU, r.Qty = "shoes-4", 22 }},
+		{"a figure of the amount in the quantity", func(r *orders.OrderReq) { r.Qty, r.Cents = 21, 1800 }},
 		{"another quantity", func(r *orders.OrderReq) { r.Qty = 3 }},
 		{"another amount", func(r *orders.OrderReq) { r.Cents = 11801 }},
 		{"no note", func(r *orders.OrderReq) { r.Note = nil }},
@@ -452,6 +455,10 @@ func TestADeclinedCardIsTheOutcome(t *testing.T) {
 			"eve", "with an error that wraps ErrDeclined twice",
 			fmt.Errorf("charge: %w", fmt.Errorf("card ending in 4242: %w", orders.ErrDeclined)),
 		},
+		{
+			"kim", "with an error that joins ErrDeclined and another one",
+			errors.Join(errors.New("card ending in 4242"), orders.ErrDeclined),
+		},
 	} {
 		gw := &gateway{onCharge: func(n int) error {
 			if n == 1 {
@@ -540,6 +547,10 @@ func TestAnInvalidRequestLeavesTheKeyFree(t *testing.T) {
 		wantOrders(t, own, i+1, did)
 		wantCharges(t, gw, 1, did)
 	}
+	free := shoes
+	free.Cents = 0
+	wantOrder(t, place(t, db, &gateway{}, "zoe", "free", free),
+		"sent a request for 0 cents, which is not invalid: a voucher has paid for all of it")
 }
 
 func TestReapForgetsOldKeysOnly(t *testing.T) {
@@ -694,7 +705,7 @@ func TestOtherKeysDoNotWait(t *testing.T) {
 	for _, o := range []struct {
 		user, key string
 		instance  *pgxpool.Pool
-	}{{"ann", "k2", db}, {"bob", "k3", db}, {"ann", "k4", other}, {"bob", "k5", other}} {
+	}{{"ann", "k2", db}, {"bob", "k3", db}, {"ann", "k4", other}, {"bob", "k5", other}, {"bob", "k1", other}} {
 		a := place(t, o.instance, &gateway{}, o.user, o.key, shoes)
 		expect.That(t, a.err == nil, expect.Message{
 			Did: fmt.Sprintf(
