@@ -19,6 +19,9 @@ import (
 
 var errDisk = errors.New("write /var/log/saga: no space left on device")
 
+// errShutdown is why a context has ended, and not its error.
+var errShutdown = errors.New("shutting down")
+
 var known = sentinel.Errors{"ErrAborted": saga.ErrAborted, "ErrParked": saga.ErrParked,
 	"ErrConflict": saga.ErrConflict, "no space left": errDisk, "context.Canceled": context.Canceled,
 	"context.DeadlineExceeded": context.DeadlineExceeded}
@@ -69,7 +72,7 @@ func (h *handle) Append(ctx context.Context, rec []byte) error {
 		if h.w.bare {
 			return saga.ErrConflict
 		}
-		return fmt.Errorf("append: %w", saga.ErrConflict)
+		return errors.Join(errors.New("append"), fmt.Errorf("the log: %w", saga.ErrConflict))
 	}
 	h.w.mu.Lock()
 	h.w.appends++

@@ -51,7 +51,9 @@ func (p page) String() string {
 	return fmt.Sprintf("%v, degraded %q, after %v", p.parts, p.degraded, p.took)
 }
 
-func gather(ctx context.Context, parts ...saga.Part) page {
+func gather(ctx context.Context, parts ...saga.Part) page { return gatherWithin(ctx, budget, parts...) }
+
+func gatherWithin(ctx context.Context, budget time.Duration, parts ...saga.Part) page {
 	start := time.Now()
 	m, d, err := saga.Gather(ctx, budget, parts)
 	return page{m, d, err, time.Since(start)}
@@ -82,6 +84,11 @@ func TestGatherFetchesAllAtOnce(t *testing.T) {
 		wantsPage(t, gather(t.Context(), saga.Part{Name: "ads", Optional: true, Fallback: "none",
 			Fetch: fetches(0, nil, nil)}), 0, nil, map[string]any{"ads": nil}, expect.Message{
 			Did: "gathered an optional part that is nil", Why: "nil is a value: there are no ads today"})
+		wantsPage(t, gatherWithin(t.Context(), 25*time.Hour, saga.Part{Name: "report",
+			Fetch: fetches(25*time.Hour-time.Millisecond, 1, nil)}), 25*time.Hour-time.Millisecond, nil,
+			map[string]any{"report": 1}, expect.Message{
+				Did: "gathered, with a budget of 25 hours, a part that takes 1 ms less",
+				Why: "how long is too long says the budget, and nobody else"})
 	})
 }
 
@@ -122,6 +129,20 @@ func TestGatherDoesWithout(t *testing.T) {
 						"after 25 ms", what),
 					Why: "nobody buys less because there are no ads"})
 		}
+		for _, err := range []error{context.Canceled, context.DeadlineExceeded} {
+			wantsPage(t, gather(t.Context(),
+				saga.Part{Name: "ads", Optional: true, Fallback: "no ads", Fetch: fetches(15*time.Millisecond, nil, err)}, price),
+				20*time.Millisecond, []string{"ads"}, map[string]any{"ads": "no ads", "price": 42}, expect.Message{
+					Did: fmt.Sprintf("gathered a price that takes 20 ms, and an optional part that fails after 15 ms with %q", err),
+					Why: "a part has timeouts of its own: that one of its contexts has ended says nothing about the page's"})
+		}
+		for _, none := range []time.Duration{0, -time.Second} {
+			wantsPage(t, gatherWithin(t.Context(), none,
+				saga.Part{Name: "ads", Optional: true, Fallback: "no ads", Fetch: fetches(time.Hour, nil, nil)}),
+				0, []string{"ads"}, map[string]any{"ads": "no ads"}, expect.Message{
+					Did: fmt.Sprintf("gathered, with a budget of %v, an optional part that hangs", none),
+					Why: "whoever has used all of the time up elsewhere has none left, and not any amount"})
+		}
 	})
 }
 
@@ -143,6 +164,13 @@ func TestGatherCannotDoWithout(t *testing.T) {
 		expect.That(t, cancelled.Load() == 2, expect.Message{Did: did,
 			Want: "the contexts of the others have ended when it returns", Got: fmt.Sprint(cancelled.Load(), " have"),
 			Why: "they work for a page that nobody will see"})
+		for _, err := range []error{context.DeadlineExceeded, context.Canceled} {
+			got = gather(t.Context(), saga.Part{Name: "price", Fetch: fetches(50*time.Millisecond, nil, err)})
+			expect.That(t, errors.Is(got.err, err) && got.took == 50*time.Millisecond, expect.Message{
+				Did:  fmt.Sprintf("gathered a price that fails after 50 ms with %q", err),
+				Want: "an error that wraps that of the price, after 50ms", Got: got.String(),
+				Why: "it has timeouts of its own, and has failed then; it is not late"})
+		}
 		got = gather(t.Context(), saga.Part{Name: "price", Fetch: fetches(time.Hour, nil, nil)})
 		expect.That(t, got.err != nil && got.took == budget, expect.Message{
 			Did: "gathered a price that hangs", Want: "an error after 300ms", Got: got.String()})
@@ -165,7 +193,7 @@ func TestGatherCannotDoWithout(t *testing.T) {
 func TestGatherEndsWithItsContext(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, optional := range []bool{true, false} {
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errShutdown)
 			got := gather(ctx, saga.Part{Name: "ads", Optional: optional, Fetch: func(context.Context) (any, error) {
 				time.Sleep(time.Second)
 				return nil, nil

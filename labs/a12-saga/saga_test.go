@@ -92,6 +92,20 @@ func TestADeclinedStepAbortsTheSaga(t *testing.T) {
 			makes(t, w, expect.Message{Did: did,
 				Why: "later steps may rest on earlier ones, so they go first; and what was declined was not done"}, want...)
 		}
+		for _, declined := range []error{fmt.Errorf("hotel: %w", fmt.Errorf("full: %w", saga.ErrDeclined)),
+			errors.Join(errors.New("hotel: full"), saga.ErrDeclined)} {
+			w, asked := newWorld(), 0
+			steps := w.steps(trip...)
+			steps[1].Do = func(context.Context, string) error {
+				asked++
+				return declined
+			}
+			got := saga.Run(t.Context(), w.log(), "trip", steps)
+			did := fmt.Sprintf("ran a saga in which the hotel says no with %q, in which ErrDeclined is wrapped", declined)
+			ended(t, w, got, saga.ErrAborted, "000", expect.Message{Did: did})
+			expect.That(t, asked == 1, expect.Message{Did: did, Want: "it is asked once", Got: fmt.Sprint(asked, " times"),
+				Why: "errors.Is finds it, however it is wrapped"})
+		}
 	})
 }
 
@@ -118,7 +132,8 @@ func TestALostAnswerIsAskedForAgain(t *testing.T) {
 			makes(t, w, expect.Message{Did: did}, "Do flight", "Do hotel", "Do hotel", "Do hotel", "Do hotel",
 				"Undo hotel", "Undo flight")
 		}
-		for _, err := range []error{errors.New("connection reset"), context.DeadlineExceeded, context.Canceled} {
+		for _, err := range []error{errors.New("connection reset"), context.DeadlineExceeded, context.Canceled,
+			saga.ErrUnknown, saga.ErrConflict, saga.ErrAborted, saga.ErrParked} {
 			w := newWorld()
 			steps, n := w.steps(trip...), 0
 			do := steps[1].Do
@@ -154,25 +169,35 @@ func TestANoAfterALostAnswer(t *testing.T) {
 
 func TestPausesBetweenAttempts(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		w := newWorld()
-		w.story = func(call, service string, n int) fault {
-			if call == "Do" && service == "hotel" || call == "Undo" && service == "flight" {
-				return lostBefore
+		for _, takes := range []time.Duration{0, 3 * time.Second} {
+			w := newWorld()
+			w.story = func(call, service string, n int) fault {
+				if call == "Do" && service == "hotel" || call == "Undo" && service == "flight" {
+					return lostBefore
+				}
+				return none
 			}
-			return none
+			did := "ran a saga in which a Do and an Undo are never answered"
+			if takes > 0 {
+				w.takes = func(int) time.Duration { return takes }
+				did += fmt.Sprintf(", and each attempt takes %v", takes)
+			}
+			w.run(t.Context())
+			calls := w.called()
+			for i := 1; i < len(calls); i++ {
+				pause := w.at[i].Sub(w.at[i-1]) - takes
+				got := fmt.Sprintf("%v between two of %s", pause, calls[i])
+				if takes > 0 {
+					got = fmt.Sprintf("%v from the end of one %s to the beginning of the next", pause, calls[i])
+				}
+				expect.That(t, calls[i] != calls[i-1] || pause >= 10*time.Millisecond && pause <= time.Second, expect.Message{
+					Did: did, Want: "10 ms to 1 s between two attempts", Got: got,
+					Why: "what fails now will fail in a microsecond, too; and nobody wants to wait for ever"})
+			}
+			expect.That(t, w.count["Do hotel"] == 4 && w.count["Undo flight"] == 10, expect.Message{
+				Did: did, Want: "4 attempts at the Do, and 10 at the Undo",
+				Got: fmt.Sprintf("%d, and %d", w.count["Do hotel"], w.count["Undo flight"])})
 		}
-		w.run(t.Context())
-		calls := w.called()
-		for i := 1; i < len(calls); i++ {
-			pause := w.at[i].Sub(w.at[i-1])
-			expect.That(t, calls[i] != calls[i-1] || pause >= 10*time.Millisecond && pause <= time.Second, expect.Message{
-				Did: "ran a saga in which a Do and an Undo are never answered", Want: "10 ms to 1 s between two attempts",
-				Got: fmt.Sprintf("%v between two of %s", pause, calls[i]),
-				Why: "what fails now will fail in a microsecond, too; and nobody wants to wait for ever"})
-		}
-		expect.That(t, w.count["Do hotel"] == 4 && w.count["Undo flight"] == 10, expect.Message{
-			Did: "ran a saga in which a Do and an Undo are never answered", Want: "4 attempts at the Do, and 10 at the Undo",
-			Got: fmt.Sprintf("%d, and %d", w.count["Do hotel"], w.count["Undo flight"])})
 	})
 }
 
@@ -201,6 +226,26 @@ func TestUndoIsTriedAgain(t *testing.T) {
 					Want: fmt.Sprintf("%d attempts to undo the flight, and one to undo the hotel", times+1),
 					Got:  list(w.called())})
 			}
+		}
+		for _, err := range []error{errors.New("connection reset"), context.Canceled, context.DeadlineExceeded,
+			saga.ErrConflict, saga.ErrAborted} {
+			w, n := newWorld(), 0
+			w.story = says("Do", "car", no, 1, 99)
+			steps := w.steps(trip...)
+			undo := steps[0].Undo
+			steps[0].Undo = func(ctx context.Context, key string) error {
+				if n++; n <= 10 {
+					return fmt.Errorf("flight: %w", err)
+				}
+				return undo(ctx, key)
+			}
+			got := saga.Run(t.Context(), w.log(), "trip", steps)
+			did := fmt.Sprintf("ran a saga in which the car is declined, and to undo the flight fails ten times with %q", err)
+			expect.That(t, errors.Is(got, saga.ErrParked) && n == 10, expect.Message{Did: did,
+				Want: "ten attempts, and ErrParked", Got: fmt.Sprintf("%d, and %s", n, say(got)),
+				Why: "what a service returns is its error, and neither that of the log nor that of the context"})
+			got = saga.Run(t.Context(), w.log(), "trip", steps)
+			ended(t, w, got, saga.ErrAborted, "000", expect.Message{Did: did + "; ran it again"})
 		}
 	})
 }
@@ -259,6 +304,7 @@ func TestWhatHasEndedIsOver(t *testing.T) {
 				state = "000"
 			}
 			w.run(t.Context())
+			appends := w.appends
 			for range 3 {
 				w.clear()
 				err, _ := w.run(t.Context())
@@ -266,6 +312,9 @@ func TestWhatHasEndedIsOver(t *testing.T) {
 				ended(t, w, err, want, state, expect.Message{Did: did})
 				makes(t, w, expect.Message{Did: did,
 					Why: "whoever did not hear that it has ended runs it again; nothing may come of that"})
+				expect.That(t, w.appends == appends, expect.Message{Did: did, Want: "nothing is appended to the log",
+					Got: fmt.Sprintf("%d records", w.appends-appends),
+					Why: "all has been said; and a log that grows makes others begin anew"})
 			}
 		}
 	})
@@ -286,10 +335,12 @@ func TestKeys(t *testing.T) {
 				Why: "a new key is a new order"})
 		}
 		seen := map[string]string{}
-		for _, id := range []string{"a", "b", "a b", "a/b", `a" "b`, "a-b", "a:b", "a|b", "", "1", "11", "a\x00b"} {
+		for _, id := range []string{"a", "b", "a b", "a/b", `a" "b`, "a-b", "a:b", "a|b", "", "1", "11", "a\x00b",
+			"A", " a", "a ", strings.Repeat("a", 300) + "1", strings.Repeat("a", 300) + "2"} {
 			w := newWorld()
 			w.story = says("Do", "c", no, 1, 1)
-			names := []string{"b", "a", "b b", "b/b", `b" "b`, "b-b", "b:b", "b|b", "1", "11", "b\x00b", "c"}
+			names := []string{"b", "a", "b b", "b/b", `b" "b`, "b-b", "b:b", "b|b", "1", "11", "b\x00b", "B", " b", "b ",
+				"é", "e\u0301", strings.Repeat("b", 300) + "1", strings.Repeat("b", 300) + "2", "c"}
 			saga.Run(t.Context(), w.log(), id, w.steps(names...))
 			for _, name := range slices.Sorted(maps.Keys(w.keys)) {
 				keys := w.keys[name]
@@ -330,6 +381,14 @@ func TestSagasAreApart(t *testing.T) {
 		ended(t, w, saga.Run(t.Context(), w.log(), "second", steps), nil, "111", expect.Message{
 			Did: "ran the second of three sagas again"})
 		makes(t, w, expect.Message{Did: "ran the first and the second of three sagas again"})
+		for _, id := range []string{"First", " first", "first ", "firs", "first\x00", "first first"} {
+			services := []string{id + " flight", id + " hotel", id + " car"}
+			err := saga.Run(t.Context(), w.log(), id, w.steps(services...))
+			expect.That(t, err == nil && w.state(services...) == "111", expect.Message{
+				Did:  fmt.Sprintf("ran the saga %q, in the log of which there is %q, which was aborted", id, "first"),
+				Want: "nil, and 111 at its services", Got: fmt.Sprintf("%s, and %s", say(err), w.state(services...)),
+				Why: "another id is another saga"})
+		}
 		manySagas(t)
 	})
 }
@@ -421,7 +480,45 @@ func TestTheLogFails(t *testing.T) {
 		expect.That(t, known.Is(err, errDisk) && len(w.called()) == 0, expect.Message{
 			Did: "ran a saga, the log of which cannot be read", Want: "its error, and no call",
 			Got: fmt.Sprintf("%s, and %s", say(err), list(w.called()))})
+		unreadableForAMoment(t)
 	})
+}
+
+// unreadableForAMoment has the log grow while a saga does a step, and fail when it is read then.
+func unreadableForAMoment(t *testing.T) {
+	t.Helper()
+	w := newWorld()
+	log := &gap{Log: w.log()}
+	steps, times := w.steps(trip...), 0
+	do := steps[1].Do
+	steps[1].Do = func(ctx context.Context, key string) error {
+		if times++; times == 1 {
+			saga.Run(ctx, w.log(), "another", w.steps("visa"))
+			log.fails = true
+		}
+		return do(ctx, key)
+	}
+	err := saga.Run(t.Context(), log, "trip", steps)
+	did := "ran a saga; while it booked the hotel another saga was run, and then the log could not be read once"
+	expect.That(t, errors.Is(err, errDisk), expect.Message{Did: did, Want: "its error", Got: say(err),
+		Why: "that the log has grown is no answer to what is in it"})
+	makes(t, w, expect.Message{Did: did}, "Do flight", "Do visa", "Do hotel")
+	err, _ = w.run(t.Context())
+	ended(t, w, err, nil, "111", expect.Message{Did: did + "; ran it again"})
+}
+
+// gap is a log that cannot be read once.
+type gap struct {
+	saga.Log
+	fails bool
+}
+
+func (g *gap) Read(ctx context.Context) ([][]byte, error) {
+	if g.fails {
+		g.fails = false
+		return nil, errDisk
+	}
+	return g.Log.Read(ctx)
 }
 
 // unreadable is a log that cannot be read.
@@ -441,7 +538,8 @@ func TestTheContextEnds(t *testing.T) {
 						story = says("Do", "car", no, 1, 99)
 						want, state = saga.ErrAborted, "000"
 					}
-					ctx, cancel := context.WithCancel(t.Context())
+					ctx, stop := context.WithCancelCause(t.Context())
+					cancel := func() { stop(errShutdown) }
 					calls := 0
 					w.story = func(call, service string, i int) fault {
 						if calls++; calls != n {
@@ -482,8 +580,8 @@ func TestTheContextEnds(t *testing.T) {
 			}
 		}
 		w := newWorld()
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
+		ctx, stop := context.WithCancelCause(t.Context())
+		stop(errShutdown)
 		err, _ := w.run(ctx)
 		expect.That(t, known.Is(err, context.Canceled) && len(w.called()) == 0, expect.Message{
 			Did: "ran a saga with a context that had ended", Want: "context.Canceled, and no call",
