@@ -427,6 +427,7 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 			Got:  "they were not",
 			Why:  "what is buffered has to be written, whatever the reason for the end",
 		})
+		readyIs(t, shutdown.Ready(), 503, "after Run had returned because its listener had failed")
 		expect.That(t, ready.Load() == 503, expect.Message{
 			Did:  did + "; the closer asked Ready",
 			Want: "503: it serves no more",
@@ -440,7 +441,6 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 			Why: "two things went wrong, and the second may be data that was not written; it has " +
 				"to be known, too",
 		})
-		readyIs(t, shutdown.Ready(), 503, "after Run had returned because its listener had failed")
 	})
 	virtual(t, func(t *testing.T) {
 		closed := &net.OpError{Op: "accept", Net: "tcp", Err: net.ErrClosed}
