@@ -1,11 +1,14 @@
 package sandbox_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -154,6 +157,36 @@ func TestLandlock_PortsOfOthers(t *testing.T) {
 	}
 }
 
+// TestLandlock_SignalsWhileItAsks interrupts whoever hands sockets over, as the runtime's own signals
+// do at any time.
+func TestLandlock_SignalsWhileItAsks(t *testing.T) {
+	t.Parallel()
+	box := landlocked(t)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(50 * time.Microsecond):
+			}
+			threads, _ := os.ReadDir("/proc/self/task")
+			for _, thread := range threads {
+				if id, err := strconv.Atoi(thread.Name()); err == nil {
+					unix.Tgkill(os.Getpid(), id, unix.SIGURG)
+				}
+			}
+		}
+	})
+	got, _ := probeIn(t, box, "many sockets", nil)
+	close(done)
+	wg.Wait()
+	if got != "20000 sockets" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestLandlock_Caveats(t *testing.T) {
 	t.Parallel()
 	said := strings.Join(sandbox.Caveats(landlocked(t)), "\n")
@@ -170,6 +203,20 @@ func TestLandlock_Caveats(t *testing.T) {
 func init() {
 	probes["connect to a port of another"] = func() string {
 		return outcome(dial("tcp", os.Getenv("OTHER")))
+	}
+	probes["many sockets"] = func() string {
+		const all = 20000
+		for i := range all {
+			s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				return fmt.Sprintf("%d sockets, then %v", i, err)
+			}
+			if _, err := unix.GetsockoptInt(s, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
+				return fmt.Sprintf("%d sockets, then the descriptor %d: %v", i, s, err)
+			}
+			unix.Close(s)
+		}
+		return fmt.Sprint(all, " sockets")
 	}
 	probes["connect in passing"] = func() string {
 		s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)

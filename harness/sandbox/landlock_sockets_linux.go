@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"unsafe"
 
@@ -132,8 +133,20 @@ const (
 )
 
 // serveSockets answers until nobody is left who could ask.
+//
+// No signal may come in between: it would cut off the handing over of a socket, of which the kernel
+// then says that it is done, and whoever has asked would take its standard input for the socket. The
+// thread is given back as it was. It must not end, for that ends what it has started (prctl(2),
+// PR_SET_PDEATHSIG).
 func serveSockets(fd int, r portRange) {
 	defer unix.Close(fd)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before unix.Sigset_t
+	if unix.PthreadSigmask(unix.SIG_BLOCK, &interruptions, &before) != nil {
+		return
+	}
+	defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
 	for {
 		wait := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		if _, err := unix.Poll(wait, -1); err != nil && !errors.Is(err, unix.EINTR) {
@@ -150,6 +163,10 @@ func serveSockets(fd int, r portRange) {
 		}
 	}
 }
+
+// interruptions are all signals but those by which a C library or the runtime has every thread do
+// something (nptl(7)), which would wait for ever.
+var interruptions = unix.Sigset_t{Val: [len(unix.Sigset_t{}.Val)]uint64{^uint64(1<<(32-1) | 1<<(33-1))}}
 
 // answer hands a socket over, or says why there is none.
 func answer(fd int, q question, r portRange) {
