@@ -17,6 +17,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/faultproxy"
 	"github.com/backend-labs/backend-labs/harness/kit/pg"
 	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
+	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	orders "github.com/backend-labs/backend-labs/labs/i02-idempotent-orders"
 )
 
@@ -179,7 +180,7 @@ func TestConcurrentDuplicatesCreateOneOrder(t *testing.T) {
 	// away, and the gateway keeps everybody until all have come as far as they come.
 	proxy.Delay(time.Millisecond)
 	all := newGate(callers)
-	gw := &gateway{onCharge: func(int) error {
+	gw := &gateway{tl: timeline.New(), onCharge: func(int) error {
 		all.arrive()
 		all.wait(150 * time.Millisecond) // some may be waiting for this one
 		return nil
@@ -207,14 +208,16 @@ func TestConcurrentDuplicatesCreateOneOrder(t *testing.T) {
 				"gets one",
 		})
 	}
-	wantOrders(t, own, 1, did)
+	gw.tl = onlyLanes(gw.tl, twoWhoDiffer(answers)...)
+	wantOrders(t, own, 1, did, gw.tl)
 	wantCharges(t, gw, 1, did)
 	expect.That(t, len(ids) == 1, expect.Message{
 		Did: did,
 		Want: "the one order from all calls that do not return ErrInProgress, and at least one " +
 			"of these",
-		Got: fmt.Sprintf("%d orders in the answers (%s)", len(ids), strings.Join(ids, ", ")),
-		Why: "the clients of all of these calls are one client, which bought one thing",
+		Got:     fmt.Sprintf("%d orders in the answers (%s)", len(ids), strings.Join(ids, ", ")),
+		Why:     "the clients of all of these calls are one client, which bought one thing",
+		Picture: gw.tl,
 	})
 }
 
@@ -282,16 +285,20 @@ func TestADeathIsRecoveredFrom(t *testing.T) {
 		d := &deaths[i]
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		d.gw = &gateway{onCharge: func(n int) error {
+		d.gw = &gateway{tl: timeline.New()}
+		d.gw.onCharge = func(n int) error {
 			if n > 1 {
 				return nil
 			}
 			if d.killed {
+				d.gw.tl.Point("call 1", "is killed")
 				d.proxy.Reset()
+			} else {
+				d.gw.tl.Point("call 1", "its context ends")
 			}
 			cancel()
 			return d.err
-		}}
+		}
 		d.first = placeIn(ctx, d.instance, d.gw, d.user, d.key, shoes)
 	})
 	for _, d := range deaths {
@@ -389,7 +396,7 @@ func newCut(t *testing.T, n int, dir faultproxy.Direction, k int, afterCharge bo
 	proxy := newProxy(t)
 	c := &cut{
 		where: where, user: fmt.Sprintf("user-%02d", n), key: fmt.Sprintf("key-%02d", n),
-		proxy: proxy, instance: connected(t, proxy), gw: &gateway{},
+		proxy: proxy, instance: connected(t, proxy), gw: &gateway{tl: timeline.New()},
 	}
 	if !afterCharge {
 		proxy.CutAfter(dir, k)
@@ -413,7 +420,7 @@ func TestAGatewayErrorIsNoOutcome(t *testing.T) {
 		{"ann", "k1", "charged the card and answered too late: the call returned a timeout", fmt.Errorf("gateway: %w", context.DeadlineExceeded)},
 		{"bob", "k2", "did not charge the card and returned an error that is not ErrDeclined", errNotCharged},
 	} {
-		gw := &gateway{onCharge: func(n int) error {
+		gw := &gateway{tl: timeline.New(), onCharge: func(n int) error {
 			if n == 1 {
 				return failure.err
 			}
@@ -747,8 +754,26 @@ type gateway struct {
 	// charged even so, unless the error is errNotCharged or ErrDeclined.
 	onCharge func(n int) error
 
+	tl *timeline.Timeline // on which the calls of CreateOrder are drawn, or nil
+
 	mu    sync.Mutex
 	calls []charge
+	made  int // calls of CreateOrder
+}
+
+// lane is that of the call of CreateOrder that charges, as its context tells.
+type lane struct{}
+
+// draw draws one call on a lane of its own.
+func (g *gateway) draw(what string, call func(on string) answer) (a answer) {
+	g.mu.Lock()
+	g.made++
+	on := fmt.Sprint("call ", g.made)
+	g.mu.Unlock()
+	span := g.tl.Begin(on, "%s", what)
+	a = call(on)
+	a.lane, a.end = on, span.End("%v", a)
+	return a
 }
 
 type charge struct {
@@ -759,18 +784,75 @@ type charge struct {
 
 var errNotCharged = errors.New("gateway: 502 Bad Gateway")
 
-func (g *gateway) Charge(_ context.Context, key string, cents int) (err error) {
+func (g *gateway) Charge(ctx context.Context, key string, cents int) (err error) {
+	from, known := ctx.Value(lane{}).(string)
+	if !known {
+		from = "some call" // with a context that it has made anew
+	}
+	asked := g.tl.Send(from, "gateway", "pay with key %s", short(key))
 	g.mu.Lock()
 	g.calls = append(g.calls, charge{key, cents, false})
 	n := len(g.calls)
 	g.mu.Unlock()
+	asked.Came()
 	if g.onCharge != nil {
 		err = g.onCharge(n)
 	}
 	g.mu.Lock()
-	g.calls[n-1].made = !errors.Is(err, errNotCharged) && !errors.Is(err, orders.ErrDeclined)
+	paid := !errors.Is(err, errNotCharged) && !errors.Is(err, orders.ErrDeclined)
+	g.calls[n-1].made = paid
 	g.mu.Unlock()
+	if paid {
+		all := g.charges()
+		if step := g.tl.Point(from, "paid %s by now", times(all)); all > 1 {
+			step.Breaks()
+		}
+	}
 	return err
+}
+
+// short is a key as it is drawn.
+func short(key string) string {
+	if len(key) > 10 {
+		return key[:9] + "…"
+	}
+	return key
+}
+
+// onlyLanes is the timeline with these lanes alone.
+func onlyLanes(tl *timeline.Timeline, names ...string) *timeline.Timeline {
+	all := tl.Picture()
+	few := timeline.Picture{Lanes: names}
+	for _, s := range all.Steps {
+		at, other := slices.Index(names, all.Lanes[s.Lane]), slices.Index(names, all.Lanes[s.Other])
+		if at < 0 || (other < 0 && (s.Kind == timeline.Sent || s.Kind == timeline.Came || s.Kind == timeline.Lost)) {
+			continue
+		}
+		s.Lane, s.Other = at, max(other, 0)
+		few.Steps = append(few.Steps, s)
+	}
+	return timeline.From(few)
+}
+
+// twoWhoDiffer are the lanes of two calls that got different answers, and of the gateway: of calls that made
+// different orders, if there are any.
+func twoWhoDiffer(answers []answer) []string {
+	first := answers[0]
+	for _, a := range answers {
+		if a.err == nil && (first.err != nil || a.id < first.id) {
+			first = a
+		}
+	}
+	second := first
+	for _, a := range answers {
+		if a.lane != first.lane && (second.lane == first.lane || second.err != nil) && a.id != first.id {
+			second = a
+		}
+	}
+	if first.err == nil && second.err == nil && first.id != second.id {
+		second.end.Breaks()
+	}
+	return []string{first.lane, second.lane, "gateway"}
 }
 
 func (g *gateway) log() []charge {
@@ -809,7 +891,7 @@ func (g *gateway) String() string {
 // slowGateway keeps its first call until it is released, and closes charging when it has come.
 func slowGateway() (gw *gateway, charging <-chan struct{}, release func()) {
 	came, released := make(chan struct{}), make(chan struct{})
-	gw = &gateway{onCharge: func(n int) error {
+	gw = &gateway{tl: timeline.New(), onCharge: func(n int) error {
 		if n == 1 {
 			close(came)
 			<-released
@@ -833,6 +915,9 @@ func awaitCharge(t *testing.T, charging <-chan struct{}, call <-chan answer) {
 type answer struct {
 	id  int64
 	err error
+
+	lane string            // on which the call is drawn
+	end  timeline.Recorded // of the call
 }
 
 var errHangs = fmt.Errorf("no answer within %v", patience)
@@ -865,14 +950,21 @@ func place(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string,
 
 func placeIn(ctx context.Context, db *pgxpool.Pool, gw *gateway, user, key string,
 	req orders.OrderReq) answer {
+	return gw.draw("CreateOrder", func(on string) answer {
+		return call(context.WithValue(ctx, lane{}, on), db, gw, user, key, req)
+	})
+}
+
+func call(ctx context.Context, db *pgxpool.Pool, gw *gateway, user, key string,
+	req orders.OrderReq) answer {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	call := inBackground(func() answer {
+	done := inBackground(func() answer {
 		res, err := orders.CreateOrder(ctx, db, gw, user, key, req)
-		return answer{res.OrderID, err}
+		return answer{id: res.OrderID, err: err}
 	})
 	select {
-	case a := <-call:
+	case a := <-done:
 		if a.err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			a.err = fmt.Errorf("%w; then %w", errHangs, a.err)
 		}
@@ -886,14 +978,16 @@ func placeIn(ctx context.Context, db *pgxpool.Pool, gw *gateway, user, key strin
 // not ErrInProgress.
 func settle(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string,
 	req orders.OrderReq) answer {
-	start := time.Now()
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		a := place(t, db, gw, user, key, req)
-		if !known.Is(a.err, orders.ErrInProgress) || time.Since(start) > settled {
-			return a
+	return gw.draw("asks until it knows", func(on string) answer {
+		ctx, start := context.WithValue(t.Context(), lane{}, on), time.Now()
+		for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+			a := call(ctx, db, gw, user, key, req)
+			if !known.Is(a.err, orders.ErrInProgress) || time.Since(start) > settled {
+				return a
+			}
+			<-time.After(pause)
 		}
-		<-time.After(pause)
-	}
+	})
 }
 
 // shop makes the tables. db is the pool of the first instance; others are made with pg.Pool. own is
@@ -958,15 +1052,19 @@ func wantOrder(t *testing.T, a answer, did string) {
 }
 
 // wantOrders looks for n rows in orders, of all users.
-func wantOrders(t *testing.T, own *pgxpool.Pool, n int, did string) {
+func wantOrders(t *testing.T, own *pgxpool.Pool, n int, did string, drawn ...*timeline.Timeline) {
 	t.Helper()
 	got := pg.Count(t, own, `SELECT count(*) FROM orders`)
-	expect.That(t, got == n, expect.Message{
+	m := expect.Message{
 		Did:  did,
 		Want: rows(n) + " in orders",
 		Got:  rows(got),
 		Why:  "each row is packed and shipped",
-	})
+	}
+	for _, tl := range drawn {
+		m.Picture = tl
+	}
+	expect.That(t, got == n, m)
 }
 
 func wantCharges(t *testing.T, gw *gateway, n int, did string) {
@@ -979,6 +1077,7 @@ func wantCharges(t *testing.T, gw *gateway, n int, did string) {
 		Got: fmt.Sprintf("charged %s; %v", times(got), gw),
 		Why: "to the gateway a new key is a new purchase, and a key that it knows is the old " +
 			"one: whoever chooses that key decides how often the card pays",
+		Picture: gw.tl,
 	})
 }
 
@@ -996,6 +1095,10 @@ func wantRecovery(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, key st
 func wantOutcome(t *testing.T, own *pgxpool.Pool, gw *gateway, user string, first, last answer,
 	did string) {
 	t.Helper()
+	n := pg.Count(t, own, `SELECT count(*) FROM orders WHERE user_id = $1`, user)
+	if gw.charges() == 1 { // otherwise the second charge is the step that breaks the promise
+		last.end.Breaks()
+	}
 	expect.That(t, last.err == nil, expect.Message{
 		Did:  did,
 		Want: fmt.Sprintf("an order, after ErrInProgress for at most %v", abandoned),
@@ -1003,8 +1106,8 @@ func wantOutcome(t *testing.T, own *pgxpool.Pool, gw *gateway, user string, firs
 		Why: "the money may be gone by now, and only a retry that can finish what was begun " +
 			"gets the customer anything for it; a key that stays locked, or remembers a failure " +
 			"that was none, locks the customer out",
+		Picture: gw.tl,
 	})
-	n := pg.Count(t, own, `SELECT count(*) FROM orders WHERE user_id = $1`, user)
 	expect.That(t, n == 1, expect.Message{
 		Did:  did,
 		Want: "1 row in orders",
@@ -1012,14 +1115,16 @@ func wantOutcome(t *testing.T, own *pgxpool.Pool, gw *gateway, user string, firs
 		Why: "a statement whose answer is lost may have been executed or not, and a call that " +
 			"is late may still write: only what is decided in the database, in one transaction, " +
 			"is decided once",
+		Picture: gw.tl,
 	})
 	id := pg.Value[int64](t, own, `SELECT id FROM orders WHERE user_id = $1`, user)
 	expect.That(t, last.id == id && (first.err != nil || first.id == id), expect.Message{
 		Did: did,
 		Want: fmt.Sprintf("order %d, which is the one in the database, from each call that "+
 			"returned no error", id),
-		Got: fmt.Sprintf("%v from the first call, %v from the last one", first, last),
-		Why: "whoever looks for an order by an id that it was told must find it",
+		Got:     fmt.Sprintf("%v from the first call, %v from the last one", first, last),
+		Why:     "whoever looks for an order by an id that it was told must find it",
+		Picture: gw.tl,
 	})
 	wantCharges(t, gw, 1, did)
 }
