@@ -115,10 +115,18 @@ func TestTheServerKnowsWhoAndSinceWhen(t *testing.T) {
 				Want: "createdAt: that moment in RFC 3339, to the second or finer",
 				Got:  s.get("tea").String()})
 
+		since := fmt.Sprintf(`{"createdAt":%q}`, created)
 		for _, change := range []struct {
 			did string
 			do  func() answer
 		}{
+			{`PUT {"id":"tea"}`, func() answer { return s.put("tea", `{"id":"tea"}`) }},
+			{`PATCH {"id":"tea"}`, func() answer { return s.patch("tea", `{"id":"tea"}`) }},
+			{"PUT " + since, func() answer { return s.put("tea", since) }},
+			{"PATCH " + since, func() answer { return s.patch("tea", since) }},
+			{`PUT {"CREATEDAT":"now","createdat":null,"ID":"x"}`, func() answer {
+				return s.put("tea", `{"CREATEDAT":"now","createdat":null,"ID":"x"}`)
+			}},
 			{`PUT {"b":2}`, func() answer { return s.put("tea", `{"b":2}`) }},
 			{`PATCH {"c":3}`, func() answer { return s.patch("tea", `{"c":3}`) }},
 			{"PUT what GET has given", func() answer { return s.put("tea", s.get("tea").body) }},
@@ -139,15 +147,43 @@ func TestTheServerKnowsWhoAndSinceWhen(t *testing.T) {
 	})
 }
 
+func TestAnyPathIsAnId(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		s := open(0)
+		for _, tt := range [][2]string{{"tea", "tea"}, {"Tea", "Tea"}, {"te", "te"},
+			{"caf%C3%A9", "café"}, {"a%20%22b%22%3F", `a "b"?`}, {"7", "7"}, {"null", "null"}} {
+			path, id := "/docs/"+tt[0], tt[1]
+			got := s.put(tt[0], `{"n":1}`)
+			expect.That(t, got.status == 201, expect.Message{Did: "PUT " + path + ", a new document",
+				Want: "201", Got: fmt.Sprintf("%d for %s", got.status, path),
+				Why: "each path has a document of its own"})
+			got = s.patch(tt[0], fmt.Sprintf(`{"id":%q}`, id))
+			expect.That(t, got.ok(), expect.Message{
+				Did:  fmt.Sprintf(`PATCH {"id":%q} to %s`, id, path),
+				Want: "200 or 204", Got: fmt.Sprintf("%d for %s", got.status, path),
+				Why: "that is the id that the path names, whichever way it is written there"})
+			is := s.own(tt[0], "id")
+			expect.That(t, is == id, expect.Message{Did: "GET " + path,
+				Want: fmt.Sprintf(`the member "id":%q`, id), Got: s.get(tt[0]).String(),
+				Why: "whoever holds a document must be able to tell where it belongs"})
+		}
+	})
+}
+
 func TestNobodyElseSetsThem(t *testing.T) {
 	const why = "who can change the id can make two documents of one name, and null is a change, too"
 	bubble.Run(t, func(t *testing.T) {
 		s := open(0)
 		s.begin(t, "tea", `{"a":1}`)
 		time.Sleep(time.Hour)
-		for _, member := range []string{`"id":"coffee"`, `"id":null`, `"id":7`, `"id":""`,
+		since, _ := time.Parse(time.RFC3339, fmt.Sprint(s.own("tea", "createdAt")))
+		later := func(d time.Duration) string {
+			return fmt.Sprintf(`"createdAt":%q`, since.Add(d).Format(time.RFC3339Nano))
+		}
+		for _, member := range []string{`"id":"coffee"`, `"id":"Tea"`, `"id":"tea "`, `"id":"te"`, `"id":null`, `"id":7`, `"id":""`,
 			`"id":{"of":"tea"}`, `"createdAt":null`, `"createdAt":"1999-12-31T23:59:59Z"`,
-			`"createdAt":[]`, `"createdAt":""`} {
+			`"createdAt":[]`, `"createdAt":""`, later(time.Second), later(-time.Second),
+			later(time.Millisecond)} {
 			for _, method := range []string{"PATCH", "PUT"} {
 				s.refused(t, method, "tea", `{"a":2,`+member+`}`, []int{422}, why)
 			}
@@ -254,7 +290,9 @@ func TestTheTagIsTheDocuments(t *testing.T) {
 		last := ""
 		for _, change := range [][2]string{{"", ""}, {"PATCH", `{"a":{"b":[2,1]}}`},
 			{"PUT", `{"a":{"b":[7,1]}}`}, {"PATCH", `{"x":1}`}, {"PATCH", `{"x":null,"y":1}`},
-			{"PUT", `{"a":{"b":[7,1]},"y":null}`}} {
+			{"PUT", `{"a":{"b":[7,1]},"y":null}`}, {"PUT", `{"n":9007199254740992}`},
+			{"PUT", `{"n":9007199254740993}`}, {"PATCH", `{"n":1}`}, {"PATCH", `{"n":1.0}`},
+			{"PUT", `{"n":"1.0"}`}} {
 			did := "GET the document"
 			if change[0] != "" {
 				did = change[0] + " " + change[1] + ", then GET"
@@ -276,6 +314,42 @@ func TestTheTagIsTheDocuments(t *testing.T) {
 					Did:  did + ", and once more an hour later, from the other handler",
 					Want: "the same ETag: " + last, Got: tag,
 					Why: "nothing has changed; whoever sends this tag back must not be refused"})
+			}
+		}
+	})
+}
+
+func TestAVersionIsAnyNumberButZero(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			name        string
+			first, step int64
+		}{
+			{"1, 2, 3 …", 1, 1}, {"2⁵³, 2⁵³ + 1, …", 1 << 53, 1}, {"1, 1 + 2³², …", 1, 1 << 32},
+			{"-1, -2, -3 …", -1, -1},
+		} {
+			s := open(0)
+			s.store.next = func(version int64) int64 {
+				if version == 0 {
+					return tt.first
+				}
+				return version + tt.step
+			}
+			s.begin(t, "tea", `{"n":0}`)
+			last := ""
+			for n := 1; n <= 4; n++ {
+				tag := s.get("tea").header.Get("ETag")
+				method := []string{"PUT", "PATCH"}[n%2]
+				did := fmt.Sprintf("%s number %d, to a store whose versions are %s", method, n, tt.name)
+				expect.That(t, tag != last, expect.Message{Did: "GET after each " + did,
+					Want: "another ETag than before", Got: tag,
+					Why: "all that is known of a version is that it is another one after each change"})
+				got := s.send(t.Context(), method, "tea", fmt.Sprintf(`{"n":%d}`, n), "If-Match", tag)
+				expect.That(t, got.is(200, 204), expect.Message{Did: did + ", with If-Match and its tag",
+					Want: "200 or 204", Got: fmt.Sprintf("%d for %s", got.status, did),
+					Why: "the version is 0 if there is no document; any other one is a document's"})
+				s.want(t, "tea", fmt.Sprintf(`{"n":%d}`, n), did, "")
+				last = tag
 			}
 		}
 	})
@@ -334,7 +408,7 @@ func TestIfMatch(t *testing.T) {
 				{"If-Match", tag}, {"If-Match", `"x", ` + tag}, {"If-Match", tag + ` ,W/"x"`},
 				{"If-Match", "*"}, {"If-Match", `"x,y"`, "If-Match", tag}, {},
 			}[n/2%6]
-			for _, wrong := range []string{`"x"`, "W/" + tag, `"x", W/` + tag,
+			for _, wrong := range []string{`"x"`, "W/" + tag, `"x", W/` + tag, "", ",",
 				strings.Trim(tag, `"`), stale} {
 				if wrong == tag {
 					continue

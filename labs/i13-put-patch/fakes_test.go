@@ -26,6 +26,7 @@ type memory struct {
 	hang  string                    // the method that takes 10 s
 	calls int                       // that are running
 	fault func(method string) error // what goes wrong, if it is not nil
+	next  func(version int64) int64 // the version after this one, if it is not one more
 	tl    *timeline.Timeline        // on which lane is in the context
 
 	mu   sync.Mutex
@@ -42,6 +43,13 @@ func (m *memory) slowly(id string, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.slow = map[string]time.Duration{id: wait}
+}
+
+// hangs makes each call of that method take 10 s.
+func (m *memory) hangs(method string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hang = method
 }
 
 // running is how many calls have begun and not ended.
@@ -113,10 +121,14 @@ func (m *memory) CompareAndSwap(ctx context.Context, id string, version int64, d
 		m.draw(ctx, "swap %d: conflict", version)
 		return fmt.Errorf("swap %s: version %d, not %d: %w", id, is, version, docs.ErrConflict)
 	}
-	m.rows[id] = row{slices.Clone(doc), is + 1}
+	to := is + 1
+	if m.next != nil {
+		to = m.next(is)
+	}
+	m.rows[id] = row{slices.Clone(doc), to}
 	m.draw(ctx, "swap %d: stored", version)
 	if m.tl != nil {
-		m.tl.Holds("document", "version %d", is+1)
+		m.tl.Holds("document", "version %d", to)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -73,8 +74,24 @@ func TestMembersAreMergedAtAnyDepth(t *testing.T) {
 		{`{"a":""}`, `{"b":""}`, `{"a":"","b":""}`, "an empty text is a value, too"},
 		{`{"a":true}`, `{"a":false,"b":0}`, `{"a":false,"b":0}`, "false and 0 are values, too"},
 		{`{"A":1}`, `{"a":null}`, `{"A":1}`, "two names that differ in case are two names"},
+		{`{"a.b":1,"a":{"b":2}}`, `{"a":{"b":3}}`, `{"a.b":1,"a":{"b":3}}`,
+			"a name is any text, and no path: a.b is not the b of a"},
+		{`{"a":{"b":2},"a/b":1}`, `{"a.b":3,"a/b":null,"/a":4}`, `{"a":{"b":2},"a.b":3,"/a":4}`,
+			"a name is any text, and no path: a.b is not the b of a"},
+		{`{"":1,"a":{"":2}}`, `{"":null,"a":{"":3}}`, `{"a":{"":3}}`,
+			"an empty name is a name, too"},
 	} {
 		wantMerged(t, tt[0], tt[1], tt[2], tt[3])
+	}
+	for _, depth := range []int{8, 200} {
+		deep := func(members string) string {
+			return strings.Repeat(`{"a":`, depth) + members + strings.Repeat("}", depth)
+		}
+		got, want := merged(deep(`{"b":1,"c":2}`), deep(`{"b":null}`)), canonical(deep(`{"c":2}`))
+		expect.That(t, got == want, expect.Message{
+			Did:  fmt.Sprintf(`merged {"b":1,"c":2} with {"b":null}, both %d levels deep`, depth),
+			Want: `{"c":2} there`, Got: strings.Trim(strings.ReplaceAll(got, `{"a":`, ""), "}") + "}",
+			Why: "the rule is the same on each level"})
 	}
 }
 
@@ -119,7 +136,7 @@ func drawValue(rt *rapid.T, depth int, label string) any {
 
 func drawObject(rt *rapid.T, depth int) map[string]any {
 	object := map[string]any{}
-	for _, name := range []string{"a", "b", "c"} {
+	for _, name := range []string{"a", "b", "a.b", ""} {
 		if rapid.Bool().Draw(rt, name) {
 			object[name] = drawValue(rt, depth-1, "member")
 		}

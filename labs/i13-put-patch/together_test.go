@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -195,19 +198,19 @@ func TestItIsTriedAgain(t *testing.T) {
 		for i, method := range []string{"PUT", "PATCH", "PUT", "PATCH", "PUT", "PATCH"} {
 			body, tag := fmt.Sprintf(`{"n":%d}`, i+1), s.get("tea").header.Get("ETag")
 			headers := [][]string{nil, {"If-Match", "*"}, {"If-Match", tag}}[i/2]
-			s.conflicts(100)
+			s.conflicts(1000)
 			got := s.send(context.Background(), method, "tea", body, headers...)
-			did := fmt.Sprintf("%s %s, headers %q; 100 times the store says ErrConflict, though the "+
+			did := fmt.Sprintf("%s %s, headers %q; 1,000 times the store says ErrConflict, though the "+
 				"document is still the same", method, body, headers)
 			expect.That(t, got.is(200, 204), expect.Message{Did: did,
-				Want: "200 or 204, at the 101st time", Got: got.String(), Why: why})
+				Want: "200 or 204, at the 1,001st time", Got: got.String(), Why: why})
 			s.want(t, "tea", body, did, "")
 		}
-		s.conflicts(100)
+		s.conflicts(1000)
 		got := s.put("new", `{"n":1}`)
 		expect.That(t, got.status == 201, expect.Message{
-			Did:  "PUT a new document; 100 times the store says ErrConflict",
-			Want: "201, at the 101st time", Got: got.String(), Why: why})
+			Did:  "PUT a new document; 1,000 times the store says ErrConflict",
+			Want: "201, at the 1,001st time", Got: got.String(), Why: why})
 	})
 	bubble.Run(t, func(t *testing.T) {
 		_, counts := together40(`*`)
@@ -225,6 +228,59 @@ func together40(tags string) ([]answer, map[int]int) {
 	return together(40, func(i int) answer {
 		return s.patch("tea", fmt.Sprintf(`{"f%d":1}`, i), "If-Match", tags)
 	})
+}
+
+func TestItVanishesMeanwhile(t *testing.T) {
+	const why = "what was decided about the document that is gone says nothing about none"
+	bubble.Run(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			method, tag string
+			statuses    []int
+		}{
+			{"PUT", "", []int{201}}, {"PUT", "*", []int{412, 404}}, {"PUT", "its", []int{412, 404}},
+			{"PATCH", "", []int{404}}, {"PATCH", "*", []int{412, 404}},
+			{"PATCH", "its", []int{412, 404}},
+		} {
+			s := open(0)
+			s.begin(t, "tea", `{"n":0,"a":1}`)
+			var headers []string
+			if tag := strings.ReplaceAll(tt.tag, "its", s.get("tea").header.Get("ETag")); tag != "" {
+				headers = []string{"If-Match", tag}
+			}
+			time.Sleep(time.Hour)
+			s.vanishes("tea")
+			got := s.send(context.Background(), tt.method, "tea", `{"n":1}`, headers...)
+			did := fmt.Sprintf(`%s {"n":1} with the headers %q; before it is stored, somebody else `+
+				"removes the document: ErrConflict", tt.method, headers)
+			want := strings.ReplaceAll(strings.Trim(fmt.Sprint(tt.statuses), "[]"), " ", " or ")
+			expect.That(t, got.is(tt.statuses...), expect.Message{Did: did, Want: want,
+				Got: fmt.Sprintf("%d for %s, headers %q", got.status, tt.method, headers), Why: why})
+			if tt.statuses[0] != 201 {
+				got = s.get("tea")
+				expect.That(t, got.status == 404, expect.Message{Did: did, Want: want + ", and no document",
+					Got: got.String(), Why: why})
+				continue
+			}
+			s.want(t, "tea", `{"n":1}`, did, why)
+			created, _ := time.Parse(time.RFC3339, fmt.Sprint(s.own("tea", "createdAt")))
+			expect.That(t, time.Since(created) < time.Minute, expect.Message{Did: did,
+				Want: "a document that was created just now", Got: s.get("tea").body,
+				Why: "the one that was created an hour ago does not live any more"})
+		}
+	})
+}
+
+// vanishes has somebody else remove a document just before it is stored.
+func (s *service) vanishes(id string) {
+	s.store.fault = func(method string) error {
+		if method != "swap" {
+			return nil
+		}
+		s.store.fault = nil
+		s.store.next = func(version int64) int64 { return version + 100 } // no version comes again
+		delete(s.store.rows, id)
+		return fmt.Errorf("swap %s: it is gone: %w", id, docs.ErrConflict)
+	}
 }
 
 func TestNobodyWaitsForWhoHasGone(t *testing.T) {
@@ -251,27 +307,41 @@ func TestNobodyWaitsForWhoHasGone(t *testing.T) {
 			expect.That(t, !got.ok(), expect.Message{Did: did, Want: "an answer that is not 2xx",
 				Got: got.String(), Why: "nothing was changed"})
 		}
+		for _, method := range []string{"PUT", "PATCH"} {
+			for _, call := range []string{"get", "swap"} {
+				s := open(0)
+				s.begin(t, "tea", `{"n":0}`)
+				s.store.fault = func(method string) error {
+					if method != "swap" {
+						return nil
+					}
+					s.store.hangs(call)
+					return docs.ErrConflict
+				}
+				s.stuck(t, method, call, " from the first conflict on")
+			}
+		}
 		for _, call := range [][2]string{{"PUT", "get"}, {"PUT", "swap"}, {"PATCH", "get"},
 			{"PATCH", "swap"}, {"GET", "get"}} {
 			s := open(0)
 			s.begin(t, "tea", `{"n":0}`)
-			s.stuck(t, call[0], call[1])
+			s.store.hangs(call[1])
+			s.stuck(t, call[0], call[1], "")
 		}
 	})
 }
 
-// stuck has each call of one method of a store take 10 s.
-func (s *service) stuck(t *testing.T, method, call string) {
+// stuck demands that a request ends with its context while the store's method takes 10 s.
+func (s *service) stuck(t *testing.T, method, call, since string) {
 	t.Helper()
-	s.store.hang = call
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	s.send(ctx, method, "tea", `{"n":1}`)
 	took := time.Since(begin)
 	expect.That(t, took < 60*time.Millisecond, expect.Message{
-		Did: fmt.Sprintf("%s; the store's %s takes 10 s, and after 50 ms the client is gone", method,
-			call),
+		Did: fmt.Sprintf("%s; the store's %s takes 10 s%s, and after 50 ms the client is gone", method,
+			call, since),
 		Want: "back after 50 ms", Got: fmt.Sprintf("%s is back after %v", method, took),
 		Why: "a store that is slow is not helped by calls for those who have gone"})
 }
@@ -284,7 +354,7 @@ func TestNoRequestWaitsForAnother(t *testing.T) {
 			s.begin(t, "fast", `{"n":0}`)
 			s.store.slowly("slow", time.Second)
 			var all sync.WaitGroup
-			for range 4 { // two for each handler
+			for range 40 { // half of them for each handler
 				all.Go(func() { s.send(context.Background(), method, "slow", `{"n":1}`) })
 			}
 			time.Sleep(time.Millisecond)
@@ -302,9 +372,9 @@ func TestNoRequestWaitsForAnother(t *testing.T) {
 				}
 			}
 			n := s.store.running()
-			expect.That(t, n == 4, expect.Message{
-				Did:  fmt.Sprintf("sent %s of one document 4 times at the same moment", method),
-				Want: "all 4 asking the store",
+			expect.That(t, n == 40, expect.Message{
+				Did:  fmt.Sprintf("sent %s of one document 40 times at the same moment", method),
+				Want: "all 40 asking the store",
 				Got:  fmt.Sprintf("%d asking the store, the others waiting for them", n),
 				Why: "most of what a queue keeps apart would never have collided, and the other " +
 					"instances do not stand in it"})
@@ -340,40 +410,55 @@ func TestOnlyTheStoreKnows(t *testing.T) {
 }
 
 func TestTheStoreFails(t *testing.T) {
-	errDown := errors.New("connection refused")
 	bubble.Run(t, func(t *testing.T) {
-		s := open(0)
-		s.begin(t, "tea", `{"n":0}`)
-		for _, method := range []string{"GET", "PUT", "PATCH"} {
-			for _, fails := range []string{"swap", "get"} {
-				for _, id := range []string{"tea", "new"} {
-					if method == "GET" && fails == "swap" || id == "new" && method+fails != "GETget" &&
-						method+fails != "PUTswap" && method+fails != "PATCHget" {
-						continue // that call need not be made
-					}
-					left := 10
-					s.store.fault = func(called string) error {
-						if called == fails && left > 0 {
-							left--
-							return errDown
-						}
-						return nil
-					}
-					got := s.send(context.Background(), method, id, `{"n":1}`)
-					s.store.fault = nil
-					expect.That(t, got.status >= 500, expect.Message{
-						Did:  fmt.Sprintf("%s; the store's %s says %q", method, fails, errDown),
-						Want: "500 or above",
-						Got: fmt.Sprintf("%d for %s when %s fails, and the document is %s", got.status,
-							method, fails, s.members(id)),
-						Why: "a store that does not answer has not said that there is no document, nor " +
-							"that it is stored"})
+		for _, fault := range []error{
+			errors.New("connection refused"),
+			fmt.Errorf("the store took too long: %w", context.DeadlineExceeded),
+			fmt.Errorf("the store gave up: %w", context.Canceled),
+			errors.New(docs.ErrNotFound.Error() + " table"),
+			errors.New("index: " + docs.ErrConflict.Error()),
+			fs.ErrNotExist, io.EOF,
+		} {
+			s := open(0)
+			s.begin(t, "tea", `{"n":0}`)
+			s.failing(t, fault)
+			s.want(t, "tea", `{"n":0}`, fmt.Sprintf("sent requests that the store has failed: %q", fault),
+				"")
+			got := s.get("new")
+			expect.That(t, got.status == 404, expect.Message{Did: "GET what was never stored",
+				Want: "404", Got: got.String()})
+		}
+	})
+}
+
+// failing demands an answer of 500 or above from each call that the store fails with that error.
+func (s *service) failing(t *testing.T, fault error) {
+	t.Helper()
+	for _, method := range []string{"GET", "PUT", "PATCH"} {
+		for _, fails := range []string{"swap", "get"} {
+			for _, id := range []string{"tea", "new"} {
+				if method == "GET" && fails == "swap" || id == "new" && method+fails != "GETget" &&
+					method+fails != "PUTswap" && method+fails != "PATCHget" {
+					continue // that call need not be made
 				}
+				left := 10
+				s.store.fault = func(called string) error {
+					if called == fails && left > 0 {
+						left--
+						return fault
+					}
+					return nil
+				}
+				got := s.send(context.Background(), method, id, `{"n":1}`)
+				s.store.fault = nil
+				expect.That(t, got.status >= 500, expect.Message{
+					Did:  fmt.Sprintf("%s; the store's %s says %q", method, fails, fault),
+					Want: "500 or above",
+					Got: fmt.Sprintf("%d for %s when %s fails with %q, and the document is %s", got.status,
+						method, fails, fault, s.members(id)),
+					Why: "a store that does not answer has not said that there is no document, nor " +
+						"that it is stored"})
 			}
 		}
-		s.want(t, "tea", `{"n":0}`, "sent requests that the store has failed", "")
-		got := s.get("new")
-		expect.That(t, got.status == 404, expect.Message{Did: "GET what was never stored",
-			Want: "404", Got: got.String()})
-	})
+	}
 }
