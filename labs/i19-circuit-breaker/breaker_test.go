@@ -129,7 +129,49 @@ func TestASuccessStartsTheCountAgain(t *testing.T) {
 			b.Do(t.Context(), d.call)
 		}
 		refused(t, b, d, did+", then let 5 calls in a row fail and called again")
+		slowOnesCountWhenTheyReturn(t)
 	})
+}
+
+// slowOnesCountWhenTheyReturn lets a call return after others that began later.
+func slowOnesCountWhenTheyReturn(t *testing.T) {
+	t.Helper()
+	for _, slow := range []error{nil, errSick} {
+		b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+		first, rest := &dependency{err: slow, takes: time.Second}, &dependency{err: errSick}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			b.Do(t.Context(), first.call)
+		}()
+		time.Sleep(time.Millisecond)
+		did := "with Failures: 5, began a slow call; let 4 calls fail; let the slow one succeed"
+		if slow != nil {
+			did = "with Failures: 5, began a slow call; let one succeed; let the slow one fail"
+			rest.err = nil
+			b.Do(t.Context(), rest.call)
+			rest.err = errSick
+			<-done
+		}
+		for range 4 {
+			b.Do(t.Context(), rest.call)
+		}
+		<-done
+		if slow != nil {
+			refused(t, b, rest, did+", and 4 others; called again")
+			continue
+		}
+		for i := range 5 {
+			err := b.Do(t.Context(), rest.call)
+			expect.That(t, known.Is(err, errSick), expect.Message{
+				Did: did + "; let others fail", Want: fmt.Sprintf("failing call %d after it reaches "+
+					"the dependency: it takes 5 again to open the circuit", i+1),
+				Got: "the call got " + describe(err),
+				Why: "that the dependency works is known when the call returns, and that is now",
+			})
+		}
+		refused(t, b, rest, did+", and 5 others fail; called again")
+	}
 }
 
 func TestRefusedCallsDoNotExtendThePause(t *testing.T) {
@@ -240,7 +282,9 @@ func TestCallersOfAHangingDependencyAreSpared(t *testing.T) {
 
 func TestAFailedTrialOpensTheCircuitAgain(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		for _, pause := range []time.Duration{30 * time.Second, 1500 * time.Millisecond} {
+		for _, pause := range []time.Duration{
+			30 * time.Second, 1500 * time.Millisecond, 1500 * time.Microsecond,
+		} {
 			trialsFail(t, pause)
 		}
 	})
@@ -250,6 +294,7 @@ func TestAFailedTrialOpensTheCircuitAgain(t *testing.T) {
 // the end of each pause.
 func trialsFail(t *testing.T, pause time.Duration) {
 	t.Helper()
+	edge := min(time.Millisecond, pause/10)
 	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: pause})
 	trip(t, b, 5)
 	tl := timeline.New("caller", "dependency")
@@ -257,15 +302,15 @@ func trialsFail(t *testing.T, pause time.Duration) {
 	d := &dependency{err: errSick, takes: 10 * time.Second, tl: tl}
 	since := fmt.Sprintf("after the circuit had opened for %v", pause)
 	for i := 1; i <= 3; i++ {
-		time.Sleep(pause - time.Millisecond)
-		refused(t, b, d, fmt.Sprintf("called %v %s", pause-time.Millisecond, since))
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(pause - edge)
+		refused(t, b, d, fmt.Sprintf("called %v %s", pause-edge, since))
+		time.Sleep(2 * edge)
 		before := d.calls()
 		err := b.Do(t.Context(), d.call)
 		ok := known.Is(err, errSick) && d.calls() == before+1
 		d.got(err, ok)
 		expect.That(t, ok, expect.Message{
-			Did: fmt.Sprintf("called %v %s", pause+time.Millisecond, since),
+			Did: fmt.Sprintf("called %v %s", pause+edge, since),
 			Want: "the call is a trial: it reaches the dependency, which is still failing, " +
 				"and gets its error",
 			Got: fmt.Sprintf("%s; calls that reached the dependency: %d", describe(err),
@@ -297,17 +342,21 @@ func afterATrialWithoutAnOutcome(t *testing.T, outcome error) {
 	})
 	trip(t, b, 5)
 	d := &dependency{err: outcome}
-	time.Sleep(30*time.Second + time.Millisecond)
-	b.Do(t.Context(), d.call)
+	const trials = 4
+	for range trials {
+		time.Sleep(30*time.Second + time.Millisecond)
+		b.Do(t.Context(), d.call)
+	}
 	time.Sleep(30*time.Second + time.Millisecond)
 	tried := d.calls()
 	d.err = nil
 	err := b.Do(t.Context(), d.call)
-	expect.That(t, tried == 1 && err == nil && d.calls() == 2, expect.Message{
-		Did: fmt.Sprintf("opened the circuit for 30 s; let the trial after the pause end with %s, "+
-			"which is no failure; and called again 30.001 s later", describe(outcome)),
-		Want: "both calls reach the dependency, and the second, which succeeds, returns nil",
-		Got: fmt.Sprintf("%d of the calls reached the dependency; the second returned %s",
+	expect.That(t, tried == trials && err == nil && d.calls() == trials+1, expect.Message{
+		Did: fmt.Sprintf("opened the circuit for 30 s; called each 30.001 s, %d times; each call ends "+
+			"with %s, which is no failure; and called once more 30.001 s later", trials,
+			describe(outcome)),
+		Want: "all calls reach the dependency, and the last, which succeeds, returns nil",
+		Got: fmt.Sprintf("%d of the calls reached the dependency; the last returned %s",
 			d.calls(), describe(err)),
 		Why: "one user who closes the tab in the wrong second would switch the dependency off " +
 			"until somebody restarts the service",
@@ -363,9 +412,44 @@ func TestASuccessfulTrialClosesTheCircuit(t *testing.T) {
 					"still count, the first hiccup after an outage starts the next one",
 			})
 		}
-		refused(t, b, d, "closed the circuit with a trial that succeeded, let 5 calls fail, "+
-			"with Failures: 5, and called again")
+		did := "closed the circuit with a trial that succeeded, let 5 calls fail, with Failures: 5"
+		refused(t, b, d, did+", and called again")
+		time.Sleep(30*time.Second - time.Millisecond)
+		refused(t, b, d, did+", and called again 29.999 s later")
+		time.Sleep(2 * time.Millisecond)
+		d.err = nil
+		before := d.calls()
+		err := b.Do(t.Context(), d.call)
+		expect.That(t, err == nil && d.calls() == before+1, expect.Message{
+			Did:  did + ", and called again 30.001 s later; OpenFor is 30 s",
+			Want: "the call is a trial: it reaches the dependency and succeeds",
+			Got:  fmt.Sprintf("%s; calls that reached it: %d", describe(err), d.calls()-before),
+			Why: "the second outage of a day is no worse than the first; how long the pause is the " +
+				"settings say",
+		})
+		aSlowTrial(t)
 	})
+}
+
+// aSlowTrial takes longer than the pause, and succeeds.
+func aSlowTrial(t *testing.T) {
+	t.Helper()
+	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+	trip(t, b, 5)
+	time.Sleep(30*time.Second + time.Millisecond)
+	d := &dependency{takes: time.Hour}
+	b.Do(t.Context(), d.call)
+	d.takes, d.err = 0, errSick
+	for i := 1; i <= 5; i++ {
+		err := b.Do(t.Context(), d.call)
+		expect.That(t, known.Is(err, errSick), expect.Message{
+			Did: "with Failures: 5 and OpenFor: 30 s, closed the circuit with a trial that succeeded " +
+				"after an hour, then let calls fail",
+			Want: fmt.Sprintf("failing call %d reaches the dependency: it takes 5 failures again", i),
+			Got:  "the call got " + describe(err),
+			Why:  "a trial that succeeds closes the circuit, however long it takes",
+		})
+	}
 }
 
 func TestStateSaysWhatTheBreakerDoes(t *testing.T) {
