@@ -64,7 +64,9 @@ func own(t *testing.T, b baskets, did string, id int) {
 		b.put(t, id, key, val, seen)
 		b.has(t, did+"read a key, wrote it with that Version, and read it again", id, key, why, val)
 	}
-	b.has(t, did+"read a key that was never written", id, "nobody's basket", why)
+	for _, other := range append(lookalikes(did+"basket 1 of 0"), "nobody's basket") {
+		b.has(t, did+"read a key that was never written", id, other, why)
+	}
 }
 
 // answersWhileItGossips has rounds of Gossip under way that hear nothing.
@@ -109,6 +111,7 @@ func TestAPutReplacesWhatItHasSeen(t *testing.T) {
 			"two stores in one program, as in every test of a service, must not share their data")
 		oneByOne(t, b)
 		manyAtOnce(t, b)
+		eachItsOwn(t)
 	})
 }
 
@@ -139,6 +142,29 @@ func manyAtOnce(t *testing.T, b baskets) {
 	_, seen := b.get(t, 3, "basket 3")
 	b.put(t, 3, "basket 3", "one", seen)
 	b.has(t, "then read them all, and wrote one with that Version", 3, "basket 3", "", "one")
+}
+
+// eachItsOwn has two nodes go on from the same values, however many there are: one may have them from the other.
+func eachItsOwn(t *testing.T) {
+	for n := range 10 {
+		net := network(t, 10*ms)
+		b := baskets{aps(2, net)}
+		var want []string
+		for i := range n {
+			want = append(want, fmt.Sprint("thing ", i))
+			b.put(t, 0, "basket", want[i], nil)
+		}
+		b.gossip(t, 10)
+		b.put(t, 0, "basket", "hat", nil)
+		b.put(t, 1, "basket", "scarf", nil)
+		did := fmt.Sprintf("made %d Puts at node 0, let both nodes gossip for 2 s, and wrote \"hat\" at node 0 and "+
+			"\"scarf\" at node 1, all with a nil Version", n)
+		const why = "what came in a message both nodes hold: one that appends to it writes into what the other has"
+		b.has(t, did, 0, "basket", why, append(slices.Clone(want), "hat")...)
+		b.has(t, did, 1, "basket", why, append(slices.Clone(want), "scarf")...)
+		b.gossip(t, 10)
+		b.haveAll(t, did+"; 2 s later", "basket", why, append(want, "hat", "scarf")...)
+	}
 }
 
 // TestAPutLeavesWhatItHasNotSeen has two values of different nodes, and one that has seen one of them.
@@ -253,6 +279,20 @@ func theCallers(t *testing.T) {
 		"then wrote \"boots\" at node 1; 2 s later", "basket",
 		"what a caller holds is the caller's; shared with the store it is a race, and changes what others read",
 		"scarf", "gloves", "boots")
+	unwritten(t, b)
+}
+
+// unwritten has somebody change the Version of a key that was never written.
+func unwritten(t *testing.T, b baskets) {
+	t.Helper()
+	_, none := b.get(t, 2, "basket 2")
+	if none != nil {
+		none[0], none[1], none[2] = 1000, 1000, 1000
+	}
+	b.put(t, 1, "basket 2", "boots", nil)
+	b.gossip(t, 10)
+	b.haveAll(t, "read a key at node 2 that was never written, and changed the Version; then wrote it at node 1; 2 s later",
+		"basket 2", "a Version that stands for nothing is the caller's, too", "boots")
 }
 
 // TestWhatWasReplacedStaysAway has nodes that missed a Put, or what replaced it.
@@ -260,7 +300,31 @@ func TestWhatWasReplacedStaysAway(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		lateNews(t)
 		hearsay(t)
+		fortyMinutes(t)
 	})
+}
+
+// fortyMinutes has a cut that is longer than any that one would wait for.
+func fortyMinutes(t *testing.T) {
+	net := network(t, 10*ms)
+	b := baskets{aps(2, net)}
+	b.put(t, 1, "basket", "hat", nil)
+	b.gossip(t, 10)
+	net.Split([]int{0}, []int{1})
+	_, seen := b.get(t, 0, "basket")
+	b.put(t, 0, "basket", "scarf", seen)
+	b.put(t, 1, "basket 2", "gloves", nil)
+	b.gossip(t, 40*60*5)
+	net.Heal()
+	b.gossip(t, 10)
+	const (
+		did = "cut the network in two for 40 minutes; in the first of them \"hat\" was replaced by \"scarf\" at node 0, while " +
+			"node 1 still has it, and node 1 wrote \"gloves\" to another key; 2 s after the network was whole again"
+		why = "a node that stops telling what is old, or forgets after a while what was replaced, is right only for cuts " +
+			"that are shorter, and no cut says how long it will be"
+	)
+	b.haveAll(t, did, "basket", why, "scarf")
+	b.haveAll(t, did, "basket 2", why, "gloves")
 }
 
 // hearsay has a node hear of a value only after what replaced it.
@@ -416,6 +480,7 @@ func TestGossipNeedsNoPut(t *testing.T) {
 			}
 		}
 		emptyMeetsFull(t)
+		underWay(t)
 	})
 }
 
@@ -432,6 +497,30 @@ func emptyMeetsFull(t *testing.T) {
 		b.haveAll(t, "wrote 1500 keys at node 1 of 3, and let all gossip for 2 s", fmt.Sprint("basket ", i), meet,
 			fmt.Sprint("thing ", i))
 	}
+}
+
+// underWay has rounds of Gossip that wait for a long time yet for what a cut has swallowed.
+func underWay(t *testing.T) {
+	net := network(t, 10*ms)
+	b := baskets{aps(3, net)}
+	net.Cut(func(_, _ int) bool { return true })
+	b.put(t, 0, "basket", "hat", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	gossip := func(rounds int) {
+		for range rounds {
+			for _, node := range b.nodes {
+				go node.Gossip(ctx)
+			}
+			time.Sleep(200 * ms)
+		}
+	}
+	gossip(10)
+	net.Heal()
+	gossip(10)
+	b.haveAll(t, "every 200 ms called Gossip at each of 3 nodes with a ctx that ends after a minute; 2 s after the network "+
+		"was whole again", "basket", "what waits for an answer that was lost knows nothing of that: if the next round waits "+
+		"for it, or is left out, a cut lasts longer than it lasts", "hat")
 }
 
 // counting counts the calls of each node.

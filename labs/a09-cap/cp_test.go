@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,12 +23,15 @@ func TestFiveNodesAreOneRegister(t *testing.T) {
 			nodes := cps(n, network(t, 10*ms))
 			other := cps(n, network(t, 10*ms))
 			reads(t, nodes, did+"read a key that was never written", "seat 1", "")
-			for i, val := range []string{"ann", "bob", "", strings.Repeat("x", 70_000), "ann"} {
+			for i, val := range []string{"ann", "bob", "", "\xff\x00 \xfe", strings.Repeat("x", 70_000), "ann"} {
 				puts(t, nodes[i%n], did+"wrote", "seat 1", val)
 				reads(t, nodes, fmt.Sprintf("%swrote %.9q at node %d and read it everywhere", did, val, i%n),
 					"seat 1", val)
 			}
 			reads(t, nodes, did+"wrote seat 1 and read seat 2", "seat 2", "")
+			for _, key := range lookalikes("seat 1") {
+				read(t, nodes[0], fmt.Sprintf("%swrote %q and read %q", did, "seat 1", key), key, "")
+			}
 			puts(t, nodes[n-1], did+"wrote", "seat 2", "cyd")
 			reads(t, nodes, did+"wrote seat 2, then read seat 1", "seat 1", "ann")
 			reads(t, other, did+"wrote to one store, and read from another that has a network of its own",
@@ -167,10 +171,29 @@ func TestTheMinoritySaysNo(t *testing.T) {
 			refuse(t, nodes, c.small, did+"the larger side wrote; ")
 			net.Heal()
 			time.Sleep(3 * time.Second)
-			reads(t, nodes, did+"the larger side wrote \"bob\"; 3 s after the network was whole again",
-				"seat 1", "bob")
+			caughtUp(t, nodes, c.small, did+"the larger side wrote \"bob\"; 3 s after the network was whole again")
 		}
 	})
+}
+
+// caughtUp demands of each node what the larger side wrote, or what a Put on the smaller one wrote that was refused: it
+// may be done nevertheless, later.
+func caughtUp(t *testing.T, nodes []*store.CPNode, small []int, did string) {
+	t.Helper()
+	fit := []string{"bob"}
+	for _, id := range small {
+		fit = append(fit, fmt.Sprint("guest ", id))
+	}
+	for id, node := range nodes {
+		r := retry(func() result { return clerk{node: node}.get(t.Context(), "seat 1") })
+		expect.That(t, r.err == nil && slices.Contains(fit, r.val), expect.Message{
+			Did:  fmt.Sprintf("%s, read at node %d", did, id),
+			Want: fmt.Sprintf("%q, or what a refused Put wrote: one of %q", fit[0], fit[1:]),
+			Got:  r.String(),
+			Why: "what the larger side has acknowledged stands, and a node that was cut off learns of it as soon as it " +
+				"can ask again",
+		})
+	}
 }
 
 // refuse demands ErrUnavailable of each node: for a key that is there and one that is not, with
@@ -209,10 +232,11 @@ func refuse(t *testing.T, nodes []*store.CPNode, ids []int, did string) {
 }
 
 func TestTheMajorityGoesOn(t *testing.T) {
-	for _, c := range cuts {
+	for i, c := range cuts {
 		if !c.majority {
 			continue
 		}
+		long := time.Duration(15+11*i) * time.Second
 		did := fmt.Sprintf("cut the network of %d nodes in two, %s, and had a client at each node of the "+
 			"larger side for 10 s", c.n, sides(c.small, c.large))
 		h := history.New()
@@ -222,15 +246,31 @@ func TestTheMajorityGoesOn(t *testing.T) {
 			net.Rule(simnet.Random[int](1, simnet.Faults{Min: 5 * ms, Max: 15 * ms}))
 			load(t.Context(), nodes, []int{0, c.n - 1}, 8, h, time.Now().Add(time.Second), 1)
 			net.Split(c.small, c.large)
+			var tried sync.WaitGroup
+			tried.Go(func() { trying(t, nodes, c.small, long) })
 			y := load(t.Context(), nodes, c.large, 8, h, time.Now().Add(10*time.Second), 2)
 			y.mostly(t, did)
+			tried.Wait()
 			net.Heal()
 			time.Sleep(3 * time.Second)
 			y = load(t.Context(), nodes, append(c.small, c.large...), 8, h, time.Now().Add(2*time.Second), 3)
-			y.mostly(t, did+"; then the network was whole again for 3 s, and all nodes had clients")
+			y.mostly(t, fmt.Sprintf("%s; on the smaller side others tried to read for %v; then the network was whole again for "+
+				"3 s, and all nodes had clients", did, long))
 		})
 		possible(t, h, did)
 	}
+}
+
+// trying has a client at each of these nodes who is refused, and tries again.
+func trying(t *testing.T, nodes []*store.CPNode, ids []int, long time.Duration) {
+	t.Helper()
+	y := &tally{}
+	each(len(ids), func(i int) {
+		for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(50 * ms) {
+			y.add(clerk{node: nodes[ids[i]]}.get(t.Context(), "seat 1"))
+		}
+	})
+	y.judged(t, "tried to read on the smaller side of a cut, again and again")
 }
 
 // TestASecondIsForTheWholeOperation has operations whose beginning goes well and takes long.

@@ -69,6 +69,12 @@ func aps(n int, net store.Net) []*store.APNode {
 	return nodes
 }
 
+// lookalikes are keys that are others, however much they look like this one.
+func lookalikes(key string) []string {
+	return []string{strings.ToUpper(key), strings.Title(key), key + " ", " " + key, key + "\n", key + "\x00", //nolint:staticcheck
+		key + "\xff", key[:len(key)-1], strings.ReplaceAll(key, " ", ""), key + "/" + key, "x" + key, ""}
+}
+
 func lane(id int) string { return fmt.Sprintf("node %d", id) }
 
 // lanes are those of n nodes, and one for the network.
