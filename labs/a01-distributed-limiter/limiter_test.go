@@ -3,6 +3,7 @@ package limiter_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"strings"
@@ -186,22 +187,44 @@ func TestLoadMayBeUneven(t *testing.T) {
 				Picture: tl,
 			})
 		}
-		for _, key := range []string{"bob", "Alice", "alice-2"} {
+		for _, key := range []string{"bob", "Alice", "alice-2", "alice2"} {
 			otherClient(t, xs[3], key)
 		}
 	})
 	bubble.Run(t, func(t *testing.T) {
 		x := instances(vredis.Start(t, 1), tenASecond, limiter.FailClosed, 0)[0]
-		tenant := strings.Repeat("a tenant with a long name/", 8)
-		drain(t, x, tenant+"alice", 10)
-		got := allowed(t, x, tenant+"bob", 10)
-		expect.That(t, got == 10, expect.Message{
-			Did: fmt.Sprintf("emptied the bucket of one key, and made 10 calls for another; the first "+
-				"%d bytes of both are the same", len(tenant)),
-			Want: "10 allowed: each key has a bucket of its own",
-			Got:  fmt.Sprintf("%d allowed", got),
-			Why:  "what tells two clients apart often stands at the end of a key",
-		})
+		tenant := strings.Repeat("a-tenant-with-a-long-name-", 8)
+		for _, keys := range []struct{ first, second, alike string }{
+			{tenant + "alice", tenant + "bob", fmt.Sprintf("the first %d bytes of both", len(tenant))},
+			{"plumless", "buckeroo", "the checksums (CRC-32) of plumless and buckeroo"},
+			{"costarring", "liquid", "the hashes (32-bit FNV-1a) of costarring and liquid"},
+		} {
+			drain(t, x, keys.first, 10)
+			got := allowed(t, x, keys.second, 10)
+			expect.That(t, within(got, 9, 10), expect.Message{
+				Did: "emptied the bucket of one key, and made 10 calls for another; " +
+					keys.alike + " are the same",
+				Want: "10 allowed: each key has a bucket of its own (9 is accepted, for rounding)",
+				Got:  fmt.Sprintf("%d allowed", got),
+				Why: "what tells two clients apart often stands at the end of a key, and what " +
+					"is shorter than the keys is the same for some of them",
+			})
+		}
+	})
+	bubble.Run(t, func(t *testing.T) {
+		const clients = 1000
+		x := instances(vredis.Start(t, 1), hundredAnHour, limiter.FailClosed, 0)[0]
+		for i := range clients {
+			d := ask(t, x, fmt.Sprint("client-", i), 60)
+			expect.That(t, d.Allowed, expect.Message{
+				Did: fmt.Sprintf("made one call for 60 units for each of %d clients, with a "+
+					"burst of 100", clients),
+				Want: "all allowed: each key has a bucket of its own",
+				Got:  fmt.Sprintf("client %d is denied", i),
+				Why: "keys that are spread over a number of buckets meet: the first two of " +
+					"16,384 do so when there are 150 clients",
+			})
+		}
 	})
 }
 
@@ -255,19 +278,6 @@ func TestRefillIsContinuous(t *testing.T) {
 				"second, and two seconds' worth around the change; a bucket refills all the time",
 		})
 	})
-	bubble.Run(t, func(t *testing.T) {
-		x := instances(vredis.Start(t, 1), limiter.Limit{Rate: 3, Per: 7500 * time.Microsecond, Burst: 3},
-			limiter.FailClosed, 0)[0]
-		total := drain(t, x, "carol", 3)
-		time.Sleep(2350 * time.Microsecond)
-		total += allowed(t, x, "carol", 3)
-		expect.That(t, total <= 3, expect.Message{
-			Did:  "emptied a bucket of 3 units that gains 3 in 7.5 ms, and asked again 2.35 ms later",
-			Want: "3 allowed by then: the next unit takes 2.5 ms",
-			Got:  fmt.Sprintf("%d allowed", total),
-			Why:  "Per is a duration, and need not be whole in any unit",
-		})
-	})
 }
 
 func TestIdleTimeEarnsWhatDripsIn(t *testing.T) {
@@ -298,6 +308,72 @@ func TestIdleTimeEarnsWhatDripsIn(t *testing.T) {
 			Why: "if silence earned credit without end, the quietest client could bring the " +
 				"system down",
 		})
+	})
+	bubble.Run(t, func(t *testing.T) {
+		r := vredis.Start(t, 1)
+		x := instances(r, limiter.Limit{Rate: 2, Per: 2400 * time.Millisecond, Burst: 2},
+			limiter.FailClosed, 0)[0]
+		total := drain(t, x, "alice", 2)
+		time.Sleep(2200 * time.Millisecond)
+		total += allowed(t, x, "alice", 5)
+		expect.That(t, within(total, 2, 3), expect.Message{
+			Did: "emptied a bucket of 2 units that gains 2 in 2.4 s, and asked again 2.2 s later",
+			Want: "3 allowed by then: one unit has dripped in, and the next takes 0.2 s more (2 is " +
+				"accepted, for rounding)",
+			Got: fmt.Sprintf("%d allowed", total),
+			Why: "what is known of a client must live until its bucket is full, to the " +
+				"millisecond; forgotten earlier, a short pause buys a full bucket",
+		})
+	})
+	for _, tt := range []struct {
+		words string
+		limit limiter.Limit
+	}{
+		{"700 units a second", limiter.Limit{Rate: 700, Per: time.Second, Burst: 700}},
+		{"1,500,000 units a second", limiter.Limit{Rate: 1_500_000, Per: time.Second, Burst: 1_500_000}},
+		{"10 units in 30 days", limiter.Limit{Rate: 10, Per: 30 * day, Burst: 100}},
+		{"1,000,000 units in 30 days", limiter.Limit{Rate: 1_000_000, Per: 30 * day, Burst: 1_000_000}},
+	} {
+		bubble.Run(t, func(t *testing.T) {
+			x := instances(vredis.Start(t, 1), tt.limit, limiter.FailClosed, 0)[0]
+			pausesOfALimit(t, x, tt.limit, tt.words)
+		})
+	}
+}
+
+const day = 24 * time.Hour
+
+// pausesOfALimit takes a bucket by hundredths, and again when half of it has dripped in.
+func pausesOfALimit(t *testing.T, x *limiter.Limiter, l limiter.Limit, words string) {
+	t.Helper()
+	part := l.Burst / 100
+	takes := func() (got int) {
+		for range 110 {
+			if ask(t, x, "alice", part).Allowed {
+				got++
+			}
+		}
+		return got
+	}
+	total := takes()
+	expect.That(t, within(total, 99, 100), expect.Message{
+		Did: fmt.Sprintf("with %s and a burst of %d, made 110 calls for %s each at one instant", words,
+			l.Burst, units(part)),
+		Want: "100 allowed: a new bucket is full (99 is accepted, for rounding)",
+		Got:  fmt.Sprintf("%d allowed", total),
+		Why:  "a limit is a number of requests a minute as well as of bytes a second or mails a month",
+	})
+	full := float64(l.Per) * float64(l.Burst) / float64(l.Rate)
+	pause := time.Duration(full * 0.505).Truncate(time.Millisecond)
+	time.Sleep(pause)
+	total += takes()
+	expect.That(t, within(total, 149, 150), expect.Message{
+		Did: fmt.Sprintf("with %s and a burst of %d, emptied the bucket by calls for %s each, and "+
+			"made such calls again %v later", words, l.Burst, units(part), pause),
+		Want: "150 allowed in all: 100, and 50 for what has dripped in (149 is accepted, for rounding)",
+		Got:  fmt.Sprintf("%d allowed in all", total),
+		Why: "an interval or a rate that is cut to whole numbers, or that does not fit into the " +
+			"number that holds it, is right for the limit it was tried with, and wrong for the next one",
 	})
 }
 
@@ -384,6 +460,21 @@ func afterRetryAfter(t *testing.T, extra time.Duration,
 			judge(t, fmt.Sprintf("%s, was told to retry after %v, and asked again", did,
 				denied.RetryAfter), ask(t, x, key, n))
 		}
+	})
+	bubble.Run(t, func(t *testing.T) {
+		x := instances(vredis.Start(t, 1), limiter.Limit{Rate: 1, Per: time.Second, Burst: 60},
+			limiter.FailClosed, 0)[0]
+		allowed(t, x, "alice", 57)
+		denied := ask(t, x, "alice", 10)
+		did := "asked for 10 units of a bucket that has 3 and gains 1 a second"
+		expect.That(t, !denied.Allowed && denied.RetryAfter <= time.Minute, expect.Message{
+			Did:  did,
+			Want: "denied, with a RetryAfter of 7s",
+			Got:  fmt.Sprintf("allowed: %t, RetryAfter: %v", denied.Allowed, denied.RetryAfter),
+		})
+		time.Sleep(denied.RetryAfter + extra)
+		judge(t, fmt.Sprintf("%s, was told to retry after %v, and asked again", did,
+			denied.RetryAfter), ask(t, x, "alice", 10))
 	})
 }
 
@@ -499,16 +590,32 @@ func TestEveryKeyExpires(t *testing.T) {
 		}
 		immortals(t, r, fmt.Sprintf("made one call for each of %d clients", clients))
 		time.Sleep(2 * per)
-		left := len(r.TTLs(t))
-		expect.That(t, left == 0, expect.Message{
-			Did: fmt.Sprintf(
-				"made one call for each of %d clients, with 5 units per %v and a burst of 5, "+
-					"and waited %v", clients, per, 2*per),
-			Want: "no key left: all the buckets have long been full, and a full one need not be " +
-				"remembered",
-			Got: fmt.Sprintf("%d keys", left),
-			Why: "a limiter that remembers everybody it ever met needs more memory every day",
-		})
+		nothingIsLeft(t, r, fmt.Sprintf(
+			"made one call for each of %d clients, with 5 units per %v and a burst of 5, "+
+				"and waited %v", clients, per, 2*per))
+
+		for i := range 10 {
+			allowed(t, x, fmt.Sprint("eager-", i), 8)
+			ask(t, x, fmt.Sprint("greedy-", i), 6)
+		}
+		did := "let each of 10 clients make 8 calls, and each of 10 others one for 6 units, with a " +
+			"burst of 5"
+		immortals(t, r, did)
+		time.Sleep(2 * per)
+		nothingIsLeft(t, r, fmt.Sprintf("%s and 5 units per %v, and waited %v", did, per, 2*per))
+	})
+}
+
+// nothingIsLeft ends the check if there is a key in Redis.
+func nothingIsLeft(t *testing.T, r *vredis.Redis, did string) {
+	t.Helper()
+	left := len(r.TTLs(t))
+	expect.That(t, left == 0, expect.Message{
+		Did: did,
+		Want: "no key left: all the buckets have long been full, and a full one need not be " +
+			"remembered",
+		Got: fmt.Sprintf("%d keys", left),
+		Why: "a limiter that remembers everybody it ever met needs more memory every day",
 	})
 }
 
@@ -589,11 +696,13 @@ func TestADecisionIsOneRoundTrip(t *testing.T) {
 	})
 }
 
-// outages are the ways in which Redis fails.
-var outages = []struct {
+type outage struct {
 	name  string
 	begin func(*vredis.Redis)
-}{
+}
+
+// outages are the ways in which Redis fails.
+var outages = []outage{
 	{"Redis hangs: it takes commands and doesn't answer", (*vredis.Redis).Hang},
 	{"Redis is gone: connections break, new ones are refused", (*vredis.Redis).Cut},
 	{"Redis answers every command with the error LOADING, as it does after a restart", func(r *vredis.Redis) {
@@ -641,6 +750,7 @@ func TestADecisionComesWithinTheBudget(t *testing.T) {
 			})
 	}
 	manyWithinTheBudget(t)
+	bothTripsWithinTheBudget(t)
 }
 
 // manyWithinTheBudget makes calls at one moment while Redis hangs.
@@ -654,12 +764,28 @@ func manyWithinTheBudget(t *testing.T) {
 		r.Hang()
 		start := time.Now()
 		var wg sync.WaitGroup
-		for range 4 {
+		for range 200 {
 			wg.Go(func() { x.AllowN(t.Context(), "alice", 1) })
 		}
 		wg.Wait()
-		wantWithin(t, "made 4 calls at one moment with a budget of "+budgetName(budget)+
+		wantWithin(t, "made 200 calls at one moment with a budget of "+budgetName(budget)+
 			", while "+outages[0].name, time.Since(start), budget)
+	})
+}
+
+// bothTripsWithinTheBudget makes the first call on a Redis that knows no script, and that answers
+// once in time, but not twice.
+func bothTripsWithinTheBudget(t *testing.T) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		const rtt = 30 * time.Millisecond
+		r := vredis.Start(t, 1)
+		r.RTT(rtt)
+		x := instances(r, tenASecond, limiter.FailOpen, 0)[0]
+		start := time.Now()
+		x.AllowN(t.Context(), "alice", 1)
+		wantWithin(t, fmt.Sprintf("made the first call on a Redis that does not know a script yet, with "+
+			"a budget of %s, while each round trip takes %v", budgetName(0), rtt), time.Since(start), 0)
 	})
 }
 
@@ -691,6 +817,32 @@ func TestThePolicyDecidesDuringAnOutage(t *testing.T) {
 			})
 		})
 	}
+	bubble.Run(t, func(t *testing.T) {
+		r := vredis.Start(t, 1)
+		for _, p := range []limiter.Policy{limiter.FailOpen, limiter.FailClosed} {
+			x := instances(r, tenASecond, p, 0)[0]
+			r.Cut()
+			got := 0
+			for range 30 {
+				if d, _ := x.AllowN(t.Context(), "alice", 1); d.Allowed {
+					got++
+				}
+			}
+			r.Heal()
+			want := 0
+			if p == limiter.FailOpen {
+				want = 30
+			}
+			expect.That(t, got == want, expect.Message{
+				Did: fmt.Sprintf("made 30 calls for one client under %s, with a burst of 10, while %s",
+					policyName(p), outages[1].name),
+				Want: fmt.Sprintf("%d allowed: the policy decides, and knows no limit", want),
+				Got:  fmt.Sprintf("%d allowed", got),
+				Why: "a limit for each instance is another limit: who has decided that the service " +
+					"goes on without one gets refusals that nobody can explain",
+			})
+		}
+	})
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 1)
 		ended, hangUp := context.WithCancel(t.Context())
@@ -754,51 +906,66 @@ func TestAnOutageIsAnInstancesOwn(t *testing.T) {
 }
 
 func TestLimitingResumesWhenRedisIsBack(t *testing.T) {
+	calm := func(func(client string)) { time.Sleep(1001 * time.Millisecond) }
+	busy := func(call func(client string)) {
+		for start := time.Now(); time.Since(start) <= time.Second; call("bob") {
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 1)
-		for i, o := range outages {
-			x := instances(r, limiter.Limit{Rate: 10, Per: time.Hour, Burst: 10}, limiter.FailOpen,
-				0)[0]
-			key := fmt.Sprint("client-", i)
-			before := allowed(t, x, key, 4)
-			expect.That(t, before == 4, expect.Message{
-				Did:  "made 4 calls for a new client, with a burst of 10",
-				Want: "4 allowed: a bucket starts full",
-				Got:  fmt.Sprintf("%d allowed", before),
-			})
-			o.begin(r)
-			for range 5 {
-				x.AllowN(t.Context(), key, 1)
-			}
-			r.Heal()
-			time.Sleep(1001 * time.Millisecond)
-			did := fmt.Sprintf(
-				"with a burst of 10 and under FailOpen, made 4 calls; 5 more while %s; and 20 "+
-					"calls when it had been well again for a second", o.name)
-			after := 0
-			for range 20 {
-				d, err := x.AllowN(t.Context(), key, 1)
-				if err != nil {
-					time.Sleep(time.Minute)
-					_, later := x.AllowN(t.Context(), key, 1)
-					expect.Fatal(t, expect.Message{Did: did,
-						Want: "decisions by Redis again, and no error",
-						Got:  fmt.Sprintf("the error %q; another minute later %s", err, again(later)),
-						Why:  "nobody restarts every instance after a short outage"})
-				}
-				if d.Allowed {
-					after++
-				}
-			}
-			expect.That(t, within(after, 5, 6), expect.Message{
-				Did: did,
-				Want: "6 of the 20 allowed: what the bucket held when the outage began (5 is " +
-					"accepted, for rounding)",
-				Got: fmt.Sprintf("%d allowed", after),
-				Why: "a policy is for the time of the outage: if it stays in force, the limit " +
-					"is gone (or the service) until somebody notices",
-			})
+		for _, o := range outages {
+			resumes(t, r, o, "5 more", 5, "", calm)
+			resumes(t, r, o, "5 more", 5, ", with a call for another client every 50 ms", busy)
+			resumes(t, r, o, "one every 100 ms for a minute", 600, "", calm)
 		}
+	})
+}
+
+// resumes lets an outage go by, in which calls are made, and the second after it, and looks who
+// decides then.
+func resumes(t *testing.T, r *vredis.Redis, o outage, during string, calls int, meanwhile string,
+	after func(call func(client string))) {
+	t.Helper()
+	x := instances(r, limiter.Limit{Rate: 10, Per: time.Hour, Burst: 10}, limiter.FailOpen, 0)[0]
+	if err := r.Admin.FlushDB(t.Context()).Err(); err != nil {
+		t.Fatalf("empty the Redis database: %v", err)
+	}
+	before := allowed(t, x, "alice", 4)
+	expect.That(t, before == 4, expect.Message{
+		Did:  "made 4 calls for a new client, with a burst of 10",
+		Want: "4 allowed: a bucket starts full",
+		Got:  fmt.Sprintf("%d allowed", before),
+	})
+	call := func(client string) { x.AllowN(t.Context(), client, 1) }
+	o.begin(r)
+	every(time.Minute/600, time.Minute/600*time.Duration(calls), func(int) { call("alice") })
+	r.Heal()
+	after(call)
+	did := fmt.Sprintf("with a burst of 10 and under FailOpen, made 4 calls; %s while %s; and 20 calls "+
+		"when it had been well again for a second%s", during, o.name, meanwhile)
+	got := 0
+	for range 20 {
+		d, err := x.AllowN(t.Context(), "alice", 1)
+		if err != nil {
+			time.Sleep(time.Minute)
+			_, later := x.AllowN(t.Context(), "alice", 1)
+			expect.Fatal(t, expect.Message{Did: did,
+				Want: "decisions by Redis again, and no error",
+				Got:  fmt.Sprintf("the error %q; another minute later %s", err, again(later)),
+				Why:  "nobody restarts every instance after a short outage"})
+		}
+		if d.Allowed {
+			got++
+		}
+	}
+	expect.That(t, within(got, 5, 6), expect.Message{
+		Did: did,
+		Want: "6 of the 20 allowed: what the bucket held when the outage began (5 is " +
+			"accepted, for rounding)",
+		Got: fmt.Sprintf("%d allowed", got),
+		Why: "a policy is for the time of the outage: if it stays in force, the limit " +
+			"is gone (or the service) until somebody notices",
 	})
 }
 
@@ -841,6 +1008,43 @@ func TestASlowAnswerCounts(t *testing.T) {
 						"when the load is highest",
 				})
 		}
+	})
+}
+
+func TestAHangUpIsNoOutage(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		r := vredis.Start(t, 1)
+		x := instances(r, limiter.Limit{Rate: 2, Per: time.Hour, Burst: 2}, limiter.FailOpen, 0)[0]
+		ask(t, x, "alice", 1)
+		r.RTT(10 * time.Millisecond)
+		tl := timeline.New()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				ctx, hangUp := context.WithTimeout(t.Context(), 5*time.Millisecond)
+				defer hangUp()
+				x.AllowN(ctx, "bob", 1)
+			})
+		}
+		wg.Wait()
+		tl.Point("bob", "20 calls, hung up after 5 ms")
+		var ds [2]limiter.Decision
+		var errs [2]error
+		for i := range ds {
+			ds[i], errs[i] = x.AllowN(t.Context(), "alice", 1)
+			tl.Point("alice", "allowed: %t", ds[i].Allowed)
+		}
+		expect.That(t, ds[0].Allowed && !ds[1].Allowed && errs[0] == nil && errs[1] == nil,
+			expect.Message{
+				Did: "under FailOpen, with Redis 10 ms away, made 20 calls that were given up after 5 " +
+					"ms, and then two for the last unit of another client",
+				Want: "of those two the first allowed, the second denied, no error: Redis is well",
+				Got: fmt.Sprintf("allowed: %t and %t, errors: %v and %v", ds[0].Allowed, ds[1].Allowed,
+					errs[0], errs[1]),
+				Why: "if a caller that hangs up counts as an outage, anybody can switch the limit off " +
+					"for all: hanging up costs nothing",
+				Picture: tl,
+			})
 	})
 }
 
@@ -973,7 +1177,7 @@ func TestUnitsAreTakenAllOrNothing(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 1)
 		x := instances(r, limiter.Limit{Rate: 5, Per: time.Hour, Burst: 5}, limiter.FailOpen, 0)[0]
-		for _, n := range []int{-1, 0, -5} {
+		for _, n := range []int{-1, 0, -5, math.MinInt} {
 			d, err := x.AllowN(t.Context(), "alice", n)
 			expect.That(t, err != nil && !d.Allowed, expect.Message{
 				Did:  fmt.Sprintf("asked for %d units, under FailOpen", n),
@@ -983,7 +1187,7 @@ func TestUnitsAreTakenAllOrNothing(t *testing.T) {
 					"to open it",
 			})
 		}
-		for _, n := range []int{6, 1000} {
+		for _, n := range []int{6, 1000, 5 << 32, math.MaxInt} {
 			d := ask(t, x, "alice", n)
 			expect.That(t, !d.Allowed, expect.Message{
 				Did:  fmt.Sprintf("asked for %d units at once, with a burst of 5", n),
@@ -994,7 +1198,7 @@ func TestUnitsAreTakenAllOrNothing(t *testing.T) {
 		}
 		d := ask(t, x, "alice", 3)
 		expect.That(t, d.Allowed, expect.Message{
-			Did:  "asked for 3 units of a bucket of 5, after calls for -1, 0, -5, 6 and 1000",
+			Did:  "asked for 3 units of a bucket of 5, after calls for fewer than 1 and for more than 5",
 			Want: "allowed: nothing has been taken yet",
 			Got:  "denied",
 			Why:  "a denied call changes nothing",
@@ -1014,6 +1218,20 @@ func TestUnitsAreTakenAllOrNothing(t *testing.T) {
 			Got: fmt.Sprintf("%d allowed", got),
 			Why: "if a big request drains the bucket on its way to a refusal, it starves the " +
 				"small ones and, retrying, itself",
+		})
+
+		whole := 0
+		for i := range 10 { // where a solution rounds, it may deny some of them
+			time.Sleep(7300 * time.Microsecond)
+			if ask(t, x, fmt.Sprint("client-", i), 5).Allowed {
+				whole++
+			}
+		}
+		expect.That(t, whole > 0, expect.Message{
+			Did:  "asked for 5 units at once for each of 10 new clients, with a burst of 5",
+			Want: "allowed, all of them or nearly, for rounding: a new bucket is full",
+			Got:  "all denied",
+			Why:  "a burst is what may be taken at one moment",
 		})
 	})
 }

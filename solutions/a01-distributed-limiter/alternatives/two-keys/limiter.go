@@ -99,7 +99,9 @@ func (x *Limiter) AllowN(ctx context.Context, key string, n int) (Decision, erro
 		err = errors.New("not an answer")
 	}
 	if err != nil {
-		x.fail(err)
+		if ctx.Err() == nil { // that the caller has gone says nothing about Redis
+			x.fail(err)
+		}
 		return Decision{Allowed: x.policy == FailOpen}, err
 	}
 	left, _ := got[1].(int64)
