@@ -6,8 +6,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/lockstep"
 	hashring "github.com/backend-labs/backend-labs/labs/a07-hash-ring"
 )
 
@@ -17,6 +19,10 @@ func TestWithoutALoadItIsTheOwner(t *testing.T) {
 	for _, k := range keys(10_000) {
 		b.acquire(k).end(1)
 	}
+	b.story = "let each request end before the next one, whose keys are odd"
+	for _, k := range odd() {
+		b.acquire(k).end(1)
+	}
 }
 
 // TestNoNodeMelts fills a ring with requests whose keys are as unequal as they are in the world, and then lets them come
@@ -24,31 +30,39 @@ func TestWithoutALoadItIsTheOwner(t *testing.T) {
 func TestNoNodeMelts(t *testing.T) {
 	for _, c := range []struct {
 		epsilon float64
-		weight  int
+		nodes   []string
+		weight  int // of the fourth
+		flights int // in flight at a time
 		words   string
-	}{{0.25, 1, "ten nodes of weight 1, ε = 0.25"}, {0, 1, "ten nodes of weight 1, ε = 0"},
-		{1, 1, "ten nodes of weight 1, ε = 1"},
-		{0.25, 3, "nine nodes of weight 1 and one of weight 3, ε = 0.25"}} {
-		b := newBook(t, c.epsilon, ten...)
-		if c.weight == 1 {
+	}{{0.25, ten, 1, 1000, "ten nodes of weight 1, ε = 0.25"}, {0, ten, 1, 1000, "ten nodes of weight 1, ε = 0"},
+		{1, ten, 1, 1000, "ten nodes of weight 1, ε = 1"},
+		{0.25, ten, 3, 1000, "nine nodes of weight 1 and one of weight 3, ε = 0.25"},
+		{0.25, ten[:8], 1, 200, "eight nodes of weight 1, ε = 0.25"},
+		{0.25, ten[:8], 9, 200, "seven nodes of weight 1 and one of weight 9, ε = 0.25"},
+		{0.125, ten, 1, 200, "ten nodes of weight 1, ε = 0.125"},
+		{3, ten, 1, 200, "ten nodes of weight 1, ε = 3"},
+		{0.25, ten, 0, 200, "nine nodes of weight 1 and one of weight 0, which counts as 1, ε = 0.25"},
+		{0.25, ten, -7, 200, "nine nodes of weight 1 and one of weight -7, which counts as 1, ε = 0.25"}} {
+		b := newBook(t, c.epsilon, c.nodes...)
+		if c.weight == 1 && len(c.nodes) == 10 {
 			for i := range 5 {
 				b.orders[keys(5)[i]] = orderOf(ringOf(0.25, ten...), keys(5)[i])
 			}
 		}
 		b.add(ten[3], c.weight)
 		b.story = "filled a ring of " + c.words + ", with keys of which some are wanted much more often than others"
-		r := rand.New(rand.NewPCG(5, uint64(c.weight)))
+		r := rand.New(rand.NewPCG(5, uint64(max(1, c.weight))))
 		zipf := rand.NewZipf(r, 1.1, 1, 9_999)
 		next := func() *flight {
 			b.t.Helper()
 			return b.acquire(fmt.Sprintf("forecast:%d", zipf.Uint64()))
 		}
 		var flights []*flight
-		for range 1000 {
+		for range c.flights {
 			flights = append(flights, next())
 		}
 		b.story += ", let some end and others begin"
-		for range 5000 {
+		for range 5 * c.flights {
 			i := r.IntN(len(flights))
 			flights[i].end(1)
 			flights[i] = next()
@@ -59,6 +73,10 @@ func TestNoNodeMelts(t *testing.T) {
 		}
 		for range 100 {
 			next()
+		}
+		b.story += ", and then had all the world ask for one key"
+		for range 200 {
+			b.acquire("Lisbon")
 		}
 	}
 }
@@ -115,11 +133,19 @@ func TestEachKeyHasAnOrder(t *testing.T) {
 			})
 		}
 	}
+	goDifferentWays(t, first, "ten nodes of weight 1")
+	first.Add(ten[3], 3)
+	goDifferentWays(t, first, "nine nodes of weight 1 and one of weight 3")
+}
+
+// goDifferentWays asks where the keys of the first of ten nodes go when that is full.
+func goDifferentWays(t *testing.T, ring *hashring.Ring, nodes string) {
+	t.Helper()
 	seconds := map[string]int{}
 	n := 0
 	for _, k := range keys(4000) {
-		if first.Owner(k) == ten[0] {
-			seconds[orderOf(first, k)[1]]++
+		if ring.Owner(k) == ten[0] {
+			seconds[orderOf(ring, k)[1]]++
 			n++
 		}
 	}
@@ -128,7 +154,7 @@ func TestEachKeyHasAnOrder(t *testing.T) {
 		most = max(most, m)
 	}
 	expect.That(t, n > 0 && len(seconds) >= 5 && most*2 <= n, expect.Message{
-		Did:  fmt.Sprintf("asked where %d keys of %q go when that is full", n, ten[0]),
+		Did:  fmt.Sprintf("asked where %d keys of %q go when that is full, on a ring of %s", n, ten[0], nodes),
 		Want: "to different nodes: at least five, and none gets more than half",
 		Got:  fmt.Sprint(seconds),
 		Why:  "what is too much for one node is too much for one neighbour, too",
@@ -233,6 +259,19 @@ func TestANewWeightKeepsTheRequests(t *testing.T) {
 }
 
 func TestNobodyIsThere(t *testing.T) {
+	for _, vnodes := range []int{1, 0, -3} {
+		r := hashring.NewRing(vnodes, 0.25)
+		r.Add("one", 1)
+		r.Add("two", 2)
+		node, done := r.Acquire("Lisbon")
+		owner := r.Owner("Lisbon")
+		expect.That(t, (owner == "one" || owner == "two") && node == owner && done != nil, expect.Message{
+			Did:  fmt.Sprintf(`called Owner and Acquire on a ring of two nodes, "one" and "two", with %d vnodes`, vnodes),
+			Want: "one of the nodes, twice the same: who asks for fewer vnodes than 1 gets 1",
+			Got:  fmt.Sprintf("%q, and %q and a done that is nil: %v", owner, node, done == nil),
+			Why:  "a setting that somebody has forgotten must not leave all keys without a node",
+		})
+	}
 	r := hashring.NewRing(200, 0.25)
 	for _, words := range []string{"a new ring", "a ring whose only node was removed"} {
 		node, done := r.Acquire("Lisbon")
@@ -256,6 +295,36 @@ func TestNobodyIsThere(t *testing.T) {
 		}
 		r.Remove("one")
 	}
+}
+
+// TestTwoAtOnce lets two callers with the same key arrive within nanoseconds of each other, on two nodes that may have
+// one request each.
+func TestTwoAtOnce(t *testing.T) {
+	lockstep.Enough(500, 2*time.Second, func() int {
+		const rounds = 5000
+		r := ringOf(0, "one", "two")
+		var nodes [rounds][2]string
+		var dones [2]func()
+		done, together := lockstep.Run(rounds, 2, time.Second, func(round, caller int) {
+			if round%2 == 0 {
+				nodes[round][caller], dones[caller] = r.Acquire("Lisbon")
+			} else if dones[caller] != nil {
+				dones[caller]()
+			}
+		})
+		for i := 0; i < done; i += 2 {
+			at := slices.Sorted(slices.Values(nodes[i][:]))
+			expect.That(t, slices.Equal(at, []string{"one", "two"}), expect.Message{
+				Did: "had two callers call Acquire for the same key at the same moment, again and again, on an idle " +
+					"ring of two nodes, ε = 0: a bound of 1 each",
+				Want: "one of the two at each of the nodes",
+				Got:  fmt.Sprintf("%q", at),
+				Why: "who looks for room and takes it later takes what another one has taken meanwhile; it is in the " +
+					"storm, when all come at once, that the bound is needed",
+			})
+		}
+		return together / 2
+	})
 }
 
 // TestAllAtOnce has everything done at the same time. The race detector looks on.

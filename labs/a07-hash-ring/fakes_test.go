@@ -58,6 +58,7 @@ func shares(owners []string) map[string]int {
 type book struct {
 	t        *testing.T
 	ring     *hashring.Ring
+	idle     *hashring.Ring // of the same nodes: whose a key is does not depend on what is in flight
 	epsilon  float64
 	weights  map[string]int
 	inFlight map[string]int
@@ -67,8 +68,8 @@ type book struct {
 }
 
 func newBook(t *testing.T, epsilon float64, nodes ...string) *book {
-	b := &book{t: t, ring: ringOf(epsilon, nodes...), epsilon: epsilon, weights: map[string]int{},
-		inFlight: map[string]int{}, orders: map[string][]string{}}
+	b := &book{t: t, ring: ringOf(epsilon, nodes...), idle: ringOf(epsilon, nodes...), epsilon: epsilon,
+		weights: map[string]int{}, inFlight: map[string]int{}, orders: map[string][]string{}, story: "let in some requests"}
 	for _, n := range nodes {
 		b.weights[n] = 1
 	}
@@ -77,11 +78,13 @@ func newBook(t *testing.T, epsilon float64, nodes ...string) *book {
 
 func (b *book) add(node string, weight int) {
 	b.ring.Add(node, weight)
-	b.weights[node] = weight
+	b.idle.Add(node, weight)
+	b.weights[node] = max(1, weight)
 }
 
 func (b *book) remove(node string) {
 	b.ring.Remove(node)
+	b.idle.Remove(node)
 	b.total -= b.inFlight[node]
 	delete(b.inFlight, node)
 	delete(b.weights, node)
@@ -89,18 +92,29 @@ func (b *book) remove(node string) {
 
 // share is what a node's bound is before it is rounded up, with one request more than now.
 func (b *book) share(node string) float64 {
-	sum := 0
+	return (1 + b.epsilon) * float64(b.total+1) * float64(b.weights[node]) / float64(b.sum())
+}
+
+func (b *book) sum() (sum int) {
 	for _, w := range b.weights {
 		sum += w
 	}
-	return (1 + b.epsilon) * float64(b.total+1) * float64(b.weights[node]) / float64(sum)
+	return sum
 }
 
 const rounding = 1e-9 // of floating point: a bound that is within it of a whole number may be either
 
-func (b *book) bound(node string) int { return int(math.Ceil(b.share(node) + rounding)) }
+// rounding is 0 where floating point has nothing to round: with eighths of ε, and a power of two to divide by.
+func (b *book) rounding() float64 {
+	if n := b.sum(); n&(n-1) == 0 && b.epsilon*8 == math.Trunc(b.epsilon*8) {
+		return 0
+	}
+	return rounding
+}
+
+func (b *book) bound(node string) int { return int(math.Ceil(b.share(node) + b.rounding())) }
 func (b *book) surelyRoom(node string) bool {
-	return float64(b.inFlight[node]) < b.share(node)-rounding
+	return float64(b.inFlight[node]) < b.share(node)-b.rounding()
 }
 
 // A flight is a request that was let in.
@@ -126,10 +140,18 @@ func (f *flight) end(times int) {
 // acquire asks the ring where a request goes, and holds that against the contract.
 func (b *book) acquire(key string) *flight {
 	b.t.Helper()
-	owner := b.ring.Owner(key)
+	owner := b.idle.Owner(key)
+	expect.That(b.t, b.ring.Owner(key) == owner && b.weights[owner] > 0, expect.Message{
+		Did: fmt.Sprintf("%s, and then, with %d in flight, called Owner(%s)", b.story, b.total, quoted(key)),
+		Want: fmt.Sprintf("one of the nodes, and the same as on an idle ring of the same nodes and weights: %s there",
+			quoted(owner)),
+		Got: quoted(b.ring.Owner(key)),
+		Why: "where a key belongs is where it is looked for, stored and deleted; what the nodes have to do just now " +
+			"is another matter",
+	})
 	node, done := b.ring.Acquire(key)
-	did := fmt.Sprintf("%s, and then, with %d in flight, called Acquire(%q), whose owner is %s (%d in flight, room "+
-		"for %d)", b.story, b.total, key, quoted(owner), b.inFlight[owner], b.bound(owner))
+	did := fmt.Sprintf("%s, and then, with %d in flight, called Acquire(%s), whose owner is %s (%d in flight, room "+
+		"for %d)", b.story, b.total, quoted(key), quoted(owner), b.inFlight[owner], b.bound(owner))
 	if b.weights[node] == 0 || done == nil {
 		expect.Fatal(b.t, expect.Message{Did: did, Want: "one of its nodes, and a done",
 			Got: fmt.Sprintf("%s, and a done that is nil: %v", quoted(node), done == nil)})
@@ -181,4 +203,10 @@ func orderOf(r *hashring.Ring, key string) (order []string) {
 	return order
 }
 
-func quoted(s string) string { return fmt.Sprintf("%q", s) }
+// quoted is a string as it is written in code, or how it begins.
+func quoted(s string) string {
+	if len(s) > 200 {
+		return fmt.Sprintf("%q and so on", s[:20])
+	}
+	return fmt.Sprintf("%q", s)
+}

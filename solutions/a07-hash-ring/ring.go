@@ -37,7 +37,7 @@ type point struct {
 
 // NewRing returns a ring without nodes.
 func NewRing(vnodes int, epsilon float64) *Ring {
-	return &Ring{vnodes: vnodes, epsilon: epsilon, nodes: map[string]*node{}}
+	return &Ring{vnodes: max(1, vnodes), epsilon: epsilon, nodes: map[string]*node{}}
 }
 
 // Add puts a node on the ring. One that is there gets the new weight.
