@@ -71,7 +71,7 @@ func aps(n int, net store.Net) []*store.APNode {
 
 // lookalikes are keys that are others, however much they look like this one.
 func lookalikes(key string) []string {
-	return []string{strings.ToUpper(key), strings.Title(key), key + " ", " " + key, key + "\n", key + "\x00", //nolint:staticcheck
+	return []string{strings.ToUpper(key), strings.ToUpper(key[:1]) + key[1:], key + " ", " " + key, key + "\n", key + "\x00",
 		key + "\xff", key[:len(key)-1], strings.ReplaceAll(key, " ", ""), key + "/" + key, "x" + key, ""}
 }
 
