@@ -163,6 +163,29 @@ func TestFractionsOfTokensAreKept(t *testing.T) {
 			Why: "busy servers ask many times within a millisecond, and time that is cut to " +
 				"whole ones stands still for them",
 		})
+		partsOfNanoseconds(t)
+	})
+}
+
+// partsOfNanoseconds has a token take a thousand nanoseconds and a half.
+func partsOfNanoseconds(t *testing.T) {
+	t.Helper()
+	const rate, burst, steps = 1e9 / 1000.5, 2000, 200
+	l := tokenbucket.New(rate, burst)
+	drain(t, l, burst)
+	got := 0
+	for range steps {
+		time.Sleep(time.Millisecond)
+		got += allowed(l, 1005)
+	}
+	want := rate * steps / 1000
+	expect.That(t, math.Abs(float64(got)-want) <= 3, expect.Message{
+		Did: fmt.Sprintf("emptied a bucket of %.1f tokens a second, of which each takes 1000.5 ns, "+
+			"and took every millisecond what was there, for %d ms", rate, steps),
+		Want: fmt.Sprintf("%.1f tokens, give or take 3", want),
+		Got:  fmt.Sprintf("%d tokens", got),
+		Why: "the time that a token takes is hardly ever a whole number of nanoseconds, and what is " +
+			"cut off is multiplied by a million a second: the rate is another one than the one asked for",
 	})
 }
 
@@ -438,6 +461,26 @@ func large(t *testing.T) {
 		Want: "allowed, allowed, denied",
 		Got:  fmt.Sprintf("%s, %s, %s", verdict(most), verdict(rest), verdict(more)),
 		Why:  "a bucket of bytes for a backup holds more than an int32 does",
+	})
+	// Powers of two, of which a float64 has no part to round.
+	slowly(t, 1.0/(1<<27), 1000)
+	slowly(t, 1.0/(1<<34), 3)
+}
+
+// slowly has a bucket that takes longer to fill than a time.Duration can be.
+func slowly(t *testing.T, rate float64, burst int) {
+	t.Helper()
+	l := tokenbucket.New(rate, burst)
+	most, rest, more := l.AllowN(burst-1), l.Allow(), l.Allow()
+	time.Sleep(time.Hour)
+	later := l.Allow()
+	expect.That(t, most && rest && !more && !later, expect.Message{
+		Did: fmt.Sprintf("called AllowN(%d), Allow and Allow on a full bucket of %d that gains a token in %.0f "+
+			"years, and Allow an hour later", burst-1, burst, 1/rate/(365.25*24*3600)),
+		Want: "allowed, allowed, denied, denied",
+		Got:  fmt.Sprintf("%s, %s, %s, %s", verdict(most), verdict(rest), verdict(more), verdict(later)),
+		Why: "a rate is greater than 0, and a time in nanoseconds ends after 292 years: what runs over there is " +
+			"below zero, and a limit that is no more than a formality allows everything",
 	})
 }
 
