@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
@@ -129,21 +132,58 @@ func TestAnEndedRequestLeavesNothingOpen(t *testing.T) {
 		})
 		wantClosed(t, did, *bodies)
 	})
+	bubble.Run(t, func(t *testing.T) {
+		r, bodies := trackedRequest(t, "the whole document")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		n := over(t, 5, linear)
+		got := n.do(t, r.WithContext(ctx))
+		const did = "sent a PUT whose context had ended before"
+		expect.That(t, got.err != nil && n.count() <= 1, expect.Message{
+			Did: did, Want: "an error, and 1 attempt at most", Got: got.String() + "; " + n.attempts(),
+		})
+		wantClosed(t, did, *bodies)
+	})
 }
 
 func TestAbandonedAnswersFreeTheirConnection(t *testing.T) {
-	for _, size := range []int{100, len(page)} {
-		bubble.Run(t, func(t *testing.T) { abandoned(t, page[:size]) })
+	for _, size := range []int{100, len(page), 64 << 10} {
+		bubble.Run(t, func(t *testing.T) { abandoned(t, strings.Repeat("x", size), 0) })
 	}
+	bubble.Run(t, func(t *testing.T) { abandoned(t, page, 3*time.Second) })
+	bubble.Run(t, wantClosedThoughBroken)
 }
 
-func abandoned(t *testing.T, page string) {
+// wantClosedThoughBroken has an answer that breaks off.
+func wantClosedThoughBroken(t *testing.T) {
+	t.Helper()
+	broken := &tracked{ReadCloser: io.NopCloser(io.MultiReader(strings.NewReader("come ba"), iotest.ErrReader(errReset)))}
+	attempts := 0
+	rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+		if attempts++; attempts == 1 {
+			return &http.Response{StatusCode: 503, Body: broken, Request: r}, nil
+		}
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	}), 3, linear)
+	_, err := rt.RoundTrip(request(t, "GET", "/documents/1", ""))
+	expect.That(t, err == nil && attempts == 2 && broken.isClosed(), expect.Message{
+		Did:  "sent a GET; attempt 1 was answered with a 503 whose body breaks off after 7 bytes",
+		Want: "200 from attempt 2, and that body closed",
+		Got:  fmt.Sprintf("error %v, %d attempts, closed: %t", err, attempts, broken.isClosed()),
+		Why:  "a body is closed however its reading ends: until then it holds its connection, even one that is broken",
+	})
+}
+
+func abandoned(t *testing.T, page string, takes time.Duration) {
 	t.Helper()
 	n := over(t, 5, linear, unavailable, badGateway, gatewayTimeout)
-	n.page = page
+	n.page, n.takes = page, takes
 	got := n.do(t, request(t, "GET", "/documents/1", ""))
 	did := fmt.Sprintf("sent a GET; attempts 1 to 3 were answered with a 5xx and a page of "+
 		"%d bytes, attempt 4 with 200", len(page))
+	if takes > 0 {
+		did += fmt.Sprintf("; the second half of each page came %v after the first", takes)
+	}
 	expect.That(t, got.status == 200 && n.count() == 4, expect.Message{
 		Did: did, Want: "200 from attempt 4", Got: got.String() + "; " + n.attempts(),
 	})

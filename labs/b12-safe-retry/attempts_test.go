@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -174,7 +175,74 @@ func TestMaxAttemptsIsAllThereAre(t *testing.T) {
 		}
 	}
 	bubble.Run(t, wantOwnAttempts)
+	wantTheLast(t, unavailable, answerLost)
+	wantTheLast(t, answerLost, unavailable)
+	wantTheLast(t, unavailable, badGateway)
+	bubble.Run(t, wantUnread)
 }
+
+// wantTheLast has two attempts that end differently.
+func wantTheLast(t *testing.T, first, last fault) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		n := over(t, 2, linear, first, last)
+		got := n.do(t, request(t, "GET", "/documents/1", ""))
+		want := fmt.Sprintf("%d with its body", int(last))
+		ok := got.status == int(last) && got.body == page
+		if last == answerLost {
+			want = "the error of attempt 2, or one that wraps it"
+			ok = got.err != nil && errors.Is(got.err, n.lastError())
+		}
+		expect.That(t, ok, expect.Message{
+			Did:  fmt.Sprintf("sent a GET with maxAttempts = 2; attempt 1 was %s, attempt 2 %s", first, last),
+			Want: "what the last attempt gave: " + want,
+			Got:  got.String(),
+			Why:  "the caller acts on what holds now; what an attempt before it gave is over",
+		})
+	})
+}
+
+// wantUnread has answers of whose body nothing must be read before the caller does.
+func wantUnread(t *testing.T) {
+	t.Helper()
+	for _, c := range []struct {
+		method string
+		status int
+		at     int
+	}{{"GET", 503, 2}, {"POST", 503, 1}, {"GET", 404, 1}} {
+		var bodies []*counted
+		rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+			bodies = append(bodies, &counted{Reader: strings.NewReader(page)})
+			return &http.Response{StatusCode: c.status, Body: bodies[len(bodies)-1], Request: r}, nil
+		}), 2, linear)
+		res, err := rt.RoundTrip(request(t, c.method, "/documents/1", ""))
+		if err == nil {
+			res.Body.Close()
+		}
+		last := bodies[len(bodies)-1]
+		expect.That(t, err == nil && len(bodies) == c.at && last.read == 0, expect.Message{
+			Did:  fmt.Sprintf("sent a %s with maxAttempts = 2, whose attempts are answered with %d", c.method, c.status),
+			Want: fmt.Sprintf("the answer to attempt %d, of which nothing has been read", c.at),
+			Got:  fmt.Sprintf("error %v, %d attempts, %d bytes of the last answer read", err, len(bodies), last.read),
+			Why: "it may be a gigabyte, or a stream that goes on for hours: the caller decides what is read of it, " +
+				"and when",
+		})
+	}
+}
+
+// counted is a body that counts what is read of it.
+type counted struct {
+	io.Reader
+	read int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.read += n
+	return n, err
+}
+
+func (c *counted) Close() error { return nil }
 
 // wantOwnAttempts has many requests at the same time, each of which needs all its attempts.
 func wantOwnAttempts(t *testing.T) {
@@ -191,6 +259,7 @@ func wantOwnAttempts(t *testing.T) {
 		}
 		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
 	}), most, linear)
+	start := time.Now()
 	var wg sync.WaitGroup
 	errs := make([]error, callers)
 	for i := range callers {
@@ -214,5 +283,12 @@ func wantOwnAttempts(t *testing.T) {
 		Got:  fmt.Sprintf("%d failed", failed),
 		Why: "one RoundTripper serves all requests of a program, so what it counts, it must " +
 			"count for each request alone",
+	})
+	expect.That(t, time.Since(start) == linear(1)+linear(2), expect.Message{
+		Did: fmt.Sprintf("sent %d GETs at the same time through one RoundTripper; of each, the first two attempts "+
+			"failed at once, and backoff(n) was n × 100 ms", callers),
+		Want: fmt.Sprintf("all done after %v", linear(1)+linear(2)),
+		Got:  fmt.Sprintf("the last one after %v", time.Since(start)),
+		Why:  "a request that waits must not keep others waiting: they have nothing to do with it",
 	})
 }

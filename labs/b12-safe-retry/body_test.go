@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,19 +54,10 @@ func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
 
 func TestABodyThatIsGoneIsNotSentAgain(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
-		r := request(t, "PUT", "/documents/1", "a stream from somewhere else")
-		r.GetBody = nil
-		n := over(t, 3, linear, answerLost)
-		got := n.do(t, r)
-		expect.That(t, n.count() == 1 && isReset(got.err), expect.Message{
-			Did: "sent a PUT whose body cannot be had again: its GetBody is nil. It was " +
-				"executed, but its answer was lost",
-			Want: "1 attempt, and its error",
-			Got:  got.String() + "; " + n.attempts(),
-			Why: "the method says that it may be sent again, but there is nothing left to " +
-				"send: the body was a stream, and it is spent",
-		})
+		wantOneAttempt(t, int64(len(stream)), "with its Content-Length")
 	})
+	bubble.Run(t, func(t *testing.T) { wantOneAttempt(t, -1, "of a length that is not known, ContentLength -1") })
+	bubble.Run(t, func(t *testing.T) { wantOneAttempt(t, 0, "of a length that is not known, ContentLength 0") })
 	for _, none := range []struct {
 		what string
 		body io.ReadCloser
@@ -82,6 +74,24 @@ func TestABodyThatIsGoneIsNotSentAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+const stream = "a stream from somewhere else"
+
+func wantOneAttempt(t *testing.T, length int64, how string) {
+	t.Helper()
+	r := request(t, "PUT", "/documents/1", stream)
+	r.GetBody, r.ContentLength = nil, length
+	n := over(t, 3, linear, answerLost)
+	got := n.do(t, r)
+	expect.That(t, n.count() == 1 && isReset(got.err), expect.Message{
+		Did: "sent a PUT whose body cannot be had again, as its GetBody is nil, " + how + ". It was " +
+			"executed, but its answer was lost",
+		Want: "1 attempt, and its error",
+		Got:  got.String() + "; " + n.attempts(),
+		Why: "the method says that it may be sent again, but there is nothing left to " +
+			"send: the body was a stream, and it is spent",
+	})
 }
 
 // TestABodyThatFailsIsNotSentAgain: the file may have been deleted since.
@@ -106,6 +116,24 @@ func TestABodyThatFailsIsNotSentAgain(t *testing.T) {
 			Want: "no second attempt: without its body nothing is handed to next any more",
 			Got:  fmt.Sprintf("%s; %s", got, n.attempts()),
 			Why:  "not every RoundTripper notices that a body is missing, and then it is an empty one",
+		})
+	})
+	bubble.Run(t, func(t *testing.T) {
+		r := request(t, "PUT", "/documents/1", "the whole document")
+		r.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("open: no such file") }
+		n := over(t, 3, linear, unavailable)
+		res, err := n.RoundTrip(r)
+		got := result{err: err}
+		if res != nil {
+			got.status = res.StatusCode
+			res.Body.Close()
+		}
+		expect.That(t, err != nil && n.count() <= 1, expect.Message{
+			Did:  fmt.Sprintf("sent a PUT whose GetBody returns an error; attempt 1 was %s", unavailable),
+			Want: "no further attempt, and an error",
+			Got:  fmt.Sprintf("%s; %s", got, n.attempts()),
+			Why: "what attempt 1 gave has been read and closed by then, and only an error says that a further " +
+				"attempt was due and could not be made",
 		})
 	})
 	bubble.Run(t, func(t *testing.T) { // the neighbour: a body that can be had
@@ -139,6 +167,36 @@ func TestTheRequestIsLeftAsItWas(t *testing.T) {
 		})
 		wantClosed(t, "sent a PUT that needed 3 attempts, and looked at its bodies", *bodies)
 	})
+	bubble.Run(t, wantTheSameAgain)
+}
+
+// wantTheSameAgain has a request with all that a request has besides its method and body.
+func wantTheSameAgain(t *testing.T) {
+	t.Helper()
+	r := request(t, "GET", "/documents/1?part=2&part=3", "")
+	r.Host = "shop.example"
+	r.Header["Cookie"] = []string{"cart=7", "theme=dark"}
+	r.Header["X-Empty"] = []string{""}
+	want := r.Clone(r.Context())
+	attempts := 0
+	rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+		attempts++
+		same := r.URL.String() == want.URL.String() && r.Host == want.Host
+		for name, values := range want.Header {
+			same = same && slices.Equal(r.Header[name], values)
+		}
+		expect.That(t, same, expect.Message{
+			Did:  fmt.Sprintf("sent a GET whose attempts fail, and looked at attempt %d", attempts),
+			Want: fmt.Sprintf("the request: host %s, %s, headers %v", want.Host, want.URL, want.Header),
+			Got:  fmt.Sprintf("host %s, %s, headers %v", r.Host, r.URL, r.Header),
+			Why: "what is sent again is the same request. One that lacks something is another one, which was never " +
+				"asked for, and is answered by another server, or for another user",
+		})
+		return nil, errReset
+	}), 3, linear)
+	rt.RoundTrip(r)
+	expect.That(t, attempts == 3, expect.Message{Did: "sent a GET whose attempts fail, 3 at most",
+		Want: "3 attempts", Got: fmt.Sprint(attempts)})
 }
 
 // trackedRequest is a PUT whose bodies are all noted.

@@ -63,7 +63,8 @@ func (e *lostError) Unwrap() error { return e.error }
 type network struct {
 	http.RoundTripper // what to call: Retrying over the network
 	faults            []fault
-	page              string // of the answers with another status
+	page              string        // of the answers with another status
+	takes             time.Duration // between its halves
 
 	mu     sync.Mutex
 	start  time.Time
@@ -195,7 +196,12 @@ func (n *network) serve(w http.ResponseWriter, r *http.Request) {
 		fmt.Sscan(a, &status)
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(status)
-		io.WriteString(w, n.page)
+		io.WriteString(w, n.page[:len(n.page)/2])
+		if n.takes > 0 {
+			http.NewResponseController(w).Flush()
+			time.Sleep(n.takes)
+		}
+		io.WriteString(w, n.page[len(n.page)/2:])
 		return
 	}
 	io.WriteString(w, fine)

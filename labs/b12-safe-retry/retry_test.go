@@ -134,6 +134,19 @@ func TestIdempotentMethodsAreSentAgain(t *testing.T) {
 				Why:  why,
 			})
 		})
+		bubble.Run(t, func(t *testing.T) {
+			n := over(t, 3, linear, answerLost)
+			r := request(t, "PUT", "/documents/1", "what is looked for")
+			r.Method = verb
+			got := n.do(t, r)
+			expect.That(t, n.count() == 2 && got.status == 200, expect.Message{
+				Did: fmt.Sprintf("sent a request with the method %s and a body that can be had again; attempt 1 was %s",
+					name, answerLost),
+				Want: "2 attempts, the second with 200",
+				Got:  got.String() + "; " + n.attempts(),
+				Why:  why + ", with a body or without",
+			})
+		})
 	}
 }
 
