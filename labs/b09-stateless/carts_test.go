@@ -1,8 +1,10 @@
 package stateless_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -68,8 +70,16 @@ func TestTheStoreIsCalledForTheRequest(t *testing.T) {
 	ann := f.login(t, "ann")
 	ann.mustAdd(t, "lamp")
 	ann.wantCart(t, []string{"lamp"}, "logged in, added an item, and asked for the cart", "")
+	wantNoStrays(t, f, "logged in, added an item, asked for the cart")
+	f.store.quicker = 3
+	ann.add("sofa")
+	wantNoStrays(t, f, "added an item while others wrote the same cart, 3 times just before")
+}
+
+func wantNoStrays(t *testing.T, f *fleet, did string) {
+	t.Helper()
 	expect.That(t, f.store.strays == 0, expect.Message{
-		Did:  "logged in, added an item, asked for the cart, and looked at the contexts that the store was called with",
+		Did:  did + ", and looked at the contexts that the store was called with",
 		Want: "the request's context, or one made from it",
 		Got:  fmt.Sprintf("%d calls with another one", f.store.strays),
 		Why: "the request's context ends when the client goes away, and knows what is to be traced: " +
@@ -81,7 +91,19 @@ func TestAStoreThatFailsIsA5xx(t *testing.T) {
 	f := newFleet(1, secret)
 	ann := f.login(t, "ann")
 	ann.mustAdd(t, "lamp")
-	down := errors.New("the database is down")
+	for _, err := range []error{
+		errors.New("the database is down"),
+		fmt.Errorf("query: %w", context.DeadlineExceeded),
+		context.Canceled, // by the driver, which closes a connection
+		fs.ErrNotExist,
+		errors.New("backup in conflict with the database"),
+	} {
+		isA5xx(t, f, ann, err)
+	}
+}
+
+func isA5xx(t *testing.T, f *fleet, ann *user, down error) {
+	t.Helper()
 	for _, broken := range []struct {
 		what            string
 		reads, writes   error
@@ -92,15 +114,16 @@ func TestAStoreThatFailsIsA5xx(t *testing.T) {
 		{"is down", down, down, "POST", "/cart/items"},
 		{"is down", down, down, "GET", "/cart"},
 	} {
-		f.store.noReads, f.store.noWrites = broken.reads, broken.writes
+		f.store.breakDown(broken.reads, broken.writes)
 		var body any
 		if broken.method == "POST" {
 			body = map[string]string{"sku": "sofa"}
 		}
 		got := f.do(broken.method, broken.request, ann.token, body)
-		f.store.noReads, f.store.noWrites = nil, nil
+		f.store.breakDown(nil, nil)
 		expect.That(t, got.status >= 500 && got.status <= 599, expect.Message{
-			Did:  fmt.Sprintf("sent %s %s while the store %s", broken.method, broken.request, broken.what),
+			Did: fmt.Sprintf("sent %s %s while the store %s, with the error %q", broken.method,
+				broken.request, broken.what, down),
 			Want: "a 5xx",
 			Got:  got.String(),
 			Why: "a 2xx promises what is not so: the item is lost, or a full cart looks empty, and " +
@@ -113,21 +136,27 @@ func TestAStoreThatFailsIsA5xx(t *testing.T) {
 func TestSomebodyElseIsAlwaysQuicker(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		for _, others := range []int{1, 39, 300} {
-			isQuicker(t, others)
+			isQuicker(t, others, 0)
 		}
+		isQuicker(t, 250, 20*time.Millisecond)
 	})
 }
 
-func isQuicker(t *testing.T, others int) {
+func isQuicker(t *testing.T, others int, slow time.Duration) {
 	t.Helper()
 	f := newFleet(1, secret)
+	f.store.slow = slow
+	takes := ""
+	if slow > 0 {
+		takes = fmt.Sprintf(", each after %v", slow)
+	}
 	ann := f.login(t, fmt.Sprintf("ann, who meets %d others", others))
 	ann.mustAdd(t, "lamp")
 	f.store.quicker = others
 	got := ann.add("sofa")
 	expect.That(t, got.ok(), expect.Message{
 		Did: fmt.Sprintf("added an item while others wrote the same cart, each just before: "+
-			"PutIf said ErrConflict %d times", others),
+			"PutIf said ErrConflict %d times%s", others, takes),
 		Want: "2xx, once they are done",
 		Got:  got.String(),
 		Why: "each conflict means that somebody else has got on, so this one's turn comes, " +

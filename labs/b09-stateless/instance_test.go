@@ -27,6 +27,12 @@ func TestACartAtOneInstance(t *testing.T) {
 	again.mustAdd(t, "desk")
 	ann.wantCart(t, []string{"lamp", "sofa", "lamp", "lamp", "desk"},
 		"added desk with the new token, and asked for the cart with the first one", why)
+	for range 10 {
+		f.login(t, "ann")
+	}
+	ann.wantCart(t, []string{"lamp", "sofa", "lamp", "lamp", "desk"},
+		"logged in as ann 12 times, and asked for the cart with the first token",
+		"whoever has a phone, a desk and a tablet has logged in at each, and at some of them again")
 }
 
 func TestATokenIsGoodAtEveryInstance(t *testing.T) {
@@ -100,6 +106,9 @@ func TestTwoFleetsShareNothing(t *testing.T) {
 		"with a store and a secret for each")
 	twoFleets(t, "the secret that ends with 1", "the secret that ends with 2",
 		"with a store for each, and secrets that differ in their last byte alone")
+	long := strings.Repeat("secret", 16)
+	twoFleets(t, long+"1", long+"2",
+		"with a store for each, and secrets of 97 bytes that differ in the last one alone")
 }
 
 func twoFleets(t *testing.T, first, second, differ string) {
@@ -140,6 +149,19 @@ func TestNoAdditionIsLost(t *testing.T) {
 		wantAll(t, fmt.Sprintf("%s, and asked instance %d for the cart", did, i+1), ann.cart(t),
 			lost)
 	}
+
+	bob := f.login(t, "bob")
+	f.pin = -1
+	addAtOnce(t, "added 20 lamps at once to one cart, at 4 instances", 20,
+		func(string) answer { return bob.add("lamp") })
+	lamps := bob.cart(t)
+	expect.That(t, len(lamps) == 20, expect.Message{
+		Did:  "added 20 lamps at once to one cart, at 4 instances, and asked for the cart",
+		Want: "20 items: each request was answered with 2xx",
+		Got:  fmt.Sprintf("%d items", len(lamps)),
+		Why: "a lamp that is there after a conflict is somebody else's: one that was not written is " +
+			"not in the cart, whatever it is called",
+	})
 }
 
 func TestUsersAreKeptApart(t *testing.T) {
@@ -159,6 +181,18 @@ func TestUsersAreKeptApart(t *testing.T) {
 				"each, and asked for the cart of %s", len(users), brief(u.name)),
 			"one user who sees another's cart is an incident that has to be reported to an "+
 				"authority")
+	}
+
+	// who knows what the keys in the store are called
+	keys := f.store.keys()
+	for _, key := range keys {
+		f.login(t, key).mustAdd(t, "of a key")
+	}
+	for _, u := range users {
+		u.wantCart(t, []string{"of " + u.name},
+			fmt.Sprintf("logged in as %d users who are called like a key in the store, added an item "+
+				"for each, and asked for the cart of %s", len(keys), brief(u.name)),
+			"who may choose a name must not choose what is written over by it")
 	}
 }
 

@@ -3,7 +3,9 @@ package stateless_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -22,7 +24,15 @@ type memory struct {
 	meetings  map[string]*meeting
 
 	noReads, noWrites error // of a store that is broken
+	refused           int   // calls since it is broken: it is well again after a thousand
 	strays            int   // calls with the context of no request
+}
+
+// breakDown makes the store answer reads and writes with errors, or well again with nil.
+func (m *memory) breakDown(reads, writes error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.noReads, m.noWrites, m.refused = reads, writes, 0
 }
 
 // broken gives what is wrong with a call, if anything is.
@@ -32,7 +42,20 @@ func (m *memory) broken(ctx context.Context, broken *error) error {
 	if ctx.Value(requestKey{}) == nil {
 		m.strays++
 	}
+	if *broken != nil {
+		m.refused++
+	}
+	if m.refused > 1000 { // whoever tries for ever is to come to an end
+		return ctx.Err()
+	}
 	return cmp.Or(ctx.Err(), *broken)
+}
+
+// keys lists what is in the store.
+func (m *memory) keys() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.entries))
 }
 
 type entry struct {
@@ -65,7 +88,7 @@ func (m *memory) PutIf(ctx context.Context, key string, val []byte, version int6
 		m.entries[key] = entry{e.val, e.version + 1}
 	}
 	if m.entries[key].version != version {
-		return fmt.Errorf("put %q: %w", key, stateless.ErrConflict)
+		return fmt.Errorf("shop: %w", errors.Join(fmt.Errorf("put %q: %w", key, stateless.ErrConflict)))
 	}
 	if m.entries == nil {
 		m.entries = map[string]entry{}

@@ -63,6 +63,16 @@ func TestATokenLastsADay(t *testing.T) {
 			"logged in as ann, and asked for the cart 23 hours and 59 minutes later",
 			"somebody who fills a cart in the morning pays in the evening; when they are logged "+
 				"out in between, they do not come back")
+
+		const why = "a day begins with the login, not at midnight, nor when an instance is started"
+		bob := newFleet(2, secret).login(t, "bob")
+		time.Sleep(2 * time.Minute)
+		bob.wantCart(t, nil, "logged in as bob a minute before midnight, and asked for the cart 2 "+
+			"minutes later", why)
+		carol := f.login(t, "carol")
+		time.Sleep(24*time.Hour - time.Minute)
+		carol.wantCart(t, nil, "logged in as carol at an instance that was a day old, and asked it "+
+			"for the cart 23 hours and 59 minutes later", why)
 	})
 }
 
@@ -84,12 +94,31 @@ func TestAnyChangeToATokenIsRefused(t *testing.T) {
 					name, ann.token, changed, bit/8+1, len(changed)),
 				Want: "401: no login has given this token out",
 				Got:  got.String(),
-				Why: "a token with several spellings cannot be blocked or counted by its text, " +
-					"and where a decoder is lenient, somebody finds out with what else it is",
+				Why:  severalSpellings,
+			})
+		}
+		for _, c := range []struct{ how, token string }{
+			{"with an equals sign behind it", ann.token + "="},
+			{"with quotation marks round it", `"` + ann.token + `"`},
+			{"with its first character as a percent sign and two digits",
+				fmt.Sprintf("%%%02X", ann.token[0]) + ann.token[1:]},
+			{"with a second word behind it", ann.token + " A"},
+			{"twice, with a comma between", ann.token + "," + ann.token},
+		} {
+			got := f.do("GET", "/cart", c.token, nil)
+			expect.That(t, got.status == 401, expect.Message{
+				Did: fmt.Sprintf("logged in as %s, and asked for the cart with the token %s: %q", name,
+					c.how, c.token),
+				Want: "401: no login has given this token out",
+				Got:  got.String(),
+				Why:  severalSpellings,
 			})
 		}
 	}
 }
+
+const severalSpellings = "a token with several spellings cannot be blocked or counted by its text, " +
+	"and where a decoder is lenient, somebody finds out with what else it is"
 
 // forgery is a token that somebody has made out of their own.
 type forgery struct{ how, token string }
