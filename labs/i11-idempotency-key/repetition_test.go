@@ -56,6 +56,16 @@ var manners = []struct {
 		w.WriteHeader(http.StatusEarlyHints)
 		charged(w, n)
 	}},
+	{"puts another Vary in the place of that one", func(w http.ResponseWriter, r *http.Request, n int) {
+		w.Header().Set("Vary", "Accept")
+		charged(w, n)
+	}},
+	{"changes the request that it has got", func(w http.ResponseWriter, r *http.Request, n int) {
+		r.Method, r.URL.Path = "GET", "/"
+		r.Header.Set("X-User", "nobody")
+		r.Header.Set("Idempotency-Key", "another")
+		charged(w, n)
+	}},
 	{"sends a 204", func(w http.ResponseWriter, r *http.Request, n int) {
 		w.WriteHeader(http.StatusNoContent)
 	}},
@@ -95,7 +105,33 @@ func TestARepetitionGetsTheFirstAnswer(t *testing.T) {
 					Why: "each run charges the card"})
 			}
 		}
+		fromElsewhere(t)
 	})
+}
+
+// fromElsewhere sends a repetition that has come another way.
+func fromElsewhere(t *testing.T) {
+	t.Helper()
+	for _, tt := range []struct {
+		what   string
+		change func(r *http.Request)
+	}{
+		{"another User-Agent", func(r *http.Request) { r.Header.Set("User-Agent", "shop/2.1") }},
+		{"another Content-Type", func(r *http.Request) { r.Header.Set("Content-Type", "text/json") }},
+		{"another Traceparent", func(r *http.Request) { r.Header.Set("Traceparent", "00-7-7-01") }},
+		{"another Host", func(r *http.Request) { r.Host = "eu.shop.example" }},
+		{"another address", func(r *http.Request) { r.RemoteAddr = "10.9.8.7:6543" }},
+		{"no Content-Length", func(r *http.Request) { r.ContentLength = -1 }},
+	} {
+		s := &shop{}
+		h := guard(newMemory(), s)
+		first, r := ask(h, post()), post()
+		tt.change(r)
+		wantReplay(t, ask(h, r), first, expect.Message{
+			Did: "sent a POST, and again with " + tt.what + ", unlike the first time",
+			Why: "scope, method, path and key say what is a repetition; a phone that comes out of " +
+				"the tunnel has another address, and each attempt has a trace of its own"})
+	}
 }
 
 func TestAnotherBodyIsAnotherRequest(t *testing.T) {
@@ -103,6 +139,10 @@ func TestAnotherBodyIsAnotherRequest(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, tt := range []struct{ what, first, second string }{
 			{"4200 cents, then 4300", `{"cents":4200}`, `{"cents":4300}`},
+			{"cents, then Cents", `{"cents":4200}`, `{"Cents":4200}`},
+			{"4200, then 4200.0", `{"cents":4200}`, `{"cents":4200.0}`},
+			{"two lines, then the same with \\r\\n", "a\nb", "a\r\nb"},
+			{"the byte ff, then fe", "\xff", "\xfe"},
 			{"a body, then the same with a space behind it", `{"cents":4200}`, `{"cents":4200} `},
 			{"two members, then the same in the other order", `{"a":1,"b":2}`, `{"b":2,"a":1}`},
 			{"a body, then none", "x", ""}, {"no body, then one", "", "x"},
@@ -132,13 +172,15 @@ func TestTheHandlerGetsTheRequestAsItCame(t *testing.T) {
 		var got string
 		s := &shop{answer: func(w http.ResponseWriter, r *http.Request, n int) {
 			data := read(r.Body)
-			got = fmt.Sprintf("%s %s by %s for %v, key %q, %d bytes of %d, the right ones: %t",
-				r.Method, r.RequestURI, user(r), r.Context().Value(tenant{}),
-				r.Header.Get("Idempotency-Key"), len(data), r.ContentLength, data == sent)
+			got = fmt.Sprintf("%s %s%s from %s, id %s by %s for %v, key %q, %d bytes of %d, the right ones: %t",
+				r.Method, r.Host, r.RequestURI, r.RemoteAddr, r.PathValue("id"), user(r),
+				r.Context().Value(tenant{}), r.Header.Get("Idempotency-Key"), len(data), r.ContentLength, data == sent)
 			charged(w, n)
 		}}
 		r := httptest.NewRequest(method, "/charges?dry=1", strings.NewReader(sent))
 		r.Header.Set("X-User", "ann")
+		r.Host, r.RemoteAddr = "eu.shop.example", "10.9.8.7:6543"
+		r.SetPathValue("id", "c-7")
 		if key != "" {
 			r.Header.Set("Idempotency-Key", key)
 		}
@@ -146,7 +188,7 @@ func TestTheHandlerGetsTheRequestAsItCame(t *testing.T) {
 		answer := ask(idempotency.Idempotent(newMemory(), user, false)(s), r)
 		did := fmt.Sprintf("sent a %s of 1 MiB with %s, which is not required, and a value in its "+
 			"context, to a handler that looks at all of it", method, sayKey(key))
-		want := fmt.Sprintf("%s /charges?dry=1 by ann for t-7, key %q, 1048576 bytes of 1048576, "+
+		want := fmt.Sprintf("%s eu.shop.example/charges?dry=1 from 10.9.8.7:6543, id c-7 by ann for t-7, key %q, 1048576 bytes of 1048576, "+
 			"the right ones: true", method, key)
 		expect.That(t, got == want, expect.Message{Did: did, Want: want, Got: got,
 			Why: "who looks at a body to remember it must leave it for those behind; " +
@@ -183,7 +225,8 @@ func TestABodyThatBreaksOff(t *testing.T) {
 
 func TestOnlyPostAndPatchAreGuarded(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"} {
+		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "post", "Patch",
+			"POSTS"} {
 			for _, k := range []string{key, strings.Repeat("x", 256), ""} {
 				s := &shop{}
 				h := guard(newMemory(), s)
@@ -191,8 +234,8 @@ func TestOnlyPostAndPatchAreGuarded(t *testing.T) {
 					wantRun(t, s, ask(h, request(method, k, body)), n+1, expect.Message{
 						Did: fmt.Sprintf("sent a %s for the %s time, with %s", method,
 							[]string{"first", "second"}[n], sayKey(k)),
-						Why: "these methods are idempotent by themselves; a GET that is answered " +
-							"from yesterday's memory is wrong"})
+						Why: "these methods are idempotent by themselves, or nobody has said what " +
+							"they are; a GET that is answered from yesterday's memory is wrong"})
 				}
 			}
 		}
@@ -227,12 +270,17 @@ func TestTheKeyIsWhatKeyOfReturns(t *testing.T) {
 				Why: "the header is a string of RFC 8941: its quotes do not belong to it, and a " +
 					"proxy may have written them"})
 		}
-		for _, k := range []string{`"k`, `""`, `"`, " ", "k\x01", "k\u00fc", long + "x"} {
+		for _, k := range []string{"", `"k`, `""`, `"`, " ", "k\x01", "k\u00fc", long + "x"} {
 			for _, required := range []bool{true, false} {
 				s := &shop{}
 				h := idempotency.Idempotent(newMemory(), user, required)(s)
 				did := fmt.Sprintf("sent %s, required: %t", sayKey(k), required)
-				got := ask(h, request("POST", k, body))
+				r := request("POST", k, body)
+				r.Header.Set("Idempotency-Key", k)
+				if k == "" {
+					did = fmt.Sprintf("sent an Idempotency-Key that is empty, required: %t", required)
+				}
+				got := ask(h, r)
 				wantProblem(t, got, expect.Message{Did: did, Why: "whoever sends a key relies on it"},
 					400)
 				wantRuns(t, s, 0, expect.Message{Did: did})

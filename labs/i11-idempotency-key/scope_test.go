@@ -38,7 +38,13 @@ func TestRequestsOfOthersAreNoRepetition(t *testing.T) {
 			{ann, operation{"Ann", "/charges", "k"}},
 			{operation{"%[1]s", "/charges", "k"}, operation{"%[1]s", "/charges", "l"}},
 			{ann, operation{"ann", "/Charges", "k"}},
-			{ann, operation{"", "/charges", "k"}},
+			{ann, operation{"", "/charges", "k"}}, {ann, operation{"ann ", "/charges", "k"}},
+			{ann, operation{"ann", "//charges", "k"}}, {ann, operation{"ann", "/x/../charges", "k"}},
+			// bytes that are no UTF-8, and two ways to write an é
+			{operation{"ann", "/\xff", "k"}, operation{"ann", "/\xfe", "k"}},
+			{operation{"\xff", "/charges", "k"}, operation{"\xfe", "/charges", "k"}},
+			{operation{"ann", "/\xff", "k"}, operation{"ann", "/\ufffd", "k"}},
+			{operation{"ann", "/caf\u00e9", "k"}, operation{"ann", "/cafe\u0301", "k"}},
 			{operation{"ann", "/charges", strings.Repeat("k", 254) + "1"},
 				operation{"ann", "/charges", strings.Repeat("k", 254) + "2"}},
 		} {

@@ -100,7 +100,7 @@ func TestWhileTheFirstIsAtWork(t *testing.T) {
 // othersDoNotWait sends requests with other keys while one is at work.
 func othersDoNotWait(t *testing.T, s *shop, h http.Handler, did string) {
 	t.Helper()
-	const others = 20
+	const others = 500
 	start := time.Now()
 	var wg sync.WaitGroup
 	for i := range others {
@@ -109,7 +109,7 @@ func othersDoNotWait(t *testing.T, s *shop, h http.Handler, did string) {
 	wg.Wait()
 	took := time.Since(start)
 	expect.That(t, took == s.takes && s.count() == others+1, expect.Message{
-		Did:  did + "20 at once with other keys, each another one",
+		Did:  did + "500 at once with other keys, each another one",
 		Want: "all are answered after their own 30 s: they wait for nobody",
 		Got:  fmt.Sprintf("after %v; the handler has run %s", took, times(s.count())),
 		Why:  "one slow request would stop all others"})
