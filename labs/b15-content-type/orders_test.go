@@ -49,7 +49,34 @@ func TestTheLabelSaysHowToRead(t *testing.T) {
 		Got:  fmt.Sprintf("a note of %d bytes, error %v", len(got.Note), err),
 		Why:  "the contract knows no longest note; one that is cut off reads like a whole one",
 	})
+	const large = 9007199254740993 // a float64 takes it for the even number before it
+	wantOrder(t, jsonType, `{"sku":"B-2","qty":9007199254740993}`,
+		orders.Order{SKU: "B-2", Qty: large}, "a whole number is read as one, however large")
+	wantOrder(t, formType, `sku=B-2&qty=9007199254740993`, orders.Order{SKU: "B-2", Qty: large},
+		"a whole number is read as one, however large")
+	padded := orders.Order{SKU: " B 2 ", Qty: 1, Note: " ring twice\n"}
+	wantOrder(t, jsonType, `{"sku":" B 2 ","qty":1,"note":" ring twice\n"}`, padded,
+		"spaces in a text are part of it")
+	wantOrder(t, formType, `sku=+B+2+&qty=1&note=+ring+twice%0A`, padded,
+		"spaces in a text are part of it")
 	wantOnlyTheBody(t)
+	wantWhateverTheMethod(t)
+}
+
+// wantWhateverTheMethod sends forms with methods for which net/http does not parse any.
+func wantWhateverTheMethod(t *testing.T) {
+	t.Helper()
+	for _, method := range []string{"PUT", "PATCH", "DELETE", "QUERY"} {
+		r := request("/orders", "", formType, asForm)
+		r.Method = method
+		got, err := orders.DecodeOrder(r)
+		expect.That(t, err == nil && got == order, expect.Message{
+			Did:  fmt.Sprintf("called DecodeOrder with a form: %s /orders, the body %s", method, asForm),
+			Want: fmt.Sprintf("the order %+v", order),
+			Got:  outcome(got, err),
+			Why:  "what the body is the Content-Type says, and not the method",
+		})
+	}
 }
 
 // wantOnlyTheBody has a link to the form that somebody else has made.
@@ -72,6 +99,7 @@ func TestOneTypeIsWrittenInManyWays(t *testing.T) {
 		"Application/JSON; charset=UTF-8",
 		"application/json;charset=utf-8",
 		`application/json; charset="utf-8"`,
+		`application/json; charset="UTF-8"`,
 		"application/json ; Charset=Utf-8",
 		"application/json; profile=short",
 		`application/json; profile="a; charset=latin1"`,
@@ -102,6 +130,8 @@ func TestOtherTypesAreUnsupported(t *testing.T) {
 		{"application/vnd.shop+json-seq", "so is this one, under a name of its own"},
 		{"application/x-www-form-urlencoded-v2", "a name that begins alike is another type"},
 		{"text/vnd.shop+json", "the contract has +json only within application"},
+		{"application/vnd.shop.json", "the contract has +json, with a plus; another name is another type"},
+		{"application/x-json", "the contract has +json, with a plus; another name is another type"},
 		{"application/xml", "a type that this server cannot read"},
 		{"multipart/form-data", "it is a form as well, but written in quite another way"},
 		{"application/octet-stream", "it says \"just bytes\": nobody knows what they are"},
@@ -143,6 +173,9 @@ func TestABodyThatIsNotWhatItSays(t *testing.T) {
 			"read as a form it has one field with a strange name, and neither sku nor qty; " +
 				"taken for an order, somebody gets nothing, zero times"},
 		{"a form that is labelled as JSON", "/orders", jsonType, asForm, "the label is a promise; whoever breaks it has a bug that he should hear of"},
+		{"JSON that is an array", "/orders", jsonType, "[" + asJSON + "]", "a list of orders is no order: of two, one would be lost"},
+		{"JSON that is null", "/orders", jsonType, "null", "null is JSON, and no object"},
+		{"JSON that is a text", "/orders", jsonType, `"sku"`, "a text is JSON, and no object"},
 		{"JSON that breaks off", "/orders", jsonType, `{"sku":"A-17","qty":3`, "half an order is none"},
 		{"JSON with something after it", "/orders", jsonType, asJSON + " x", "a body that goes on after its JSON value is not JSON"},
 		{"two JSON objects", "/orders", jsonType, asJSON + asJSON, "two orders in one body: one of them would be lost"},
@@ -203,6 +236,9 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 		{SKU: "<html>", Qty: 2, Note: "<!DOCTYPE html>"},
 		{SKU: `B,"2"`, Qty: 12, Note: "one, two\nand \"three\""},
 		{SKU: "C", Qty: 1},
+		{SKU: "D"}, // whatever it is, it has three members
+		{SKU: " E ", Qty: 9007199254740993, Note: " ring twice "},
+		{SKU: "-F", Qty: 1_000_000, Note: "=1+1"},
 	} {
 		for _, accept := range []string{jsonType, csvType} {
 			label := map[string]string{jsonType: "application/json",
@@ -230,9 +266,11 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 						"the bytes",
 				})
 			if accept == jsonType {
-				var back map[string]any
-				err := json.Unmarshal([]byte(got.body), &back)
-				same := back["sku"] == o.SKU && back["qty"] == float64(o.Qty) &&
+				back := map[string]any{}
+				d := json.NewDecoder(strings.NewReader(got.body))
+				d.UseNumber()
+				err := d.Decode(&back)
+				same := back["sku"] == o.SKU && back["qty"] == json.Number(fmt.Sprint(o.Qty)) &&
 					back["note"] == o.Note
 				expect.That(t, err == nil && same, expect.Message{
 					Did: did, Want: "the order as a JSON object with sku, qty and note",
@@ -245,7 +283,8 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 			expect.That(t, err == nil && slices.EqualFunc(rows, want, slices.Equal), expect.Message{
 				Did: did, Want: fmt.Sprintf("CSV with these two records: %q", want),
 				Got: got.String(),
-				Why: "whoever says CSV must quote what has a comma, a quote or a line break in it",
+				Why: "whoever says CSV must quote what has a comma, a quote or a line break in it, and " +
+					"change nothing",
 			})
 		}
 	}
@@ -265,6 +304,15 @@ func TestAcceptSaysWhatToSend(t *testing.T) {
 		{"text/csv;q=0.001", csvType, "a thousandth is more than nothing"},
 		{"application/xml, text/csv;q=0.1", csvType, "a little is better than nothing"},
 		{"application/json;q=0, text/csv", csvType, "q=0 means: never send me this"},
+		{"text/csv;q=0.4 , application/json;q=0.5", jsonType, "there may be spaces on both sides of a comma"},
+		{"application/json;q=0.4 , text/csv;q=0.5 ", csvType, "there may be spaces on both sides of a comma"},
+		{"text/csv ; q=0.4, application/json ; q=0.5", jsonType, "there may be spaces on both sides of a semicolon"},
+		{"TEXT/*", csvType, "case does not matter in a family, either"},
+		{"APPLICATION/*, text/csv;q=0.1", jsonType, "case does not matter in a family, either"},
+		{"text/csv-schema", "", "a type whose name begins alike is another one"},
+		{"application/json-seq", "", "a type whose name begins alike is another one"},
+		{"application/vnd.shop+json", "", "it is JSON with a name and a form of its own: this client has not asked for the shop's"},
+		{"text/json", "", "another family has other types"},
 		{"text/*", csvType, "a range of types has a star"},
 		{"application/*", jsonType, "a range of types has a star"},
 		{"application/xml", "", "it can read neither; it should hear that, and not find out with its parser"},
