@@ -2,7 +2,6 @@ package coherence_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -325,7 +324,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 			x.stop = nil
 			select {
 			case err := <-x.runs:
-				expect.That(t, errors.Is(err, context.Canceled), expect.Message{
+				expect.That(t, sentinel.Is(err, context.Canceled), expect.Message{
 					Did:  "ended the context of Run " + how,
 					Want: "that Run returns its error",
 					Got:  fmt.Sprint(err),

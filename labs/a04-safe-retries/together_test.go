@@ -2,7 +2,6 @@ package retries_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/history"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	"github.com/backend-labs/backend-labs/harness/kit/simnet"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	retries "github.com/backend-labs/backend-labs/labs/a04-safe-retries"
@@ -225,7 +225,7 @@ func record(h *history.History, c *retries.Clerk, ctx context.Context, name, key
 		call.Done(nil)
 	case err == nil:
 		call.Done(value)
-	case errors.Is(err, retries.ErrDefinite):
+	case sentinel.Is(err, retries.ErrDefinite):
 		call.Never()
 	default:
 		call.Perhaps()

@@ -2,7 +2,6 @@ package migrate_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/pg"
 	"github.com/backend-labs/backend-labs/harness/kit/proc"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	migrate "github.com/backend-labs/backend-labs/labs/a08-expand-contract"
 )
 
@@ -201,11 +201,11 @@ func TestAMissingUser(t *testing.T) {
 		w.up(i)
 		for _, id := range []int64{0, -1, 1 << 40} {
 			_, err := w.v2.get(t.Context(), id)
-			expect.That(t, errors.Is(err, pgx.ErrNoRows), expect.Message{
+			expect.That(t, sentinel.Is(err, pgx.ErrNoRows), expect.Message{
 				Did:  fmt.Sprintf("called V2Get of user %d, who is not there, after %s", id, w.name(i)),
 				Want: "pgx.ErrNoRows", Got: fmt.Sprint(err), Why: "a 404 must not become an empty name or a 500"})
 			err = w.v2.rename(t.Context(), id, names{"Ann", "Lee"})
-			expect.That(t, errors.Is(err, pgx.ErrNoRows), expect.Message{
+			expect.That(t, sentinel.Is(err, pgx.ErrNoRows), expect.Message{
 				Did:  fmt.Sprintf("called V2Rename of user %d, who is not there, after %s", id, w.name(i)),
 				Want: "pgx.ErrNoRows", Got: fmt.Sprint(err), Why: "the customer is told that it has been done, and it has not"})
 		}

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -145,7 +144,7 @@ func verdict(err error, ok string) string {
 	switch {
 	case err == nil:
 		return ok
-	case errors.Is(err, store.ErrUnavailable):
+	case sentinel.Is(err, store.ErrUnavailable):
 		return "unavailable"
 	}
 	return "error"

@@ -1,7 +1,6 @@
 package auth_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	auth "github.com/backend-labs/backend-labs/labs/a11-jwt-vs-session"
 )
@@ -578,7 +578,7 @@ func measure(t *testing.T, kind string) (r row) {
 		credential, refresh, err = first.hybrid.Login(ctx, "ann")
 		request = func() error {
 			_, err := second.tokens.Verify(ctx, credential)
-			if !errors.Is(err, auth.ErrInvalid) {
+			if !sentinel.Is(err, auth.ErrInvalid) {
 				return err
 			}
 			a, b, err := second.hybrid.Refresh(ctx, refresh)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	saga "github.com/backend-labs/backend-labs/labs/a12-saga"
 )
 
@@ -157,7 +158,7 @@ func TestGatherCannotDoWithout(t *testing.T) {
 		others := []saga.Part{{Name: "ads", Optional: true, Fetch: watched}, {Name: "stock", Fetch: watched}}
 		got := gather(t.Context(), append(others, saga.Part{Name: "price", Fetch: fetches(50*time.Millisecond, nil, errPart)})...)
 		did := "gathered a price that fails after 50 ms, and parts that hang"
-		expect.That(t, got.err != nil && errors.Is(got.err, errPart) && got.took == 50*time.Millisecond, expect.Message{
+		expect.That(t, got.err != nil && sentinel.Is(got.err, errPart) && got.took == 50*time.Millisecond, expect.Message{
 			Did: did, Want: "an error that wraps that of the price, after 50ms", Got: got.String(),
 			Why: "there is nothing left to wait for"})
 		time.Sleep(time.Millisecond)
@@ -166,7 +167,7 @@ func TestGatherCannotDoWithout(t *testing.T) {
 			Why: "they work for a page that nobody will see"})
 		for _, err := range []error{context.DeadlineExceeded, context.Canceled} {
 			got = gather(t.Context(), saga.Part{Name: "price", Fetch: fetches(50*time.Millisecond, nil, err)})
-			expect.That(t, errors.Is(got.err, err) && got.took == 50*time.Millisecond, expect.Message{
+			expect.That(t, sentinel.Is(got.err, err) && got.took == 50*time.Millisecond, expect.Message{
 				Did:  fmt.Sprintf("gathered a price that fails after 50 ms with %q", err),
 				Want: "an error that wraps that of the price, after 50ms", Got: got.String(),
 				Why: "it has timeouts of its own, and has failed then; it is not late"})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	saga "github.com/backend-labs/backend-labs/labs/a12-saga"
 )
 
@@ -241,7 +242,7 @@ func TestUndoIsTriedAgain(t *testing.T) {
 			}
 			got := saga.Run(t.Context(), w.log(), "trip", steps)
 			did := fmt.Sprintf("ran a saga in which the car is declined, and to undo the flight fails ten times with %q", err)
-			expect.That(t, errors.Is(got, saga.ErrParked) && n == 10, expect.Message{Did: did,
+			expect.That(t, sentinel.Is(got, saga.ErrParked) && n == 10, expect.Message{Did: did,
 				Want: "ten attempts, and ErrParked", Got: fmt.Sprintf("%d, and %s", n, say(got)),
 				Why: "what a service returns is its error, and neither that of the log nor that of the context"})
 			got = saga.Run(t.Context(), w.log(), "trip", steps)
@@ -500,7 +501,7 @@ func unreadableForAMoment(t *testing.T) {
 	}
 	err := saga.Run(t.Context(), log, "trip", steps)
 	did := "ran a saga; while it booked the hotel another saga was run, and then the log could not be read once"
-	expect.That(t, errors.Is(err, errDisk), expect.Message{Did: did, Want: "its error", Got: say(err),
+	expect.That(t, sentinel.Is(err, errDisk), expect.Message{Did: did, Want: "its error", Got: say(err),
 		Why: "that the log has grown is no answer to what is in it"})
 	makes(t, w, expect.Message{Did: did}, "Do flight", "Do visa", "Do hotel")
 	err, _ = w.run(t.Context())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	backpressure "github.com/backend-labs/backend-labs/labs/a13-backpressure"
 )
 
@@ -174,7 +175,7 @@ func TestPumpDeliversAllRows(t *testing.T) {
 						c := b.pump(t.Context(), ahead)
 						time.Sleep(time.Hour)
 						same := !c.waits() && (c.err == nil) == (readErr == nil) &&
-							(readErr == nil || errors.Is(c.err, readErr))
+							(readErr == nil || sentinel.Is(c.err, readErr))
 						want := "it returns nil"
 						if readErr != nil {
 							want = "it returns this error"
@@ -275,7 +276,7 @@ func TestPumpStopsWhenTheSinkFails(t *testing.T) {
 						again = "sink was called again"
 					}
 					b.mu.Unlock()
-					expect.That(t, !c.waits() && errors.Is(c.err, broken), expect.Message{Did: did,
+					expect.That(t, !c.waits() && sentinel.Is(c.err, broken), expect.Message{Did: did,
 						Want: "it returns this error, at once", Got: c.String() + "; " + again,
 						Why: "the connection is broken: there is nobody to read for, and the reason must not " +
 							"get lost behind what follows from it"})
@@ -302,7 +303,7 @@ func TestPumpStopsWhenTheSinkFails(t *testing.T) {
 				time.Sleep(time.Second)
 				did := fmt.Sprintf("called Pump, ahead: 4, with 3 rows that take 1 ms to read and 10 ms to write, "+
 					"and then %v of next; with row 2 the sink fails, with %v", readErr, writeErr)
-				expect.That(t, !c.waits() && errors.Is(c.err, writeErr), expect.Message{Did: did,
+				expect.That(t, !c.waits() && sentinel.Is(c.err, writeErr), expect.Message{Did: did,
 					Want: "it returns the error of the sink", Got: c.String(),
 					Why: "row 2 is where the export broke off, whatever the source has come to and whatever the " +
 						"sink calls it"})

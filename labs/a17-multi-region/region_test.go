@@ -11,6 +11,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	"github.com/backend-labs/backend-labs/harness/kit/simnet"
 	regions "github.com/backend-labs/backend-labs/labs/a17-multi-region"
 )
@@ -179,7 +180,7 @@ func impatient(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	_, err := w.of["eu-2"].Get(deadline, "k", token)
-	expect.That(t, time.Since(began) == 50*ms && errors.Is(err, context.DeadlineExceeded) && known.None(err),
+	expect.That(t, time.Since(began) == 50*ms && sentinel.Is(err, context.DeadlineExceeded) && known.None(err),
 		expect.Message{
 			Did:  "read with a token what takes an hour to arrive, and a context that ends after 50 ms",
 			Want: "its error, then",
@@ -188,7 +189,7 @@ func impatient(t *testing.T) {
 	time.AfterFunc(60*ms, func() { stop(errors.New("the user has left")) })
 	began = time.Now()
 	_, err = w.of["eu-2"].Get(cancelled, "k", token)
-	expect.That(t, time.Since(began) == 60*ms && errors.Is(err, context.Canceled) && known.None(err), expect.Message{
+	expect.That(t, time.Since(began) == 60*ms && sentinel.Is(err, context.Canceled) && known.None(err), expect.Message{
 		Did:  "read with a token what takes an hour to arrive, and a context that is cancelled after 60 ms",
 		Want: "its error, then", Got: fmt.Sprintf("%s after %v", known.Say(err), time.Since(began))})
 	time.Sleep(2 * time.Hour)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	nologs "github.com/backend-labs/backend-labs/labs/a18-no-logs"
 )
@@ -266,7 +267,7 @@ func TestMissingEvidence(t *testing.T) {
 // wraps tells whether an error wraps all of them.
 func wraps(err error, all map[string]error) bool {
 	for _, e := range all {
-		if !errors.Is(err, e) {
+		if !sentinel.Is(err, e) {
 			return false
 		}
 	}
@@ -300,7 +301,7 @@ func TestContextEnds(t *testing.T) {
 			if err != nil {
 				got = err.Error()
 			}
-			expect.That(t, errors.Is(err, want) && took == after, expect.Message{
+			expect.That(t, sentinel.Is(err, want) && took == after, expect.Message{
 				Did:  fmt.Sprintf("diagnosed a shop with a context that ended after %v (%v)", after, want),
 				Want: "its error, at once", Got: fmt.Sprintf("%s, after %v", got, took),
 				Why: "who asked is gone, and the service need not bear it any longer", Picture: r.tl})

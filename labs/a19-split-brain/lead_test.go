@@ -9,6 +9,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	leader "github.com/backend-labs/backend-labs/labs/a19-split-brain"
 )
@@ -147,7 +148,7 @@ func TestLeadGivesUpWithItsContext(t *testing.T) {
 			back := r.back(5*time.Second + time.Millisecond)
 			cancel()
 			expect.That(t, back, expect.Message{Did: did, Want: "it returns at once", Got: "it goes on waiting"})
-			expect.That(t, errors.Is(r.err, c.want) && !errors.Is(r.err, leader.ErrLost), expect.Message{Did: did,
+			expect.That(t, sentinel.Is(r.err, c.want) && !sentinel.Is(r.err, leader.ErrLost), expect.Message{Did: did,
 				Want: c.want.Error(), Got: fmt.Sprintf("%s after %v", known.Say(r.err), since(began))})
 			works, _, _ := r.state()
 			expect.That(t, works == 0, expect.Message{Did: did, Want: "work does not run", Got: "it has"})
@@ -434,7 +435,7 @@ func tidiesUp(t *testing.T, w *world) {
 		expect.That(t, r.back(ttl+time.Second), expect.Message{Did: did, Want: "Lead returns when work has",
 			Got: "it does not"})
 		expect.That(t, !working, expect.Message{Did: did, Want: "Lead returns when work has", Got: "before"})
-		expect.That(t, errors.Is(r.err, c.want) && known.None(r.err), expect.Message{Did: did,
+		expect.That(t, sentinel.Is(r.err, c.want) && known.None(r.err), expect.Message{Did: did,
 			Want: c.want.Error() + ": the error of its context", Got: known.Say(r.err)})
 		acquires(t, other, expect.Message{Did: did + "; Lead returned, and another process tried at the same moment",
 			Why: "each deployment ends a leader this way: if it cannot release its lease because its context has " +

@@ -580,7 +580,7 @@ func failuresChangeNothing(t *testing.T) {
 				return 5, failure
 			})
 			_, hit := c.Get("price")
-			expect.That(t, errors.Is(err, failure) && !hit, expect.Message{
+			expect.That(t, sentinel.Is(err, failure) && !hit, expect.Message{
 				Did:  fmt.Sprintf("called GetOrLoad with a load that returns 5 and the error %q", failure),
 				Want: "that error, and nothing stored",
 				Got:  fmt.Sprintf("error %v, and a hit afterwards: %v", err, hit),

@@ -2,7 +2,6 @@ package scaleout_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/fleet"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	scaleout "github.com/backend-labs/backend-labs/labs/b13-scale-out"
 )
 
@@ -192,7 +192,7 @@ func balancers() (http.Handler, error) {
 	}))
 	mux.HandleFunc("/do", fleet.Reply(func(_ *http.Request, o order) (string, error) {
 		err := named(o.Balancer).Do(context.Background(), 1)
-		if errors.Is(err, scaleout.ErrDown) {
+		if sentinel.Is(err, scaleout.ErrDown) {
 			return "ErrDown", nil
 		}
 		return orNil(err), nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	journey "github.com/backend-labs/backend-labs/labs/i03-request-journey"
 )
 
@@ -68,7 +69,7 @@ func (g *got) wantFailed(want string, cause ...error) {
 	}
 	is := func(err error) bool {
 		for _, c := range cause {
-			if errors.Is(err, c) {
+			if sentinel.Is(err, c) {
 				return true
 			}
 		}

@@ -10,13 +10,21 @@
 //		Got:  known.Say(err),
 //	})
 //
-// Errors are the learner's code: what panics in them, or has no end, is an answer like another.
+// Errors are the learner's code: what panics in them, or has no end, is an answer like another. What
+// an error wraps is asked once, and what its methods Is say is asked in a random order: one that says
+// yes to whatever it is asked first, or wraps something else each time, does not know what to say.
 package sentinel
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"maps"
+	mathrand "math/rand/v2"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,16 +36,28 @@ type Errors map[string]error
 // Is reports whether err is want, as errors.Is has it, and none of the others. want need not be one
 // of them: then err may be what want is, too.
 func (e Errors) Is(err, want error) bool {
-	if !Is(err, want) {
+	asked := slices.Collect(maps.Values(e))
+	if !e.has(want) {
+		asked = append(asked, want)
+	}
+	tr := treeOf(err)
+	answers := tr.answers(asked)
+	if err == nil || want == nil {
+		return err == want
+	}
+	if tr.everything() {
 		return false
 	}
-	member := e.has(want)
-	for _, other := range e {
-		if !same(other, want) && is(err, other) && (member || !is(want, other)) {
+	is, member := false, e.has(want)
+	for i, one := range asked {
+		switch {
+		case same(one, want):
+			is = answers[i]
+		case answers[i] && (member || !treeOf(want).is(one)):
 			return false
 		}
 	}
-	return true
+	return is
 }
 
 func (e Errors) has(err error) bool {
@@ -50,13 +70,22 @@ func (e Errors) has(err error) bool {
 }
 
 // None reports whether err is an error, and none of these.
-func (e Errors) None(err error) bool { return err != nil && !everything(err) && len(e.of(err)) == 0 }
+func (e Errors) None(err error) bool {
+	tr := treeOf(err)
+	names := e.of(tr)
+	return err != nil && !tr.everything() && len(names) == 0
+}
 
-// of are the names of those that err is.
-func (e Errors) of(err error) (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(e)) {
-		if is(err, e[name]) {
-			names = append(names, name)
+// of are the names of those that an error is.
+func (e Errors) of(tr tree) (names []string) {
+	all := slices.Sorted(maps.Keys(e))
+	asked := make([]error, len(all))
+	for i, name := range all {
+		asked[i] = e[name]
+	}
+	for i, yes := range tr.answers(asked) {
+		if yes {
+			names = append(names, all[i])
 		}
 	}
 	return names
@@ -65,8 +94,9 @@ func (e Errors) of(err error) (names []string) {
 // Say is err for a message: the name of the one that it is, of all of them if it is several, and its
 // text if it is none.
 func (e Errors) Say(err error) string {
-	names := e.of(err)
-	switch muddle := e.muddle(err, names); {
+	tr := treeOf(err)
+	names := e.of(tr)
+	switch muddle := muddle(tr, names); {
 	case err == nil:
 		return "no error"
 	case muddle != "":
@@ -89,15 +119,16 @@ func (e Errors) Outcome(err error) string {
 // Quote is the error's text in quotes and, where it is several of these at once, that.
 func (e Errors) Quote(err error) string {
 	text := strconv.Quote(Text(err))
-	if muddle := e.muddle(err, e.of(err)); muddle != "" {
+	tr := treeOf(err)
+	if muddle := muddle(tr, e.of(tr)); muddle != "" {
 		return text + " (it " + muddle + ")"
 	}
 	return text
 }
 
 // muddle says why no caller can tell what the error is, or nothing.
-func (e Errors) muddle(err error, names []string) string {
-	if everything(err) {
+func muddle(tr tree, names []string) string {
+	if tr.everything() {
 		return "says of itself that it is every error there is"
 	}
 	if len(names) < 2 {
@@ -109,7 +140,12 @@ func (e Errors) muddle(err error, names []string) string {
 }
 
 // Is is errors.Is, but for errors that say yes to whatever they are asked: those are none.
-func Is(err, want error) bool { return is(err, want) && !everything(err) }
+func Is(err, want error) bool {
+	if err == nil || want == nil {
+		return err == want
+	}
+	return Errors{}.Is(err, want)
+}
 
 // Text is what the error says, or what is wrong with that.
 func Text(err error) (text string) {
@@ -121,41 +157,61 @@ func Text(err error) (text string) {
 	return err.Error()
 }
 
-// errNobody is an error that no error can be, and stranger a target that none can be assigned to.
-var errNobody = errors.New("nobody's")
-
+// stranger is a target that no error can be assigned to.
 type stranger struct{}
 
 func (*stranger) Error() string { return "a stranger" }
 
-// everything reports whether an error in err's tree says yes to what it cannot be.
-func everything(err error) bool {
-	yes := false
-	walk(err, func(e error) bool {
-		if as, ok := e.(interface{ As(any) bool }); ok {
-			var target *stranger
-			yes = yes || as.As(&target)
-		}
-		return yes
-	})
-	return yes || is(err, errNobody)
-}
+// usual are errors that many know; few are even two of them.
+var usual = []error{context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, fs.ErrNotExist,
+	fs.ErrExist, fs.ErrPermission, fs.ErrClosed, net.ErrClosed}
 
-// is is errors.Is for errors that may panic or have no end.
-func is(err, target error) bool {
-	if err == nil || target == nil {
-		return err == target
-	}
-	found := false
-	walk(err, func(e error) bool {
-		if found = same(e, target); !found {
-			if x, ok := e.(interface{ Is(error) bool }); ok {
-				found = x.Is(target)
+// tree are an error and what it wraps, depth first, as it was when it was asked.
+type tree []error
+
+// everything reports whether an error of the tree says yes to what it cannot be.
+func (tr tree) everything() bool {
+	return slices.ContainsFunc(tr, func(e error) bool {
+		if saysAs(e) {
+			return true
+		}
+		yes := 0
+		for _, other := range usual {
+			if says(e, other) {
+				yes++
 			}
 		}
-		return found
+		return yes > 2 || says(e, errors.New(rand.Text()))
 	})
-	return found
+}
+
+// saysAs reports whether an error's As takes the stranger for one of its own.
+func saysAs(e error) (yes bool) {
+	defer func() { recover() }()
+	as, ok := e.(interface{ As(any) bool })
+	var target *stranger
+	return ok && as.As(&target)
+}
+
+// says is what an error's own Is says.
+func says(e, target error) (yes bool) {
+	defer func() { recover() }()
+	x, ok := e.(interface{ Is(error) bool })
+	return ok && x.Is(target)
+}
+
+// is is errors.Is.
+func (tr tree) is(target error) bool {
+	return slices.ContainsFunc(tr, func(e error) bool { return same(e, target) || says(e, target) })
+}
+
+// answers are those of is for each target, which are asked in a random order.
+func (tr tree) answers(targets []error) []bool {
+	all := make([]bool, len(targets))
+	for _, i := range mathrand.Perm(len(targets)) {
+		all[i] = tr.is(targets[i])
+	}
+	return all
 }
 
 // same compares two errors; those of a type that cannot be compared are none.
@@ -167,26 +223,25 @@ func same(a, b error) (yes bool) {
 // most bounds how many errors of a tree are looked at: an Unwrap may return its own error.
 const most = 1000
 
-// walk calls f with the errors of err's tree, depth first, until it says that it is enough. What
-// panics ends the walk of that branch.
-func walk(err error, f func(error) bool) {
+// treeOf asks an error for all that it wraps. What panics ends the branch.
+func treeOf(err error) (tr tree) {
 	left := most
-	var visit func(error) bool
-	visit = func(err error) (enough bool) {
+	var visit func(error)
+	visit = func(err error) {
 		defer func() { recover() }()
 		if left--; err == nil || left < 0 {
-			return false
+			return
 		}
-		if f(err) {
-			return true
-		}
+		tr = append(tr, err)
 		switch e := err.(type) {
 		case interface{ Unwrap() error }:
-			return visit(e.Unwrap())
+			visit(e.Unwrap())
 		case interface{ Unwrap() []error }:
-			return slices.ContainsFunc(e.Unwrap(), visit)
+			for _, each := range e.Unwrap() {
+				visit(each)
+			}
 		}
-		return false
 	}
 	visit(err)
+	return tr
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
@@ -108,5 +109,56 @@ func TestErrors(t *testing.T) {
 	}
 	if known.Is(errInner, errA) {
 		t.Error("got the wrapping error taken for the wrapped one: a caller would take the first case")
+	}
+}
+
+// first says yes to the first of the course's errors that it is asked for, and stays with that.
+type first struct{ said *error }
+
+func (first) Error() string { return "first" }
+func (f first) Is(target error) bool {
+	if *f.said == nil && (target == errA || target == errB) {
+		*f.said = target
+	}
+	return *f.said == target
+}
+
+// unwraps wraps all errors when it is asked for the first time, and one from then on.
+type unwraps struct{ asked *int }
+
+func (unwraps) Error() string { return "unwraps" }
+func (u unwraps) Unwrap() []error {
+	if *u.asked++; *u.asked == 1 {
+		return []error{errA, errB}
+	}
+	return nil
+}
+
+// usual says yes to all that is usual, and to nothing that it does not know.
+type usual struct{}
+
+func (usual) Error() string { return "usual" }
+func (usual) Is(target error) bool {
+	return target == context.Canceled || target == context.DeadlineExceeded || target == io.EOF || target == errA
+}
+
+// TestErrors_thatChange has errors that say what the check wants to hear.
+func TestErrors_thatChange(t *testing.T) {
+	t.Parallel()
+	const times = 200
+	believed := 0
+	for range times {
+		if known.Is(first{new(error)}, errA) {
+			believed++
+		}
+		if known.Is(unwraps{new(int)}, errA) || known.None(unwraps{new(int)}) {
+			t.Fatal("got an error believed that wraps two at once, when it is asked for the first time")
+		}
+	}
+	if believed < times/5 || believed > times*4/5 {
+		t.Errorf("got an error that says yes to the first question believed %d times of %d, want about half", believed, times)
+	}
+	if sentinel.Is(usual{}, context.Canceled) || known.Is(usual{}, errA) {
+		t.Error("got an error believed that is all the usual ones")
 	}
 }
