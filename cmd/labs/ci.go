@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/ci"
+	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 type ciOptions struct {
@@ -54,6 +56,10 @@ origin submit/1), the label "submit" on a pull or merge request, or somebody by 
 		},
 		ValidArgs: ci.Services,
 		RunE: func(c *cobra.Command, args []string) error {
+			// A learner's folder has no course that could grade: that has its own repository.
+			if root, err := course.Find("."); o.Course == "" && err == nil && workspace.IsOne(root) {
+				o.Course = courseRepository
+			}
 			if ci.IsBundle(args[0]) {
 				return o.bundle(c.Context(), args[0])
 			}
@@ -62,7 +68,8 @@ origin submit/1), the label "submit" on a pull or merge request, or somebody by 
 	}
 	f := c.Flags()
 	f.StringVar(&o.Course, "course", "",
-		"the repository that has the course, as `owner/repo` (default: the same one)")
+		"the repository that has the course, as `owner/repo` (default: the same one; for a folder of labs init, "+
+			courseRepository+")")
 	f.StringVar(&o.Ref, "ref", "", "the course's branch, tag or commit, as `ref` "+
 		"(default: what a change is based on, or the default branch)")
 	f.StringSliceVar(&o.On, "on", ci.DefaultEvents,

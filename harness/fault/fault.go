@@ -89,19 +89,55 @@ func remedyFor(err error) string {
 	return ""
 }
 
-// notYours is what to do about a file that somebody else owns, as after one command with sudo.
+// notYours is what to do about a file that may not be read or written: its owner gives the right, who
+// has made it with sudo in a folder of their own takes it back, and whatever is elsewhere is left alone.
 func notYours(err error) string {
 	path, ok := errors.AsType[*fs.PathError](err)
 	if !ok {
 		return "you (" + user() + ") may not do that: labs doctor shows where"
 	}
 	at := path.Path
-	for _, missing := os.Stat(at); missing != nil &&
-		filepath.Dir(at) != at; _, missing = os.Stat(at) {
-		at = filepath.Dir(at)
+	if abs, err := filepath.Abs(at); err == nil {
+		at = abs
 	}
-	return fmt.Sprintf("%s is not yours (you are %s): sudo chown -R \"$USER\" %s, or work in a "+
-		"copy of the course", at, user(), at)
+	info, missing := os.Stat(at)
+	for missing != nil && filepath.Dir(at) != at {
+		at = filepath.Dir(at)
+		info, missing = os.Stat(at)
+	}
+	switch {
+	case missing == nil && owned(info):
+		return fmt.Sprintf("%s is yours, and closed to you: chmod u+rwX %s", at, at)
+	case own(at):
+		return fmt.Sprintf("%s is not yours (you are %s): sudo chown -R \"$USER\" %s, or work in a "+
+			"copy of the course", at, user(), at)
+	}
+	return fmt.Sprintf("%s is not yours (you are %s): name a place that you may write to", at, user())
+}
+
+// own reports whether a path lies where everything is meant to be the user's: below the home folder, or in
+// a course.
+func own(path string) bool {
+	home, _ := os.UserHomeDir()
+	for dir := path; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
+		if dir == home {
+			return dir != path
+		}
+		if isDir(filepath.Join(dir, "labs")) && exists(filepath.Join(dir, "go.mod")) {
+			return true
+		}
+	}
+	return false
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // NoGo says that there is no go command. path is where it was looked for, or "" for the PATH.

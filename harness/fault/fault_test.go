@@ -29,7 +29,7 @@ func TestOf(t *testing.T) {
 		{"a full disk", path(syscall.ENOSPC), "keep it: open ", "make room on that disk"},
 		{"a quota", path(syscall.EDQUOT), "keep it: open ", "make room on that disk"},
 		{"a disk that can only be read", path(syscall.EROFS), "keep it: open ", "work in a copy of the course"},
-		{"another owner", path(syscall.EACCES), "keep it: open ", at + " is not yours"},
+		{"an owner who has closed it", path(syscall.EACCES), "keep it: open ", "chmod u+rwX " + at},
 		{"another owner, without a path", syscall.EPERM, "keep it: ", "you ("},
 		{"no go command", &exec.Error{Name: "go", Err: exec.ErrNotFound}, "keep it: ", "install Go"},
 		{"nothing known", errors.New("it is broken"), "keep it: it is broken", ""},
@@ -50,6 +50,34 @@ func TestOf(t *testing.T) {
 	}
 	if err := fault.Of("keep it", nil); err != nil {
 		t.Errorf("of no error: got %v", err)
+	}
+}
+
+// TestOf_foreign has files of somebody else: nobody is told to take what does not lie in a folder of their own.
+func TestOf_foreign(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	home, course, elsewhere := t.TempDir(), t.TempDir(), t.TempDir()
+	t.Setenv("HOME", home)
+	if err := errors.Join(os.MkdirAll(filepath.Join(course, "labs", "b10"), 0o755),
+		os.WriteFile(filepath.Join(course, "go.mod"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ dir, want, not string }{
+		{filepath.Join(course, "labs", "b10"), "sudo chown -R", "name a place"},
+		{home, "sudo chown -R", "name a place"},
+		{elsewhere, "name a place that you may write to", "chown"},
+	} {
+		file := filepath.Join(tt.dir, "x")
+		if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Chown(file, 65534, 65534)); err != nil {
+			t.Fatal(err)
+		}
+		err := fault.Of("keep it", &fs.PathError{Op: "open", Path: file, Err: syscall.EACCES})
+		hint := fault.HintOf(err, "")
+		if !strings.Contains(hint, tt.want) || strings.Contains(hint, tt.not) || !strings.Contains(hint, file) {
+			t.Errorf("got %q, want %q", hint, tt.want)
+		}
 	}
 }
 

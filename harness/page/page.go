@@ -32,7 +32,8 @@ type Report struct {
 	When  string   // when it was made; "" is left out
 	Judge []string // what has judged: the course, the sandbox, the stores
 	Whose []Whose
-	Total string // of several submissions
+	// Points and Verdicts are those of several submissions together.
+	Points, Verdicts string
 }
 
 // Class reports whether there are several submissions.

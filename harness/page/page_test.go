@@ -23,7 +23,7 @@ const evil = `</pre><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}"'
 // TestReport_hostile puts the same words everywhere: none of them becomes markup.
 func TestReport_hostile(t *testing.T) {
 	t.Parallel()
-	text := written(t, page.Report{Title: evil, When: evil, Judge: []string{evil}, Total: evil,
+	text := written(t, page.Report{Title: evil, When: evil, Judge: []string{evil}, Points: evil, Verdicts: evil,
 		Whose: []page.Whose{{Anchor: "s1", Name: evil, Points: evil, Labs: []page.Lab{{
 			Anchor: "s1-1", Name: evil, Title: evil, Verdict: page.Badge{Words: evil, Kind: page.Bad}, Points: evil, Counted: evil,
 			Why: evil, Message: evil, Output: evil, Beside: []string{evil}, Belief: evil, Explain: evil,
@@ -75,7 +75,7 @@ func TestReport_parts(t *testing.T) {
 	if strings.Contains(one, "<table") {
 		t.Error("a table of one lab")
 	}
-	both := written(t, page.Report{Title: "both", Total: "8 of 10", Whose: []page.Whose{
+	both := written(t, page.Report{Title: "both", Points: "8 of 10", Verdicts: "2 passed", Whose: []page.Whose{
 		{Anchor: "s1", Name: "ada", Labs: []page.Lab{lab}}, {Anchor: "s2", Name: "bob", Labs: []page.Lab{lab}}}})
 	for _, part := range []string{`<a href="#s2">bob</a>`, `<h2 id="s2">bob</h2>`, "8 of 10"} {
 		if !strings.Contains(both, part) {

@@ -45,7 +45,7 @@ func Built(results []run.Result, o PageOptions) page.Report {
 		p.Whose = append(p.Whose, whose)
 	}
 	if len(p.Whose) > 1 {
-		p.Total = TotalOf(results).String() + ", " + verdicts(results)
+		p.Points, p.Verdicts = TotalOf(results).String(), verdicts(results)
 	}
 	var judged bytes.Buffer
 	tellJudge(&judged, results, 1<<20)
