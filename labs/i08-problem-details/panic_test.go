@@ -66,7 +66,15 @@ var beginnings = []struct {
 	{"writes half a body, without a status", func(w http.ResponseWriter) {
 		io.WriteString(w, "half of")
 	}, "half of"},
+	{"writes no byte, without a status", func(w http.ResponseWriter) { w.Write(nil) }, ""},
 	{"flushes its headers by an http.ResponseController", func(w http.ResponseWriter) {
+		http.NewResponseController(w).Flush()
+	}, ""},
+	{"flushes its headers as an http.Flusher does", func(w http.ResponseWriter) {
+		if f, ok := w.(http.Flusher); ok {
+			f.Flush()
+			return
+		}
 		http.NewResponseController(w).Flush()
 	}, ""},
 }

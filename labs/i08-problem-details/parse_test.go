@@ -60,7 +60,7 @@ func TestParseReadsAProblem(t *testing.T) {
 		Status: 409, Detail: "come on Friday", Instance: "urn:req:r-1",
 		Ext: map[string]any{"balance": 30, "accounts": []string{"/a/1"}}}
 	for _, kind := range []string{media, media + "; charset=utf-8", "Application/Problem+JSON",
-		media + ";charset=utf-8"} {
+		media + ";charset=utf-8", media + " ; charset", media + `; charset="utf-8"; v=2`} {
 		got := parse(t, 409, kind, whole)
 		expect.That(t, same(got, want), expect.Message{Did: told(409, kind, whole),
 			Want: said(want), Got: said(got), Why: whyTolerant})
@@ -96,6 +96,8 @@ func TestParseTakesAWrongTypeForNothing(t *testing.T) {
 		{`{"type":null,"title":null,"detail":"d","instance":null}`, "about:blank", "Service Unavailable"},
 		{`{"type":"https://e.com/p","title":false,"detail":"d"}`, "https://e.com/p", "Service Unavailable"},
 		{`{"type":true,"title":"t","detail":"d"}`, "about:blank", "t"},
+		{`{"type":"","title":"t","detail":"d"}`, "", "t"},
+		{`{"type":"https://e.com/p","title":"","detail":"d"}`, "https://e.com/p", ""},
 	} {
 		got := parse(t, 503, media, tt.body)
 		want := problem.Problem{Type: tt.kind, Title: tt.title, Status: 503, Detail: "d"}

@@ -1,12 +1,16 @@
 package problem_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +25,8 @@ var (
 	errLimit   = errors.New("bucket of tenant 4711")
 	errGone    = errors.New("row 12 of table items")
 	errDown    = errors.New("warehouse.internal:8443")
+	errNoon    = errors.New("warehouse.internal:8444")
+	errClosed  = errors.New("connection 5 of 9")
 )
 
 var soldOut = problem.Problem{Type: "https://api.example.com/problems/sold-out",
@@ -31,6 +37,8 @@ func TestARegisteredErrorIsItsProblem(t *testing.T) {
 	problem.Register(errSoldOut, soldOut)
 	problem.Register(errGone, problem.Problem{Status: 410})
 	problem.Register(errors.ErrUnsupported, problem.Problem{Status: 501, Title: "Not yet"})
+	problem.Register(fs.ErrExist, problem.Problem{Status: 412})
+	problem.Register(errClosed, problem.Problem{Status: 499})
 	for _, err := range []error{
 		errSoldOut,
 		fmt.Errorf("place order: %w", fmt.Errorf("reserve: %w", errSoldOut)),
@@ -60,6 +68,8 @@ func TestARegisteredErrorIsItsProblem(t *testing.T) {
 	}{
 		{errGone, 410, "Gone", "only a status"},
 		{errors.ErrUnsupported, 501, "Not yet", "a status and a title"},
+		{fmt.Errorf("write: %w", syscall.EEXIST), 412, "Precondition Failed", "only a status, as errors.Is says"},
+		{errClosed, 499, "", "only a status, which http.StatusText does not know"},
 	} {
 		got := write(tt.err, "r-2", newLogbook())
 		did := "wrote an error that was registered with " + tt.nature
@@ -70,6 +80,13 @@ func TestARegisteredErrorIsItsProblem(t *testing.T) {
 		wantMember(t, did, got, "title", tt.title, "")
 		wantMember(t, did, got, "detail", nil, "an empty detail is one that somebody shows")
 	}
+	problem.Register(errNoon, problem.Problem{Status: 503, Detail: "It is back at noon",
+		Ext: map[string]any{"until": "12:00"}})
+	got := write(fmt.Errorf("10.1.2.3: %w", errNoon), "r-3", newLogbook())
+	const did, why = "wrote an error that was registered with the status 503, a detail and an Ext",
+		"what is registered is meant to be read, whoever has made the mistake"
+	wantMember(t, did, got, "detail", "It is back at noon", why)
+	wantMember(t, did, got, "until", "12:00", why)
 }
 
 func TestTheFirstRegisteredCounts(t *testing.T) {
@@ -77,7 +94,9 @@ func TestTheFirstRegisteredCounts(t *testing.T) {
 	problem.Register(errSoldOut, soldOut)
 	problem.Register(errGone, problem.Problem{Status: 410})
 	problem.Register(errSoldOut, problem.Problem{Status: 503})
-	for _, err := range []error{errSoldOut, both} {
+	outer := fmt.Errorf("the last one: %w", errSoldOut)
+	problem.Register(outer, problem.Problem{Status: 404})
+	for _, err := range []error{errSoldOut, both, outer, fmt.Errorf("order: %w", outer)} {
 		got := write(err, "r-1", newLogbook())
 		expect.That(t, got.status == 409, expect.Message{
 			Did: fmt.Sprintf("wrote the error %q, which fits what was registered first, with 409, "+
@@ -112,8 +131,15 @@ func TestAllInvalidFieldsAtOnce(t *testing.T) {
 				"the member errors",
 		})
 	}
-	none := write(problem.Invalid{}, "r-3", newLogbook())
-	did := "wrote an error that is Invalid and names no field"
+	for _, v := range []problem.Invalid{{}, nil} {
+		noField(t, v)
+	}
+}
+
+func noField(t *testing.T, v problem.Invalid) {
+	t.Helper()
+	none := write(v, "r-3", newLogbook())
+	did := fmt.Sprintf("wrote an error that is Invalid and names no field (nil: %t)", v == nil)
 	expect.That(t, none.status == 422, expect.Message{Did: did, Want: "the status 422: what is " +
 		"Invalid is the client's mistake", Got: none.String(),
 		Why: "whoever made the error has seen what is wrong; a 500 wakes somebody for it"})
@@ -130,6 +156,12 @@ func TestWhatIsUnknownSaysNothing(t *testing.T) {
 	}{
 		{errors.New("pq: password=hunter2 at 10.1.2.3"), 500, "Internal Server Error"},
 		{fmt.Errorf("reserve: %v", errSoldOut), 500, "Internal Server Error"}, // no %w
+		{fmt.Errorf("reserve: %w", context.DeadlineExceeded), 500, "Internal Server Error"},
+		{fmt.Errorf("reserve: %w", context.Canceled), 500, "Internal Server Error"},
+		{fmt.Errorf("reserve: %w", fs.ErrNotExist), 500, "Internal Server Error"},
+		{fmt.Errorf("reserve: %w", fs.ErrPermission), 500, "Internal Server Error"},
+		{fmt.Errorf("reserve: %w", &http.MaxBytesError{Limit: 9}), 500, "Internal Server Error"},
+		{fmt.Errorf("reserve: %w", io.EOF), 500, "Internal Server Error"},
 		{fmt.Errorf("10.1.2.3: %w", errDown), 503, "The warehouse does not answer"},
 		{fmt.Errorf("10.1.2.3: %w", errSoldOut), 409, soldOut.Title},
 	} {
@@ -275,11 +307,12 @@ func TestRetryAfter(t *testing.T) {
 		{1<<63 - 1, 9223372037}, {0, nil}, {-time.Second, nil}, {-time.Nanosecond, nil},
 	} {
 		for _, err := range []error{later{errLimit, tt.after},
-			fmt.Errorf("tenant 9: %w", later{errLimit, tt.after})} {
+			fmt.Errorf("tenant 9: %w", later{errLimit, tt.after}),
+			errors.Join(errors.New("tenant 9"), later{errLimit, tt.after})} {
 			got := write(err, "r-1", newLogbook())
 			did := fmt.Sprintf("wrote an error that says RetryAfter %v", tt.after)
 			if _, bare := err.(later); !bare {
-				did += ", wrapped in another one"
+				did += fmt.Sprintf(", wrapped in another one (%T)", err)
 			}
 			wantMember(t, did, got, "retry_after", tt.want, "")
 			header := got.header.Values("Retry-After")
@@ -298,13 +331,20 @@ func TestRetryAfter(t *testing.T) {
 	}
 	got := write(fmt.Errorf("db: %w", later{errors.New("busy"), 2 * time.Second}), "r-1", newLogbook())
 	wantMember(t, "wrote an error that is not registered and says RetryAfter 2s", got, "retry_after", 2, "")
+	got = write(later{errLimit, 2 * time.Second}, "r-1", newLogbook(), "Retry-After", "120")
+	header := got.header.Values("Retry-After")
+	expect.That(t, slices.Equal(header, []string{"2"}), expect.Message{
+		Did:  "wrote an error that says RetryAfter 2s into an answer whose header Retry-After had been set to 120",
+		Want: "Retry-After: 2, and no other", Got: fmt.Sprintf("%q", header),
+		Why: "of two headers a client obeys the first or the last, and its body says something else"})
 }
 
 func TestHeadersOfAnotherBodyGo(t *testing.T) {
 	got := write(errors.New("boom"), "r-1", newLogbook(), "Content-Length", "5000",
 		"Content-Encoding", "gzip", "ETag", `"v7"`, "Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT",
 		"Cache-Control", "public, max-age=3600", "Content-Type", "text/csv",
-		"X-Request-Id", "r-1", "Vary", "Accept-Language")
+		"X-Request-Id", "r-1", "Vary", "Accept-Language",
+		"Content-Security-Policy", "default-src 'none'", "Content-Language", "en", "Set-Cookie", "theme=dark")
 	const did = "wrote an error into an answer whose headers had been set for a compressed, " +
 		"cached file of 5000 bytes"
 	for _, name := range []string{"Content-Length", "Content-Encoding", "ETag", "Last-Modified",
@@ -315,11 +355,13 @@ func TestHeadersOfAnotherBodyGo(t *testing.T) {
 	}
 	expect.That(t, got.header.Get("Content-Type") == "application/problem+json", expect.Message{
 		Did: did, Want: "the media type application/problem+json", Got: got.header.Get("Content-Type")})
-	for name, want := range map[string]string{"X-Request-Id": "r-1", "Vary": "Accept-Language"} {
+	for _, h := range [][2]string{{"X-Request-Id", "r-1"}, {"Vary", "Accept-Language"}, {"Set-Cookie", "theme=dark"},
+		{"Content-Security-Policy", "default-src 'none'"}, {"Content-Language", "en"}} {
+		name, want := h[0], h[1]
 		expect.That(t, got.header.Get(name) == want, expect.Message{Did: did,
 			Want: fmt.Sprintf("%s: %s, as it was set", name, want),
 			Got:  fmt.Sprintf("%s: %q", name, got.header.Values(name)),
-			Why:  "it says something of the request, not of the body that is not sent"})
+			Why:  "it says nothing of the bytes of the body that is not sent"})
 	}
 }
 

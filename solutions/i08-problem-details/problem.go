@@ -45,7 +45,7 @@ func describe(err error) (Problem, map[string]any) {
 	var fields Invalid
 	if errors.As(err, &fields) {
 		return Problem{Type: "https://api.example.com/problems/invalid-fields", Title: "Some fields are invalid",
-			Status: http.StatusUnprocessableEntity}, map[string]any{"errors": fields}
+			Status: http.StatusUnprocessableEntity}, map[string]any{"errors": append(Invalid{}, fields...)}
 	}
 	for _, e := range catalogue {
 		if errors.Is(err, e.target) {
