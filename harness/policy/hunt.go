@@ -23,11 +23,10 @@ var huntNames = map[string]string{
 	"net/http.Dir": whyFiles, "net/http.NewFileTransport": whyFiles, "net/http.ServeFile": whyFiles,
 	"text/template.ParseFiles": whyFiles, "text/template.ParseGlob": whyFiles,
 	"html/template.ParseFiles": whyFiles, "html/template.ParseGlob": whyFiles,
-	"crypto/tls.LoadX509KeyPair": whyFiles,
-	"log.Lshortfile":             whyPlace, "log.Llongfile": whyPlace, "log/slog.Source": whyPlace,
+	"crypto/tls.LoadX509KeyPair":        whyFiles,
+	"log/slog.Source":                   whyPlace,
 	"text/template.Template.ParseFiles": whyFiles, "text/template.Template.ParseGlob": whyFiles,
 	"html/template.Template.ParseFiles": whyFiles, "html/template.Template.ParseGlob": whyFiles,
-	"log/slog.Record.Source": whyPlace,
 }
 
 const (

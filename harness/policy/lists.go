@@ -109,7 +109,7 @@ var partly = map[string]names{
 	"fmt": {except: []string{"Scan", "Scanf", "Scanln"}, why: whyInput},
 	"log": {
 		except: []string{"Fatal", "Fatalf", "Fatalln", "Default", "SetOutput", "SetFlags",
-			"SetPrefix", "Writer"},
+			"SetPrefix", "Writer", "Output"},
 		ends: []string{"Fatal", "Fatalf", "Fatalln"},
 		why:  "the logger behind it is the checks' as well: make your own by log.New",
 	},
@@ -149,6 +149,9 @@ var members = map[string]string{
 	"log.Logger.Fatalf":  whyEnds,
 	"log.Logger.Fatalln": whyEnds,
 	"log.Logger.Writer":  whyDescriptor,
+	"log.Logger.Output":  whyCaller,
+
+	"log/slog.Record.Source": whyCaller,
 
 	"os.File.Fd":            whyDescriptor,
 	"os.File.Chdir":         "the working folder is the whole process's",
@@ -181,13 +184,18 @@ const whyEnds = "it ends the process; a server must not end because of one call:
 // hidden are the methods by which an interface, whoever declares it, would reach one of [members]:
 // a value that has them need not be of a type that is named.
 var hidden = map[string]func(*types.Signature) bool{
-	"Fatal":   variadic,
-	"Fatalf":  variadic,
-	"Fatalln": variadic,
-	"Fd":      results("uintptr"),
-	"File":    results("*os.File", "error"),
-	"Params":  results("*crypto/elliptic.CurveParams"),
+	"Fatal":    variadic,
+	"Fatalf":   variadic,
+	"Fatalln":  variadic,
+	"Fd":       results("uintptr"),
+	"File":     results("*os.File", "error"),
+	"Params":   results("*crypto/elliptic.CurveParams"),
+	"Output":   depth,
+	"SetFlags": func(s *types.Signature) bool { return s.Params().Len() == 1 && s.Results().Len() == 0 },
 }
+
+// depth is for log.Logger.Output, which is told how far up the caller is that it names.
+func depth(s *types.Signature) bool { return s.Params().Len() == 2 && s.Results().Len() == 1 }
 
 func variadic(s *types.Signature) bool { return s.Variadic() }
 

@@ -44,6 +44,7 @@ func (u *unit) names() {
 		}
 	})
 	u.reaching()
+	u.callers()
 }
 
 // member is a method as "package.Type.Method", or "".
