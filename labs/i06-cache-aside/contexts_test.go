@@ -3,6 +3,7 @@ package cacheaside_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -83,5 +84,40 @@ func TestADelThatWorkedIsNotRepeated(t *testing.T) {
 		}
 		expect.That(t, len(dels) > 0, expect.Message{Did: "called Update", Want: "a Del after the commit",
 			Got: "none"})
+	})
+	// Whoever forgets both keys in one call tries both again, as neither has worked then.
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		item := w.keyOfTheLast()
+		var mu sync.Mutex
+		worked, failed := map[string]int{}, false
+		w.db.afterCommit = func() {
+			w.cache.meddle(func(_ context.Context, o op) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if o.name == "Del" && !failed && slices.ContainsFunc(o.keys, func(k string) bool { return k != item }) {
+					failed = true
+					return errDown
+				}
+				if o.name == "Del" {
+					for _, k := range o.keys {
+						worked[k]++
+					}
+				}
+				return nil
+			})
+		}
+		w.update(newLamp)
+		mu.Lock()
+		defer mu.Unlock()
+		for k, n := range worked {
+			expect.That(t, n == 1, expect.Message{
+				Did: "let the first Del of another key than the lamp's fail, called Update, and counted for each key " +
+					"how often a Del of it worked after the commit",
+				Want: "once: what has worked is not tried again",
+				Got:  fmt.Sprintf("%d times, for %q", n, k),
+				Why:  "each is a round trip that the caller waits for, and when one fails the cache is busy already",
+			})
+		}
 	})
 }

@@ -2,6 +2,8 @@ package cacheaside_test
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,6 +45,7 @@ func TestIDsAreFreeText(t *testing.T) {
 		w.get(lamp.ID)
 		items := []cacheaside.Item{{ID: "LAMP-1", Name: "Lamp", Price: 1}, {ID: "lamp-1 ", Price: 2},
 			{ID: "gift"}, {Name: "of an empty id"}, {ID: w.idOfTheList()}}
+		items = append(items, alike...)
 		for _, it := range items {
 			w.db.put(it)
 		}
@@ -63,6 +66,56 @@ func TestIDsAreFreeText(t *testing.T) {
 			Did:  fmt.Sprintf("called Get for %d further items, twice for each", len(items)),
 			Want: "1 Load in the database for each: an item that is free and has no name is an item, too",
 			Got:  fmt.Sprintf("%d Loads", loads-1),
+			Why:  "what is never cached reaches the database with every request",
+		})
+	})
+}
+
+// alike are items whose ids somebody takes for one: cut off, tidied up, or hashed to 32 bits.
+var alike = []cacheaside.Item{
+	{ID: strings.Repeat("long", 70) + "1", Price: 1}, {ID: strings.Repeat("long", 70) + "2", Price: 2},
+	{ID: "a b", Price: 3}, {ID: "a_b", Price: 4}, {ID: "a\nb", Price: 5}, {ID: "a%20b", Price: 6}, {ID: "a+b", Price: 7},
+	{ID: "caf\u00e9", Price: 8}, {ID: "cafe\u0301", Price: 9},
+	{ID: "plumless", Price: 10}, {ID: "buckeroo", Price: 11}, // of one CRC-32
+	{ID: "costarring", Price: 12}, {ID: "liquid", Price: 13}, // of one FNV-1a
+}
+
+func TestAnEntryIsWhatTheDatabaseHas(t *testing.T) {
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.db.remove(lamp.ID)
+		w.db.remove(chair.ID)
+		items := []cacheaside.Item{{}, {ID: "1", Name: "a|b;c,d:e\tf"}, {ID: "2", Name: "two\nlines"},
+			{ID: "3", Name: `"quoted" \ <b>&amp;`}, {ID: "4", Name: "a\x00b"}, {ID: "5", Name: " "},
+			{ID: "6", Price: math.MaxInt>>10 + 2}, {ID: "7", Price: math.MaxInt}, {ID: "8", Price: math.MinInt},
+			{ID: "9", Name: "null", Price: -1}}
+		for _, it := range items {
+			w.db.put(it)
+		}
+		for _, from := range []string{"database", "cache"} {
+			for _, it := range items {
+				got := w.get(it.ID)
+				expect.That(t, got == it, expect.Message{
+					Did:  fmt.Sprintf("called Get(%q), which is answered from the %s", it.ID, from),
+					Want: fmt.Sprintf("%#v", it),
+					Got:  fmt.Sprintf("%#v", got),
+					Why: "what was put into the cache has to come out of it as it was: names come from people, and " +
+						"numbers may be as large as they can be",
+				})
+			}
+			all, err := w.repo.List(t.Context())
+			slices.SortFunc(all, func(a, b cacheaside.Item) int { return strings.Compare(a.ID, b.ID) })
+			expect.That(t, err == nil && slices.Equal(all, items), expect.Message{
+				Did:  fmt.Sprintf("called List, which is answered from the %s", from),
+				Want: fmt.Sprintf("%#v", items),
+				Got:  fmt.Sprintf("%#v, error: %v", all, err),
+				Why:  "what was put into the cache has to come out of it as it was",
+			})
+		}
+		loads, lists := w.db.counts()
+		expect.That(t, loads == len(items) && lists == 1, expect.Message{
+			Did:  fmt.Sprintf("called Get for %d items and List, twice each", len(items)),
+			Want: fmt.Sprintf("%d Loads and 1 List: an item in which nothing is set is an item, too", len(items)),
+			Got:  fmt.Sprintf("%d Loads and %d Lists", loads, lists),
 			Why:  "what is never cached reaches the database with every request",
 		})
 	})

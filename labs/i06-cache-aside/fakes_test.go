@@ -310,6 +310,14 @@ func (w *world) get(id string) cacheaside.Item {
 // known is the one error that is an answer: all others are failures.
 var known = sentinel.Errors{"ErrNotFound": cacheaside.ErrNotFound}
 
+// keyOfTheLast is the key under which something was put into the cache last, "" if nothing was.
+func (w *world) keyOfTheLast() string {
+	if sets := w.cache.ops("Set"); len(sets) > 0 {
+		return sets[len(sets)-1].keys[0]
+	}
+	return ""
+}
+
 // missing reads an item that must not be there.
 func (w *world) missing(did, id, why string) {
 	w.t.Helper()

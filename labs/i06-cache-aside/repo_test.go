@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,7 +52,8 @@ func TestReadsFillTheCache(t *testing.T) {
 }
 
 func TestNoEntryOutlivesTheTTL(t *testing.T) {
-	for _, ttl := range []time.Duration{2 * time.Second, 500 * time.Millisecond, time.Minute} {
+	for _, ttl := range []time.Duration{2 * time.Second, 500 * time.Millisecond, time.Minute,
+		300 * time.Microsecond} {
 		simulate(t, ttl, func(t *testing.T, w *world) {
 			w.get(lamp.ID)
 			w.names()
@@ -252,12 +256,60 @@ func atOnce(t *testing.T, committed, lane string,
 	})
 }
 
-func TestACacheThatIsDownIsAMiss(t *testing.T) { checkWithout(t, "refuses every call", down) }
+func TestACacheThatIsDownIsAMiss(t *testing.T) {
+	checkWithout(t, "refuses every call", down)
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		w.cache.meddle(func(_ context.Context, o op) error {
+			if o.name == "Get" {
+				return errDown
+			}
+			return nil
+		})
+		for range 10 {
+			w.get(lamp.ID)
+		}
+		w.cache.meddle(nil)
+		before, _ := w.db.counts()
+		w.get(lamp.ID)
+		loads, _ := w.db.counts()
+		expect.That(t, loads == before, expect.Message{
+			Did:  "called Get 10 times while the cache refuses each of its Gets, and once more when it is well again",
+			Want: "no further Load in the database: the cache has the item, and can be asked",
+			Got:  fmt.Sprintf("%d further Loads", loads-before),
+			Why: "an outage of a second should last for a second; whoever then leaves the cache alone for longer sends " +
+				"all that load to the database",
+		})
+	})
+}
 
 func TestACacheThatHangsIsAMiss(t *testing.T) { checkWithout(t, "hangs for 10 s", hanging) }
 
 func TestACacheThatIgnoresItsContextIsAMiss(t *testing.T) {
 	checkWithout(t, "hangs for 10 s and ignores its context", hangingDeaf)
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		var sets atomic.Int32
+		w.cache.meddle(func(_ context.Context, o op) error {
+			if o.name == "Set" && sets.Add(1) == 1 {
+				time.Sleep(time.Second)
+			}
+			return nil
+		})
+		sofa := cacheaside.Item{ID: "sofa-1", Name: "sofa", Price: 90} // as long as the lamp
+		w.db.put(sofa)
+		w.get(lamp.ID)
+		w.get(sofa.ID)
+		time.Sleep(2 * time.Second)
+		got, other := w.get(lamp.ID), w.get(sofa.ID)
+		expect.That(t, got == lamp && other == sofa, expect.Message{
+			Did: "called Get for the lamp while a Set takes 1 s and ignores its context, called Get for the sofa " +
+				"meanwhile, and both again when that Set had been done",
+			Want: fmt.Sprintf("%+v and %+v", lamp, sofa),
+			Got:  fmt.Sprintf("%+v and %+v", got, other),
+			Why: "what nobody waits for any more is still read by the cache: the bytes that it was given must stay as " +
+				"they are",
+		})
+	})
 }
 
 // checkWithout uses the repository while the cache fails, and after that.
@@ -340,6 +392,29 @@ func TestASlowCacheStillCounts(t *testing.T) {
 				"later is read before",
 		})
 	})
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.cache.meddle(func(ctx context.Context, o op) error {
+			if o.name != "Set" {
+				return nil
+			}
+			select {
+			case <-time.After(45 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		w.get(lamp.ID)
+		time.Sleep(time.Second)
+		w.get(lamp.ID)
+		loads, _ := w.db.counts()
+		expect.That(t, loads == 1, expect.Message{
+			Did:  "called Get twice, while each Set takes 45 ms and all else no time",
+			Want: "1 Load in the database: the 50 ms are for all cache work together, and the Set may take what is left",
+			Got:  fmt.Sprintf("%d Loads", loads),
+			Why:  "a cache that is slow and therefore never filled is asked in vain each time",
+		})
+	})
 }
 
 func TestAFailedForgetIsTriedAgain(t *testing.T) {
@@ -366,12 +441,42 @@ func TestAFailedForgetIsTriedAgain(t *testing.T) {
 			Got:  fmt.Sprintf("%d from Get, %s from List", got.Price, names),
 			Why:  "one lost packet would otherwise show the old value to everybody until the ttl",
 		})
-		clear(failed)
-		with = fmt.Errorf("pool: %w", context.Canceled)
-		expect.NoError(t, w.repo.Delete(t.Context(), lamp.ID), expect.Message{
-			Did: "let the first Del of each key fail with context.Canceled, and called Delete", Want: "nil"})
-		w.missing("let the first Del of each key fail with context.Canceled, called Delete, then Get", lamp.ID,
-			"one lost packet would otherwise show what was deleted to everybody until the ttl")
+		for _, with = range []error{context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded} {
+			w.db.put(lamp)
+			w.update(lamp)
+			w.get(lamp.ID)
+			clear(failed)
+			did := fmt.Sprintf("let the first Del of each key fail at once with an error that is %q", with)
+			with = fmt.Errorf("pool: %w", with)
+			expect.NoError(t, w.repo.Delete(t.Context(), lamp.ID), expect.Message{
+				Did: did + ", and called Delete", Want: "nil"})
+			w.missing(did+", called Delete, then Get", lamp.ID,
+				"one lost packet would otherwise show what was deleted to everybody until the ttl")
+		}
+	})
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		key := w.keyOfTheLast()
+		w.db.afterCommit = func() {
+			var once sync.Once
+			w.cache.meddle(func(_ context.Context, o op) (err error) {
+				if o.name == "Del" && slices.Contains(o.keys, key) {
+					once.Do(func() {
+						time.Sleep(30 * time.Millisecond)
+						err = errDown
+					})
+				}
+				return err
+			})
+		}
+		w.update(newLamp)
+		got := w.get(lamp.ID)
+		expect.That(t, got == newLamp, expect.Message{
+			Did:  "let the first Del of the lamp's key after the commit fail after 30 ms, called Update, then Get",
+			Want: "the new price, 35: of the 50 ms there are 20 left, in which to try again",
+			Got:  fmt.Sprint(got.Price),
+			Why:  "a Del that fails late fails as the early ones do: the old value is shown until the ttl",
+		})
 	})
 }
 
