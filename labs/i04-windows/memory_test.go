@@ -16,9 +16,11 @@ func TestAKeyCostsWhatItsKindCosts(t *testing.T) {
 			l := k.make(100, time.Minute)
 			until(nextEdge(time.Minute))
 			saturate(l, 10*time.Minute, 60*time.Millisecond)
+			l.Allow("alice")
 			stores(t, l, k, "made 1000 requests a minute with one key for 10 minutes", k.least,
 				k.most)
 			saturate(l, 10*time.Minute, time.Second)
+			l.Allow("alice")
 			stores(t, l, k, "made 1000 requests a minute with one key for 10 minutes, then one a "+
 				"second for 10 more", k.live(60), k.most)
 		}
@@ -51,6 +53,7 @@ func TestSilentKeysAreForgotten(t *testing.T) {
 			for _, w := range []time.Duration{time.Minute, 7 * time.Second} {
 				afterSilence(t, k, w)
 				besideABusyKey(t, k, w)
+				besideADeniedKey(t, k, w)
 			}
 			onTheHeap(t, k)
 		}
@@ -86,6 +89,26 @@ func besideABusyKey(t *testing.T, k kind, w time.Duration) {
 		Did: fmt.Sprintf("called %s(100, %v) once with each of 1000 keys, then with another key "+
 			"10 times in each %v, and asked for Entries after %v", k.name, w, w, 3*w+w/10),
 		Want: fmt.Sprintf("%s: what one key may have", span(1, k.most)),
+		Got:  fmt.Sprint(got),
+		Why:  whyForgotten,
+	})
+}
+
+func besideADeniedKey(t *testing.T, k kind, w time.Duration) {
+	t.Helper()
+	l := k.make(1, w)
+	edge := nextEdge(w)
+	until(edge.Add(w * 9 / 10))
+	crowd(l, 1000)
+	until(edge.Add(w * 35 / 10))
+	l.Allow("alice")
+	until(edge.Add(w * 395 / 100))
+	l.Allow("alice")
+	got := entries(t, l, k)
+	expect.That(t, got >= 1 && got <= k.each, expect.Message{
+		Did: fmt.Sprintf("called %s(1, %v) once with each of 1000 keys, with another one %v later "+
+			"and, denied, %v later, and asked for Entries", k.name, w, w*26/10, w*305/100),
+		Want: fmt.Sprintf("%s: what is stored for the last key", span(1, k.each)),
 		Got:  fmt.Sprint(got),
 		Why:  whyForgotten,
 	})
@@ -149,8 +172,15 @@ func stores(t *testing.T, l windows.Limiter, k kind, did string, least, most int
 	expect.That(t, got >= least && got <= most, expect.Message{
 		Did:  fmt.Sprintf("of %s(limit, 1m), %s; asked for Entries", k.name, did),
 		Want: fmt.Sprintf("%s: %s", span(least, most), k.holds),
-		Got:  fmt.Sprintf("%d stored", got),
+		Got:  fmt.Sprintf("it says that %s stored", are(got)),
 		Why: "memory is the price of precision. It is planned as keys × entries, so both have to " +
 			"be bounded, and what is stored has to be enough to decide by",
 	})
+}
+
+func are(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return fmt.Sprintf("%d are", n)
 }

@@ -112,14 +112,48 @@ func TestAllowNeverWaits(t *testing.T) {
 
 // TestNothingRunsInTheBackground is the one check that looks at what is left: see virtual.
 func TestNothingRunsInTheBackground(t *testing.T) {
-	bubble.Run(t, func(t *testing.T) {
+	for _, keys := range []int{1, 2000} {
+		bubble.Run(t, func(t *testing.T) {
+			for _, k := range kinds {
+				l := k.make(100, time.Hour)
+				expect.That(t, l.Allow("alice"), expect.Message{
+					Did:  "made the first request of a new " + k.name,
+					Want: "admitted",
+					Got:  "denied",
+				})
+				crowd(l, keys-1)
+			}
+		})
+	}
+	virtual(t, func(t *testing.T) {
 		for _, k := range kinds {
-			l := k.make(100, time.Hour)
-			expect.That(t, l.Allow("alice"), expect.Message{
-				Did:  "made the first request of a new " + k.name,
-				Want: "admitted",
-				Got:  "denied",
-			})
+			isCollected(t, k)
 		}
 	})
+}
+
+// isCollected looks whether a limiter goes when nobody holds it: one that a timer is to come back to
+// stays, with all of its keys.
+func isCollected(t *testing.T, k kind) {
+	t.Helper()
+	const keys, most = 10_000, 4 << 20
+	before := heap()
+	useOnce(k, keys)
+	grown := heap() - before
+	expect.That(t, grown <= most, expect.Message{
+		Did: fmt.Sprintf("made a %s(100, 1h), called it once with each of %d keys of 1 KiB, let go of "+
+			"it, collected garbage, and looked at the heap", k.name, keys),
+		Want: fmt.Sprintf("at most %d MiB more than before: the limiter is gone", most>>20),
+		Got:  fmt.Sprintf("%.1f MiB more", float64(grown)/(1<<20)),
+		Why: "there is no Close, so whoever has no use for a limiter any more lets go of it; what is " +
+			"still to run holds it, and all that it knows",
+	})
+}
+
+//go:noinline
+func useOnce(k kind, keys int) {
+	l := k.make(100, time.Hour)
+	for i := range keys {
+		l.Allow(fmt.Sprintf("%01024d", i))
+	}
 }

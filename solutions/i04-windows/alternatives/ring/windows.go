@@ -78,8 +78,11 @@ func (c *clients) Allow(key string) bool {
 func (c *clients) Entries() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := time.Now().UnixNano()
 	for _, s := range c.states {
-		n += s.entries()
+		if !s.over(now) {
+			n += s.entries()
+		}
 	}
 	return n
 }
