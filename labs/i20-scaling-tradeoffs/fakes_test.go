@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,7 +45,7 @@ func (c curve) samples(noise float64, r *rand.Rand, ns ...float64) []scaling.Sam
 // fit is Fit of samples that are in order.
 func fit(t *testing.T, samples []scaling.Sample) scaling.USL {
 	t.Helper()
-	u, err := scaling.Fit(samples)
+	u, err := scaling.Fit(slices.Clone(samples)) // what was measured stays here, to judge by
 	expect.NoError(t, err, expect.Message{
 		Did:  "fitted a model to " + list(samples),
 		Want: "a model",

@@ -57,7 +57,8 @@ func TestTheCurveIsFoundAgain(t *testing.T) {
 func TestTheSamplesStayAsTheyAre(t *testing.T) {
 	s := shop.samples(0.02, rand.New(rand.NewPCG(1, 1)), 16, 1, 4, 4, 32, 2)
 	before := slices.Clone(s)
-	u := fit(t, s)
+	u, err := scaling.Fit(s)
+	expect.NoError(t, err, expect.Message{Did: "fitted a model to " + list(before), Want: "a model"})
 	expect.That(t, near(u.At(8), shop.at(8), 0.05) && slices.Equal(s, before), expect.Message{
 		Did:  "fitted a model to samples that were in no order, and looked at them again",
 		Want: fmt.Sprintf("the model, with about %.0f for 8 machines, and %s", shop.at(8), list(before)),
@@ -171,7 +172,7 @@ func TestNoOtherModelFitsBetter(t *testing.T) {
 		if !carries(s) {
 			return nil // the brief says nothing of what one machine of it carries
 		}
-		u, err := scaling.Fit(s)
+		u, err := scaling.Fit(slices.Clone(s))
 		if err != nil {
 			return &expect.Message{Did: "fitted a model to " + list(s), Want: "a model", Got: err.Error()}
 		}
@@ -292,7 +293,7 @@ func TestWhatIsNoSample(t *testing.T) {
 		{"a broken sample before the good ones", append([]scaling.Sample{{N: 4}}, with(scaling.Sample{N: 64,
 			Throughput: shop.at(64)})...)},
 	} {
-		u, err := scaling.Fit(c.samples)
+		u, err := scaling.Fit(slices.Clone(c.samples))
 		expect.That(t, err != nil, expect.Message{
 			Did:  "fitted " + c.words,
 			Want: "an error",
