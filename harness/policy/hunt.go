@@ -12,7 +12,7 @@ import (
 // or where in a file something stands.
 
 // huntKit are the packages of the kit that tests may use.
-var huntKit = set("bubble", "expect", "faultproxy", "fleet", "lockstep", "memhttp", "pg", "proc",
+var huntKit = set("bubble", "expect", "faultproxy", "fleet", "httpwire", "lockstep", "memhttp", "pg", "proc",
 	"sentinel", "timeline", "vredis")
 
 // huntNot are packages that a lab may allow its solutions, and no test needs.
