@@ -21,6 +21,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
 	notes "github.com/backend-labs/backend-labs/labs/b02-http-methods"
 )
@@ -192,16 +193,16 @@ func postAnyText(t *testing.T) {
 	for _, body := range []string{`{"text":""}`, `{"text":"","tags":[""]}`, " \r\n" + milk + "\r\n\t ",
 		`{"tags":[],"text":"\u0062"}`} {
 		b := newBook(t)
-		w := httptest.NewRecorder()
+		w := httpwire.New()
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/notes", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl -d does
-		b.handler.ServeHTTP(w, r)
+		b.handler.ServeHTTP(w.Writer(), r)
 		var sent note
 		json.Unmarshal([]byte(body), &sent)
-		expect.That(t, w.Code == 201, expect.Message{
+		expect.That(t, w.Status() == 201, expect.Message{
 			Did:  fmt.Sprintf("sent POST /notes %q with the Content-Type that curl sets", body),
 			Want: "201: a note has been created",
-			Got:  fmt.Sprintf("%d %s", w.Code, w.Body),
+			Got:  fmt.Sprintf("%d %s", w.Status(), w.Body()),
 			Why:  "it is a note in JSON; that a text is empty, too, is for whoever writes it",
 		})
 		b.wantAll(t, fmt.Sprintf("sent POST /notes %q", body), sent.String())
@@ -445,9 +446,9 @@ func putSlowly(t *testing.T) {
 		body := &pausedBody{half: make(chan struct{}), goOn: make(chan struct{}), text: milk}
 		done, between := make(chan int, 1), make(chan int, 1)
 		go func() {
-			w := httptest.NewRecorder()
-			b.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "PUT", "/notes/"+c.id, body))
-			done <- w.Code
+			w := httpwire.New()
+			b.handler.ServeHTTP(w.Writer(), httptest.NewRequestWithContext(t.Context(), "PUT", "/notes/"+c.id, body))
+			done <- w.Status()
 		}()
 		select {
 		case <-body.half:
@@ -560,7 +561,7 @@ func TestAQueryDoesNotMakeGetDangerous(t *testing.T) {
 	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/notes/"+id, nil)
 		r.Header.Set(name, "DELETE")
-		b.handler.ServeHTTP(httptest.NewRecorder(), r)
+		b.handler.ServeHTTP(httpwire.New().Writer(), r)
 		after := b.raw(t)
 		expect.That(t, slices.Equal(before, after), expect.Message{
 			Did:  fmt.Sprintf("sent GET /notes/%s with the header %s: DELETE", id, name),
@@ -569,15 +570,15 @@ func TestAQueryDoesNotMakeGetDangerous(t *testing.T) {
 			Why: "caches, proxies and firewalls go by the method; a GET that deletes passes " +
 				"all of them",
 		})
-		w := httptest.NewRecorder()
+		w := httpwire.New()
 		r = httptest.NewRequestWithContext(t.Context(), "POST", "/notes/"+id+"?_method=DELETE", nil)
 		r.Header.Set(name, "DELETE")
-		b.handler.ServeHTTP(w, r)
+		b.handler.ServeHTTP(w.Writer(), r)
 		after = b.raw(t)
-		expect.That(t, w.Code == 405 && slices.Equal(before, after), expect.Message{
+		expect.That(t, w.Status() == 405 && slices.Equal(before, after), expect.Message{
 			Did:  fmt.Sprintf("sent POST /notes/%s?_method=DELETE with the header %s: DELETE", id, name),
 			Want: "405, and the same notes as before: " + strings.Join(before, ", "),
-			Got:  fmt.Sprintf("%d, and %s", w.Code, strings.Join(after, ", ")),
+			Got:  fmt.Sprintf("%d, and %s", w.Status(), strings.Join(after, ", ")),
 			Why: "a POST to a note is not supported, whatever else it carries; a proxy that lets " +
 				"nobody DELETE has let it pass",
 		})
@@ -719,7 +720,7 @@ func brokenOff(t *testing.T) {
 	for _, to := range []struct{ method, path string }{{"POST", "/notes"}, {"PUT", "/notes/n1"},
 		{"PUT", "/notes/n2"}} {
 		body := io.MultiReader(strings.NewReader(call), iotest.ErrReader(io.ErrUnexpectedEOF))
-		b.handler.ServeHTTP(httptest.NewRecorder(),
+		b.handler.ServeHTTP(httpwire.New().Writer(),
 			httptest.NewRequestWithContext(t.Context(), to.method, to.path, body))
 		b.wantAll(t, fmt.Sprintf("after one note had been put, sent %s %s with a body that broke off "+
 			"after %s", to.method, to.path, call), "buy milk [home food]")
@@ -756,7 +757,7 @@ func TestConcurrentPostsGetDifferentIDs(t *testing.T) {
 		wg.Go(func() {
 			body := &slowBody{gate: all, rest: strings.NewReader(fmt.Sprintf(`{"text":"note %d"}`,
 				i))}
-			b.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/notes", body))
+			b.handler.ServeHTTP(httpwire.New().Writer(), httptest.NewRequest("POST", "/notes", body))
 		})
 	}
 	wg.Wait()
@@ -799,7 +800,7 @@ func TestASlowClientDelaysNobody(t *testing.T) {
 		b := newBook(t)
 		body, rest := io.Pipe()
 		t.Cleanup(func() { rest.Close() })
-		go b.handler.ServeHTTP(httptest.NewRecorder(),
+		go b.handler.ServeHTTP(httpwire.New().Writer(),
 			httptest.NewRequestWithContext(t.Context(), "POST", "/notes", body))
 		go rest.Write([]byte(`{"text":`))
 		time.Sleep(time.Minute)
@@ -838,10 +839,10 @@ func newBook(t *testing.T) book {
 // do makes one request, without a network.
 func (b book) do(t *testing.T, method, path, body string) answer {
 	t.Helper()
-	w := httptest.NewRecorder()
-	b.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path,
+	w := httpwire.New()
+	b.handler.ServeHTTP(w.Writer(), httptest.NewRequestWithContext(t.Context(), method, path,
 		strings.NewReader(body)))
-	return answer{w.Code, w.Header(), w.Body.String()}
+	return answer{w.Status(), w.Header(), w.Body()}
 }
 
 // note is one as the API shows it.

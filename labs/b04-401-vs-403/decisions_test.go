@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	guard "github.com/backend-labs/backend-labs/labs/b04-401-vs-403"
 )
 
@@ -132,10 +133,10 @@ func TestTheAnswerIsTheHandlers(t *testing.T) {
 			http.Error(w, "out of stock", http.StatusForbidden)
 		}),
 	} {
-		alone := httptest.NewRecorder()
+		alone := httpwire.New()
 		s := &site{next: next}
-		next.ServeHTTP(alone, s.request(t, http.MethodGet, "/orders", ""))
-		want := answer{alone.Code, alone.Header(), alone.Body.String()}
+		next.ServeHTTP(alone.Writer(), s.request(t, http.MethodGet, "/orders", ""))
+		want := answer{alone.Status(), alone.Header(), alone.Body()}
 		got := s.get(t, "/orders", "Bearer of-ann")
 		expect.That(t, got.same(want), expect.Message{
 			Did: "asked for GET /orders with ann's valid token; authorize said Allow, and the " +
@@ -178,7 +179,7 @@ func TestABrowserNeverLoops(t *testing.T) {
 
 // notFound is what http.NotFound answers.
 func notFound(t *testing.T) answer {
-	w := httptest.NewRecorder()
-	http.NotFound(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-	return answer{w.Code, w.Header(), w.Body.String()}
+	w := httpwire.New()
+	http.NotFound(w.Writer(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	return answer{w.Status(), w.Header(), w.Body()}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	guard "github.com/backend-labs/backend-labs/labs/b04-401-vs-403"
 )
 
@@ -115,9 +116,9 @@ func (s *site) do(t *testing.T, r *http.Request) answer {
 		}
 		s.handler = protect(t, guard.Guard(realm, s.verify, s.decide), http.HandlerFunc(s.serve))
 	}
-	w := httptest.NewRecorder()
-	s.handler.ServeHTTP(w, r)
-	return answer{w.Code, w.Header(), w.Body.String()}
+	w := httpwire.New()
+	s.handler.ServeHTTP(w.Writer(), r)
+	return answer{w.Status(), w.Header(), w.Body()}
 }
 
 // protect puts a guard before a handler.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	guard "github.com/backend-labs/backend-labs/labs/b04-401-vs-403"
 )
 
@@ -31,7 +32,7 @@ func TestTheHandlerLearnsWhoItIs(t *testing.T) {
 		h := protect(t, middleware, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			got, ok = guard.PrincipalFrom(r.Context())
 		}))
-		h.ServeHTTP(httptest.NewRecorder(), new(site).request(t, "GET", "/orders", "Bearer t"))
+		h.ServeHTTP(httpwire.New().Writer(), new(site).request(t, "GET", "/orders", "Bearer t"))
 		same := got.ID == want.ID && slices.Equal(got.Scopes, want.Scopes)
 		expect.That(t, ok && same, expect.Message{
 			Did: fmt.Sprintf("asked for GET /orders with a token for which verify returned %+v "+
@@ -249,7 +250,7 @@ func TestParallelRequestsKeepTheirUsers(t *testing.T) {
 				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet,
 					"/orders?token="+token, nil)
 				r.Header.Set("Authorization", "Bearer "+token)
-				h.ServeHTTP(httptest.NewRecorder(), r)
+				h.ServeHTTP(httpwire.New().Writer(), r)
 			})
 		}
 		wg.Wait()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	health "github.com/backend-labs/backend-labs/labs/b14-health-endpoint"
 )
 
@@ -74,15 +75,15 @@ func serve(t *testing.T, h http.Handler, r *http.Request) (a answer) {
 	if h == nil {
 		return answer{broken: "NewHealth returned nil"}
 	}
-	w := httptest.NewRecorder()
+	w := httpwire.New()
 	begin := time.Now()
 	defer func() {
-		a = answer{code: w.Code, header: w.Header(), body: w.Body.String(), took: time.Since(begin)}
+		a = answer{code: w.Status(), header: w.Header(), body: w.Body(), took: time.Since(begin)}
 		if p := recover(); p != nil {
 			a = answer{broken: fmt.Sprintf("the handler panicked: %v", p)}
 		}
 	}()
-	h.ServeHTTP(w, r)
+	h.ServeHTTP(w.Writer(), r)
 	return a
 }
 

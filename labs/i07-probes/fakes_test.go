@@ -13,6 +13,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	probes "github.com/backend-labs/backend-labs/labs/i07-probes"
 )
 
@@ -85,9 +86,9 @@ func (p process) ask(method string, want answers) (got answers) {
 }
 
 func code(h http.Handler, method, path string) int {
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, httptest.NewRequest(method, path, nil))
-	return rec.Code
+	rec := httpwire.New()
+	h.ServeHTTP(rec.Writer(), httptest.NewRequest(method, path, nil))
+	return rec.Status()
 }
 
 // wants demands these answers, at once.
