@@ -99,6 +99,34 @@ func verdictError(results []run.Result) error {
 	return nil
 }
 
+// written is what a command comes to whose output may be lost: a verdict that nobody has seen is none.
+func (a *app) written(err error) error {
+	lost := a.Lost()
+	var not *notPassed
+	switch {
+	case lost == nil:
+		return err
+	case err == nil, errors.As(err, &not), errors.Is(err, context.Canceled):
+		err = lost
+	case !errors.Is(err, lost):
+		return err
+	}
+	return fault.Of("write the results", err)
+}
+
+// whileRead gives a context that ends with what is read, for a command that goes on for ever.
+func (a *app) whileRead(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-a.Over():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
 // complain prints an error for the user: one line that says what was wrong, and one that says what
 // to do.
 func (a *app) complain(err error) {

@@ -161,7 +161,11 @@ func (a *app) writeOne(o output, results []run.Result, show func(io.Writer)) err
 		format = func(w io.Writer, _ []run.Result) error { show(w); return nil }
 	}
 	if o.file == "" {
-		return a.fenced(o.format, func(w io.Writer) error { return format(w, results) })
+		err := a.fenced(o.format, func(w io.Writer) error { return format(w, results) })
+		if err == nil {
+			err = a.Lost()
+		}
+		return err
 	}
 	if !o.folder {
 		return writeFormat(o.file, format, results)

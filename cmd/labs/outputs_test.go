@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/outfile"
@@ -81,3 +82,31 @@ func TestWrite_losesNothing(t *testing.T) {
 		t.Errorf("got %s, %v", data, err)
 	}
 }
+
+// TestWrite_fullDisk is about what people read: it can be lost, too.
+func TestWrite_fullDisk(t *testing.T) {
+	t.Parallel()
+	s, _, _ := term.Buffers()
+	s.Out = term.NewSink(noRoom{})
+	a := newApp(s)
+	err := a.write([]output{{format: terminal}}, []run.Result{{Lab: "B01", Verdict: run.Passed}}, t.TempDir(),
+		func(w io.Writer) { fmt.Fprint(w, "shown") })
+	if kept, ok := errors.AsType[*outfile.Kept](a.written(err)); !ok || exitCode(err) != exitInfra {
+		t.Errorf("got %v, want that the results are kept", err)
+	} else if _, err := os.Stat(kept.Path); err != nil {
+		t.Error(err)
+	}
+	for _, err := range []error{nil, &notPassed{exitNot}, fmt.Errorf("list: %w", s.Lost())} {
+		if got := a.written(err); exitCode(got) != exitInfra || !strings.HasPrefix(got.Error(), "write the results: ") {
+			t.Errorf("%v: got %v", err, got)
+		}
+	}
+	usage := &usageError{errors.New("x"), "y"}
+	if got := a.written(usage); got != error(usage) {
+		t.Errorf("got %v, want the error that there was before", got)
+	}
+}
+
+type noRoom struct{}
+
+func (noRoom) Write([]byte) (int, error) { return 0, syscall.ENOSPC }

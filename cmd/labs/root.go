@@ -56,6 +56,9 @@ func execute(ctx context.Context, a *app, args []string) int {
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
+	if ctx.Err() == nil {
+		err = a.written(err)
+	}
 	if err != nil {
 		a.complain(err)
 	}

@@ -105,6 +105,8 @@ func (o *watchOptions) run(ctx context.Context, args []string) error {
 	// A window that is closed ends the session in order, too.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer stop()
+	ctx, cancel := o.whileRead(ctx)
+	defer cancel()
 	o.whole, o.cold = ctx, func() {}
 	defer func() { o.cold() }()
 	quiet := *o.app

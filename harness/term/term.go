@@ -38,7 +38,7 @@ type Streams struct {
 func System() *Streams {
 	out := xterm.IsTerminal(int(os.Stdout.Fd()))
 	s := &Streams{
-		In: os.Stdin, Out: colorable.NewColorable(os.Stdout),
+		In: os.Stdin, Out: NewSink(colorable.NewColorable(os.Stdout)),
 		Err:         colorable.NewColorable(os.Stderr),
 		Interactive: out && xterm.IsTerminal(int(os.Stdin.Fd())),
 		ErrTerminal: xterm.IsTerminal(int(os.Stderr.Fd())),
