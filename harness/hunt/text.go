@@ -75,8 +75,8 @@ func (v *view) test(t Test) {
 	}
 	v.hang("  "+v.p.Bad("✗")+" ", text)
 	v.hang("      ", cmp.Or(t.Said.Message, "it said nothing"))
-	if v.s.Verbose && t.Said.Output != "" {
-		v.hang("      | ", t.Said.Output)
+	if lines, trace := report.Printed(*t.Said); v.s.Verbose && len(lines)+len(trace) > 0 {
+		v.hang("      | ", strings.Join(append(lines, trace...), "\n"))
 	}
 }
 

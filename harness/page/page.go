@@ -85,7 +85,8 @@ type DiffLine struct {
 type Check struct {
 	Title, Points, At string
 	Verdict           Badge
-	Message, Output   string
+	Message           string
+	Output, Trace     string // what the code has printed, and what the runtime has at its end
 	Findings          []Finding
 	Shown             []Picture
 }
@@ -95,7 +96,7 @@ func (c Check) Open() bool { return c.Verdict.Kind == Bad || c.Verdict.Kind == W
 
 // Body reports whether there is something to read about it at all.
 func (c Check) Body() bool {
-	return c.Message != "" || c.Output != "" || len(c.Findings) > 0 || len(c.Shown) > 0
+	return c.Message != "" || c.Output != "" || c.Trace != "" || len(c.Findings) > 0 || len(c.Shown) > 0
 }
 
 // Finding is one unmet expectation.

@@ -28,7 +28,7 @@ func TestReport_hostile(t *testing.T) {
 			Anchor: "s1-1", Name: evil, Title: evil, Verdict: page.Badge{Words: evil, Kind: page.Bad}, Points: evil, Counted: evil,
 			Why: evil, Message: evil, Output: evil, Beside: []string{evil}, Belief: evil, Explain: evil,
 			Diff: []page.DiffLine{{Kind: page.Good, Text: evil}},
-			Checks: []page.Check{{Title: evil, Points: evil, At: evil, Message: evil, Output: evil,
+			Checks: []page.Check{{Title: evil, Points: evil, At: evil, Message: evil, Output: evil, Trace: evil,
 				Findings: []page.Finding{{Rows: []page.Row{{Name: evil, Text: evil}}}},
 				Shown:    []page.Picture{{Title: evil}}}},
 		}}}, {Anchor: "s2", Name: evil}}})

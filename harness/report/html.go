@@ -101,7 +101,9 @@ func pageLab(r run.Result) page.Lab {
 
 func pageCheck(c run.Check) page.Check {
 	p := page.Check{Title: Plain(c.Title), Points: fmt.Sprintf("%d of %d", c.Points, c.MaxPoints),
-		Verdict: badge(c.Verdict.Words(), c.Verdict), Output: plainLines(Shorten(c.Output))}
+		Verdict: badge(c.Verdict.Words(), c.Verdict)}
+	lines, trace := Printed(c)
+	p.Output, p.Trace = joined(lines), joined(trace)
 	if messageSaysMore(c) && c.Verdict != run.Passed {
 		p.Message = plainLines(c.Message)
 	}
@@ -128,6 +130,9 @@ func pageCheck(c run.Check) page.Check {
 	}
 	return p
 }
+
+// joined is what was printed, as a page shows it.
+func joined(lines []string) string { return plainLines(Shorten(strings.Join(lines, "\n"))) }
 
 // drawn is a picture as SVG; its words, whoever has said them, are escaped there.
 func drawn(p *timeline.Picture) template.HTML {
