@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
 	status "github.com/backend-labs/backend-labs/labs/b03-status-404-500"
 )
@@ -737,14 +738,14 @@ func (s *shop) get(t *testing.T, ctx context.Context, path string) answer {
 
 // ask makes one request of this handler.
 func (s *shop) ask(ctx context.Context, h http.Handler, path string) (a answer) {
-	w := httptest.NewRecorder()
+	w := httpwire.New()
 	defer func() {
-		a = answer{status: w.Code, header: w.Header(), body: w.Body.String()}
+		a = answer{status: w.Status(), header: w.Header(), body: w.Body()}
 		if p := recover(); p != nil {
 			a = answer{panicked: p}
 		}
 	}()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
+	h.ServeHTTP(w.Writer(), httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
 	return answer{}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 )
 
 func TestPutReplacesAndPatchModifies(t *testing.T) {
@@ -267,11 +268,11 @@ func TestABrokenBodyChangesNothing(t *testing.T) {
 			r := httptest.NewRequest(method, "/docs/tea", io.MultiReader(
 				strings.NewReader(`{"a":2} `), iotest.ErrReader(io.ErrUnexpectedEOF)))
 			r.Header.Set("Content-Type", map[string]string{"PATCH": mergePatch}[method])
-			w := httptest.NewRecorder()
-			s.handler().ServeHTTP(w, r)
+			w := httpwire.New()
+			s.handler().ServeHTTP(w.Writer(), r)
 			did := method + ` {"a":2}, and then the connection breaks off`
-			expect.That(t, w.Code == 400, expect.Message{Did: did, Want: "400",
-				Got: fmt.Sprint(w.Code), Why: "what is missing may have said something else"})
+			expect.That(t, w.Status() == 400, expect.Message{Did: did, Want: "400",
+				Got: fmt.Sprint(w.Status()), Why: "what is missing may have said something else"})
 			s.want(t, "tea", `{"a":1}`, did, "what is missing may have said something else")
 		}
 		got := s.put("tea", " {\"a\":2}\r\n")

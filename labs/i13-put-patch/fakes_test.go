@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	docs "github.com/backend-labs/backend-labs/labs/i13-put-patch"
 )
@@ -194,9 +195,9 @@ func (s *service) send(ctx context.Context, method, id, body string, headers ...
 		}
 		r.Header.Add(headers[i], headers[i+1])
 	}
-	w := httptest.NewRecorder()
-	s.handler().ServeHTTP(w, r)
-	return answer{w.Code, w.Result().Header, w.Body.String()}
+	w := httpwire.New()
+	s.handler().ServeHTTP(w.Writer(), r)
+	return answer{w.Status(), w.Header(), w.Body()}
 }
 
 func (s *service) put(id, body string, headers ...string) answer {
