@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	versions "github.com/backend-labs/backend-labs/labs/a14-api-versions"
 )
@@ -51,9 +51,9 @@ func (c *sharedCache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	rec := httptest.NewRecorder()
-	c.behind.ServeHTTP(rec, r)
-	got := answer{rec.Code, rec.Result().Header, rec.Body.String()}
+	rec := httpwire.New()
+	c.behind.ServeHTTP(rec.Writer(), r)
+	got := answer{rec.Status(), rec.Header(), rec.Body()}
 	control := words(got.header, "Cache-Control")
 	vary := words(got.header, "Vary")
 	if slices.Contains(control, "public") && !slices.Contains(control, "private") &&

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	versions "github.com/backend-labs/backend-labs/labs/a14-api-versions"
 )
 
@@ -164,10 +165,10 @@ func send(h http.Handler, method, path, body string, header ...string) answer {
 			r.Header.Set(header[i], header[i+1])
 		}
 	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	got := answer{w.Code, http.Header{}, w.Body.String()}
-	for name, values := range w.Result().Header {
+	w := httpwire.New()
+	h.ServeHTTP(w.Writer(), r)
+	got := answer{w.Status(), http.Header{}, w.Body()}
+	for name, values := range w.Header() {
 		for _, v := range values { // under the name that it has once it was sent
 			got.header.Add(name, v)
 		}

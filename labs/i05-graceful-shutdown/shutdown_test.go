@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
 	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	shutdown "github.com/backend-labs/backend-labs/labs/i05-graceful-shutdown"
@@ -402,9 +403,9 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 			Timeout:    10 * time.Second,
 			Closers: closers{func(context.Context) error {
 				closed.Store(true)
-				w := httptest.NewRecorder()
-				shutdown.Ready().ServeHTTP(w, httptest.NewRequest("GET", "/ready", nil))
-				ready.Store(int64(w.Code))
+				w := httpwire.New()
+				shutdown.Ready().ServeHTTP(w.Writer(), httptest.NewRequest("GET", "/ready", nil))
+				ready.Store(int64(w.Status()))
 				return errDatabase
 			}},
 		})
@@ -459,12 +460,12 @@ func TestAListenerThatFailsEndsTheRun(t *testing.T) {
 
 func readyIs(t *testing.T, ready http.Handler, want int, when string) {
 	t.Helper()
-	w := httptest.NewRecorder()
-	ready.ServeHTTP(w, httptest.NewRequest("GET", "/ready", nil))
-	expect.That(t, w.Code == want, expect.Message{
+	w := httpwire.New()
+	ready.ServeHTTP(w.Writer(), httptest.NewRequest("GET", "/ready", nil))
+	expect.That(t, w.Status() == want, expect.Message{
 		Did:  "asked Ready " + when,
 		Want: fmt.Sprint(want),
-		Got:  fmt.Sprint(w.Code),
+		Got:  fmt.Sprint(w.Status()),
 		Why: "the load balancer goes by this answer alone: it must stop sending requests " +
 			"before the server stops taking them",
 	})

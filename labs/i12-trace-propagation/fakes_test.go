@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	tracing "github.com/backend-labs/backend-labs/labs/i12-trace-propagation"
 )
 
@@ -110,7 +111,7 @@ func served(t *testing.T, did string, headers http.Header) (span tracing.SpanCon
 	}))
 	r := httptest.NewRequest(http.MethodGet, "/bookings", nil)
 	r.Header = headers
-	h.ServeHTTP(httptest.NewRecorder(), r)
+	h.ServeHTTP(httpwire.New().Writer(), r)
 	expect.That(t, ok, expect.Message{
 		Did:  did,
 		Want: "a span in the context of the request that the handler gets",

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	tracing "github.com/backend-labs/backend-labs/labs/i12-trace-propagation"
 )
 
@@ -254,9 +255,9 @@ func TestIDsAreRandom(t *testing.T) {
 			}
 		}
 	}))
-	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	w, r := httpwire.New(), httptest.NewRequest(http.MethodGet, "/", nil)
 	for range n {
-		h.ServeHTTP(w, r)
+		h.ServeHTTP(w.Writer(), r)
 	}
 	did := fmt.Sprintf("received %d requests without a traceparent", n)
 	expect.That(t, len(seen) == 2*n, expect.Message{
@@ -270,7 +271,7 @@ func TestIDsAreRandom(t *testing.T) {
 	var now tracing.SpanContext
 	tracing.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		now, _ = tracing.FromContext(r.Context())
-	})).ServeHTTP(w, r.WithContext(within))
+	})).ServeHTTP(w.Writer(), r.WithContext(within))
 	expect.That(t, now.SpanID != was.SpanID && now.TraceID != was.TraceID, expect.Message{
 		Did:  "received a request without a traceparent, in whose context another request's span lies already",
 		Want: "a trace and a part of its own, as the headers have it",
@@ -315,13 +316,13 @@ func TestTheHandlerGetsTheRequestAsItCame(t *testing.T) {
 		}))
 		r := httptest.NewRequestWithContext(ctx, http.MethodPut, "/bookings/7?x=1", strings.NewReader("two beds"))
 		r.Header = headers.Clone()
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
+		w := httpwire.New()
+		h.ServeHTTP(w.Writer(), r)
 		want := fmt.Sprint(http.MethodPut, " /bookings/7?x=1 two beds ", headers, " tenant-7")
-		expect.That(t, got == want && theirs == http.ResponseWriter(w), expect.Message{
+		expect.That(t, got == want && theirs == w.Writer(), expect.Message{
 			Did:  "received PUT /bookings/7?x=1 with a body, headers, a value in its context, and traceparent: " + header,
 			Want: want + ", and the ResponseWriter of the server",
-			Got:  fmt.Sprintf("%s; the ResponseWriter is the server's: %v", got, theirs == http.ResponseWriter(w)),
+			Got:  fmt.Sprintf("%s; the ResponseWriter is the server's: %v", got, theirs == w.Writer()),
 			Why: "who adds tracing to a service must be able to do so on a Friday: nothing else may change, and least of " +
 				"all that work stops when the client has gone",
 		})
@@ -351,13 +352,13 @@ func TestNothingOfGarbageIsPassedOn(t *testing.T) {
 		}))
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header = http.Header{"Traceparent": {header}, "Tracestate": {"evil=" + theirParent}}
-		rec := httptest.NewRecorder()
-		h.ServeHTTP(rec, r)
+		rec := httpwire.New()
+		h.ServeHTTP(rec.Writer(), r)
 		out, _ := sentBy(t, w, "received a traceparent with "+what)
 		for where, text := range map[string]string{
 			"what the handler sends":    fmt.Sprint(out.Header),
-			"the headers of the answer": fmt.Sprint(rec.Result().Header),
-			"the body of the answer":    rec.Body.String(),
+			"the headers of the answer": fmt.Sprint(rec.Header()),
+			"the body of the answer":    rec.Body(),
 			"the log":                   fmt.Sprint(lines.take(t)),
 		} {
 			low := strings.ToLower(text)

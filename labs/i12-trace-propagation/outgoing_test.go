@@ -15,6 +15,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
 	tracing "github.com/backend-labs/backend-labs/labs/i12-trace-propagation"
 )
@@ -26,7 +27,7 @@ func spanContext(t *testing.T, headers http.Header) context.Context {
 	h := tracing.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { ctx = r.Context() }))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header = headers
-	h.ServeHTTP(httptest.NewRecorder(), r)
+	h.ServeHTTP(httpwire.New().Writer(), r)
 	return ctx
 }
 
@@ -229,7 +230,7 @@ func TestRequestsDoNotMix(t *testing.T) {
 			all.Go(func() {
 				r := httptest.NewRequest(http.MethodGet, "/", nil)
 				r.Header = with("traceparent", fmt.Sprintf("00-%032x-%016x-01", i+1, i+1))
-				h.ServeHTTP(httptest.NewRecorder(), r)
+				h.ServeHTTP(httpwire.New().Writer(), r)
 			})
 		}
 		all.Wait()
