@@ -85,6 +85,41 @@ func TestWhole_after(t *testing.T) {
 	}
 }
 
+// recorded are the labs whose checks still record answers with httptest. None may come in.
+var recorded = []string{"A18", "B05", "B09", "B15", "I01", "I08", "I09", "I10", "I16"}
+
+// TestWhole_answers: what a handler answers is recorded by kit/httpwire. A recorder of httptest counts
+// headers that no client gets, and a handler can write over what it has recorded.
+func TestWhole_answers(t *testing.T) {
+	t.Parallel()
+	for _, l := range whole(t).Labs {
+		uses := recorders(t, l)
+		if known := slices.Contains(recorded, l.ID); known != (len(uses) > 0) {
+			t.Errorf("%s uses a recorder of httptest in %q, want httpwire.New; known: %v", l.ID, uses, known)
+		}
+	}
+}
+
+// recorders are the files of checks that use a recorder of httptest.
+func recorders(t *testing.T, l *course.Lab) (uses []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(l.Dir, "*_test.go"))
+	if err != nil || len(files) == 0 {
+		t.Errorf("%s: %d files of checks, %v", l.ID, len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(string(text), "httptest.NewRecorder") ||
+			strings.Contains(string(text), "httptest.ResponseRecorder") {
+			uses = append(uses, filepath.Base(file))
+		}
+	}
+	return uses
+}
+
 // TestWhole_paths: a path has labs that are there, each once, and none before one that prepares for it.
 func TestWhole_paths(t *testing.T) {
 	t.Parallel()
