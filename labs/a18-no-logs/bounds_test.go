@@ -28,7 +28,8 @@ type drawn struct {
 func bounds(t *testing.T, sickness, culprit, story, why string) {
 	t.Helper()
 	bubble.Run(t, func(t *testing.T) {
-		f, err := nologs.Diagnose(t.Context(), &drawn{sickness, culprit, time.Now()})
+		shop := veil(t, &drawn{sickness, culprit, time.Now()}, sickness, culprit)
+		f, err := nologs.Diagnose(t.Context(), shop)
 		want, got := string(causes[sickness]), fmt.Sprintf("%s, %q", f.Cause, f.Function)
 		anywhere := sickness == "none" || sickness == "lock"
 		if !anywhere {

@@ -47,7 +47,7 @@ func examine(t *testing.T, sickness string, seeds []uint64, right func(examinati
 func diagnose(t *testing.T, s *service) examination {
 	e := examination{service: s}
 	ticks, at, _ := s.pace()
-	e.finding, e.err = nologs.Diagnose(t.Context(), s)
+	e.finding, e.err = nologs.Diagnose(t.Context(), s.veiled(t))
 	after, then, _ := s.pace()
 	s.proc.Signal(os.Kill)
 	s.proc.Wait(time.Second)

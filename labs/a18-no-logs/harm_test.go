@@ -182,7 +182,7 @@ func without(t *testing.T, rec *recording) {
 	for call := range strings.FieldsSeq(spare[rec.sickness]) {
 		r := newReplay(rec)
 		r.fails = func(c string, _ int) bool { return c == call }
-		f, err := nologs.Diagnose(t.Context(), r)
+		f, err := nologs.Diagnose(t.Context(), r.veiled(t))
 		did := fmt.Sprintf("diagnosed a shop with the sickness %q, of which %s cannot be had", r.sickness, call)
 		harmless(t, r, did)
 		finds(t, r, f, err, did)
@@ -205,7 +205,7 @@ func proven(t *testing.T, f nologs.Finding, did string) {
 func TestLeastHarm(t *testing.T) {
 	recorded(t, []string{"none", "deadlock", "memory"}, func(t *testing.T, rec *recording) {
 		r := newReplay(rec)
-		f, err := nologs.Diagnose(t.Context(), r)
+		f, err := nologs.Diagnose(t.Context(), r.veiled(t))
 		did := fmt.Sprintf("diagnosed a shop with the sickness %q", r.sickness)
 		harmless(t, r, did)
 		finds(t, r, f, err, did)
@@ -215,7 +215,7 @@ func TestLeastHarm(t *testing.T) {
 func TestEvidence(t *testing.T) {
 	recorded(t, []string{"none", "deadlock", "pool", "lock", "upstream"}, func(t *testing.T, rec *recording) {
 		r := newReplay(rec)
-		f, err := nologs.Diagnose(t.Context(), r)
+		f, err := nologs.Diagnose(t.Context(), r.veiled(t))
 		did := fmt.Sprintf("diagnosed a shop with the sickness %q", r.sickness)
 		expect.NoError(t, err, expect.Message{Did: did, Want: "a finding", Picture: r.tl})
 		proven(t, f, did)
@@ -233,7 +233,7 @@ func TestMissingEvidence(t *testing.T) {
 		for n := range 2 {
 			r := newReplay(rec)
 			r.fails = func(_ string, i int) bool { return i > n }
-			f, err := nologs.Diagnose(t.Context(), r)
+			f, err := nologs.Diagnose(t.Context(), r.veiled(t))
 			harmless(t, r, fmt.Sprintf("diagnosed a shop of which nothing can be had after %d calls", n))
 			got := fmt.Sprint(f.Cause)
 			if err != nil {
@@ -247,7 +247,7 @@ func TestMissingEvidence(t *testing.T) {
 		for _, call := range []string{"Goroutines", "CPUProfile", "Heap", "Mutex", "Metrics"} {
 			r := newReplay(rec)
 			r.fails = func(c string, _ int) bool { return c == call }
-			_, err := nologs.Diagnose(t.Context(), r)
+			_, err := nologs.Diagnose(t.Context(), r.veiled(t))
 			did := fmt.Sprintf("diagnosed a shop that is well, of which %s cannot be had", call)
 			harmless(t, r, did)
 			if len(r.refused) == 0 {
@@ -277,7 +277,7 @@ func wraps(err error, all map[string]error) bool {
 func TestContextEnds(t *testing.T) {
 	recorded(t, []string{"none"}, func(t *testing.T, rec *recording) {
 		r := newReplay(rec)
-		f, err := nologs.Diagnose(t.Context(), r)
+		f, err := nologs.Diagnose(t.Context(), r.veiled(t))
 		finds(t, r, f, err, "diagnosed a shop that is well")
 		for after := time.Duration(0); after < 5*time.Second; after += 100 * time.Millisecond {
 			r := newReplay(rec)
@@ -290,7 +290,7 @@ func TestContextEnds(t *testing.T) {
 				ctx, cancel = caused, func() { timer.Stop(); end(nil) }
 			}
 			start := time.Now()
-			_, err := nologs.Diagnose(ctx, r)
+			_, err := nologs.Diagnose(ctx, r.veiled(t))
 			took := time.Since(start)
 			want := ctx.Err()
 			cancel()
