@@ -56,7 +56,7 @@ func TestCheck_initialisers(t *testing.T) {
 		{"a goroutine of a group", "sync", "func init() { var g sync.WaitGroup; g.Go(func() {}) }", "5 initialiser"},
 		{"a goroutine of another module", "golang.org/x/sync/errgroup", "var g errgroup.Group\n\nfunc init() { g.Go(nil) }", "7 initialiser"},
 		{"a script and a semaphore", "github.com/redis/go-redis/v9 golang.org/x/sync/semaphore", "var s, l = redis.NewScript(``), semaphore.NewWeighted(1)", ""},
-		{"a client with a pool", "github.com/redis/go-redis/v9", "var c = redis.NewClient(nil)", "5 initialiser"},
+		{"a client with a pool", "github.com/redis/go-redis/v9", "var c = redis.NewClient(nil)", "5 name, 5 initialiser"},
 
 		{"a send", "", "var c = make(chan int)\n\nfunc init() { c <- 1 }", "7 initialiser"},
 		{"a receive", "", "var c = make(chan int)\nvar n = <-c", "6 initialiser"},

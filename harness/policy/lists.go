@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"go/types"
 	"slices"
 )
@@ -39,15 +40,12 @@ type names struct {
 	only   []string // if not nil: these alone
 	except []string // else: all but these
 	why    string
-	ends   []string // of except: those that end the process
+	whys   map[string]string // of except: those that have a reason of their own
 }
 
 // because says why a name is not allowed.
 func (n names) because(name string) string {
-	if slices.Contains(n.ends, name) {
-		return whyEnds
-	}
-	return n.why
+	return cmp.Or(n.whys[name], n.why)
 }
 
 func (n names) allows(name string) bool {
@@ -62,6 +60,7 @@ const (
 	whyShared     = "the checks run in the same process and would get it, too"
 	whyInput      = "the standard input is not the submission's to read"
 	whyDescriptor = "it reaches descriptors by their numbers"
+	whyClient     = "use the client that you are given, as it is: the checks slow it down, cut it off and count by it"
 )
 
 // partly are the packages of which some names are not allowed, whoever allows the package.
@@ -110,7 +109,7 @@ var partly = map[string]names{
 	"log": {
 		except: []string{"Fatal", "Fatalf", "Fatalln", "Default", "SetOutput", "SetFlags",
 			"SetPrefix", "Writer", "Output"},
-		ends: []string{"Fatal", "Fatalf", "Fatalln"},
+		whys: map[string]string{"Fatal": whyEnds, "Fatalf": whyEnds, "Fatalln": whyEnds},
 		why:  "the logger behind it is the checks' as well: make your own by log.New",
 	},
 	"log/slog": {
@@ -138,8 +137,14 @@ var partly = map[string]names{
 
 	"github.com/jackc/pgx/v5/pgconn": {except: []string{"RegisterGSSProvider"}, why: whyShared},
 	"github.com/redis/go-redis/v9": {
-		except: []string{"SetLogger", "SetLogLevel", "SetOTelRecorder"},
-		why:    whyShared,
+		except: []string{"NewClient", "NewClusterClient", "NewFailoverClient",
+			"NewFailoverClusterClient", "NewRing", "NewSentinelClient", "NewUniversalClient",
+			"NewDialer", "Options", "ClusterOptions", "FailoverOptions", "RingOptions",
+			"UniversalOptions", "Hook", "DialHook", "ProcessHook", "ProcessPipelineHook",
+			"SetLogger", "SetLogLevel", "SetOTelRecorder"},
+		whys: map[string]string{"SetLogger": whyShared, "SetLogLevel": whyShared,
+			"SetOTelRecorder": whyShared},
+		why: whyClient,
 	},
 }
 
@@ -166,6 +171,13 @@ var members = map[string]string{
 	"reflect.Value.Method":       whyMethods,
 	"reflect.Value.MethodByName": whyMethods,
 
+	"github.com/redis/go-redis/v9.Client.Options":          whyClient,
+	"github.com/redis/go-redis/v9.ClusterClient.Options":   whyClient,
+	"github.com/redis/go-redis/v9.Ring.Options":            whyClient,
+	"github.com/redis/go-redis/v9.hooksMixin.AddHook":      whyClient, // that of Client, Conn and Tx
+	"github.com/redis/go-redis/v9.UniversalClient.AddHook": whyClient,
+	"github.com/redis/go-redis/v9.AutoPipeliner.AddHook":   whyClient,
+
 	"crypto/elliptic.Curve.Params": "the parameters of a curve are the same ones for the checks",
 }
 
@@ -175,6 +187,8 @@ var denied = map[string]string{
 	"syscall.RawConn":             whyDescriptor,
 	"net.UnixConn":                whyDescriptor,
 	"net.UnixListener":            whyDescriptor,
+
+	"github.com/redis/go-redis/v9.Options": whyClient,
 }
 
 const whyMethods = "it calls methods by their names as text, also those that are not allowed"
@@ -189,6 +203,7 @@ var hidden = map[string]func(*types.Signature) bool{
 	"Fatalln":  variadic,
 	"Fd":       results("uintptr"),
 	"File":     results("*os.File", "error"),
+	"Options":  results("*github.com/redis/go-redis/v9.Options"),
 	"Params":   results("*crypto/elliptic.CurveParams"),
 	"Output":   depth,
 	"SetFlags": func(s *types.Signature) bool { return s.Params().Len() == 1 && s.Results().Len() == 0 },

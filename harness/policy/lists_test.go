@@ -91,9 +91,9 @@ func TestLists(t *testing.T) {
 				t.Errorf("there is no %s.%s", path, name)
 			}
 		}
-		for _, name := range p.ends {
+		for name := range p.whys {
 			if !slices.Contains(p.except, name) {
-				t.Errorf("%s.%s ends the process and is allowed", path, name)
+				t.Errorf("%s.%s has a reason not to be allowed and is allowed", path, name)
 			}
 		}
 	}

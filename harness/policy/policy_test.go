@@ -96,6 +96,7 @@ const (
 	whyInput   = "the standard input is not the submission's to read"
 	whySpeaks  = "it speaks to the compiler, the linker or the go command"
 	whyPlace   = "it gives the code another place than it has"
+	whyClient  = "use the client that you are given, as it is: the checks slow it down, cut it off and count by it"
 	whyLooks   = "it makes the source look other than it is compiled"
 )
 
@@ -153,6 +154,11 @@ func TestCheck(t *testing.T) {
 		{"atomic", "package x\n\nimport \"sync/atomic\"\n\nvar p atomic.Pointer[int]\nvar f = atomic.LoadPointer\n", []string{"6 name: atomic.LoadPointer: " + whyAtomic}},
 		{"net", "package x\n\nimport \"net\"\n\nvar d net.Dialer\nvar f = net.FileConn\n", []string{"6 name: net.FileConn: " + whyNet}},
 		{"log", "package x\n\nimport \"log\"\n\nfunc f() { log.Print(1); log.Panic(2) }\nfunc g() { log.Fatal(1) }\n", []string{"6 name: log.Fatal: " + whyLog}},
+		{"a client of one's own", "package x\n\nimport \"github.com/redis/go-redis/v9\"\n\nfunc f(c redis.UniversalClient) redis.UniversalClient {\n\to := *c.(*redis.Client).Options()\n\treturn redis.NewClient(&o)\n}\n", []string{"6 name: .Options: " + whyClient, "7 name: redis.NewClient: " + whyClient}},
+		{"a client by its address", "package x\n\nimport r \"github.com/redis/go-redis/v9\"\n\nvar f = r.NewUniversalClient\n\nfunc g(s string) { o, _ := r.ParseURL(s); _ = o }\n", []string{"5 name: r.NewUniversalClient: " + whyClient, "7 name: o: " + whyClient}},
+		{"options by an interface", "package x\n\nimport \"github.com/redis/go-redis/v9\"\n\nfunc f[O any](c redis.UniversalClient) { _ = c.(interface{ Options() *O }) }\n", []string{"5 name: an interface with Options: a value of another package could have this method, which is not allowed"}},
+		{"a hook", "package x\n\nimport \"github.com/redis/go-redis/v9\"\n\nfunc f(c redis.UniversalClient) { c.AddHook(nil) }\nfunc g(c *redis.Client) { c.AddHook(nil) }\n\ntype h struct{}\n\nfunc (h) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }\n", []string{"5 name: .AddHook: " + whyClient, "6 name: .AddHook: " + whyClient, "10 name: redis.ProcessHook: " + whyClient}},
+		{"the client that is given", "package x\n\nimport (\n\t\"context\"\n\n\t\"github.com/redis/go-redis/v9\"\n)\n\nfunc f(ctx context.Context, c redis.UniversalClient) error {\n\t_, err := c.Pipelined(ctx, func(p redis.Pipeliner) error { return p.Incr(ctx, \"a\").Err() })\n\treturn err\n}\n\ntype options struct{}\n\nfunc (options) Options() *options { return nil }\n\ntype has interface{ Options() *options }\n", nil},
 		{"a logger's own", "package x\n\nimport l \"log\"\n\nfunc g() { l.Default().Fatalf(\"\") }\nfunc h(x *l.Logger) { f := x.Fatalln; f() }\n", []string{"5 name: l.Default: " + whyLogger, "5 name: .Fatalf: " + whyLog, "6 name: .Fatalln: " + whyLog}},
 		{"a type of one's own with Fatal", "package x\n\nimport \"log/slog\"\n\ntype e struct{}\n\nfunc (e) Fatal() bool { slog.Info(\"\"); return true }\n\nvar b = e{}.Fatal()\n", nil},
 
