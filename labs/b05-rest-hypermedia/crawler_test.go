@@ -18,6 +18,7 @@ import (
 	"testing/iotest"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	rest "github.com/backend-labs/backend-labs/labs/b05-rest-hypermedia"
 )
 
@@ -225,12 +226,12 @@ func (c *crawler) do(did, method, href, body string, header ...string) (a answer
 		r.Header.Set(header[i], header[i+1])
 	}
 	a.did = fmt.Sprintf("%s%s (%s %s)", did, c.where, method, href)
-	w := httptest.NewRecorder()
+	w := httpwire.New()
 	defer func() {
-		a.status, a.header, a.body = w.Code, w.Result().Header, w.Body.String()
+		a.status, a.header, a.body = w.Status(), w.Header(), w.Body()
 		a.panicked = recover()
 	}()
-	c.instances[i].ServeHTTP(w, r)
+	c.instances[i].ServeHTTP(w.Writer(), r)
 	return a
 }
 
@@ -484,10 +485,10 @@ func (c *crawler) brokenOff(d doc) int {
 	c.t.Helper()
 	href := *d.Links["orders"].Href
 	body := io.MultiReader(strings.NewReader(`{"lines":["lamp"]}`), iotest.ErrReader(io.ErrUnexpectedEOF))
-	w := httptest.NewRecorder()
-	c.instances[0].ServeHTTP(w, httptest.NewRequestWithContext(c.t.Context(), "POST",
+	w := httpwire.New()
+	c.instances[0].ServeHTTP(w.Writer(), httptest.NewRequestWithContext(c.t.Context(), "POST",
 		"http://shop.test"+href, body))
-	return w.Code
+	return w.Status()
 }
 
 // wantStored looks at an order in the store, where instances that others wrote find it.

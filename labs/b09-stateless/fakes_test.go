@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	stateless "github.com/backend-labs/backend-labs/labs/b09-stateless"
 )
 
@@ -106,9 +107,9 @@ func (f *fleet) do(method, path, token string, body any) answer {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return answer{status: w.Code, body: w.Body.String()}
+	w := httpwire.New()
+	h.ServeHTTP(w.Writer(), r)
+	return answer{status: w.Status(), body: w.Body()}
 }
 
 // requestKey is what the context of each request has.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	fairshare "github.com/backend-labs/backend-labs/labs/i10-noisy-neighbor"
 )
@@ -97,13 +97,13 @@ func (a answer) String() string {
 // send makes a request.
 func send(h http.Handler, r *http.Request) (a answer) {
 	begin := time.Now()
-	w := httptest.NewRecorder()
+	w := httpwire.New()
 	defer func() {
 		a.panicked = recover()
 		a.took = time.Since(begin)
-		a.status, a.header, a.body = w.Code, w.Result().Header, w.Body.String()
+		a.status, a.header, a.body = w.Status(), w.Header(), w.Body()
 	}()
-	h.ServeHTTP(w, r)
+	h.ServeHTTP(w.Writer(), r)
 	return a
 }
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	jsonlog "github.com/backend-labs/backend-labs/labs/i16-structured-logging"
 )
 
@@ -134,20 +135,11 @@ func request(id, target string) *http.Request {
 }
 
 // serve lets the middleware serve a request, and returns what a panic was.
-func serve(l *slog.Logger, next http.HandlerFunc, r *http.Request) (w *httptest.ResponseRecorder, p any) {
-	w = httptest.NewRecorder()
+func serve(l *slog.Logger, next http.HandlerFunc, r *http.Request) (w *httpwire.Record, p any) {
+	w = httpwire.New()
 	defer func() { p = recover() }()
-	jsonlog.Middleware(l)(next).ServeHTTP(wire{w}, r)
+	jsonlog.Middleware(l)(next).ServeHTTP(w.Writer(), r)
 	return w, nil
-}
-
-// wire is a recorder that knows, as a connection does, that a status of 1xx is not the last.
-type wire struct{ *httptest.ResponseRecorder }
-
-func (w wire) WriteHeader(status int) {
-	if status >= 200 {
-		w.ResponseRecorder.WriteHeader(status)
-	}
 }
 
 var background = context.Background()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	jsonlog "github.com/backend-labs/backend-labs/labs/i16-structured-logging"
 )
 
@@ -96,7 +97,7 @@ func TestOneLineForEachRequest(t *testing.T) {
 	}))
 	for i := range 100 {
 		wg.Go(func() {
-			h.ServeHTTP(wire{}.new(), request(fmt.Sprint("r-", i), fmt.Sprintf("/pay/%d?n=%d", i, i)))
+			h.ServeHTTP(httpwire.New().Writer(), request(fmt.Sprint("r-", i), fmt.Sprintf("/pay/%d?n=%d", i, i)))
 		})
 	}
 	wg.Wait()
@@ -121,15 +122,6 @@ func TestOneLineForEachRequest(t *testing.T) {
 			Why: "from the line that says 500 one gets to the lines that say why by this id alone"})
 	}
 }
-
-func (wire) new() http.ResponseWriter { return &quiet{header: http.Header{}} }
-
-// quiet is a ResponseWriter that keeps nothing.
-type quiet struct{ header http.Header }
-
-func (q *quiet) Header() http.Header         { return q.header }
-func (q *quiet) Write(p []byte) (int, error) { return len(p), nil }
-func (q *quiet) WriteHeader(int)             {}
 
 // answers are ways in which a handler answers.
 var answers = []struct {
@@ -221,6 +213,13 @@ func breaksOff(t *testing.T) {
 		"was meant to be")
 }
 
+// quiet is a ResponseWriter that keeps nothing.
+type quiet struct{ header http.Header }
+
+func (q quiet) Header() http.Header         { return q.header }
+func (q quiet) Write(p []byte) (int, error) { return len(p), nil }
+func (q quiet) WriteHeader(int)             {}
+
 // short takes so many bytes and no more.
 type short struct {
 	quiet
@@ -286,9 +285,9 @@ func TestAResponseControllerWorks(t *testing.T) {
 		flush = http.NewResponseController(w).Flush()
 		deadline = http.NewResponseController(w).SetReadDeadline(time.Now())
 	}, request("r-1", "/events"))
-	expect.That(t, flush == nil && w.Flushed, expect.Message{
+	expect.That(t, flush == nil && w.Flushed(), expect.Message{
 		Did:  "flushed behind the middleware, by an http.ResponseController",
-		Want: "what was written is sent at once", Got: fmt.Sprintf("%v, flushed: %v", flush, w.Flushed),
+		Want: "what was written is sent at once", Got: fmt.Sprintf("%v, flushed: %v", flush, w.Flushed()),
 		Why: "a wrapper that hides what is below it turns a stream of events into one late answer"})
 	expect.That(t, errors.Is(deadline, http.ErrNotSupported), expect.Message{
 		Did:  "set a deadline for reading, which a recorder does not know",
