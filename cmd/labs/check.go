@@ -232,15 +232,7 @@ func (o *checkOptions) labs(w *workspace.Workspace, args []string) ([]*course.La
 		l, err := o.lab(w, nil)
 		return []*course.Lab{l}, err
 	}
-	var labs []*course.Lab
-	for _, name := range args {
-		l, err := w.Course.Named(name)
-		if err != nil {
-			return nil, err
-		}
-		labs = append(labs, l)
-	}
-	return labs, nil
+	return w.Course.Select(args)
 }
 
 func (o *checkOptions) style() report.Style {
@@ -334,7 +326,10 @@ func (o *checkOptions) next(v judge.Verdict, l *course.Lab) {
 // table is the last word on several labs.
 func (o *checkOptions) table(results []run.Result) {
 	p := o.Paint()
-	passed := 0
+	passed, width := 0, 16
+	for _, r := range results {
+		width = max(width, len(r.Words()))
+	}
 	for _, r := range results {
 		paint := p.Bad
 		switch {
@@ -345,7 +340,7 @@ func (o *checkOptions) table(results []run.Result) {
 			paint = p.Warn
 		}
 		fmt.Fprintf(o.Out, "%-4s %-28s %s %d/%d\n", r.Lab, r.Slug,
-			paint(fmt.Sprintf("%-16s", r.Words())), r.Points, r.MaxPoints)
+			paint(fmt.Sprintf("%-*s", width, r.Words())), r.Points, r.MaxPoints)
 	}
 	fmt.Fprintf(o.Out, "%d of %s passed\n", passed, term.Plural(len(results), "lab"))
 }

@@ -115,6 +115,9 @@ func (o *ciOptions) run(service string) error {
 
 // bundle writes the files of a service that takes several.
 func (o *ciOptions) bundle(ctx context.Context, service string) error {
+	if err := namesNone(o.Labs); err != nil {
+		return err
+	}
 	all, err := ci.Files(service, o.Options)
 	if err != nil {
 		return optionUsage(err)
@@ -137,7 +140,7 @@ func (o *ciOptions) bundle(ctx context.Context, service string) error {
 			"--force overwrites it, --output takes another path"}
 	}
 	if err != nil {
-		return err
+		return asUsage(err)
 	}
 	fmt.Fprintf(o.Out, "wrote %s; %s\n", path, next(service))
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,7 +146,7 @@ func (a *app) complain(err error) {
 		hint = h.Hint()
 	}
 	if hint == "" && exitCode(err) == exitInfra {
-		hint = fault.Doctor
+		hint = cmp.Or(fault.Remedy(err), fault.Doctor)
 	}
 	// An error may have the name of a submission in it, or what somebody's program has said.
 	fmt.Fprintf(a.Err, "%s %s\n", p.Bad("labs:"), a.typed(report.PlainLines(text)))

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -11,6 +13,12 @@ import (
 // flagError puts what is wrong with a flag in words.
 func flagError(c *cobra.Command, err error) error {
 	hint := "see " + c.CommandPath() + " --help"
+	if none, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		if near := nearestFlag(c, none.GetSpecifiedName()); near != "" {
+			hint = "did you mean --" + near + "? " + hint
+		}
+		return &usageError{err, hint}
+	}
 	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
 	if !ok {
 		return &usageError{err, hint}
@@ -19,10 +27,30 @@ func flagError(c *cobra.Command, err error) error {
 	switch invalid.GetFlag().Value.Type() {
 	case "duration":
 		err = fmt.Errorf("--%s %s: a time needs a number and a unit, such as 5s or 2m", name, value)
-	case "int", "uint64":
+	case "uint64":
+		if strings.HasPrefix(value, "-") {
+			return &usageError{fmt.Errorf("--%s %s: give a whole number, 0 or more", name, value), hint}
+		}
+		fallthrough
+	case "int":
 		err = fmt.Errorf("--%s %s: not a whole number, or one too large", name, value)
 	}
 	return &usageError{err, hint}
+}
+
+// nearestFlag is the name of the command's flag that somebody may have meant, or "".
+func nearestFlag(c *cobra.Command, name string) (near string) {
+	least := min(3, (len(name)+1)/2+1) // more than that is another word
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		d := levenshtein.ComputeDistance(name, f.Name)
+		if len(name) > 2 && strings.HasPrefix(f.Name, name) {
+			d = 1
+		}
+		if d < least && !f.Hidden {
+			least, near = d, f.Name
+		}
+	})
+	return near
 }
 
 // helpOn is cobra's help command, except that it fails on what is no command.
@@ -41,6 +69,10 @@ func helpOn(root *cobra.Command) *cobra.Command {
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
+			if err == nil && len(rest) > 0 && c != root {
+				return &usageError{fmt.Errorf("%s has no command %q", c.CommandPath(), rest[0]),
+					fmt.Sprintf("labs help %s is about the whole of it", c.Name())}
+			}
 			if err != nil || len(rest) > 0 {
 				return unknownCommand(root, args,
 					fmt.Errorf("unknown command %q for %q", args[0], root.Name()))

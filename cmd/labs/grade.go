@@ -117,6 +117,12 @@ func (o *gradeOptions) validate() (err error) {
 		return &usageError{fmt.Errorf("--jobs %d makes no sense", o.jobs),
 			"give a number of at least 1"}
 	}
+	if o.timeout <= 0 {
+		return &usageError{fmt.Errorf("--timeout %v makes no sense", o.timeout), "give a time such as 15s"}
+	}
+	if err := namesNone(o.labs); err != nil {
+		return err
+	}
 	if o.resume && !o.batch {
 		return &usageError{errors.New("--resume is for many submissions"), "see labs grade --help"}
 	}

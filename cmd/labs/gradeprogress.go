@@ -100,7 +100,7 @@ func (p *manyProgress) event(e batch.Event) {
 	case p.bar != nil:
 		p.bar.Describe(p.names())
 	case e.Done:
-		p.note("%d of %d: %s", p.count, p.all, e.Name)
+		p.note("%d of %d: %s", p.count, p.all, report.Plain(e.Name))
 	}
 }
 

@@ -127,7 +127,7 @@ func (o *gradeOptions) many(ctx context.Context, g *batch.Grader, w *workspace.W
 		return &usageError{unlisted, unlisted.Hint()}
 	}
 	for _, line := range strays {
-		o.note("left out: %s", line)
+		o.note("left out: %s", report.Plain(line))
 	}
 	journal, err := batch.OpenJournal(filepath.Join(w.Dir, "grade"), g.Key(args), o.resume)
 	if err != nil {

@@ -63,7 +63,7 @@ filled on another machine (its GOMODCACHE), or one that labs bundle has written.
 		},
 	}
 	f := c.Flags()
-	f.StringSliceVar(&o.labs, "labs", nil, "only these `labs`, such as b10,i04")
+	f.StringSliceVar(&o.labs, "labs", nil, "only these `labs`, such as b10,i04; without --level and --path")
 	o.part.flags(c)
 	f.StringVar(&o.ci, "ci", "", "with the file by which a service grades what is pushed: {github|gitlab}")
 	f.StringVar(&o.modules, "modules", "", "take the modules from this `folder`, without a network")
@@ -158,6 +158,12 @@ func (a *app) source() (c *course.Course, from string, err error) {
 
 // choice are the ids of the labs that are asked for; none are all.
 func (o *initOptions) choice(c *course.Course) (ids []string, err error) {
+	if err := namesNone(o.labs); err != nil {
+		return nil, err
+	}
+	if len(o.labs) > 0 && o.part != (part{}) {
+		return nil, &usageError{errors.New("--labs goes with neither --level nor --path"), "leave one of them out"}
+	}
 	ofThis, err := o.part.of(c)
 	if err != nil {
 		return nil, err
@@ -181,6 +187,14 @@ func (o *initOptions) choice(c *course.Course) (ids []string, err error) {
 		}
 	}
 	return ids, nil
+}
+
+// namesNone is an error if --labs is given and has no lab: that is not the same as every lab.
+func namesNone(labs []string) error {
+	if labs != nil && len(labs) == 0 {
+		return &usageError{errors.New("--labs names no lab"), "give them with commas, such as b10,i04, or leave it out"}
+	}
+	return nil
 }
 
 func first(c *course.Course, ids []string) *course.Lab {

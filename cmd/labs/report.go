@@ -51,6 +51,7 @@ func runReport(a *app, args []string, file string) error {
 	}
 	o := report.PageOptions{When: time.Now().Format("2 January 2006, 15:04"), Diff: map[string]string{}}
 	var results []run.Result
+	judged := 0
 	for _, l := range labs {
 		e := kept.Labs[l.ID]
 		if e == nil || e.Result == nil {
@@ -59,6 +60,7 @@ func runReport(a *app, args []string, file string) error {
 			}
 			continue
 		}
+		judged++
 		r := *e.Result
 		if now, err := compile.SourceSHA256(l, l.Dir); err != nil || now != r.SourceSHA256 {
 			r.Notes = append(r.Notes, "edited since this verdict: "+a.command+" check "+strings.ToLower(l.ID)+" judges it again")
@@ -66,7 +68,11 @@ func runReport(a *app, args []string, file string) error {
 		o.Diff[l.ID] = w.SincePassed(l)
 		results = append(results, r)
 	}
-	if len(results) == 0 {
+	switch {
+	case judged == 0 && len(args) > 0:
+		return &usageError{fmt.Errorf("there is nothing to show: no verdict yet on %s", slugsOf(labs)),
+			"labs check " + labs[0].Slug + " comes to one"}
+	case judged == 0:
 		return &usageError{fmt.Errorf("there is no verdict on any lab yet"), "labs check LAB comes to one"}
 	}
 	var b bytes.Buffer
@@ -77,11 +83,22 @@ func runReport(a *app, args []string, file string) error {
 		_, err := a.Out.Write(b.Bytes())
 		return err
 	}
+	if err := outfile.Check(file); err != nil {
+		return asUsage(err)
+	}
 	if err := outfile.Write(file, b.Bytes()); err != nil {
 		return err
 	}
 	a.note("wrote %s", relative(file))
 	return nil
+}
+
+func slugsOf(labs []*course.Lab) string {
+	var names []string
+	for _, l := range labs {
+		names = append(names, l.Slug)
+	}
+	return strings.Join(names, ", ")
 }
 
 // untried is what a report says of a lab on which there is no verdict.

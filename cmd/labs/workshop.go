@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,7 @@ kept by others, choose its secret yourself in $LABS_ROOM_SECRET: then it is not 
 	}
 	f := c.Flags()
 	f.StringVar(&o.o.Addr, "addr", ":8080", "where to listen, `HOST:PORT`")
-	f.StringSliceVar(&o.labs, "labs", nil, "the room's `labs`, such as b10,i04")
+	f.StringSliceVar(&o.labs, "labs", nil, "the room's `labs`, such as b10,i04; without --level and --path")
 	o.part.flags(c)
 	f.StringVar(&o.o.Room.Title, "title", "", "what the room is called (default: Workshop and the day)")
 	f.StringVar(&o.opens, "opens", "", "nothing is taken before this `time`: 09:00, 2026-03-01T09:00, or RFC 3339")
@@ -311,7 +312,11 @@ func (o *workshopOptions) qr(url string) {
 // explained is an error of a workshop with what to do about it.
 func (o *workshopOptions) explained(err error) error {
 	var op *net.OpError
+	var sqlite interface{ Code() int }
 	switch {
+	case errors.As(err, &sqlite) && slices.Contains([]int{14, 26}, sqlite.Code()): // SQLITE_CANTOPEN and SQLITE_NOTADB
+		return &usageError{fmt.Errorf("--database %s is no database, and none can be made there", o.o.Database),
+			"name a file that is not there yet, or one that labs workshop has made"}
 	case errors.As(err, &op) && op.Op == "listen":
 		return &usageError{fmt.Errorf("nothing can listen at %s: %w", o.o.Addr, op.Err),
 			"another program has that port, or it is not yours to take: --addr :8081 takes another one"}

@@ -82,6 +82,9 @@ func PlaceBundle(path string, all []File, force bool) error {
 		if err := vacant(path, force); err != nil {
 			return err
 		}
+		if err := outfile.Check(path); err != nil {
+			return err
+		}
 		data, err := zipped(all)
 		if err != nil {
 			return err

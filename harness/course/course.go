@@ -231,6 +231,9 @@ func Find(dir string) (root string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if isFile(dir) {
+		return "", fmt.Errorf("%w: %s is a file", ErrNoCourse, dir)
+	}
 	for at := dir; ; at = filepath.Dir(at) {
 		if isFile(filepath.Join(at, "go.mod")) && isDir(filepath.Join(at, "labs")) {
 			return at, nil

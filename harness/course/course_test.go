@@ -105,6 +105,9 @@ func TestFind(t *testing.T) {
 	}
 	outside := t.TempDir()
 	write(t, filepath.Join(outside, "go.mod"), "module example.com/other\n")
+	if got, err := course.Find(filepath.Join(c.Root, "go.mod")); !errors.Is(err, course.ErrNoCourse) {
+		t.Errorf("a file: got %q, %v", got, err)
+	}
 	if got, err := course.Find(outside); !errors.Is(err, course.ErrNoCourse) {
 		t.Errorf("from a folder with a go.mod and no labs: got %s, %v, want %v", got, err,
 			course.ErrNoCourse)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -58,20 +59,41 @@ func (c *Course) Named(name string) (*Lab, error) {
 	return nil, fmt.Errorf("%w: %q; nearest: %s", ErrUnknownLab, name, slugs(c.nearest(want), 3))
 }
 
-// Select returns the labs that the names stand for, in their order; without a name all of them. The
-// error is that of [Course.Named].
+// Select returns the labs that the names stand for, in their order and each once; without a name all of them. A comma
+// parts names, too, as in "b10,b11". The error is that of [Course.Named].
 func (c *Course) Select(names []string) (labs []*Lab, err error) {
 	if len(names) == 0 {
 		return c.Labs, nil
 	}
-	for _, name := range names {
+	for _, name := range apart(names) {
 		l, err := c.Named(name)
 		if err != nil {
 			return nil, err
 		}
-		labs = append(labs, l)
+		if !slices.Contains(labs, l) {
+			labs = append(labs, l)
+		}
 	}
 	return labs, nil
+}
+
+// apart parts names at commas. A name that is empty between two of them is left out.
+func apart(names []string) (all []string) {
+	for _, name := range names {
+		if !strings.Contains(name, ",") {
+			all = append(all, name)
+			continue
+		}
+		for part := range strings.SplitSeq(name, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				all = append(all, part)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return names // commas alone name nothing, and not everything
+	}
+	return all
 }
 
 // Containing returns the lab whose folder, or solution's folder, is dir or contains it; nil if none

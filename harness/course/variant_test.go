@@ -32,7 +32,10 @@ func TestCourse_Select(t *testing.T) {
 		{nil, []string{"B01", "I01", "A01"}},
 		{[]string{"a01"}, []string{"A01"}},
 		{[]string{"store", "b01-adder"}, []string{"A01", "B01"}},
-		{[]string{"b01", "b01"}, []string{"B01", "B01"}},
+		{[]string{"b01", "b01"}, []string{"B01"}},
+		{[]string{"b01,a01", "i01"}, []string{"B01", "A01", "I01"}},
+		{[]string{","}, nil},
+		{[]string{""}, nil},
 		{[]string{"b01", "nothing-like-it"}, nil},
 	} {
 		labs, err := c.Select(tt.names)

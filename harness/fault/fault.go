@@ -75,6 +75,14 @@ func Of(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
+// Remedy is what to do about an error of a file, or "" where nothing is known.
+func Remedy(err error) string {
+	if errors.Is(err, exec.ErrNotFound) {
+		return "" // whose program it is, is not known
+	}
+	return remedyFor(err)
+}
+
 func remedyFor(err error) string {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
@@ -85,8 +93,18 @@ func remedyFor(err error) string {
 		return "that disk can only be read: work in a copy of the course on another one"
 	case errors.Is(err, fs.ErrPermission):
 		return notYours(err)
+	case errors.Is(err, syscall.EISDIR):
+		return isFolder(err)
 	}
 	return ""
+}
+
+// isFolder is what to do about a folder that lies where a file is to be.
+func isFolder(err error) string {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Path + " is a folder, where a file is to be: move it away"
+	}
+	return "a folder lies where a file is to be: move it away"
 }
 
 // notYours is what to do about a file that may not be read or written: its owner gives the right, who

@@ -74,6 +74,7 @@ type hunt struct {
 	field  *field
 	grader *grade.Grader
 	out    *Outcome
+	begun  time.Time
 	Events
 }
 
@@ -91,10 +92,10 @@ func (h *Hunter) Hunt(ctx context.Context, t *Tests, on Events) (Outcome, error)
 	}
 	one := &hunt{Hunter: h, field: f, out: newOutcome(t, len(f.correct)), Events: on.filled(),
 		grader: &grade.Grader{Builder: h.builder(tmp), Sandbox: h.Sandbox, Open: h.Open}}
-	started := time.Now()
+	one.begun = time.Now()
 	err = one.run(ctx)
 	one.out.conclude()
-	one.out.DurationMS = run.MS(time.Since(started))
+	one.out.DurationMS = run.MS(time.Since(one.begun))
 	return *one.out, err
 }
 
@@ -127,6 +128,7 @@ func (h *hunt) raced(ctx context.Context) error {
 	before := *h.out
 	before.Tests, before.Answers = slices.Clone(before.Tests), slices.Clone(before.Answers)
 	before.conclude()
+	before.DurationMS = run.MS(time.Since(h.begun))
 	h.Plain(before)
 	if err := h.correct(ctx, true); err != nil {
 		return err

@@ -33,6 +33,9 @@ func (p *picker) folder(dir string) error {
 			}
 		}
 	}
+	if len(p.seen) == 0 {
+		p.lookElsewhere(root)
+	}
 	p.listBeside(root)
 	return nil
 }

@@ -135,8 +135,10 @@ type picker struct {
 	// the folder in an archive that everything taken lies in, "" for none
 	wrapper *string
 	others  []string // names of files that are not taken
-	files   int
-	total   int64
+	// names of files that would be a lab's, if they lay elsewhere: a few of them, for whoever is told that there is none
+	elsewhere []string
+	files     int
+	total     int64
 }
 
 // wanted tells which lab's file a name in an archive stands for: labs/<slug>/<file> or for a single
@@ -237,13 +239,25 @@ func (p *picker) result() ([]Submission, error) {
 	if len(all) > 0 {
 		return all, nil
 	}
+	why := p.lacks()
+	if len(p.elsewhere) > 0 {
+		why += fmt.Sprintf("; there is %s: hand in a folder that has it in one of these places",
+			strings.Join(p.elsewhere, ", "))
+	}
+	return nil, &Rejection{Reason: why, Nothing: true}
+}
+
+// lacks says what is not in a submission that has nothing.
+func (p *picker) lacks() string {
 	why := "there is no file of a lab in it; a submission has labs/<lab>/… as the course has, " +
 		"or the files of one lab, named with --lab"
 	if p.single != nil {
 		why = fmt.Sprintf("there is no %s in it, neither at the top nor in labs/%s",
 			strings.Join(p.single.Files, " or "), p.single.Slug)
+	} else if len(p.labs) > 0 && p.labs[0].HuntOf != nil {
+		why = "there is no labs/<lab>/" + course.HuntFile + " in it, which is what --hunt judges"
 	}
-	return nil, &Rejection{Reason: why, Nothing: true}
+	return why
 }
 
 // printable makes a name fit to be shown.

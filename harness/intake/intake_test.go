@@ -175,7 +175,8 @@ func TestRead_archives(t *testing.T) {
 				"i02-orders/sql/schema.sql: text of labs/i02-orders/sql/schema.sql"}},
 		{"with folders and a dot in front", nil, []entry{folder("./"), folder("./labs/"), file("./" + inLabs)}, []string{"b10-token-bucket/bucket.go: text of ./" + inLabs}},
 		{"below one folder", nil, []entry{folder("me-main/"), file("me-main/README.md"), file("me-main/" + inLabs)}, []string{"b10-token-bucket/bucket.go: text of me-main/" + inLabs}},
-		{"below two folders", nil, []entry{file("a/b/" + inLabs)}, []string{none}},
+		{"below two folders", nil, []entry{file("a/b/" + inLabs)}, []string{none +
+			"; there is a/b/labs/b10-token-bucket/bucket.go: hand in a folder that has it in one of these places"}},
 		{"in two folders", nil, []entry{file("a/" + inLabs), file("b/labs/i02-orders/orders.go")},
 			[]string{"rejected: b/labs/i02-orders/orders.go: it does not lie in the same folder " +
 				"as the submission's other files: a"}},
@@ -479,4 +480,38 @@ func TestSubmission_WriteTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, got, []string{"a.zip", "out/i02-orders/orders.go", "out/i02-orders/sql/schema.sql"})
+}
+
+// TestRead_elsewhere names files that lie where nobody looks for them, and says what a hunt lacks.
+func TestRead_elsewhere(t *testing.T) {
+	t.Parallel()
+	l := &course.Lab{ID: "B10", Slug: "b10-token-bucket", Files: []string{"bucket.go"}}
+	for _, tt := range []struct {
+		files []string
+		lab   *course.Lab
+		want  string
+	}{
+		{[]string{"a/bucket.go", "b/bucket.go"}, l, "there is a/bucket.go, b/bucket.go: hand in"},
+		{[]string{"outer/repo-main/labs/b10-token-bucket/bucket.go"}, l, "there is outer/repo-main/labs/"},
+		{[]string{"other.go"}, l, "neither at the top nor in labs/b10-token-bucket"},
+		{[]string{"labs/b10-token-bucket/bucket.go"}, l.AsHunt(), "there is no labs/<lab>/hunt/hunt_test.go in it"},
+	} {
+		dir := t.TempDir()
+		for _, name := range tt.files {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("package x\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		single := tt.lab
+		if single.HuntOf != nil {
+			single = nil
+		}
+		_, err := intake.Read(dir, nil, []*course.Lab{tt.lab}, single)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q: got %v, want %q", tt.files, err, tt.want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"io/fs"
 	"os"
 	"path"
 	"runtime"
@@ -20,9 +21,44 @@ const (
 // other notes the name of a file in the submission that is not taken, if it could have been code of
 // a lab.
 func (p *picker) other(name string) {
+	p.near(name)
 	if name = strings.TrimPrefix(name, "./"); len(p.others) < maxOthers && p.likeCode(name) {
 		p.others = append(p.others, name)
 	}
+}
+
+// maxElsewhere is how many files in a wrong place are named.
+const maxElsewhere = 3
+
+// near notes a name that would be that of a lab's file in another place.
+func (p *picker) near(name string) {
+	if len(p.elsewhere) < maxElsewhere && slices.ContainsFunc(p.labs, func(l *course.Lab) bool {
+		return slices.ContainsFunc(l.Files, func(file string) bool {
+			if l != p.single {
+				file = "labs/" + l.Slug + "/" + file
+			}
+			return strings.HasSuffix("/"+name, "/"+file)
+		})
+	}) {
+		p.elsewhere = append(p.elsewhere, printable(name))
+	}
+}
+
+// lookElsewhere notes such names in a folder in which nothing was found. Only names are looked at.
+func (p *picker) lookElsewhere(root *os.Root) {
+	looked := 0
+	_ = fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+		if looked++; looked > maxListing || len(p.elsewhere) == maxElsewhere {
+			return fs.SkipAll
+		}
+		if err != nil || e.IsDir() && (strings.Count(name, "/") > 6 || name != "." && course.Ignored(e.Name())) {
+			return fs.SkipDir
+		}
+		if e.Type().IsRegular() {
+			p.near(name)
+		}
+		return nil
+	})
 }
 
 func (p *picker) likeCode(name string) bool {

@@ -19,7 +19,12 @@ type Unwritable struct {
 	Path, Reason, Remedy string
 }
 
+const noFolder = "no such folder"
+
 func (e *Unwritable) Error() string {
+	if e.Reason == noFolder {
+		return noFolder + ": " + e.Path
+	}
 	return fmt.Sprintf("%s cannot be written: %s", e.Path,
 		e.Reason)
 }
@@ -66,7 +71,7 @@ func CheckFolder(dir string) error {
 	st, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &Unwritable{dir, "there is no such folder", "make it first"}
+		return &Unwritable{dir, noFolder, "make it first, or name another one"}
 	case err == nil && !st.IsDir():
 		return &Unwritable{dir, "it is no folder", "name another one"}
 	}

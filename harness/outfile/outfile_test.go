@@ -140,7 +140,7 @@ func TestCheck_refuses(t *testing.T) {
 	put(t, filepath.Join(dir, "file"), "")
 	for _, tt := range []struct{ path, want string }{
 		{dir, "it is a folder"},
-		{filepath.Join(dir, "none", "file"), "there is no such folder"},
+		{filepath.Join(dir, "none", "file"), "no such folder: "},
 		{filepath.Join(dir, "file", "file"), "not a directory"},
 	} {
 		no, ok := errors.AsType[*outfile.Unwritable](outfile.Check(tt.path))

@@ -43,12 +43,14 @@ func (p Process) explainHang(r account.Report, output string) (message, location
 	return message + ", " + g.Doing(), location
 }
 
-// place is where a goroutine is in the code of whoever is told, else in the other's.
+// place is where a goroutine is in the code of whoever is told, else in the other's. Of a loop with nothing in it the
+// runtime knows the file alone, which it says as line 0.
 func (p Process) place(g stacks.Goroutine) string {
+	place := cmp.Or(g.Where(), g.InCheck())
 	if p.Hunt {
-		return cmp.Or(g.InCheck(), g.Where())
+		place = cmp.Or(g.InCheck(), g.Where())
 	}
-	return cmp.Or(g.Where(), g.InCheck())
+	return strings.TrimSuffix(place, ":0")
 }
 
 // leftOut is in an output of which a part is missing.
