@@ -53,12 +53,15 @@ func (a *app) ask(ctx context.Context, q wire.Ask) error {
 		args = []string{q.Lab}
 	}
 	l, err := a.lab(w, args)
-	if err == nil {
+	switch {
+	case err == nil && q.Check != "":
 		q.Lab = l.ID
-		if q.Check == "" {
-			q.Check = firstFailed(w, l.ID)
+		if q.Check, err = namedCheck(l, q.Check); err != nil {
+			return err
 		}
-	} else if q.Lab != "" {
+	case err == nil:
+		q.Lab, q.Check = l.ID, firstFailed(w, l.ID)
+	case q.Lab != "" || q.Check != "":
 		return err
 	}
 	if err := c.Ask(ctx, q); err != nil {

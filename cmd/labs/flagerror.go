@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -69,13 +70,12 @@ func helpOn(root *cobra.Command) *cobra.Command {
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
-			if err == nil && len(rest) > 0 && c != root {
+			if err == nil && len(rest) > 0 && !c.HasSubCommands() {
 				return &usageError{fmt.Errorf("%s has no command %q", c.CommandPath(), rest[0]),
 					fmt.Sprintf("labs help %s is about the whole of it", c.Name())}
 			}
 			if err != nil || len(rest) > 0 {
-				return unknownCommand(root, args,
-					fmt.Errorf("unknown command %q for %q", args[0], root.Name()))
+				return unknownCommand(c, slices.Concat(rest, args)[0])
 			}
 			c.InitDefaultHelpFlag()
 			return c.Help()

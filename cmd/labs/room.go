@@ -210,10 +210,11 @@ func (o *roomOptions) lab(ctx context.Context, c *client.Client, lab string, cha
 }
 
 func (o *roomOptions) deadline() *cobra.Command {
-	cost := -1
-	c := o.action("deadline LAB {TIME|none}", "Until when a lab is in time, and what lateness costs",
+	cost := 0
+	var c *cobra.Command
+	c = o.action("deadline LAB {TIME|none}", "Until when a lab is in time, and what lateness costs",
 		"deadline b10 17:00 --cost 20", 2,
-		func(ctx context.Context, c *client.Client, args []string) error {
+		func(ctx context.Context, room *client.Client, args []string) error {
 			at := time.Time{}
 			var err error
 			if args[1] != "none" {
@@ -222,12 +223,15 @@ func (o *roomOptions) deadline() *cobra.Command {
 				}
 			}
 			change := wire.LabChange{Deadline: &at}
-			if cost >= 0 {
+			if c.Flags().Changed("cost") {
+				if cost < 0 || cost > 100 {
+					return &usageError{fmt.Errorf("--cost %d is not between 0 and 100 percent", cost), "such as --cost 20"}
+				}
 				change.LateCost = &cost
 			}
-			return o.lab(ctx, c, args[0], change)
+			return o.lab(ctx, room, args[0], change)
 		})
-	c.Flags().IntVar(&cost, "cost", -1, "`percent` of the points that a late submission loses")
+	c.Flags().IntVar(&cost, "cost", 0, "`percent` of the points that a late submission loses")
 	return c
 }
 
@@ -300,7 +304,7 @@ func (o *roomOptions) numbered(use, short, example, said string,
 }
 
 func (o *roomOptions) remove() *cobra.Command {
-	return o.numbered("remove PARTICIPANT", "End somebody's part; what they handed in stays", "remove 12",
+	return o.numbered("remove PARTICIPANT", "End somebody's part; what they handed in stays, also in exports", "remove 12",
 		"participant %d is removed", func(ctx context.Context, c *client.Client, n int64) error { return c.Remove(ctx, n) })
 }
 
@@ -311,17 +315,25 @@ func (o *roomOptions) answered() *cobra.Command {
 
 func (o *roomOptions) override() *cobra.Command {
 	points, reason, back := -1, "", false
-	c := o.numbered("override SUBMISSION {--points N --reason TEXT | --back}", "Put points in place of the grader's",
-		`override 17 --points 20 --reason "the check was wrong"`, "submission %d is overridden",
-		func(ctx context.Context, c *client.Client, n int64) error {
+	c := o.action("override SUBMISSION {--points N --reason TEXT | --back}", "Put points in place of the grader's",
+		`override 17 --points 20 --reason "the check was wrong"`, 1,
+		func(ctx context.Context, c *client.Client, args []string) error {
+			n, err := id(args[0])
+			if err != nil {
+				return err
+			}
+			said, did := &wire.Override{Points: points, Reason: reason}, "submission %d is overridden"
 			switch {
 			case back:
-				return c.Override(ctx, n, nil)
+				said, did = nil, "submission %d counts as the grader said"
 			case points < 0 || reason == "":
 				return &usageError{errors.New("an override needs points and a reason, which stays visible"),
 					"--points N --reason TEXT, or --back"}
 			}
-			return c.Override(ctx, n, &wire.Override{Points: points, Reason: reason})
+			if err := c.Override(ctx, n, said); err != nil {
+				return err
+			}
+			return o.done(did, n)
 		})
 	c.Flags().IntVar(&points, "points", -1, "the `points`")
 	c.Flags().StringVar(&reason, "reason", "", "`why`")
@@ -336,6 +348,9 @@ func (o *roomOptions) regrade() *cobra.Command {
 		`regrade --lab b10 --reason "a new check"`, 0,
 		func(ctx context.Context, c *client.Client, _ []string) error {
 			switch {
+			case apply < 0 || drop < 0 || apply > 0 && drop > 0:
+				return &usageError{errors.New("--apply and --drop take the number of a regrade, one of them at a time"),
+					"labs room regrade --apply 3"}
 			case apply > 0 || drop > 0:
 				if err := c.Decide(ctx, max(apply, drop), apply > 0); err != nil {
 					return err

@@ -49,9 +49,12 @@ type buildNotes struct {
 func execute(ctx context.Context, a *app, args []string) int {
 	root := newRoot(a)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := unknownBelow(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if _, _, unknown := root.Find(args); err != nil && unknown != nil {
-		err = unknownCommand(root, args, unknown)
+		err = unknownCommand(root, args[0])
 	}
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
@@ -65,15 +68,29 @@ func execute(ctx context.Context, a *app, args []string) int {
 	return exitCode(err)
 }
 
-// unknownCommand makes a usage error of cobra's.
-func unknownCommand(root *cobra.Command, args []string, err error) error {
-	text, _, _ := strings.Cut(err.Error(), "\n")
-	hint := "labs --help lists the commands"
-	root.SuggestionsMinimumDistance = 2
-	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+// unknownBelow is the error of a command line whose command only has others below it, and that names none of them: cobra
+// would show the help and be content.
+func unknownBelow(root *cobra.Command, args []string) error {
+	root.InitDefaultCompletionCmd(args...)
+	c, rest, err := root.Find(args)
+	if err != nil || c == root || c.Runnable() || !c.HasSubCommands() {
+		return nil
+	}
+	c.InitDefaultHelpFlag()
+	if err := c.ParseFlags(rest); err != nil || c.Flags().NArg() == 0 {
+		return nil // what is wrong with flags is told when it is run
+	}
+	return unknownCommand(c, c.Flags().Arg(0))
+}
+
+// unknownCommand says that a command has none of that name below it.
+func unknownCommand(parent *cobra.Command, name string) error {
+	hint := parent.CommandPath() + " --help lists the commands"
+	parent.SuggestionsMinimumDistance = 2
+	if near := parent.SuggestionsFor(name); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, " or ") + "? " + hint
 	}
-	return &usageError{errors.New(text), hint}
+	return &usageError{fmt.Errorf("unknown command %q for %q", name, parent.CommandPath()), hint}
 }
 
 func newRoot(a *app) *cobra.Command {

@@ -86,6 +86,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"replace":  cmdReplace,
 	"sameText": cmdSameText,
 	"serve":    cmdServe,
+	"served":   cmdServed,
 	"unserve":  cmdUnserve,
 }
 

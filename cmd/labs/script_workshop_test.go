@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,8 +35,8 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	for _, key := range []string{"PATH", "HOME", "TMPDIR", "GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOTOOLCHAIN", "GOENV"} {
 		cmd.Env = append(cmd.Env, key+"="+ts.Getenv(key))
 	}
-	var said strings.Builder
-	cmd.Stderr = &said
+	said := &lines{}
+	cmd.Stderr = said
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
@@ -60,8 +61,10 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	select {
 	case m := <-found:
 		ts.Setenv("URL", m[1])
+		ts.Setenv("ADDR", strings.TrimPrefix(m[1], "http://"))
 		ts.Setenv("CODE", m[2])
 		served[ts] = stop
+		told[ts] = said
 	case <-ended:
 		ts.Fatalf("the workshop ended: %s", said.String())
 	case <-time.After(time.Minute):
@@ -71,6 +74,38 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 
 // served has how to stop the workshop of a script.
 var served = map[*testscript.TestScript]func(os.Signal){}
+
+// told has what the workshop of a script says on its standard error.
+var told = map[*testscript.TestScript]*lines{}
+
+// lines is a text that is written by one goroutine and read by another.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// cmdServed is "served TEXT": the workshop says that on its standard error before long.
+func cmdServed(ts *testscript.TestScript, neg bool, args []string) {
+	for range 100 {
+		if strings.Contains(told[ts].String(), args[0]) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("the workshop has not said %q: %s", args[0], told[ts])
+}
 
 // cmdUnserve is "unserve": the workshop is killed.
 func cmdUnserve(ts *testscript.TestScript, neg bool, args []string) {

@@ -6,23 +6,20 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/skip2/go-qrcode"
 	"github.com/spf13/cobra"
 
-	"github.com/backend-labs/backend-labs/harness/embedded"
 	"github.com/backend-labs/backend-labs/harness/workshop"
 	"github.com/backend-labs/backend-labs/harness/workshop/client"
 	"github.com/backend-labs/backend-labs/harness/workshop/rehearse"
 	"github.com/backend-labs/backend-labs/harness/workshop/room"
-	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 type workshopOptions struct {
@@ -38,6 +35,7 @@ type workshopOptions struct {
 	seed          uint64
 	within        time.Duration
 	rehearsed     chan struct{} // closed when the rehearsal is over
+	asked         room.Room     // what the command line says of the room
 }
 
 func newWorkshop(a *app) *cobra.Command {
@@ -101,7 +99,9 @@ func (o *workshopOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := o.complete(w); err != nil {
+	done, err := o.complete(w)
+	defer done()
+	if err != nil {
 		return err
 	}
 	closeLog, err := o.logTo()
@@ -120,107 +120,6 @@ func (o *workshopOptions) run(ctx context.Context) error {
 		o.note("stopped; the same command goes on where it was")
 	}
 	return o.explained(err)
-}
-
-// complete fills in what the command line leaves open, and looks at what it says.
-func (o *workshopOptions) complete(w *workspace.Workspace) (err error) {
-	o.o.Course, o.o.Dir, o.o.Version = w.Course, w.Dir, embedded.Version()
-	if o.o.Room.Labs, err = (&initOptions{app: o.app, labs: o.labs, part: o.part}).choice(w.Course); err != nil {
-		return err
-	}
-	if len(o.o.Room.Labs) == 0 {
-		for _, l := range w.Course.Labs {
-			o.o.Room.Labs = append(o.o.Room.Labs, l.ID)
-		}
-	}
-	if o.o.Room.Title == "" {
-		o.o.Room.Title = "Workshop of " + time.Now().Format("2 January 2006")
-	}
-	for name, at := range map[string]struct {
-		said string
-		into *time.Time
-	}{"--opens": {o.opens, &o.o.Room.Opens}, "--closes": {o.closes, &o.o.Room.Closes}} {
-		if *at.into, err = timeOf(at.said, time.Now()); err != nil {
-			return &usageError{fmt.Errorf("%s %q is no time", name, at.said), "write 17:00, 2026-03-01T17:00, or RFC 3339"}
-		}
-	}
-	if (o.o.Cert == "") != (o.o.Key == "") {
-		return &usageError{errors.New("--tls-cert and --tls-key go together"), "give both, or none"}
-	}
-	if o.o.Proxies, err = networks(o.proxies); err != nil {
-		return err
-	}
-	if o.o.URL != "" {
-		if _, err := client.New(o.o.URL, ""); err != nil {
-			return &usageError{fmt.Errorf("--url %q is no URL", o.o.URL), "write it as participants do: https://labs.example.org"}
-		}
-	}
-	if o.o.Secret = os.Getenv(secretVar); o.o.Secret != "" && len(o.o.Secret) < 20 {
-		return &usageError{fmt.Errorf("$%s is too short", secretVar),
-			"at least 20 random letters: whoever has it can do everything"}
-	}
-	os.Unsetenv(secretVar)
-	if o.o.Workers < 0 {
-		return &usageError{fmt.Errorf("--workers %d makes no sense", o.o.Workers), "0 leaves it to labs worker"}
-	}
-	if o.roster != "" {
-		if o.o.Roster, err = workshop.Roster(o.roster); err != nil {
-			return asUsage(err)
-		}
-	}
-	o.o.Database = database(o.o.Database)
-	if o.o.Database == "" {
-		if err := os.MkdirAll(w.Dir, 0o755); err != nil {
-			return err
-		}
-		o.o.Database = filepath.Join(w.Dir, "workshop.db")
-	}
-	return checkProvider(o.o.Backend)
-}
-
-// secretVar has the instructor's secret: for labs room, and where it is chosen for labs workshop.
-const secretVar = "LABS_ROOM_SECRET"
-
-// networks are addresses and networks as they were said.
-func networks(said []string) (all []netip.Prefix, err error) {
-	for _, s := range said {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			ip, err := netip.ParseAddr(s)
-			if err != nil {
-				return nil, &usageError{fmt.Errorf("--trusted-proxy %q is no address", s), "such as 10.0.0.1 or 10.0.0.0/8"}
-			}
-			p = netip.PrefixFrom(ip, ip.BitLen())
-		}
-		all = append(all, p.Masked())
-	}
-	return all, nil
-}
-
-// database is where a room is kept, as it was said or as the environment says. What labs starts is not to see it there.
-func database(said string) string {
-	if said == "" {
-		said = os.Getenv("LABS_DATABASE")
-	}
-	os.Unsetenv("LABS_DATABASE")
-	return said
-}
-
-// timeOf reads a time of a day, of today if it says no other, in this machine's zone. "" is the zero time.
-func timeOf(said string, now time.Time) (time.Time, error) {
-	if said == "" {
-		return time.Time{}, nil
-	}
-	for _, form := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
-		if at, err := time.ParseInLocation(form, said, now.Location()); err == nil {
-			return at, nil
-		}
-	}
-	at, err := time.ParseInLocation("15:04", said, now.Location())
-	if err != nil {
-		return at, err
-	}
-	return time.Date(now.Year(), now.Month(), now.Day(), at.Hour(), at.Minute(), 0, 0, now.Location()), nil
 }
 
 // logTo opens the log.
@@ -265,6 +164,9 @@ func (o *workshopOptions) ready(ctx context.Context, s workshop.Served) error {
 	if o.rehearse > 0 {
 		go o.rehearsal(ctx, s)
 	}
+	if kept := keeps(s.Room, o.asked); kept != "" {
+		o.note("the room was made before, and keeps its %s; %s", kept, keepsHint)
+	}
 	if s.Waiting > 0 {
 		o.note("%d handed in before are waiting to be graded", s.Waiting)
 	}
@@ -272,6 +174,24 @@ func (o *workshopOptions) ready(ctx context.Context, s workshop.Served) error {
 		o.note("this address can be reached from the internet, and without TLS whoever is on the way reads along: --tls-cert")
 	}
 	return nil
+}
+
+// keepsHint is how to have what a room does not take from the command line.
+const keepsHint = "the instructor's page changes title and times, labs room the labs; --database FILE makes another room"
+
+// keeps is what a room has otherwise than it was asked for, in words.
+func keeps(has, asked room.Room) string {
+	var kept []string
+	if asked.Title != "" && asked.Title != has.Title {
+		kept = append(kept, fmt.Sprintf("title %q", has.Title))
+	}
+	if len(asked.Labs) > 0 && !slices.Equal(asked.Labs, has.Labs) {
+		kept = append(kept, "labs "+strings.ToLower(strings.Join(has.Labs, ",")))
+	}
+	if !asked.Opens.IsZero() && !asked.Opens.Equal(has.Opens) || !asked.Closes.IsZero() && !asked.Closes.Equal(has.Closes) {
+		kept = append(kept, "times")
+	}
+	return strings.Join(kept, " and ")
 }
 
 // rehearsal fills the room, and says in the end how the server did.
@@ -313,13 +233,20 @@ func (o *workshopOptions) qr(url string) {
 func (o *workshopOptions) explained(err error) error {
 	var op *net.OpError
 	var sqlite interface{ Code() int }
+	var occupied *workshop.Occupied
 	switch {
 	case errors.As(err, &sqlite) && slices.Contains([]int{14, 26}, sqlite.Code()): // SQLITE_CANTOPEN and SQLITE_NOTADB
 		return &usageError{fmt.Errorf("--database %s is no database, and none can be made there", o.o.Database),
 			"name a file that is not there yet, or one that labs workshop has made"}
 	case errors.As(err, &op) && op.Op == "listen":
-		return &usageError{fmt.Errorf("nothing can listen at %s: %w", o.o.Addr, op.Err),
-			"another program has that port, or it is not yours to take: --addr :8081 takes another one"}
+		return &usageError{fmt.Errorf("nothing can listen at %s: %w", o.o.Addr, op.Err), listenHint(op.Err)}
+	case errors.Is(err, workshop.ErrCertificate):
+		return &usageError{err, "--tls-cert and --tls-key name the files of a certificate and of its key, both PEM"}
+	case errors.Is(err, workshop.ErrOver):
+		return &usageError{fmt.Errorf("--closes %s is over: nothing could be handed in", o.closes),
+			"give a later time, with the day where it is not today: 2026-03-01T17:00"}
+	case errors.As(err, &occupied):
+		return &usageError{err, occupied.Hint()}
 	case errors.Is(err, room.ErrNewer):
 		return &usageError{err, "install the labs that has made it, or a newer one; --database names another database"}
 	case errors.Is(err, room.ErrArchive):
@@ -332,6 +259,14 @@ func (o *workshopOptions) explained(err error) error {
 		return &usageError{err, "give the path of a file that is there and can be used"}
 	}
 	return err
+}
+
+// listenHint is what to do where nothing can listen.
+func listenHint(err error) string {
+	if _, unknown := errors.AsType[*net.DNSError](err); unknown || errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return "give an address of this machine, or none for all of them: --addr :8080"
+	}
+	return "another program has that port, or it is not yours to take: --addr :8081 takes another one"
 }
 
 // asUsage makes a usage error of one that has a hint.

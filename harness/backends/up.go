@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/lock"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -153,12 +155,12 @@ func Running(ctx context.Context, o Options) State {
 func (st *site) lockUp(ctx context.Context) (unlock func(), err error) {
 	defer st.slowly("waiting for another labs up or labs down")()
 	for {
-		lock, err := tryLock(filepath.Join(st.runDir(), "up.lock"))
+		held, err := lock.Try(filepath.Join(st.runDir(), "up.lock"))
 		if err != nil {
 			return nil, err
 		}
-		if lock != nil {
-			return lock.release, nil
+		if held != nil {
+			return held.Release, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/backend-labs/backend-labs/harness/lock"
 )
 
 // sharedRedis leases the servers of a container that "labs up" left running, also to other commands
@@ -29,7 +31,7 @@ type sharedRedis struct {
 
 type sharedLease struct {
 	slot *redisSlot
-	lock *fileLock
+	lock *lock.File
 }
 
 func newSharedRedis(st *site, b *box, up *upRedis) *sharedRedis {
@@ -48,13 +50,13 @@ func (s *sharedRedis) take(ctx context.Context) (string, func(), error) {
 	defer s.site.slowly("waiting for a free Redis: other commands of labs use all that are up")()
 	for {
 		for _, slot := range s.up.Slots {
-			lock, err := tryLock(filepath.Join(s.site.runDir(),
+			held, err := lock.Try(filepath.Join(s.site.runDir(),
 				fmt.Sprintf("redis-%d.lock", slot.Inside)))
 			if err != nil {
 				return "", nil, err
 			}
-			if lock != nil {
-				return s.lend(ctx, &sharedLease{slot, lock})
+			if held != nil {
+				return s.lend(ctx, &sharedLease{slot, held})
 			}
 		}
 		select {
@@ -69,13 +71,13 @@ func (s *sharedRedis) take(ctx context.Context) (string, func(), error) {
 
 func (s *sharedRedis) lend(ctx context.Context, l *sharedLease) (string, func(), error) {
 	if err := s.renew(ctx, l); err != nil {
-		l.lock.release()
+		l.lock.Release()
 		return "", nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
-		l.lock.release()
+		l.lock.Release()
 		return "", nil, errClosed
 	}
 	s.out[l] = true
@@ -84,8 +86,8 @@ func (s *sharedRedis) lend(ctx context.Context, l *sharedLease) (string, func(),
 
 // renew makes sure that the server is as new, and that nobody takes it for that after this lease.
 func (s *sharedRedis) renew(ctx context.Context, l *sharedLease) error {
-	fresh := l.lock.noted()
-	if err := l.lock.note(""); err != nil {
+	fresh := l.lock.Noted()
+	if err := l.lock.Note(""); err != nil {
 		return err
 	}
 	if fresh != "" && answersRedis(ctx, l.slot.Addr, fresh) {
@@ -109,9 +111,9 @@ func (s *sharedRedis) giveUp(l *sharedLease) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if runID, err := s.box.resetRedis(ctx, l.slot); err == nil {
-		l.lock.note(runID)
+		l.lock.Note(runID)
 	}
-	l.lock.release()
+	l.lock.Release()
 }
 
 func (s *sharedRedis) close() {

@@ -68,6 +68,12 @@ type Served struct {
 	Store   *room.Store
 }
 
+// What a workshop is not served with.
+var (
+	ErrCertificate = errors.New("read the certificate")
+	ErrOver        = errors.New("the room would be closed from the beginning")
+)
+
 // maxConnections is how many clients may be connected at once.
 const maxConnections = 4096
 
@@ -86,11 +92,19 @@ func Serve(ctx context.Context, o Options) error {
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
+	alone, err := occupy(o.Database)
+	if err != nil {
+		return err
+	}
+	defer alone.Release()
 	listener, err := listen(o)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
+	if err := alone.Note(o.base(listener)); err != nil {
+		return fmt.Errorf("lock the database: %w", err)
+	}
 	s, err := room.Open(ctx, o.Database)
 	if err != nil {
 		return err
@@ -115,9 +129,23 @@ func listen(o Options) (net.Listener, error) {
 	}
 	cert, err := tls.LoadX509KeyPair(o.Cert, o.Key)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read the certificate: %w", err), l.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrCertificate, err), l.Close())
 	}
 	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}), nil
+}
+
+// base is the URL by which others reach a server, and local the one by which this machine does.
+func (o Options) base(l net.Listener) string {
+	if o.URL != "" {
+		return strings.TrimSuffix(o.URL, "/")
+	}
+	base, _ := addresses(l.Addr(), o.Cert != "")
+	return base
+}
+
+func (o Options) local(l net.Listener) string {
+	_, local := addresses(l.Addr(), o.Cert != "")
+	return local
 }
 
 // prepare makes the room, or finds it, and a secret of its instructor.
@@ -129,6 +157,10 @@ func prepare(ctx context.Context, s *room.Store, o Options) (secret string, err 
 		}
 		defer f.Close()
 		return s.Restore(ctx, f)
+	}
+	_, err = s.Room(ctx)
+	if errors.Is(err, room.ErrNoRoom) && !o.Room.Closes.IsZero() && o.Room.Closes.Before(time.Now()) {
+		return "", ErrOver
 	}
 	o.Room.Course = batch.RevisionOf(ctx, o.Course)
 	if secret, err = s.Create(ctx, o.Room); err != nil {
@@ -160,10 +192,7 @@ func serve(ctx context.Context, o Options, s *room.Store, listener net.Listener,
 		return err
 	}
 	metrics := prometheus.NewRegistry()
-	base, local := addresses(listener.Addr(), o.Cert != "")
-	if o.URL != "" {
-		base = strings.TrimSuffix(o.URL, "/")
-	}
+	base, local := o.base(listener), o.local(listener)
 	secure := strings.HasPrefix(base, "https://")
 	server := web.Server(web.New(web.Options{Store: s, Course: o.Course, Enqueue: q.Enqueue, Version: o.Version,
 		TLS: secure, Proxies: o.Proxies, Base: base, Bundle: o.Bundle, Queue: ui, Metrics: metrics, Log: o.Log}))

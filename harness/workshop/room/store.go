@@ -52,7 +52,7 @@ type Store struct {
 // ErrNewer where a newer version has made them.
 func Open(ctx context.Context, url string) (s *Store, err error) {
 	s = &Store{url: url, now: time.Now}
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+	if IsPostgres(url) {
 		err = s.openPostgres()
 	} else {
 		err = s.openSQLite(strings.TrimPrefix(url, "sqlite:"))
@@ -64,6 +64,11 @@ func Open(ctx context.Context, url string) (s *Store, err error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// IsPostgres reports whether the database at a URL is a Postgres; otherwise it is a SQLite file.
+func IsPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 // upToDate migrates. SQLite does not wait for others who make the same database at the same time, so that is done here.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -80,7 +81,16 @@ func (w *Web) changeRoom(ctx context.Context, c wire.RoomChange) error {
 	if len(said) == 0 {
 		return badRequest("nothing is to be changed: title, opens or closes")
 	}
-	_, err := w.Store.Change(ctx, "changed", strings.Join(said, ", "), func(r *room.Room) {
+	r, err := w.Store.Room(ctx)
+	if err != nil {
+		return err
+	}
+	setTime(&r.Opens, c.Opens)
+	setTime(&r.Closes, c.Closes)
+	if (c.Opens != nil || c.Closes != nil) && !r.Closes.IsZero() && !r.Opens.Before(r.Closes) {
+		return badRequest("it would close before it opens: nothing could be handed in")
+	}
+	_, err = w.Store.Change(ctx, "changed", strings.Join(said, ", "), func(r *room.Room) {
 		set(&r.Title, c.Title)
 		setTime(&r.Opens, c.Opens)
 		setTime(&r.Closes, c.Closes)
@@ -204,20 +214,44 @@ func (w *Web) apiSay(v *visit) error {
 }
 
 // did does something to what the path names, and answers that it is done.
-func (v *visit) did(do func(ctx context.Context, id int64) error) error {
+func (v *visit) did(what string, do func(ctx context.Context, id int64) error) error {
 	id, err := v.number("id")
 	if err != nil {
 		return err
 	}
 	if err := do(v.Context(), id); err != nil {
-		return err
+		return none(err, what, id)
 	}
 	return v.nothing()
 }
 
-func (w *Web) apiAnswered(v *visit) error { return v.did(w.Store.Answered) }
+// The words for what there is none of with a number.
+const (
+	noHand        = "no hand %d is up"
+	noParticipant = "there is no participant %d in the room"
+	noSubmission  = "there is no submission %d"
+	noRegrade     = "there is no regrade %d"
+)
 
-func (w *Web) apiRemove(v *visit) error { return v.did(w.Store.Remove) }
+// numbersAt is where an instructor finds the numbers.
+var numbersAt = map[string]string{
+	noHand:        "labs room status lists the hands",
+	noParticipant: "labs room status --json has the participants with their numbers",
+	noSubmission:  "the instructor's page has the numbers at each participant",
+	noRegrade:     "labs room audit has the numbers of regrades",
+}
+
+// none says what there is none of, where that is what is wrong.
+func none(err error, what string, id int64) error {
+	if !errors.Is(err, room.ErrNotFound) {
+		return err
+	}
+	return fail(http.StatusNotFound, "not_found", fmt.Sprintf(what, id), numbersAt[what])
+}
+
+func (w *Web) apiAnswered(v *visit) error { return v.did(noHand, w.Store.Answered) }
+
+func (w *Web) apiRemove(v *visit) error { return v.did(noParticipant, w.Store.Remove) }
 
 func (w *Web) apiOverride(v *visit) error {
 	var said wire.Override
@@ -235,7 +269,7 @@ func (w *Web) apiOverrideBy(v *visit, o *wire.Override) error {
 		return err
 	}
 	if err := w.override(v.Context(), id, o); err != nil {
-		return err
+		return none(err, noSubmission, id)
 	}
 	sub, err := w.Store.Submission(v.Context(), id)
 	if err != nil {
@@ -345,7 +379,7 @@ func (w *Web) apiRegradeBy(v *visit, do func(context.Context, int64) error) erro
 		return err
 	}
 	if err := do(v.Context(), id); err != nil {
-		return err
+		return none(err, noRegrade, id)
 	}
 	return w.sayRegrade(v, id)
 }
@@ -372,7 +406,7 @@ func (w *Web) apply(ctx context.Context, id int64) error {
 func (w *Web) sayRegrade(v *visit, id int64) error {
 	g, err := w.Store.RegradeOf(v.Context(), id)
 	if err != nil {
-		return err
+		return none(err, noRegrade, id)
 	}
 	s, err := w.hub.fresh(v.Context())
 	if err != nil {
@@ -438,15 +472,21 @@ func (w *Web) apiStandings(v *visit) error {
 func (s *snapshot) standings() []wire.Standing {
 	rows := []wire.Standing{}
 	for _, p := range s.people {
-		for _, l := range s.labs {
-			rows = append(rows, s.standing(p, l))
-		}
+		rows = append(rows, s.rowsOf(p)...)
+	}
+	return rows
+}
+
+func (s *snapshot) rowsOf(p room.Participant) (rows []wire.Standing) {
+	for _, l := range s.labs {
+		rows = append(rows, s.standing(p, l))
 	}
 	return rows
 }
 
 func (s *snapshot) standing(p room.Participant, l *course.Lab) wire.Standing {
-	row := wire.Standing{Participant: p.ID, Name: p.Name, Lab: l.ID, MaxPoints: l.MaxPoints()}
+	row := wire.Standing{Participant: p.ID, Name: p.Name, Lab: l.ID, MaxPoints: l.MaxPoints(),
+		Removed: !p.Removed.IsZero()}
 	c := s.cells[place{p.ID, l.ID}]
 	if !c.begun() {
 		return row

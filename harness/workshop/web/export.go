@@ -97,7 +97,7 @@ func number(points *float64) string {
 func (s *snapshot) exportCSV() ([]byte, error) {
 	rows := [][]string{{"name", "mail", "group", "lab", "verdict", "points", "max_points",
 		"submissions", "late",
-		"override_reason", "says"}}
+		"override_reason", "says", "removed"}}
 	for _, p := range s.listed() {
 		for _, l := range s.labs {
 			st, c := s.standing(p, l), s.cells[place{p.ID, l.ID}]
@@ -113,17 +113,24 @@ func (s *snapshot) exportCSV() ([]byte, error) {
 			}
 			rows = append(rows, []string{p.Name, p.Mail, p.Group, l.ID, string(st.Graded),
 				number(st.Points),
-				strconv.Itoa(st.MaxPoints), strconv.Itoa(tries), late, reason, string(st.Says)})
+				strconv.Itoa(st.MaxPoints), strconv.Itoa(tries), late, reason, string(st.Says),
+				strconv.FormatBool(st.Removed)})
 		}
 	}
 	return table(rows)
 }
 
 func (s *snapshot) exportJSON() ([]byte, error) {
+	rows := []wire.Standing{}
+	for _, p := range s.listed() {
+		if !p.Joined.IsZero() {
+			rows = append(rows, s.rowsOf(p)...)
+		}
+	}
 	return json.MarshalIndent(struct {
 		Title string          `json:"title"`
 		Rows  []wire.Standing `json:"rows"`
-	}{s.room.Title, s.standings()}, "", "  ")
+	}{s.room.Title, rows}, "", "  ")
 }
 
 // exportGradescope has for each participant what Gradescope takes as the results of an autograder:
@@ -137,13 +144,14 @@ func (s *snapshot) exportGradescope() ([]byte, error) {
 		Output   string   `json:"output,omitempty"`
 	}
 	type results struct {
-		Name  string `json:"name"`
-		Mail  string `json:"email,omitempty"`
-		Tests []test `json:"tests"`
+		Name    string `json:"name"`
+		Mail    string `json:"email,omitempty"`
+		Removed bool   `json:"removed,omitempty"`
+		Tests   []test `json:"tests"`
 	}
 	all := []results{}
 	for _, p := range s.listed() {
-		r := results{Name: p.Name, Mail: p.Mail}
+		r := results{Name: p.Name, Mail: p.Mail, Removed: !p.Removed.IsZero()}
 		for _, l := range s.labs {
 			st := s.standing(p, l)
 			r.Tests = append(r.Tests, test{l.ID, l.Title, st.Points, st.MaxPoints, st.Graded.Words()})
@@ -190,10 +198,12 @@ func (s *snapshot) pointsOf(p room.Participant) (points []string) {
 	return points
 }
 
-// listed are all who belong into a grade book: also those of the roster who have not come.
+// listed are all who belong into a grade book: also those of the roster who have not come, and those
+// who were removed after they had handed something in. No two have the same name: a name stays taken
+// when somebody is removed, so that a grade book that knows people by their names has each once.
 func (s *snapshot) listed() (all []room.Participant) {
 	for _, p := range s.all {
-		if p.Removed.IsZero() {
+		if p.Removed.IsZero() || len(s.mine[p.ID]) > 0 {
 			all = append(all, p)
 		}
 	}

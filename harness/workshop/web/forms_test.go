@@ -157,13 +157,15 @@ func TestForms_nonsense(t *testing.T) {
 		path   string
 		fields url.Values
 	}{
-		"no time":     {"/room/labs/B10", url.Values{"deadline": {"tomorrow"}}},
-		"no number":   {"/room/labs/B10", url.Values{"hints": {"many"}}},
-		"too much":    {"/room/labs/B10", url.Values{"late_cost": {"101"}}},
-		"no text":     {"/room/messages", url.Values{"text": {" "}}},
-		"no title":    {"/room", url.Values{"title": {""}}},
-		"too long":    {"/room/messages", url.Values{"text": {strings.Repeat("x", 3000)}}},
-		"no reason":   {"/room/regrades", url.Values{}},
+		"no time":   {"/room/labs/B10", url.Values{"deadline": {"tomorrow"}}},
+		"no number": {"/room/labs/B10", url.Values{"hints": {"many"}}},
+		"too much":  {"/room/labs/B10", url.Values{"late_cost": {"101"}}},
+		"no text":   {"/room/messages", url.Values{"text": {" "}}},
+		"no title":  {"/room", url.Values{"title": {""}}},
+		"too long":  {"/room/messages", url.Values{"text": {strings.Repeat("x", 3000)}}},
+		"no reason": {"/room/regrades", url.Values{}},
+		"closed before it opens": {"/room", url.Values{"title": {"x"}, "opens": {"2026-03-01T17:00"},
+			"closes": {"2026-03-01T09:00"}}},
 		"no such lab": {"/room/labs/A01", url.Values{}},
 	} {
 		if a := h.post(jar, c.path, c.fields); a.status < 400 || a.status >= 500 ||

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -134,5 +135,41 @@ func TestExport(t *testing.T) {
 	for _, format := range []string{"json", "gradescope"} {
 		var value any
 		h.call("GET", wire.ExportPath+format, h.secret, nil).into(t, &value)
+	}
+}
+
+// TestExport_removed: who was removed after handing in stays in the grade books, and is said to be removed; a name is
+// there once, since it stays taken.
+func TestExport_removed(t *testing.T) {
+	t.Parallel()
+	h := opened(t)
+	ada, idle := h.join("Ada"), h.join("Idle")
+	h.grade(h.submit(ada.Token, "package x"))
+	h.join("Bob")
+	for _, id := range []int64{ada.ID, idle.ID} {
+		must(t, h.store.Remove(t.Context(), id))
+	}
+	if _, _, err := h.store.Join(t.Context(), h.code, "ada"); !errors.Is(err, room.ErrTaken) {
+		t.Errorf("the name of who was removed: got %v, want %v", err, room.ErrTaken)
+	}
+	for format, wants := range map[string][]string{
+		"csv":        {"\nAda,,,B10,passed,20,20,1,false,,,true\n", ",false\n"},
+		"json":       {`"removed": true`},
+		"gradescope": {`"removed": true`},
+		"moodle":     {"\nAda,"},
+		"canvas":     {"\nAda,"},
+	} {
+		a := h.call("GET", wire.ExportPath+format, h.secret, nil)
+		for _, want := range append(wants, "Ada", "Bob", "20") {
+			if !strings.Contains(a.body, want) {
+				t.Errorf("%s has no %q:\n%s", format, want, a.body)
+			}
+		}
+		if strings.Contains(a.body, "Idle") {
+			t.Errorf("%s has somebody who was removed with nothing handed in", format)
+		}
+	}
+	if a := h.call("GET", wire.StandingsPath, h.secret, nil); strings.Contains(a.body, "Ada") {
+		t.Error("who was removed stands in the room's own table")
 	}
 }

@@ -94,6 +94,8 @@ func (w *Web) mustInstruct(v *visit) error {
 		if _, err := w.Store.ByToken(v.Context(), key); err == nil {
 			return fail(http.StatusForbidden, "token", "that is the instructor's alone", "")
 		}
+		return fail(http.StatusUnauthorized, "token", "that is not the secret of this room's instructor",
+			"take that of the link that labs workshop has printed, as --secret-file FILE or $LABS_ROOM_SECRET")
 	}
 	return room.ErrToken
 }

@@ -312,4 +312,5 @@ type Standing struct {
 	Failing     []string    `json:"failing,omitempty"`
 	Mutant      string      `json:"mutant,omitempty"` // of what was said last, by either
 	At          *time.Time  `json:"at,omitempty"`
+	Removed     bool        `json:"removed,omitempty"` // they were removed from the room; only exports have them
 }

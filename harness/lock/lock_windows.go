@@ -1,4 +1,4 @@
-package backends
+package lock
 
 import (
 	"errors"
@@ -8,15 +8,18 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// tryLock gives nil if somebody else holds the lock.
-func tryLock(path string) (*fileLock, error) {
+// beyond is where the byte is that is locked: what is locked cannot be read by others, and they are to read the note.
+const beyond = 1 << 30
+
+// Try gives nil if somebody else holds the lock.
+func Try(path string) (*File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	err = windows.LockFileEx(windows.Handle(f.Fd()),
 		windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0,
-		&windows.Overlapped{})
+		&windows.Overlapped{Offset: beyond})
 	if err != nil {
 		f.Close()
 		if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
@@ -24,5 +27,5 @@ func tryLock(path string) (*fileLock, error) {
 		}
 		return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
 	}
-	return &fileLock{f}, nil
+	return &File{f}, nil
 }

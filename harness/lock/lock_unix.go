@@ -1,14 +1,14 @@
 //go:build unix
 
-package backends
+package lock
 
 import (
 	"os"
 	"syscall"
 )
 
-// tryLock gives nil if somebody else holds the lock.
-func tryLock(path string) (*fileLock, error) {
+// Try gives nil if somebody else holds the lock.
+func Try(path string) (*File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
@@ -20,5 +20,5 @@ func tryLock(path string) (*fileLock, error) {
 		}
 		return nil, &os.PathError{Op: "lock", Path: path, Err: err}
 	}
-	return &fileLock{f}, nil
+	return &File{f}, nil
 }
