@@ -177,7 +177,7 @@ func (o *workshopOptions) ready(ctx context.Context, s workshop.Served) error {
 }
 
 // keepsHint is how to have what a room does not take from the command line.
-const keepsHint = "the instructor's page changes title and times, labs room the labs; --database FILE makes another room"
+const keepsHint = "its page changes title and times for the instructor; other labs need another room: --database FILE"
 
 // keeps is what a room has otherwise than it was asked for, in words.
 func keeps(has, asked room.Room) string {
