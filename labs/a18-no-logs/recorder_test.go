@@ -17,6 +17,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	nologs "github.com/backend-labs/backend-labs/labs/a18-no-logs"
 )
 
@@ -63,7 +64,7 @@ func watched(t *testing.T, keep int, check func(t *testing.T, r *nologs.Recorder
 	bubble.RunLeaky(t, func(t *testing.T) {
 		check(t, r, func(takes time.Duration, how string) {
 			req := httptest.NewRequest("GET", fmt.Sprintf("/?takes=%v&how=%s", takes, how), nil)
-			h.ServeHTTP(httptest.NewRecorder(), req)
+			h.ServeHTTP(httpwire.New().Writer(), req)
 			if takes >= slow {
 				time.Sleep(time.Second) // as long as a dump may take
 			}
@@ -94,7 +95,7 @@ func TestItHasBeenRecordingBefore(t *testing.T) {
 		Want: "it cannot start, since one is recording", Got: "it starts: nothing is being recorded",
 		Why: "what has made the first request slow may have begun before there was a handler"})
 	h := r.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { slowly(150 * time.Millisecond) }))
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	h.ServeHTTP(httpwire.New().Writer(), httptest.NewRequest("GET", "/", nil))
 	const did = "made one request, which was slow, in real time"
 	for end := time.Now().Add(5 * time.Second); len(r.Dumps()) == 0 && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
@@ -201,7 +202,7 @@ func TestTheFirstAreKept(t *testing.T) {
 			Want: "next to none between them", Got: fmt.Sprint(between),
 			Why: "a dump that is thrown away stops the process like any other, and now everything is slow"})
 		other := r.Middleware(http.HandlerFunc(shopHandler))
-		other.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/?takes=1s", nil))
+		other.ServeHTTP(httpwire.New().Writer(), httptest.NewRequest("GET", "/?takes=1s", nil))
 		time.Sleep(time.Second)
 		expect.That(t, len(r.Dumps()) == 1, expect.Message{
 			Did:  "made a slow request to each of two handlers with the middleware of one recorder, and one dump is to be kept",
@@ -277,14 +278,14 @@ func TestAPanicIsRecorded(t *testing.T) {
 
 func TestWhatPassesThrough(t *testing.T) {
 	r := nologs.NewRecorder(slow, 1)
-	w, req := httptest.NewRecorder(), httptest.NewRequest("GET", "/lamps", nil)
+	w, req := httpwire.New(), httptest.NewRequest("GET", "/lamps", nil)
 	same := false
 	r.Middleware(http.HandlerFunc(func(rw http.ResponseWriter, rr *http.Request) {
-		same = rw == http.ResponseWriter(w) && rr == req
+		same = rw == w.Writer() && rr == req
 		rw.WriteHeader(http.StatusTeapot)
-	})).ServeHTTP(w, req)
+	})).ServeHTTP(w.Writer(), req)
 	r.Close()
-	expect.That(t, same && w.Code == http.StatusTeapot, expect.Message{Did: "made a request",
+	expect.That(t, same && w.Status() == http.StatusTeapot, expect.Message{Did: "made a request",
 		Want: "the handler gets the very ResponseWriter and request", Got: "it does not",
 		Why: "what is wrapped cannot be flushed, hijacked or sent from a file any more"})
 }
@@ -293,9 +294,9 @@ func TestClose(t *testing.T) {
 	first := nologs.NewRecorder(slow, 3)
 	h := first.Middleware(http.HandlerFunc(shopHandler))
 	ask := func(h http.Handler, t *testing.T) {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("GET", "/?takes=1s", nil))
-		expect.That(t, w.Body.String() == "a page\n", expect.Message{Did: "made a slow request", Want: "the page", Got: w.Body.String()})
+		w := httpwire.New()
+		h.ServeHTTP(w.Writer(), httptest.NewRequest("GET", "/?takes=1s", nil))
+		expect.That(t, w.Body() == "a page\n", expect.Message{Did: "made a slow request", Want: "the page", Got: w.Body()})
 		time.Sleep(time.Second)
 	}
 	bubble.RunLeaky(t, func(t *testing.T) {

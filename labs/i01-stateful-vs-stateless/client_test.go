@@ -14,6 +14,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	upload "github.com/backend-labs/backend-labs/labs/i01-stateful-vs-stateless"
 )
 
@@ -204,11 +205,11 @@ func do(h http.Handler, r *http.Request) (got reply) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel() // as a server does, which closes the body, too
 	defer r.Body.Close()
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r.WithContext(ctx))
-	res := w.Result()
-	_, says := res.Header["Upload-Offset"]
-	return reply{res.StatusCode, res.Header.Get("Upload-Offset"), says}
+	w := httpwire.New()
+	h.ServeHTTP(w.Writer(), r.WithContext(ctx))
+	header := w.Header()
+	_, says := header["Upload-Offset"]
+	return reply{w.Status(), header.Get("Upload-Offset"), says}
 }
 
 // reply is what came back.
