@@ -16,6 +16,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	orders "github.com/backend-labs/backend-labs/labs/b15-content-type"
 )
@@ -245,9 +246,9 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 				csvType: "text/csv; charset=utf-8"}[accept]
 			got := write(accept, "", o)
 			did := fmt.Sprintf("called WriteOrder with Accept: %s and the order %+v", accept, o)
-			expect.That(t, got.StatusCode == 200, expect.Message{Did: did, Want: "200",
+			expect.That(t, got.status == 200, expect.Message{Did: did, Want: "200",
 				Got: got.String()})
-			expect.That(t, slices.Equal(got.Header["Content-Type"], []string{label}),
+			expect.That(t, slices.Equal(got.header["Content-Type"], []string{label}),
 				expect.Message{
 					Did:  did,
 					Want: "Content-Type: " + label,
@@ -256,12 +257,12 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 						"those are in part what a customer wrote: guessing is how data becomes " +
 						"HTML, and a note becomes a script",
 				})
-			expect.That(t, strings.EqualFold(got.Header.Get("X-Content-Type-Options"), "nosniff"),
+			expect.That(t, strings.EqualFold(got.header.Get("X-Content-Type-Options"), "nosniff"),
 				expect.Message{
 					Did:  did,
 					Want: "X-Content-Type-Options: nosniff",
 					Got: got.String() + fmt.Sprintf(", X-Content-Type-Options: %q",
-						got.Header.Get("X-Content-Type-Options")),
+						got.header.Get("X-Content-Type-Options")),
 					Why: "it tells the browser to believe the label; without it some still look at " +
 						"the bytes",
 				})
@@ -338,9 +339,9 @@ func wantAllLines(t *testing.T) {
 	t.Helper()
 	r := request("/orders/1", "application/json;q=0.1", "", "")
 	r.Header.Add("Accept", "text/csv")
-	w := httptest.NewRecorder()
-	orders.WriteOrder(w, r, order)
-	got := answer{w.Result(), w.Body.String()}
+	w := httpwire.New()
+	orders.WriteOrder(w.Writer(), r, order)
+	got := answer{w.Status(), w.Header(), w.Body()}
 	expect.That(t, got.is(csvType), expect.Message{
 		Did:  "called WriteOrder with two lines, Accept: application/json;q=0.1 and Accept: text/csv",
 		Want: kindOr406(csvType),
@@ -413,7 +414,7 @@ func TestTheMostSpecificRangeDecides(t *testing.T) {
 		var ok bool
 		switch {
 		case ofJSON == 0 && ofCSV == 0:
-			want, ok = "406", got.StatusCode == 406
+			want, ok = "406", got.status == 406
 		case ofJSON > ofCSV:
 			want, ok = "JSON", got.is(jsonType)
 		case ofCSV > ofJSON:
@@ -440,10 +441,10 @@ func TestCachesAreTold(t *testing.T) {
 	for _, accept := range []string{"", jsonType, csvType, "application/xml"} {
 		got := write(accept, "", order)
 		did := fmt.Sprintf("called WriteOrder with Accept: %q", accept)
-		expect.That(t, slices.Contains(vary(got.Header), "accept"), expect.Message{
+		expect.That(t, slices.Contains(vary(got.header), "accept"), expect.Message{
 			Did:  did,
 			Want: "a Vary header that names Accept",
-			Got:  fmt.Sprintf("%d with Vary: %q", got.StatusCode, got.Header["Vary"]),
+			Got:  fmt.Sprintf("%d with Vary: %q", got.status, got.header["Vary"]),
 			Why: "a cache keeps one answer for each URL, unless it is told what else the " +
 				"answer depends on: the next one who wants JSON gets the CSV of the one before",
 		})
@@ -452,16 +453,16 @@ func TestCachesAreTold(t *testing.T) {
 			Got: got.String()})
 	}
 	for _, accept := range []string{jsonType, csvType, "application/xml"} {
-		w := httptest.NewRecorder()
-		w.Header()["Vary"] = []string{"Accept-Encoding, Origin", "Cookie"}
-		orders.WriteOrder(w, request("/orders/1", accept, "", ""), order)
-		got := vary(w.Result().Header)
+		w := httpwire.New()
+		w.Writer().Header()["Vary"] = []string{"Accept-Encoding, Origin", "Cookie"}
+		orders.WriteOrder(w.Writer(), request("/orders/1", accept, "", ""), order)
+		got := vary(w.Header())
 		for _, name := range []string{"accept-encoding", "origin", "cookie", "accept"} {
 			expect.That(t, slices.Contains(got, name), expect.Message{
 				Did: "called WriteOrder with Accept: " + accept + " behind handlers that had put " +
 					"Accept-Encoding, Origin and Cookie into Vary, in two lines",
 				Want: "all three in Vary, and Accept",
-				Got:  fmt.Sprintf("Vary: %q", w.Result().Header["Vary"]),
+				Got:  fmt.Sprintf("Vary: %q", w.Header()["Vary"]),
 				Why: "others have their own reasons for which the answer varies; without theirs, a " +
 					"cache sends compressed bytes to a client that cannot read them",
 			})
@@ -526,29 +527,30 @@ func wantError(t *testing.T, label, body string, want error, what, why string) {
 
 // answer is what a client gets from WriteOrder.
 type answer struct {
-	*http.Response
-	body string
+	status int
+	header http.Header
+	body   string
 }
 
 func write(accept, label string, o orders.Order) answer {
-	w := httptest.NewRecorder()
-	orders.WriteOrder(w, request("/orders/1", accept, label, ""), o)
-	return answer{w.Result(), w.Body.String()}
+	w := httpwire.New()
+	orders.WriteOrder(w.Writer(), request("/orders/1", accept, label, ""), o)
+	return answer{w.Status(), w.Header(), w.Body()}
 }
 
 // is tells whether the answer is of this type. It looks at the body: whether the label is right is
 // another check's affair. The empty type is a 406.
 func (a answer) is(kind string) bool {
 	if kind == "" {
-		return a.StatusCode == 406
+		return a.status == 406
 	}
 	isObject := strings.HasPrefix(strings.TrimSpace(a.body), "{")
-	return a.StatusCode == 200 && isObject == (kind == jsonType)
+	return a.status == 200 && isObject == (kind == jsonType)
 }
 
 func (a answer) String() string {
-	return fmt.Sprintf("%d with Content-Type: %s and the body %s", a.StatusCode,
-		strings.Join(a.Header["Content-Type"], ", "), strings.TrimSpace(a.body))
+	return fmt.Sprintf("%d with Content-Type: %s and the body %s", a.status,
+		strings.Join(a.header["Content-Type"], ", "), strings.TrimSpace(a.body))
 }
 
 func kindOr406(kind string) string {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	problem "github.com/backend-labs/backend-labs/labs/i08-problem-details"
 )
 
@@ -107,12 +108,12 @@ func (a answer) members() map[string]any {
 
 // write calls Write for the request with that id, into headers that may be set before.
 func write(err error, id string, log *logbook, set ...string) answer {
-	w := httptest.NewRecorder()
+	w := httpwire.New()
 	for i := 0; i+1 < len(set); i += 2 {
-		w.Header().Set(set[i], set[i+1])
+		w.Writer().Header().Set(set[i], set[i+1])
 	}
-	problem.Write(w, request(id), err, log.Logger)
-	return answer{w.Code, w.Result().Header, w.Body.String()}
+	problem.Write(w.Writer(), request(id), err, log.Logger)
+	return answer{w.Status(), w.Header(), w.Body()}
 }
 
 // wantMember demands a member of an answer, or that it is absent.
@@ -142,18 +143,9 @@ func asJSON(v any) string {
 	return string(data)
 }
 
-// wire is a recorder that knows, as a connection does, that a status of 1xx is not the last.
-type wire struct{ *httptest.ResponseRecorder }
-
-func (w wire) WriteHeader(status int) {
-	if status >= 200 {
-		w.ResponseRecorder.WriteHeader(status)
-	}
-}
-
 // serve lets a handler answer a request.
 func serve(h http.Handler, r *http.Request) answer {
-	w := wire{httptest.NewRecorder()}
-	h.ServeHTTP(w, r)
-	return answer{w.Code, w.Result().Header, w.Body.String()}
+	w := httpwire.New()
+	h.ServeHTTP(w.Writer(), r)
+	return answer{w.Status(), w.Header(), w.Body()}
 }

@@ -6,13 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
 	problem "github.com/backend-labs/backend-labs/labs/i08-problem-details"
 )
@@ -87,18 +87,18 @@ func TestAPanicInTheMiddleCutsTheAnswer(t *testing.T) {
 			tt.begin(w)
 			panic(errors.New("row 12"))
 		}), log.Logger)
-		w := wire{httptest.NewRecorder()}
-		went := panics(func() { h.ServeHTTP(w, request("r-6")) })
+		w := httpwire.New()
+		went := panics(func() { h.ServeHTTP(w.Writer(), request("r-6")) })
 		did := "served a handler that " + tt.what + ", and then panics"
 		expect.That(t, went == http.ErrAbortHandler, expect.Message{Did: did,
 			Want: "Recover panics with http.ErrAbortHandler",
 			Got:  fmt.Sprintf("it panicked with %v", went),
 			Why: "the client has begun to read a good answer; only a connection that breaks tells it " +
 				"that the rest is missing"})
-		expect.That(t, w.Body.String() == tt.sent &&
-			w.Result().Header.Get("Content-Type") == "text/csv", expect.Message{Did: did,
+		expect.That(t, w.Body() == tt.sent &&
+			w.Header().Get("Content-Type") == "text/csv", expect.Message{Did: did,
 			Want: fmt.Sprintf("the body %q, and nothing behind it", tt.sent),
-			Got:  fmt.Sprintf("%d, %q", w.Code, w.Body),
+			Got:  fmt.Sprintf("%d, %q", w.Status(), w.Body()),
 			Why:  "two answers in one: half a table and, glued to it, a problem"})
 		failures := log.failures(t)
 		expect.That(t, len(failures) == 1 && finds(failures[0], "row 12", "urn:req:r-6"),
@@ -126,13 +126,13 @@ func TestAnAbortGoesOn(t *testing.T) {
 			begin(w)
 			panic(http.ErrAbortHandler)
 		}), log.Logger)
-		w := wire{httptest.NewRecorder()}
-		went := panics(func() { h.ServeHTTP(w, request("r-6")) })
+		w := httpwire.New()
+		went := panics(func() { h.ServeHTTP(w.Writer(), request("r-6")) })
 		expect.That(t, went == http.ErrAbortHandler && len(log.failures(t)) == 0 &&
-			!strings.Contains(w.Body.String(), "{"), expect.Message{
+			!strings.Contains(w.Body(), "{"), expect.Message{
 			Did:  "served a handler that panics with http.ErrAbortHandler",
 			Want: "that panic goes on, nothing is sent, and nothing is logged at the level Error",
-			Got: fmt.Sprintf("panicked with %v; sent %d %q; logged %q", went, w.Code, w.Body,
+			Got: fmt.Sprintf("panicked with %v; sent %d %q; logged %q", went, w.Status(), w.Body(),
 				log.failures(t)),
 			Why: "it is how a handler says that the connection is to be cut: a proxy whose upstream " +
 				"has gone away, for instance. It is no mistake of the program",
@@ -149,12 +149,12 @@ func TestWhoDoesNotPanicIsLeftAlone(t *testing.T) {
 		}
 		io.WriteString(w, ", two")
 	}), newLogbook().Logger)
-	w := wire{httptest.NewRecorder()}
-	h.ServeHTTP(w, request("r-6"))
-	expect.That(t, w.Code == 202 && w.Flushed && w.Body.String() == "one, two", expect.Message{
+	w := httpwire.New()
+	h.ServeHTTP(w.Writer(), request("r-6"))
+	expect.That(t, w.Status() == 202 && w.Flushed() && w.Body() == "one, two", expect.Message{
 		Did:  "served a handler that answers 202, flushes in the middle and does not panic",
 		Want: `202, "one, two", flushed in between`,
-		Got:  fmt.Sprintf("%d, %q, flushed: %v", w.Code, w.Body, w.Flushed),
+		Got:  fmt.Sprintf("%d, %q, flushed: %v", w.Status(), w.Body(), w.Flushed()),
 		Why:  "a wrapper that hides what is below it turns a stream of events into one late answer",
 	})
 }

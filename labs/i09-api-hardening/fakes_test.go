@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/pg"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	shop "github.com/backend-labs/backend-labs/labs/i09-api-hardening"
@@ -170,15 +171,15 @@ func (s *site) serve(r *http.Request) answer {
 func (s *site) try(r *http.Request) (got answer, ok bool) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
-	w := httptest.NewRecorder()
+	w := httpwire.New()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.handler.ServeHTTP(w, r.WithContext(ctx))
+		s.handler.ServeHTTP(w.Writer(), r.WithContext(ctx))
 	}()
 	select {
 	case <-done:
-		return answer{w.Code, w.Result().Header, w.Body.String()}, true
+		return answer{w.Status(), w.Header(), w.Body()}, true
 	case <-ctx.Done():
 		return answer{}, false
 	}

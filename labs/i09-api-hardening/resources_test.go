@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 )
 
@@ -147,7 +147,7 @@ func crowd(t *testing.T, s *site, who, line, body string, f func()) {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			r := request(who, line, &stalled{Reader: half, come: come, read: &reading})
-			s.handler.ServeHTTP(httptest.NewRecorder(), r.WithContext(t.Context()))
+			s.handler.ServeHTTP(httpwire.New().Writer(), r.WithContext(t.Context()))
 		}()
 	}
 	for end := time.Now().Add(time.Second); reading.Load() < clients && time.Now().Before(end); {
@@ -167,13 +167,13 @@ func wantInTime(t *testing.T, s *site, slow, who, line, body string) {
 	t.Helper()
 	answered := make(chan answer, 1)
 	go func() {
-		w := httptest.NewRecorder()
+		w := httpwire.New()
 		var b io.Reader
 		if body != "" {
 			b = strings.NewReader(body)
 		}
-		s.handler.ServeHTTP(w, request(who, line, b).WithContext(t.Context()))
-		answered <- answer{status: w.Code, body: w.Body.String()}
+		s.handler.ServeHTTP(w.Writer(), request(who, line, b).WithContext(t.Context()))
+		answered <- answer{status: w.Status(), body: w.Body()}
 	}()
 	message := expect.Message{
 		Did:  slow + "sent " + line + with(body),
