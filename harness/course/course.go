@@ -51,9 +51,13 @@ type Lab struct {
 	Given   []string `yaml:"given" key:"optional"`
 	Imports []string `yaml:"imports"` // allowed beyond the policy's default list
 	Forbid  []Forbid `yaml:"forbid"`
-	Race    bool     `yaml:"race"` // the checks are also run under the race detector
-	Checks  []Check  `yaml:"checks"`
-	Hints   []string `yaml:"hints"`
+	// PackageState says that variables at the top of the package may keep something, as what the lab
+	// asks for is the process's. The key may be left out: they may not.
+	PackageState bool `yaml:"package_state" key:"optional"`
+
+	Race   bool     `yaml:"race"` // the checks are also run under the race detector
+	Checks []Check  `yaml:"checks"`
+	Hints  []string `yaml:"hints"`
 	// ListenFor is for whoever asks the question. The key may be left out.
 	ListenFor ListenFor `yaml:"listen_for" key:"optional"`
 	Mutants   []Mutant  `yaml:"mutants"`

@@ -221,6 +221,9 @@ func (in *inspector) rules() {
 	for _, name := range units {
 		in.units[name].sealed(loose)
 	}
+	if !in.src.State && !in.src.Hunt && in.doubt == nil {
+		in.state()
+	}
 }
 
 // add notes a violation, if it is in a file of the submission.

@@ -146,8 +146,13 @@ func TestLists_members(t *testing.T) {
 	for _, list := range []map[string]string{members, denied, starting} {
 		names = slices.AppendSeq(names, maps.Keys(list))
 	}
-	for _, list := range []map[string]bool{sealedTypes, modest, lazy} {
+	for _, list := range []map[string]bool{sealedTypes, modest, lazy, still, making, reading, aliasing} {
 		names = slices.AppendSeq(names, maps.Keys(list))
+	}
+	for name, methods := range changing {
+		for method := range methods {
+			names = append(names, name+"."+method)
+		}
 	}
 	for _, name := range names {
 		if !there(name) && name != "net.conn.File" && name != "net/http.contextKey" {

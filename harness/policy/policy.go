@@ -32,6 +32,8 @@ const (
 	RuleVariable Rule = "variable"
 	// a goroutine, a timer, a file or a socket that is there before a check begins
 	RuleInitialiser Rule = "initialiser"
+	// a variable of the submission's own in which something could be kept
+	RuleState Rule = "state"
 	// a comment that speaks to the compiler, the linker or the go command
 	RuleDirective Rule = "directive"
 	RuleCgo       Rule = "cgo"      // what is not written in Go
@@ -113,7 +115,7 @@ func (c *Checker) Check(ctx context.Context, l *course.Lab, files map[string][]b
 		return all, nil
 	}
 	s := &source{Path: path.Join(c.Course.Module, "labs", l.Slug), Files: map[string]string{},
-		Given: map[string]string{}, Hunt: l.HuntOf != nil}
+		Given: map[string]string{}, Hunt: l.HuntOf != nil, State: l.PackageState}
 	for _, name := range l.Files {
 		if src, ok := files[name]; ok {
 			s.Files[name] = string(src)

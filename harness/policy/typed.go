@@ -26,6 +26,7 @@ type source struct {
 	Given   map[string]string // the course's own files in the same packages
 	Exports map[string]string // by import path
 	Hunt    bool              // these are tests that hunt wrong answers
+	State   bool              // variables of the package may keep something
 }
 
 // verdict is what the rules about types find.

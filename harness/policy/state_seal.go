@@ -1,0 +1,196 @@
+package policy
+
+import (
+	"go/ast"
+	"go/types"
+)
+
+// sealed looks at what is written through pointers to the types that are sealed, and at the methods
+// that change values of types that are still.
+func (s *state) sealed() {
+	for _, u := range s.units {
+		u.places(func(e ast.Expr) { s.place(u, e) })
+		u.each(func(n ast.Node) {
+			switch n := n.(type) {
+			case *ast.Ident:
+				s.instance(u, n)
+			case *ast.SelectorExpr:
+				s.changed(u, n)
+			}
+		})
+		u.conversions(func(e ast.Expr, from, to types.Type) { s.hidden(u, e, from, to) })
+	}
+}
+
+// pointsTo returns the variable that may reach what a pointer of type t points to, or "".
+func (s *state) pointsTo(t types.Type) string {
+	if t == nil {
+		return ""
+	}
+	if p, ok := types.Unalias(t).(*types.TypeParam); ok {
+		return s.oneOf(p.Constraint())
+	}
+	p, ok := t.Underlying().(*types.Pointer)
+	if !ok {
+		return ""
+	}
+	n, ok := types.Unalias(p.Elem()).(*types.Named)
+	if !ok {
+		return ""
+	}
+	return s.seals[n.Origin()]
+}
+
+// oneOf is that for a type parameter, by what it may be.
+func (s *state) oneOf(constraint types.Type) string {
+	in, ok := constraint.Underlying().(*types.Interface)
+	if !ok {
+		return ""
+	}
+	for e := range in.EmbeddedTypes() {
+		if u, ok := e.(*types.Union); ok {
+			for t := range u.Terms() {
+				if name := s.pointsTo(t.Type()); name != "" {
+					return name
+				}
+			}
+			continue
+		}
+		if name := s.pointsTo(e); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// place looks at an expression that is written to.
+func (s *state) place(u *unit, e ast.Expr) {
+	if s.begins(u, e, nil) {
+		return
+	}
+	for x := e; x != nil; x = u.inner(x) {
+		from := u.inner(x)
+		if from == nil {
+			return
+		}
+		if _, paren := x.(*ast.ParenExpr); paren {
+			continue
+		}
+		name := s.pointsTo(u.info.TypeOf(from))
+		if sel, ok := x.(*ast.SelectorExpr); ok && name == "" {
+			name = s.embedded(u.info.Selections[sel])
+		}
+		if name != "" {
+			u.addUnless(e, RuleState, name+" by "+types.ExprString(e), whyStill)
+			return
+		}
+	}
+}
+
+// embedded is pointsTo for what lies on the way to a selected field.
+func (s *state) embedded(sel *types.Selection) string {
+	if sel == nil {
+		return ""
+	}
+	t := sel.Recv()
+	for _, i := range sel.Index()[:len(sel.Index())-1] {
+		if p, ok := t.Underlying().(*types.Pointer); ok {
+			t = p.Elem()
+		}
+		st, ok := t.Underlying().(*types.Struct)
+		if !ok {
+			return ""
+		}
+		t = st.Field(i).Type()
+		if name := s.pointsTo(t); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// instance looks at a generic type or function of one's own, which writes through pointers without
+// knowing the type.
+func (s *state) instance(u *unit, id *ast.Ident) {
+	in, ok := u.info.Instances[id]
+	obj := u.info.Uses[id]
+	if !ok || obj == nil || u.foreign(obj) || s.begins(u, id, nil) {
+		return
+	}
+	for t := range in.TypeArgs.Types() {
+		if n, ok := types.Unalias(t).(*types.Named); ok && s.seals[n.Origin()] != "" {
+			u.addUnless(id, RuleState, s.seals[n.Origin()]+" by "+id.Name+" of "+
+				types.TypeString(t, types.RelativeTo(u.pkg)), whyStill)
+		}
+	}
+}
+
+// changed looks at a method that changes a value of another package's type.
+func (s *state) changed(u *unit, sel *ast.SelectorExpr) {
+	f, ok := u.info.Uses[sel.Sel].(*types.Func)
+	if !ok || f.Signature().Recv() == nil || s.begins(u, sel, nil) {
+		return
+	}
+	named := namedOf(f.Signature().Recv().Type())
+	if named == nil {
+		return
+	}
+	name := typeName(named)
+	if s.others[name] && changing[name][f.Name()] && !u.fresh(sel.X) {
+		u.addUnless(sel, RuleState, types.ExprString(sel), "there is a variable of the package with a "+
+			name+", which all instances share, and this could change it")
+	}
+}
+
+// fresh reports whether a value is made in the same expression, by a function of another package or
+// by Clone.
+func (u *unit) fresh(e ast.Expr) bool {
+	call, ok := ast.Unparen(e).(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	f := u.callee(call)
+	if f == nil || !u.foreign(f) {
+		return false
+	}
+	if f.Signature().Recv() == nil {
+		return len(call.Args) == 0 || isString(u.info.TypeOf(call.Args[0])) || u.fresh(call.Args[0])
+	}
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	return f.Name() == "Clone" || ok && u.fresh(sel.X)
+}
+
+// hidden looks at a pointer to a sealed type that becomes an any and could be written by another
+// package, such as encoding/json, or a pointer to another type.
+func (s *state) hidden(u *unit, e ast.Expr, from, to types.Type) {
+	name := s.pointsTo(from)
+	if name == "" || s.begins(u, e, nil) {
+		return
+	}
+	switch x := to.Underlying().(type) {
+	case *types.Pointer:
+		if s.pointsTo(to) == name {
+			return
+		}
+	case *types.Interface:
+		if _, param := types.Unalias(to).(*types.TypeParam); param || !x.Empty() || u.onlyRead(e) {
+			return
+		}
+	default:
+		return
+	}
+	u.addUnless(e, RuleState, name+" by "+types.ExprString(e)+" as "+
+		types.TypeString(to, types.RelativeTo(u.pkg)), whyStill)
+}
+
+// onlyRead reports whether an expression is an argument of a function that only reads it. That of
+// errors.As is a pointer to a pointer, which is no sealed one.
+func (u *unit) onlyRead(e ast.Expr) bool {
+	around, _ := u.above(e)
+	call, ok := around.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	f := u.callee(call)
+	return f != nil && u.foreign(f) && reading[functionName(f.Origin())]
+}
