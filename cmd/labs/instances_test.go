@@ -78,7 +78,7 @@ func keeping(t *testing.T, c *course.Course, ids ...string) *course.Course {
 	for _, dir := range dirs[1:] {
 		file := filepath.Join(root, dir, "lab.yaml")
 		if text, err := os.ReadFile(file); err == nil {
-			text = bytes.Replace(text, []byte("\nrace: "), []byte("\npackage_state: true\nrace: "), 1)
+			text = bytes.Replace(text, []byte("\nno_package_state: true\n"), []byte("\n"), 1)
 			if err := os.WriteFile(file, text, 0o644); err != nil {
 				t.Fatal(err)
 			}

@@ -51,9 +51,9 @@ type Lab struct {
 	Given   []string `yaml:"given" key:"optional"`
 	Imports []string `yaml:"imports"` // allowed beyond the policy's default list
 	Forbid  []Forbid `yaml:"forbid"`
-	// PackageState says that variables at the top of the package may keep something, as what the lab
-	// asks for is the process's. The key may be left out: they may not.
-	PackageState bool `yaml:"package_state" key:"optional"`
+	// NoPackageState says that variables at the top of the package may keep nothing, as the checks make
+	// several instances of a service, or several of its lives, in one process. The key may be left out.
+	NoPackageState bool `yaml:"no_package_state" key:"optional"`
 
 	Race   bool     `yaml:"race"` // the checks are also run under the race detector
 	Checks []Check  `yaml:"checks"`

@@ -11,7 +11,7 @@ import (
 // allowed.
 func TestCheck_initialisers(t *testing.T) {
 	t.Parallel()
-	l := &course.Lab{Files: []string{"x.go"}, PackageState: true, Imports: []string{"os", "os/signal",
+	l := &course.Lab{Files: []string{"x.go"}, Imports: []string{"os", "os/signal",
 		"github.com/redis/go-redis/v9"}}
 	for _, tt := range []struct {
 		name, imports, code string

@@ -115,7 +115,7 @@ func (c *Checker) Check(ctx context.Context, l *course.Lab, files map[string][]b
 		return all, nil
 	}
 	s := &source{Path: path.Join(c.Course.Module, "labs", l.Slug), Files: map[string]string{},
-		Given: map[string]string{}, Hunt: l.HuntOf != nil, State: l.PackageState}
+		Given: map[string]string{}, Hunt: l.HuntOf != nil, State: !l.NoPackageState}
 	for _, name := range l.Files {
 		if src, ok := files[name]; ok {
 			s.Files[name] = string(src)

@@ -21,7 +21,6 @@ var lab = &course.Lab{
 	Files: []string{"x.go", "sub/y.go"},
 	Imports: []string{"os", "os/signal", "syscall", "reflect", "embed",
 		"github.com/redis/go-redis/v9"},
-	PackageState: true,
 	Forbid: []course.Forbid{{Import: "golang.org/x/time/rate", Why: "this lab builds it"},
 		{Import: "container", Why: "lists are the exercise"}},
 }
@@ -284,8 +283,7 @@ func TestCheck_files(t *testing.T) {
 func TestCheck_packages(t *testing.T) {
 	t.Parallel()
 	const sub = "github.com/backend-labs/backend-labs/labs/b99-x/sub"
-	l := &course.Lab{Slug: "b99-x", Files: []string{"x.go", "sub/y.go"}, Imports: []string{sub},
-		PackageState: true}
+	l := &course.Lab{Slug: "b99-x", Files: []string{"x.go", "sub/y.go"}, Imports: []string{sub}}
 	x := "package x\n\nimport (\n\t\"" + sub + "\"\n\t\"net/http\"\n)\n\n"
 	y := "package sub\n\nimport \"net/http\"\n\n"
 	for _, tt := range []struct {

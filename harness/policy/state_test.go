@@ -7,8 +7,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 )
 
-// strict is a lab like any other: variables of the package may keep nothing.
-var strict = &course.Lab{Files: []string{"x.go"}, Imports: []string{"reflect",
+// strict is a lab with instances: variables of the package may keep nothing.
+var strict = &course.Lab{Files: []string{"x.go"}, NoPackageState: true, Imports: []string{"reflect",
 	"github.com/redis/go-redis/v9"}}
 
 // TestCheck_state has what variables at the top of a package may hold, and beside it the ways to keep
@@ -153,7 +153,7 @@ func TestCheck_state(t *testing.T) {
 // TestCheck_stateAllowed is that a lab can allow it.
 func TestCheck_stateAllowed(t *testing.T) {
 	t.Parallel()
-	l := &course.Lab{Files: []string{"x.go"}, PackageState: true}
+	l := &course.Lab{Files: []string{"x.go"}}
 	if got := check(t, l, "package x\n\nvar n int\n\nfunc f() { n++ }\n"); len(got) > 0 {
 		t.Errorf("got %q, want nothing", got)
 	}

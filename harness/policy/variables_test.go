@@ -8,9 +8,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 )
 
-// plain is a lab that adds nothing to the list. Its variables may keep something, which is another
-// rule's concern: see [strict].
-var plain = &course.Lab{Files: []string{"x.go"}, PackageState: true}
+// plain is a lab that adds nothing to the list.
+var plain = &course.Lab{Files: []string{"x.go"}}
 
 // rules are the rules that a source breaks, with the lines, such as "5 variable".
 func rules(t *testing.T, l *course.Lab, src string) []string {
