@@ -42,6 +42,9 @@ type Job struct {
 	// see [compile.Request]. Dir has a variant of the course's own then, on which the policy has
 	// nothing to say; whoever asks holds the tests against it.
 	Hunt string
+	// Keeps says that variables of the package may keep something, whatever the lab says: just that may
+	// be what is wrong with a wrong answer that the course knows.
+	Keeps bool
 	// Enough says that one failure is all that is asked for: the other checks are then not judged.
 	// Of several such jobs each begins its first check before any begins its second.
 	Enough bool

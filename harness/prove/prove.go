@@ -226,7 +226,7 @@ func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named b
 			if r.dir == "" || !st.rows(r) {
 				continue
 			}
-			job := grade.Job{Lab: s.lab, Dir: r.dir, Family: s.family(named)}
+			job := grade.Job{Lab: s.lab, Dir: r.dir, Family: s.family(named), Keeps: r.Kind == KindMutant}
 			if r.Kind == KindMutant && (r.seen || named) {
 				job.Only = r.mutant.Fails
 			}

@@ -313,9 +313,9 @@ func TestIdleTimeEarnsWhatDripsIn(t *testing.T) {
 		r := vredis.Start(t, 1)
 		x := instances(r, limiter.Limit{Rate: 2, Per: 2400 * time.Millisecond, Burst: 2},
 			limiter.FailClosed, 0)[0]
-		total := drain(t, x, "alice", 2)
+		total := drain(t, x, "carol", 2)
 		time.Sleep(2200 * time.Millisecond)
-		total += allowed(t, x, "alice", 5)
+		total += allowed(t, x, "carol", 5)
 		expect.That(t, within(total, 2, 3), expect.Message{
 			Did: "emptied a bucket of 2 units that gains 2 in 2.4 s, and asked again 2.2 s later",
 			Want: "3 allowed by then: one unit has dripped in, and the next takes 0.2 s more (2 is " +
@@ -325,7 +325,7 @@ func TestIdleTimeEarnsWhatDripsIn(t *testing.T) {
 				"millisecond; forgotten earlier, a short pause buys a full bucket",
 		})
 	})
-	for _, tt := range []struct {
+	for i, tt := range []struct {
 		words string
 		limit limiter.Limit
 	}{
@@ -336,7 +336,7 @@ func TestIdleTimeEarnsWhatDripsIn(t *testing.T) {
 	} {
 		bubble.Run(t, func(t *testing.T) {
 			x := instances(vredis.Start(t, 1), tt.limit, limiter.FailClosed, 0)[0]
-			pausesOfALimit(t, x, tt.limit, tt.words)
+			pausesOfALimit(t, x, fmt.Sprint("client-", i), tt.limit, tt.words)
 		})
 	}
 }
@@ -344,12 +344,12 @@ func TestIdleTimeEarnsWhatDripsIn(t *testing.T) {
 const day = 24 * time.Hour
 
 // pausesOfALimit takes a bucket by hundredths, and again when half of it has dripped in.
-func pausesOfALimit(t *testing.T, x *limiter.Limiter, l limiter.Limit, words string) {
+func pausesOfALimit(t *testing.T, x *limiter.Limiter, client string, l limiter.Limit, words string) {
 	t.Helper()
 	part := l.Burst / 100
 	takes := func() (got int) {
 		for range 110 {
-			if ask(t, x, "alice", part).Allowed {
+			if ask(t, x, client, part).Allowed {
 				got++
 			}
 		}
@@ -914,24 +914,25 @@ func TestLimitingResumesWhenRedisIsBack(t *testing.T) {
 	}
 	bubble.Run(t, func(t *testing.T) {
 		r := vredis.Start(t, 1)
-		for _, o := range outages {
-			resumes(t, r, o, "5 more", 5, "", calm)
-			resumes(t, r, o, "5 more", 5, ", with a call for another client every 50 ms", busy)
-			resumes(t, r, o, "one every 100 ms for a minute", 600, "", calm)
+		for i, o := range outages {
+			client := fmt.Sprint("client-", i)
+			resumes(t, r, client+"-a", o, "5 more", 5, "", calm)
+			resumes(t, r, client+"-b", o, "5 more", 5, ", with a call for another client every 50 ms", busy)
+			resumes(t, r, client+"-c", o, "one every 100 ms for a minute", 600, "", calm)
 		}
 	})
 }
 
 // resumes lets an outage go by, in which calls are made, and the second after it, and looks who
 // decides then.
-func resumes(t *testing.T, r *vredis.Redis, o outage, during string, calls int, meanwhile string,
+func resumes(t *testing.T, r *vredis.Redis, client string, o outage, during string, calls int, meanwhile string,
 	after func(call func(client string))) {
 	t.Helper()
 	x := instances(r, limiter.Limit{Rate: 10, Per: time.Hour, Burst: 10}, limiter.FailOpen, 0)[0]
 	if err := r.Admin.FlushDB(t.Context()).Err(); err != nil {
 		t.Fatalf("empty the Redis database: %v", err)
 	}
-	before := allowed(t, x, "alice", 4)
+	before := allowed(t, x, client, 4)
 	expect.That(t, before == 4, expect.Message{
 		Did:  "made 4 calls for a new client, with a burst of 10",
 		Want: "4 allowed: a bucket starts full",
@@ -939,17 +940,17 @@ func resumes(t *testing.T, r *vredis.Redis, o outage, during string, calls int, 
 	})
 	call := func(client string) { x.AllowN(t.Context(), client, 1) }
 	o.begin(r)
-	every(time.Minute/600, time.Minute/600*time.Duration(calls), func(int) { call("alice") })
+	every(time.Minute/600, time.Minute/600*time.Duration(calls), func(int) { call(client) })
 	r.Heal()
 	after(call)
 	did := fmt.Sprintf("with a burst of 10 and under FailOpen, made 4 calls; %s while %s; and 20 calls "+
 		"when it had been well again for a second%s", during, o.name, meanwhile)
 	got := 0
 	for range 20 {
-		d, err := x.AllowN(t.Context(), "alice", 1)
+		d, err := x.AllowN(t.Context(), client, 1)
 		if err != nil {
 			time.Sleep(time.Minute)
-			_, later := x.AllowN(t.Context(), "alice", 1)
+			_, later := x.AllowN(t.Context(), client, 1)
 			expect.Fatal(t, expect.Message{Did: did,
 				Want: "decisions by Redis again, and no error",
 				Got:  fmt.Sprintf("the error %q; another minute later %s", err, again(later)),
