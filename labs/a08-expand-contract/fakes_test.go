@@ -102,6 +102,8 @@ type world struct {
 	v2     v2
 	phases []migrate.Phase
 	ids    []int64 // some of the users that were there before
+
+	stoodStill bool // a wait was long, and perhaps the machine's fault
 }
 
 // The names under which the server knows connections of phases, and of those that are killed.

@@ -91,7 +91,7 @@ func (w *Web) rejoin(v *visit, code, recovery string) (room.Participant, room.Ke
 	if err != nil && sameCode(code, r.Code) && (errors.Is(err, room.ErrCode) || errors.Is(err,
 		room.ErrToken)) {
 		err = fail(http.StatusUnauthorized, "token", "nobody in this room has that recovery code",
-			"it was shown when you joined; the instructor can remove you, so that your name is free again")
+			"it was shown when you joined; without it join under another name, and tell the instructor that both are you")
 	}
 	return p, keys, err
 }
