@@ -81,7 +81,7 @@ func (s *seal) place(e ast.Expr) {
 		}
 		name := s.pointsTo(s.info.TypeOf(from))
 		if sel, ok := x.(*ast.SelectorExpr); ok && name == "" {
-			name = s.embedded(s.info.Selections[sel])
+			name = embedded(s.info.Selections[sel], s.pointsTo)
 		}
 		if name != "" {
 			s.add(e, types.ExprString(e)+" as a variable", name)
@@ -90,9 +90,12 @@ func (s *seal) place(e ast.Expr) {
 	}
 }
 
-// embedded returns the name of a sealed type that lies on the way to a selected field, behind an
-// embedded pointer.
-func (s *seal) embedded(sel *types.Selection) string {
+// embedded returns what pointsTo says of the first type on the way to a selected field, behind an
+// embedded pointer, of which it says something.
+func embedded(sel *types.Selection, pointsTo func(types.Type) string) string {
+	if sel == nil {
+		return ""
+	}
 	t := sel.Recv()
 	for _, i := range sel.Index()[:len(sel.Index())-1] {
 		if p, ok := t.Underlying().(*types.Pointer); ok {
@@ -103,7 +106,7 @@ func (s *seal) embedded(sel *types.Selection) string {
 			return ""
 		}
 		t = st.Field(i).Type()
-		if name := s.pointsTo(t); name != "" {
+		if name := pointsTo(t); name != "" {
 			return name
 		}
 	}

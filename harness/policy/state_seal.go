@@ -78,35 +78,13 @@ func (s *state) place(u *unit, e ast.Expr) {
 		}
 		name := s.pointsTo(u.info.TypeOf(from))
 		if sel, ok := x.(*ast.SelectorExpr); ok && name == "" {
-			name = s.embedded(u.info.Selections[sel])
+			name = embedded(u.info.Selections[sel], s.pointsTo)
 		}
 		if name != "" {
 			u.addUnless(e, RuleState, name+" by "+types.ExprString(e), whyStill)
 			return
 		}
 	}
-}
-
-// embedded is pointsTo for what lies on the way to a selected field.
-func (s *state) embedded(sel *types.Selection) string {
-	if sel == nil {
-		return ""
-	}
-	t := sel.Recv()
-	for _, i := range sel.Index()[:len(sel.Index())-1] {
-		if p, ok := t.Underlying().(*types.Pointer); ok {
-			t = p.Elem()
-		}
-		st, ok := t.Underlying().(*types.Struct)
-		if !ok {
-			return ""
-		}
-		t = st.Field(i).Type()
-		if name := s.pointsTo(t); name != "" {
-			return name
-		}
-	}
-	return ""
 }
 
 // instance looks at a generic type or function of one's own, which writes through pointers without
