@@ -27,12 +27,14 @@ type memory struct {
 	mu       sync.Mutex
 	orders   map[string]rest.Order
 	versions map[string]int64
-	foreign  int    // calls with another context
-	deaf     int    // calls with one that lived on
-	hangUp   bool   // whoever calls goes away
-	broken   error  // if set, what all calls return
-	full     error  // if set, what Put returns
-	before   func() // if set, called once, before the next Put of an existing order
+	foreign  int                   // calls with another context
+	deaf     int                   // calls with one that lived on
+	hangUp   bool                  // whoever calls goes away
+	broken   error                 // if set, what all calls return
+	full     func() error          // if set, what Put returns instead of storing, unless it is nil
+	before   func()                // if set, called once, before the next Put of an existing order
+	taken    func(id string)       // if set, called once, before the next Put of a new order
+	told     func(err error) error // if set, how ErrNotFound and ErrConflict are told
 }
 
 type requestKey struct{}
@@ -64,7 +66,7 @@ func (m *memory) Get(ctx context.Context, id string) (rest.Order, int64, error) 
 	}
 	o, there := m.orders[id]
 	if !there {
-		return rest.Order{}, 0, fmt.Errorf("get %q: %w", id, rest.ErrNotFound)
+		return rest.Order{}, 0, m.tell("get", id, rest.ErrNotFound)
 	}
 	o.Lines = slices.Clone(o.Lines)
 	return o, m.versions[id], nil
@@ -77,17 +79,30 @@ func (m *memory) Put(ctx context.Context, o rest.Order, ifVersion int64) error {
 		return err
 	}
 	if m.full != nil {
-		return m.full
+		if err := m.full(); err != nil {
+			return err
+		}
+	}
+	if taken := m.taken; taken != nil && ifVersion == 0 {
+		m.taken = nil
+		taken(o.ID)
 	}
 	if before := m.before; before != nil && ifVersion > 0 {
 		m.before = nil
 		before()
 	}
 	if m.versions[o.ID] != ifVersion {
-		return fmt.Errorf("put %q: %w", o.ID, rest.ErrConflict)
+		return m.tell("put", o.ID, rest.ErrConflict)
 	}
 	m.put(o)
 	return nil
+}
+
+func (m *memory) tell(call, id string, err error) error {
+	if m.told != nil {
+		return m.told(err)
+	}
+	return fmt.Errorf("%s %q: %w", call, id, err)
 }
 
 func (m *memory) put(o rest.Order) {
@@ -112,6 +127,11 @@ func (m *memory) fail(err error) {
 func (m *memory) forget(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.drop(id)
+}
+
+// drop is forget under the lock.
+func (m *memory) drop(id string) {
 	delete(m.orders, id)
 	delete(m.versions, id)
 }
@@ -477,6 +497,24 @@ func (c *crawler) wantNoNull(store *memory) {
 		Want: `"lines": [], an array of texts`,
 		Got:  fmt.Sprintf("%#v", now.Lines),
 		Why:  "clients loop over the array without asking; null makes them crash",
+	})
+}
+
+// inPieces sends an order of a lamp without saying how long it is, byte for byte.
+func (c *crawler) inPieces(d doc) {
+	c.t.Helper()
+	href := *d.Links["orders"].Href
+	r := httptest.NewRequestWithContext(c.t.Context(), "POST", "http://shop.test"+href,
+		iotest.OneByteReader(strings.NewReader(`{"lines":["lamp"]}`)))
+	r.Header.Set("Content-Type", "application/json")
+	w := httpwire.New()
+	c.instances[0].ServeHTTP(w.Writer(), r)
+	expect.That(c.t, w.Status() == 201, expect.Message{
+		Did:  `followed orders with the body {"lines":["lamp"]}, in pieces and without a Content-Length`,
+		Want: "201",
+		Got:  fmt.Sprintf("%d with the body %#q", w.Status(), strings.TrimSpace(w.Body())),
+		Why: "a client that writes its body while it makes it does not know how long it will be, and " +
+			"networks cut bodies as they like: a body ends where it ends",
 	})
 }
 

@@ -1,12 +1,20 @@
 package rest_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"path"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/account"
@@ -55,6 +63,7 @@ func TestCrawlerPaysAnOrder(t *testing.T) {
 		a.did += fmt.Sprintf(" with the body %q", body)
 		c.read(a, 201, "and an order: white space around JSON means nothing")
 	}
+	c.inPieces(c.home())
 }
 
 func TestCrawlerCancelsAnOrder(t *testing.T) {
@@ -78,8 +87,30 @@ func TestCrawlerCancelsAnOrder(t *testing.T) {
 	c.wantStored(store, c.order("lamp"), "pending")
 }
 
+// likeItsOwn are base paths that look like the shop's own addresses.
+func likeItsOwn(t *testing.T) (bases []string) {
+	t.Helper()
+	c := newCrawler(t, "", newMemory(), 1)
+	links := c.order("lamp").Links
+	maps.Copy(links, c.home().Links)
+	for _, rel := range slices.Sorted(maps.Keys(links)) {
+		if links[rel].Href == nil {
+			continue
+		}
+		at, err := url.Parse(*links[rel].Href)
+		if err != nil {
+			continue
+		}
+		last := path.Base(at.Path)
+		if plain := regexp.MustCompile(`^[A-Za-z0-9]+$`); plain.MatchString(last) {
+			bases = append(bases, "/"+last)
+		}
+	}
+	return bases
+}
+
 func TestAnyBasePath(t *testing.T) {
-	for _, base := range []string{"/shop", "/v9/x/y"} {
+	for _, base := range append([]string{"/shop", "/v9/x/y"}, likeItsOwn(t)...) {
 		c := newCrawler(t, base, newMemory(), 1)
 		c.why = "the same shop runs behind a gateway, at another path. Links that the shop " +
 			"makes from where it is move with it; " +
@@ -98,6 +129,24 @@ func TestAnyBasePath(t *testing.T) {
 			Got:  a.String(),
 			Why:  "the gateway has other guests, and what lies elsewhere is theirs",
 		})
+		d := c.order("lamp")
+		for _, rel := range []string{"self", "payment", "cancel"} {
+			l := d.Links[rel]
+			if l.Href == nil {
+				c.follow(d, rel, "") // says what is missing
+			}
+			if strings.HasPrefix(strings.TrimPrefix(*l.Href, base), base+"/") {
+				continue // that is below it again
+			}
+			a := c.do("left the base path out of the href of the link "+rel,
+				cmp.Or(l.Method, http.MethodGet), strings.TrimPrefix(*l.Href, base), "")
+			expect.That(t, !a.ok(), expect.Message{
+				Did:  a.did,
+				Want: "no 2xx: all that the shop serves lies below its base path",
+				Got:  a.String(),
+				Why:  "two addresses for one thing: what the gateway keeps out comes in by the other",
+			})
+		}
 	}
 }
 
@@ -199,7 +248,8 @@ func TestPayingTwiceIsPayingOnce(t *testing.T) {
 }
 
 func TestGETChangesNothing(t *testing.T) {
-	c := newCrawler(t, "", newMemory(), 1)
+	store := newMemory()
+	c := newCrawler(t, "", store, 1)
 	d := c.order("lamp")
 	before := c.etag(d)
 	for _, rel := range []string{"self", "payment", "cancel", "self"} {
@@ -222,6 +272,19 @@ func TestGETChangesNothing(t *testing.T) {
 			Got: before + " and " + after,
 		})
 	}
+	size, home := store.size(), c.home()
+	if home.Links["orders"].Href == nil {
+		c.follow(home, "orders", "") // says what is missing
+	}
+	for _, body := range []string{"", `{"lines":["lamp"]}`} {
+		a := c.do("sent a GET to the href of the link orders", http.MethodGet, *home.Links["orders"].Href, body)
+		expect.That(t, store.size() == size, expect.Message{
+			Did:  fmt.Sprintf("%s with the body %q", a.did, body),
+			Want: fmt.Sprintf("as many orders as before, %d", size),
+			Got:  fmt.Sprintf("%d, and the answer %s", store.size(), a),
+			Why:  "what makes something is a POST: a GET may be sent by anybody, and again, at any time",
+		})
+	}
 	wantOK(t, c.follow(d, "payment", ""), "with its own method the link does what it says")
 	c.wantState("followed the link payment after that", d, "paid", "")
 }
@@ -236,7 +299,7 @@ func TestETagFollowsTheOrder(t *testing.T) {
 		return a
 	}
 	for _, tags := range []string{old, `"something-else", ` + old,
-		old + `, "something-else"`, `"one","another",` + old} {
+		old + `, "something-else"`, `"one","another",` + old, `"one", ` + old + `, "another"`} {
 		a := ask("read an order again that has not changed", tags)
 		expect.That(t, a.status == 304 && a.body == "" && a.header.Get("ETag") == old,
 			expect.Message{
@@ -248,7 +311,15 @@ func TestETagFollowsTheOrder(t *testing.T) {
 			})
 	}
 	longer := old[:len(old)-1] + `0"`
-	for _, tags := range []string{`"something-else"`, longer, `"0` + old[1:], `"a", ` + longer} {
+	inner := old[1 : len(old)-1]
+	others := []string{`"something-else"`, longer, `"0` + old[1:], `"a", ` + longer,
+		`"` + inner + `,a"`, `"a,` + inner + `"`, `"a,` + inner + `,b"`}
+	for _, tag := range []string{strings.ToUpper(old), strings.ToLower(old)} {
+		if tag != old {
+			others = append(others, tag)
+		}
+	}
+	for _, tags := range others {
 		c.read(ask("read an order with the ETag of something else", tags), 200, "and the order")
 	}
 	wantOK(t, c.follow(d, "payment", ""), "a pending order can be paid")
@@ -316,17 +387,32 @@ func tagAfterOthers(t *testing.T) {
 	store := newMemory()
 	c := newCrawler(t, "", store, 1)
 	d := c.order("lamp")
-	old := c.etag(d)
-	store.edit(d.ID, func(o *rest.Order) { o.Lines = []string{"lamp", "sofa"} })
-	a := c.do("read an order to which another instance has added a sofa, with the ETag from before",
-		http.MethodGet, *d.Links["self"].Href, "", "If-None-Match", old)
-	now := c.read(a, 200, "and the order as it is now")
-	expect.That(t, len(now.Lines) == 2 && a.header.Get("ETag") != old, expect.Message{
-		Did:  a.did,
-		Want: "the order with a lamp and a sofa, and another ETag",
-		Got:  fmt.Sprintf("%s, ETag %q", a, a.header.Get("ETag")),
-		Why:  "an order is more than its state, and its ETag changes whenever anything of it does",
-	})
+	set := func(lines ...string) {
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		store.edit(d.ID, func(o *rest.Order) { o.Lines = lines })
+	}
+	changed := func(did, old string, lines ...string) {
+		t.Helper()
+		set(lines...)
+		a := c.do(did+", with the ETag from before", http.MethodGet, *d.Links["self"].Href, "",
+			"If-None-Match", old)
+		now := c.read(a, 200, "and the order as it is now")
+		expect.That(t, slices.Equal(now.Lines, lines) && a.header.Get("ETag") != old, expect.Message{
+			Did:  a.did,
+			Want: fmt.Sprintf("the order with the lines %q, and another ETag", lines),
+			Got:  fmt.Sprintf("%s, ETag %q", a, a.header.Get("ETag")),
+			Why:  "an order is more than its state, and its ETag changes whenever anything of it does",
+		})
+	}
+	changed("read an order to which another instance has added a sofa", c.etag(d), "lamp", "sofa")
+	for _, lines := range [][]string{{"lamp", "desk"}, {"desk", "sofa"}, {"sofa", "lamp"}, {"lamp", "Sofa"},
+		{"lampsofa"}, {"lamp sofa"}, {"lamp,sofa"}, {"lamp, sofa"}, {"lamp;sofa"}, {"lamp|sofa"}, {"lamp:sofa"},
+		{"lamp\nsofa"}, {"lamp\x00sofa"}, {"lamps", "ofa"}, {"lamp", "sofa", ""}} {
+		set("lamp", "sofa")
+		changed(fmt.Sprintf("read an order of a lamp and a sofa whose lines another instance has made %q", lines),
+			c.etag(d), lines...)
+	}
 }
 
 func TestClientsAndInstancesCanBeMixed(t *testing.T) {
@@ -450,38 +536,122 @@ func TestSomebodyElseWasQuicker(t *testing.T) {
 					"on the old version takes their change back, and a cancelled order is paid",
 			})
 	}
+	goneMeanwhile(t)
+	toldInOtherWays(t)
+	idIsTaken(t)
 }
 
-// TestSomebodyElseIsQuickerAgainAndAgain has several others between Get and Put, one at a time.
-func TestSomebodyElseIsQuickerAgainAndAgain(t *testing.T) {
-	const others = 5
-	for _, one := range []struct{ rel, state string }{{"payment", "paid"}, {"cancel", "cancelled"}} {
-		rel, state := one.rel, one.state
+// goneMeanwhile has orders that are removed between the shop's Get and Put.
+func goneMeanwhile(t *testing.T) {
+	t.Helper()
+	for _, rel := range []string{"payment", "cancel"} {
 		store := newMemory()
 		c := newCrawler(t, "", store, 1)
 		d := c.order("lamp")
-		left := others
-		var longer func()
-		longer = func() {
-			store.edit(d.ID, func(o *rest.Order) { o.Lines = append(o.Lines, "sofa") })
-			if left--; left > 0 {
-				store.before = longer
-			}
-		}
-		store.before = longer
+		store.before = func() { store.drop(d.ID) }
 		a := c.follow(d, rel, "")
-		now := c.again(d)
-		expect.That(t, a.ok() && now.State == state && len(now.Lines) == 1+others,
-			expect.Message{
-				Did: fmt.Sprintf("followed the link %s of a pending order, while others add a "+
-					"sofa to it, each of %d times between the shop's Get and Put", rel, others),
-				Want: fmt.Sprintf("a 2xx, and an order that is %s, with %d lines", state, 1+others),
-				Got: fmt.Sprintf("%s, and an order that is %s, with the lines %q", a, now.State,
-					now.Lines),
-				Why: "after a conflict one looks again and decides again, and that holds for the " +
-					"next conflict, too: the order is still pending, so nothing forbids it",
-			})
+		expect.That(t, a.status == 404 && store.size() == 0, expect.Message{
+			Did: fmt.Sprintf("followed the link %s of an order that another instance removes between the "+
+				"shop's Get and Put", rel),
+			Want: "404, and no order: after a conflict the shop looks again, and finds none",
+			Got:  fmt.Sprintf("%s; %d orders", a, store.size()),
+			Why:  "what a second look finds is as true as what a first one would have found",
+		})
 	}
+}
+
+// toldInOtherWays has a store that wraps its errors less, and more.
+func toldInOtherWays(t *testing.T) {
+	t.Helper()
+	for _, one := range []struct {
+		how  string
+		told func(error) error
+	}{
+		{"as they are", func(err error) error { return err }},
+		{"wrapped twice", func(err error) error { return fmt.Errorf("shard 3: %w", fmt.Errorf("row: %w", err)) }},
+		{"joined with another one", func(err error) error { return errors.Join(errors.New("shard 3"), err) }},
+	} {
+		for _, rel := range []string{"payment", "cancel"} {
+			store := newMemory()
+			store.told = one.told
+			c := newCrawler(t, "", store, 1)
+			d := c.order("lamp")
+			store.before = func() { store.edit(d.ID, func(o *rest.Order) { o.Lines = []string{"lamp", "sofa"} }) }
+			a := c.follow(d, rel, "")
+			store.drop(d.ID)
+			gone := c.follow(d, rel, "")
+			expect.That(t, a.ok() && gone.status == 404, expect.Message{
+				Did: fmt.Sprintf("let a store return its errors %s, and followed the link %s of an order twice: while "+
+					"another instance adds a sofa to it, and when the order is gone", one.how, rel),
+				Want: "a 2xx, and then 404",
+				Got:  fmt.Sprintf("%s, and then %s", a, gone),
+				Why:  "how often an error is wrapped is the store's business, and differs from one to the next",
+			})
+		}
+	}
+}
+
+// idIsTaken has an order of somebody else under the id that the shop has made.
+func idIsTaken(t *testing.T) {
+	t.Helper()
+	store := newMemory()
+	c := newCrawler(t, "", store, 1)
+	home, theirs := c.home(), ""
+	store.taken = func(id string) {
+		theirs = id
+		store.put(rest.Order{ID: id, State: "pending", Lines: []string{"sofa"}})
+	}
+	a := c.follow(home, "orders", `{"lines":["lamp"]}`)
+	if theirs == "" {
+		return // it does not store what it makes; other checks say so
+	}
+	var d doc
+	_ = json.Unmarshal([]byte(a.body), &d)
+	expect.That(t, slices.Equal(store.orders[theirs].Lines, []string{"sofa"}) && !(a.ok() && d.ID == theirs),
+		expect.Message{
+			Did:  "ordered a lamp, while another instance stores an order of a sofa with the same id",
+			Want: "the other order as it was; for the lamp another id, or no 2xx",
+			Got:  fmt.Sprintf("the other order with the lines %q, and %s", store.orders[theirs].Lines, a),
+			Why:  "what others have made is not lost: Put with version 0 has said that the id is theirs",
+		})
+}
+
+// TestSomebodyElseIsQuickerAgainAndAgain has several others between Get and Put, one at a time. Time is virtual, for those
+// who wait a little after each conflict.
+func TestSomebodyElseIsQuickerAgainAndAgain(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		againAndAgain(t, "payment", "paid", 5)
+		againAndAgain(t, "cancel", "cancelled", 5)
+		againAndAgain(t, "payment", "paid", 1000)
+		againAndAgain(t, "cancel", "cancelled", 1000)
+	})
+}
+
+func againAndAgain(t *testing.T, rel, state string, others int) {
+	t.Helper()
+	store := newMemory()
+	c := newCrawler(t, "", store, 1)
+	d := c.order("lamp")
+	left := others
+	var longer func()
+	longer = func() {
+		store.edit(d.ID, func(o *rest.Order) { o.Lines = append(o.Lines, "sofa") })
+		if left--; left > 0 {
+			store.before = longer
+		}
+	}
+	store.before = longer
+	a := c.follow(d, rel, "")
+	now := c.again(d)
+	expect.That(t, a.ok() && now.State == state && len(now.Lines) == 1+others, expect.Message{
+		Did: fmt.Sprintf("followed the link %s of a pending order, while others add a sofa to it, each of %d times "+
+			"between the shop's Get and Put", rel, others),
+		Want: fmt.Sprintf("a 2xx, and an order that is %s, with %d lines", state, 1+others),
+		Got:  fmt.Sprintf("%s, and an order that is %s, with %d lines", a, now.State, len(now.Lines)),
+		Why: "after a conflict one looks again and decides again, and that holds for the next conflict, too: the " +
+			"order is still pending, so nothing forbids it",
+	})
+	wantOurContext(t, store, "followed its link "+rel+" with "+fmt.Sprint(others)+" conflicts")
 }
 
 // TestWhatIsNotStoredIsNotDone lets the store be read, and not be written.
@@ -489,7 +659,7 @@ func TestWhatIsNotStoredIsNotDone(t *testing.T) {
 	store := newMemory()
 	c := newCrawler(t, "", store, 1)
 	home, d := c.home(), c.order("lamp")
-	store.full = errDisk
+	store.full = func() error { return errDisk }
 	for _, a := range []answer{
 		c.follow(home, "orders", `{"lines":["lamp"]}`),
 		c.follow(d, "payment", ""), c.follow(d, "cancel", ""),
@@ -501,6 +671,23 @@ func TestWhatIsNotStoredIsNotDone(t *testing.T) {
 			Why:  "a client that hears a 2xx goes home, and nobody has written down what it did",
 		})
 	}
+	for _, rel := range []string{"payment", "cancel"} {
+		times := 0
+		store.full = func() error {
+			if times++; times > 3 {
+				return nil // who has not stopped by now would never
+			}
+			return errors.New("replica 2: " + rest.ErrConflict.Error())
+		}
+		a := c.follow(d, rel, "")
+		expect.That(t, a.panicked == nil && a.status >= 500 && a.status <= 599, expect.Message{
+			Did: fmt.Sprintf("%s while the store's Put returns another error, with the text %q", a.did,
+				"replica 2: "+rest.ErrConflict.Error()),
+			Want: "a 5xx: it is not ErrConflict",
+			Got:  fmt.Sprintf("%s, after %d calls of Put", a, times),
+			Why:  "texts are for people, and anybody may use the same; what an error is says errors.Is",
+		})
+	}
 }
 
 func TestErrorsSayWhoseTheyAre(t *testing.T) {
@@ -509,10 +696,13 @@ func TestErrorsSayWhoseTheyAre(t *testing.T) {
 	home := c.home()
 	for _, body := range []string{"", "{", "[]", `{"lines":"lamp"}`, `lamp`, `null`,
 		`{}`, `{"lines":null}`, `{"lines":[7]}`, `{"lines":[null]}`, `{"lines":["lamp",null]}`,
-		`{"lines":["lamp"]} x`, `{"lines":["lamp"]}}`, `{"lines":["lamp"]}{"lines":["sofa"]}`} {
+		`{"lines":["lamp"]} x`, `{"lines":["lamp"]}}`, `{"lines":["lamp"]}{"lines":["sofa"]}`,
+		`["lamp"]`, `"lamp"`, `[{"lines":["lamp"]}]`, `{"lines":{}}`, `{"lines":{"0":"lamp"}}`, `{"lines":""}`,
+		`{"lines":[true]}`, `{"lines":[["lamp"]]}`, `{"lines":["lamp",{"lamp":"sofa"}]}`, `{"lines":["lamp",]}`,
+		`{"lines":["lamp"]}]`, `{"lines":["lamp"]}` + strings.Repeat(" ", 9000) + `x`} {
 		a := c.follow(home, "orders", body)
 		expect.That(t, a.status == 400 && store.size() == 0, expect.Message{
-			Did:  fmt.Sprintf("%s with the body %q", a.did, body),
+			Did:  fmt.Sprintf("%s with the body %s", a.did, shorten(fmt.Sprintf("%q", body))),
 			Want: "400, and no order is made",
 			Got:  fmt.Sprintf("%s; %d orders", a, store.size()),
 			Why:  "the client must learn that it has to change its request",
@@ -537,7 +727,8 @@ func TestErrorsSayWhoseTheyAre(t *testing.T) {
 				"shop that is down",
 		})
 	}
-	for _, err := range []error{errDisk, context.DeadlineExceeded, io.ErrUnexpectedEOF, context.Canceled} {
+	for _, err := range []error{errDisk, context.DeadlineExceeded, io.ErrUnexpectedEOF, context.Canceled,
+		errors.New("host db7: " + rest.ErrNotFound.Error())} {
 		store.fail(err)
 		for _, a := range []answer{
 			c.follow(home, "orders", `{"lines":["lamp"]}`), c.follow(kept, "self", ""),
