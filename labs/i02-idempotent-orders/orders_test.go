@@ -25,10 +25,10 @@ const (
 	// patience is for one call; none has anything to wait for that long.
 	patience = 5 * time.Second
 
-	// abandoned is how long a call that has died may keep its key, and settled how long the checks
-	// bear it, on a machine that may be busy.
+	// abandoned is how long a call that has died may keep its key. A call that begins later than settled must not find it
+	// kept: that is said of when the call begins, so a busy machine makes no difference.
 	abandoned = 2 * time.Second
-	settled   = 2 * abandoned
+	settled   = abandoned + abandoned/4
 )
 
 var shoes = orders.OrderReq{SKU: "shoes-42", Qty: 2, Cents: 11800,
@@ -134,6 +134,19 @@ func TestAnotherRequestUnderTheSameKeyIsRefused(t *testing.T) {
 		Why: "they are two numbers, though a float64 has one value for both: ids and amounts of " +
 			"other systems may be as large",
 	})
+	plain := shoes
+	plain.Note = nil
+	wantOrder(t, place(t, db, gw, "cem", "k1", plain), "placed an order without a note")
+	for _, empty := range []string{`{}`, `[]`, `""`, `false`, `0`} {
+		note(empty)(&plain)
+		got := place(t, db, gw, "cem", "k1", plain)
+		expect.That(t, known.Is(got.err, orders.ErrMismatch), expect.Message{
+			Did:  "used the key of an order without a note again for a request with the note " + empty,
+			Want: "ErrMismatch",
+			Got:  got.String(),
+			Why:  "nothing and an empty value are two things: the one was not said, the other was",
+		})
+	}
 	again := place(t, db, gw, "ann", "k1", shoes)
 	expect.That(t, again.is(first), expect.Message{
 		Did:  "sent the first request again after others under its key had been refused",
@@ -323,7 +336,7 @@ func TestACutConnectionLeavesOneOrder(t *testing.T) {
 	rescue := pg.Pool(t)
 	inParallel(len(cuts), len(cuts), func(i int) {
 		c := cuts[i]
-		c.last = settle(t, rescue, c.gw, c.user, c.key, shoes)
+		c.last = settle(t, rescue, c.gw, c.user, c.key, shoes, settled)
 	})
 	for _, c := range cuts {
 		wantOutcome(t, own, c.gw, c.user, c.first, c.last,
@@ -438,7 +451,7 @@ func TestAGatewayErrorIsNoOutcome(t *testing.T) {
 		})
 		other := shoes
 		other.Cents++
-		second := settle(t, db, gw, failure.user, failure.key, other)
+		second := settle(t, db, gw, failure.user, failure.key, other, settled)
 		expect.That(t, known.Is(second.err, orders.ErrMismatch) && len(gw.log()) == 1, expect.Message{
 			Did:  did + "; then used the key for a request with another amount",
 			Want: "ErrMismatch, and no other call of the gateway",
@@ -448,6 +461,33 @@ func TestAGatewayErrorIsNoOutcome(t *testing.T) {
 		})
 		wantRecovery(t, db, own, gw, failure.user, failure.key, first, did)
 	}
+}
+
+func TestAFailingGatewayIsAskedAgain(t *testing.T) {
+	const failures = 5
+	db, own := shop(t)
+	gw := &gateway{onCharge: func(n int) error {
+		if n <= failures {
+			return errNotCharged
+		}
+		return nil
+	}}
+	for i := range failures {
+		a := settle(t, db, gw, "ann", "k1", shoes, settled)
+		expect.That(t, a.failed() && len(gw.log()) == i+1, expect.Message{
+			Did: fmt.Sprintf("placed an order while the gateway failed, for the %s time", ordinal(i+1)),
+			Want: "an error other than ErrDeclined, ErrMismatch and ErrInProgress, and one call more of the gateway: " +
+				"each attempt asks it",
+			Got: a.String() + "; " + gw.String(),
+			Why: "after an error nobody knows whether the card was charged, however often that was so",
+		})
+	}
+	wantRecovery(t, db, own, gw, "ann", "k1", answer{err: errNotCharged},
+		fmt.Sprintf("had the gateway fail %d times for one key", failures))
+}
+
+func ordinal(n int) string {
+	return [...]string{"first", "second", "third", "fourth", "fifth"}[n-1]
 }
 
 func TestADeclinedCardIsTheOutcome(t *testing.T) {
@@ -558,6 +598,9 @@ func TestAnInvalidRequestLeavesTheKeyFree(t *testing.T) {
 	free.Cents = 0
 	wantOrder(t, place(t, db, &gateway{}, "zoe", "free", free),
 		"sent a request for 0 cents, which is not invalid: a voucher has paid for all of it")
+	many := shoes
+	many.Qty, many.Cents = 1_000_000, 2_000_000_000
+	wantOrder(t, place(t, db, &gateway{}, "zoe", "many", many), "sent a request for a million, which is not invalid either")
 }
 
 func TestReapForgetsOldKeysOnly(t *testing.T) {
@@ -609,7 +652,12 @@ func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool 
 		Why:  "clients retry for hours; once its key is forgotten, a retry is a second order",
 	})
 	place(t, db, gw, "bob", "declined", shoes)
-	retried := settle(t, db, late, "eve", "late", shoes)
+	other := shoes
+	other.Qty++
+	for i := range 2 {
+		place(t, db, gw, "bob", fmt.Sprint("unknown", i), other)
+	}
+	retried := settle(t, db, late, "eve", "late", shoes, settled)
 	wantOrder(t, retried, "placed an order at a gateway that fails, and once more")
 	n, err = reap(t, db, limit)
 	if time.Since(start) >= limit {
@@ -617,7 +665,7 @@ func reapedInTime(t *testing.T, db, own *pgxpool.Pool, wait time.Duration) bool 
 	}
 	did := fmt.Sprintf("used six keys, of which one led to an order, one to ErrDeclined and four "+
 		"to an error of the gateway; %v later used another one, and the first two and the last of the "+
-		"six again, and called Reap(%v) at once", wait, limit)
+		"six again and two more of them for another request, and called Reap(%v) at once", wait, limit)
 	expect.That(t, n == 6 && err == nil, expect.Message{
 		Did:  did,
 		Want: "6 keys removed: each is as old as its first use, whatever came of that",
@@ -672,40 +720,91 @@ func withoutOutcomes(t *testing.T, db *pgxpool.Pool) (late *gateway) {
 
 func TestASlowCallIsOvertakenWithoutHarm(t *testing.T) {
 	db, own := shop(t)
-	other := pg.Pool(t)
-	gw, charging, release := slowGateway()
-	defer release()
-	slow := inBackground(func() answer { return place(t, db, gw, "ann", "k1", shoes) })
-	awaitCharge(t, charging, slow)
-
-	// The lock that a dead call leaves runs out within 2 s, and that of a slow call may, too. One
-	// that lasts as long as its call does holds the second call up until the first goes on.
-	second := inBackground(func() answer { return settle(t, other, gw, "ann", "k1", shoes) })
-	did := "had a call wait at the gateway, sent the request again to another instance, and let " +
-		"the first call go on"
-	var last answer
-	select {
-	case last = <-second:
-		did += ", after the second had got " + last.String()
-		release()
-	case <-time.After(abandoned + 500*time.Millisecond):
-		release()
-		last = <-second
+	slow := []*slowCall{
+		{user: "ann", end: "let the first call go on"},
+		{
+			user: "bob", end: "let the first call fail with a timeout of the gateway",
+			err: fmt.Errorf("gateway: %w", context.DeadlineExceeded),
+		},
 	}
-	first := <-slow
-	expect.That(t, first.err == nil || known.Is(first.err, orders.ErrInProgress), expect.Message{
-		Did:  did,
-		Want: "from the first call the order, too, or ErrInProgress",
-		Got:  first.String(),
-		Why:  "its client asks about the order that is there, and must not be told that it failed",
-	})
-	wantOutcome(t, own, gw, "ann", first, last, did)
+	for _, s := range slow {
+		s.begin(t, db)
+		defer s.release()
+	}
+	other := pg.Pool(t)
+	inParallel(len(slow), len(slow), func(i int) { slow[i].overtake(t, other) })
+	for _, s := range slow {
+		expect.That(t, s.first.err == nil || known.Is(s.first.err, orders.ErrInProgress) ||
+			s.err != nil && s.first.failed(), expect.Message{
+			Did:  s.did,
+			Want: "from the first call the order, too, or ErrInProgress" + s.orTheError(),
+			Got:  s.first.String(),
+			Why:  "its client asks about the order that is there, and must not be told that it failed",
+		})
+		wantOutcome(t, own, s.gw, s.user, s.first, s.second, s.did)
+		asked := len(s.gw.log())
+		third := settle(t, other, s.gw, s.user, "k1", shoes, settled)
+		s.did += "; then sent the request a third time"
+		expect.That(t, third.is(s.second) && len(s.gw.log()) == asked, expect.Message{
+			Did:     s.did,
+			Want:    s.second.String() + " again, without asking the gateway",
+			Got:     fmt.Sprintf("%v; %v", third, s.gw),
+			Why:     "how a call ended that had been overtaken says nothing about the order, which was there by then",
+			Picture: s.gw.tl,
+		})
+		wantOutcome(t, own, s.gw, s.user, s.first, third, s.did)
+	}
+}
+
+// slowCall waits at the gateway until another call with its key has overtaken it, if that can be.
+type slowCall struct {
+	user, end string
+	err       error // of the gateway, in the end
+
+	gw      *gateway
+	release func()
+	call    <-chan answer
+
+	first, second answer
+	did           string
+}
+
+func (s *slowCall) begin(t *testing.T, db *pgxpool.Pool) {
+	t.Helper()
+	var charging <-chan struct{}
+	s.gw, charging, s.release = slowGateway(s.err)
+	s.call = inBackground(func() answer { return place(t, db, s.gw, s.user, "k1", shoes) })
+	awaitCharge(t, charging, s.call)
+}
+
+// overtake sends the request again. The lock that a dead call leaves runs out within 2 s, and that of a slow call may,
+// too. One that lasts as long as its call does holds the second call up until the first goes on.
+func (s *slowCall) overtake(t *testing.T, other *pgxpool.Pool) {
+	t.Helper()
+	second := inBackground(func() answer { return settle(t, other, s.gw, s.user, "k1", shoes, 2*settled) })
+	s.did = "had a call wait at the gateway, sent the request again to another instance, and " + s.end
+	select {
+	case s.second = <-second:
+		s.did += ", after the second had got " + s.second.String()
+		s.release()
+	case <-time.After(settled):
+		s.release()
+		s.second = <-second
+	}
+	s.first = <-s.call
+}
+
+func (s *slowCall) orTheError() string {
+	if s.err == nil {
+		return ""
+	}
+	return ", or an error that is none of the three"
 }
 
 func TestOtherKeysDoNotWait(t *testing.T) {
 	db, _ := shop(t)
 	other := pg.Pool(t)
-	gw, charging, release := slowGateway()
+	gw, charging, release := slowGateway(nil)
 	defer release()
 	slow := inBackground(func() answer { return place(t, db, gw, "ann", "k1", shoes) })
 	awaitCharge(t, charging, slow)
@@ -888,13 +987,15 @@ func (g *gateway) String() string {
 	return fmt.Sprintf("the gateway called %s: %s", times(len(calls)), strings.Join(text, ", "))
 }
 
-// slowGateway keeps its first call until it is released, and closes charging when it has come.
-func slowGateway() (gw *gateway, charging <-chan struct{}, release func()) {
+// slowGateway keeps its first call until it is released, when it charges the card and gives the error, and closes
+// charging when it has come.
+func slowGateway(err error) (gw *gateway, charging <-chan struct{}, release func()) {
 	came, released := make(chan struct{}), make(chan struct{})
 	gw = &gateway{tl: timeline.New(), onCharge: func(n int) error {
 		if n == 1 {
 			close(came)
 			<-released
+			return err
 		}
 		return nil
 	}}
@@ -975,14 +1076,15 @@ func call(ctx context.Context, db *pgxpool.Pool, gw *gateway, user, key string,
 }
 
 // settle sends a request as a client does that wants to know: again and again, until the answer is
-// not ErrInProgress.
+// not ErrInProgress. It gives up with a call that has begun later than atMost.
 func settle(t *testing.T, db *pgxpool.Pool, gw *gateway, user, key string,
-	req orders.OrderReq) answer {
+	req orders.OrderReq, atMost time.Duration) answer {
 	return gw.draw("asks until it knows", func(on string) answer {
 		ctx, start := context.WithValue(t.Context(), lane{}, on), time.Now()
 		for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+			late := time.Since(start) > atMost
 			a := call(ctx, db, gw, user, key, req)
-			if !known.Is(a.err, orders.ErrInProgress) || time.Since(start) > settled {
+			if !known.Is(a.err, orders.ErrInProgress) || late {
 				return a
 			}
 			<-time.After(pause)
@@ -1086,7 +1188,7 @@ func wantCharges(t *testing.T, gw *gateway, n int, did string) {
 func wantRecovery(t *testing.T, db, own *pgxpool.Pool, gw *gateway, user, key string, first answer,
 	did string) {
 	t.Helper()
-	last := settle(t, db, gw, user, key, shoes)
+	last := settle(t, db, gw, user, key, shoes, settled)
 	wantOutcome(t, own, gw, user, first, last, did+"; then sent the request again")
 }
 
