@@ -330,6 +330,9 @@ func always(int) bool { return true }
 // only makes the n-th call fail.
 func only(n int) func(int) bool { return func(i int) bool { return i == n } }
 
+// from makes the n-th call fail, and all after it.
+func from(n int) func(int) bool { return func(i int) bool { return i >= n } }
+
 // instance is one server of the shop.
 type instance struct {
 	tokens   *auth.JWT

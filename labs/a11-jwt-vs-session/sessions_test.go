@@ -56,6 +56,17 @@ func TestASessionHasItsTime(t *testing.T) {
 				over(t, at[0], id, expect.Message{Did: did + fmt.Sprintf("; verified after %v", quiet+time.Second),
 					Why: "a browser that somebody has left open on a library's computer should not stay logged in"})
 			}
+			for _, early := range []time.Duration{time.Second, c.idle / 4} {
+				if early+c.idle > c.absolute {
+					continue
+				}
+				id, did := login(), did
+				time.Sleep(early)
+				lives(t, at[1], id, expect.Message{Did: did + fmt.Sprintf("; verified after %v", early)})
+				time.Sleep(c.idle - time.Millisecond)
+				lives(t, at[0], id, expect.Message{Did: did + fmt.Sprintf("; verified after %v, and again after %v", early, c.idle-time.Millisecond),
+					Why: "the idle time begins anew with each request, also with one that comes soon after the one before"})
+			}
 			id, began := login(), time.Now()
 			often := c.idle * 2 / 3
 			for time.Since(began)+often < c.absolute-time.Second {
