@@ -44,6 +44,7 @@ type collector struct {
 	takes time.Duration            // an Export
 	heeds bool                     // an Export ends with its context
 	fails func(first string) error // an Export of a batch that begins with this span; may be nil
+	gate  chan struct{}            // an Export waits until it is closed; may be nil
 
 	mu      sync.Mutex
 	spans   []tracer.Span
@@ -53,16 +54,21 @@ type collector struct {
 	now     int         // Exports under way
 	most    int         // of them at a time
 	over    int         // Exports whose context had ended by the time they returned
+	written int         // Exports whose batch had other spans by the time they returned
 	ctxOver time.Time   // when the context of an Export ended that was under way
 }
 
 func (c *collector) Export(ctx context.Context, batch []tracer.Span) error {
-	takes, err := c.begin(batch)
+	takes, gate, err := c.begin(batch)
+	given := slices.Clone(batch)
 	stop := context.AfterFunc(ctx, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.ctxOver = time.Now()
 	})
+	if gate != nil {
+		<-gate
+	}
 	if c.heeds {
 		select {
 		case <-ctx.Done():
@@ -75,6 +81,9 @@ func (c *collector) Export(ctx context.Context, batch []tracer.Span) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now--
+	if !slices.EqualFunc(batch, given, func(a, b tracer.Span) bool { return a.ID == b.ID }) {
+		c.written++
+	}
 	if stop(); ctx.Err() != nil {
 		c.over++
 		if c.ctxOver.IsZero() {
@@ -84,7 +93,7 @@ func (c *collector) Export(ctx context.Context, batch []tracer.Span) error {
 	return err
 }
 
-func (c *collector) begin(batch []tracer.Span) (takes time.Duration, err error) {
+func (c *collector) begin(batch []tracer.Span) (takes time.Duration, gate chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.spans = append(c.spans, batch...)
@@ -98,7 +107,7 @@ func (c *collector) begin(batch []tracer.Span) (takes time.Duration, err error) 
 	if c.fails != nil && len(batch) > 0 {
 		err = c.fails(batch[0].Name)
 	}
-	return c.takes, err
+	return c.takes, c.gate, err
 }
 
 // got is what has come by now.
@@ -149,6 +158,10 @@ func (c *collector) sound(t *testing.T, did string, batch int) {
 	expect.That(t, c.most <= 1, expect.Message{Did: did, Want: "one Export at a time",
 		Got: fmt.Sprintf("%d at the same time", c.most),
 		Why: "a collector that is slow has too much to do already; each Export more makes it slower, and is memory"})
+	expect.That(t, c.written == 0, expect.Message{Did: did,
+		Want: "the batch that an Export was given has the same spans until it returns",
+		Got:  fmt.Sprintf("that of %d had others by then", c.written),
+		Why:  "it is read while it is sent, and the batch belongs to the Exporter until then"})
 }
 
 // clip is the end of a long list.

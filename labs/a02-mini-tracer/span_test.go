@@ -27,6 +27,11 @@ func (c *collector) only(t *testing.T, did string, n int) []tracer.Span {
 	got := c.got()
 	expect.That(t, len(got) == n, expect.Message{Did: did + "; waited for a minute, with every = 1 s",
 		Want: fmt.Sprintf("spans that were exported: %d", n), Got: fmt.Sprintf("%d (%s)", len(got), c.names())})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	expect.That(t, c.over == 0, expect.Message{Did: did, Want: "the context of an Export does not end before it returns",
+		Got: fmt.Sprintf("that of %d did", c.over),
+		Why: "the requests are over by then, and what was to be sent of them is not sent"})
 	return got
 }
 
@@ -60,7 +65,15 @@ func TestASpanSaysWhatItIs(t *testing.T) {
 				Why: "failed requests are what traces are looked at for"})
 		}
 		c := &collector{}
-		tr := tracer.NewTracer("payment", 1, c, 1000, 10, time.Second)
+		tr := tracer.NewTracer("payment", 1, c, 100, 10, time.Second)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, late := tr.Start(gone, "release")
+		late.End(nil)
+		c.only(t, "started and ended a span with a context that was cancelled before", 1)
+
+		c = &collector{}
+		tr = tracer.NewTracer("payment", 1, c, 1000, 10, time.Second)
 		var all sync.WaitGroup
 		for range 100 {
 			_, a := tr.Start(t.Context(), "charge")
@@ -237,7 +250,7 @@ func TestATraceIsWholeOrNothing(t *testing.T) {
 
 func TestOneDecisionForATrace(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		sampled(t, 10_000, 0.1, 1, 0, 0.5)
+		sampled(t, 10_000, 0.1255, 1, 0, 0.5)
 		sampled(t, 2000, 0.9, 0, 1, 0.1)
 	})
 }
@@ -270,7 +283,9 @@ func sampled(t *testing.T, traces int, ratios ...float64) {
 				Why: "that a trace is not kept is a decision, too, and made for all"})
 		}
 	}
+	highest := 0.0
 	for trace, n := range seen {
+		highest = max(highest, fraction(trace))
 		expect.That(t, n == len(ratios), expect.Message{Did: did,
 			Want: "four spans of each trace that there is any of",
 			Got:  fmt.Sprintf("%d of one of them; in all there are %d spans of %d traces", n, sum(seen), len(seen)),
@@ -283,6 +298,11 @@ func sampled(t *testing.T, traces int, ratios ...float64) {
 	want, off := int(ratios[0]*float64(traces)), 2*int(math.Sqrt(float64(traces))) // off by more once in 10¹⁰
 	expect.That(t, len(seen) >= want-off && len(seen) <= want+off, expect.Message{Did: did,
 		Want: fmt.Sprintf("about %d traces, as the ratio of the first has it", want), Got: fmt.Sprint(len(seen))})
+	near := ratios[0] - 40/float64(traces) // there is none between once in 10¹⁷
+	expect.That(t, highest > near, expect.Message{Did: did,
+		Want: fmt.Sprintf("all traces with a fraction below %v, so some with one above %.4f", ratios[0], near),
+		Got:  fmt.Sprintf("the highest is %.4f", highest),
+		Why:  "a ratio need not be a whole number of percents: one request in a thousand is much on a busy day"})
 }
 
 func sum(counts map[[16]byte]int) (n int) {

@@ -43,7 +43,7 @@ func TestClocksDiffer(t *testing.T) {
 	})
 }
 
-// bar is a span of a trace that is given, in ms; under is the number of its parent in the list.
+// bar is a span of a trace that is given; under is the number of its parent in the list.
 type bar struct {
 	service         string
 	under, from, to int
@@ -52,13 +52,13 @@ type bar struct {
 // begin is when the given traces do.
 var begin = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-// spansOf makes spans of them, the first of which is the root.
-func spansOf(bars []bar) []tracer.Span {
+// spansOf makes spans of them, the first of which is the root, with times in this unit.
+func spansOf(bars []bar, unit time.Duration) []tracer.Span {
 	id := func(n int) [8]byte { return [8]byte{0xaa, byte(n)} }
 	var spans []tracer.Span
 	for i, b := range bars {
 		s := tracer.Span{Trace: [16]byte{15: 1}, ID: id(i), Service: b.service,
-			Start: begin.Add(time.Duration(b.from) * ms), End: begin.Add(time.Duration(b.to) * ms)}
+			Start: begin.Add(time.Duration(b.from) * unit), End: begin.Add(time.Duration(b.to) * unit)}
 		if i > 0 {
 			s.Parent = id(b.under)
 		}
@@ -87,7 +87,7 @@ func TestOrphans(t *testing.T) {
 			{"frontend auth ldap disk cart db", "nil", "nothing"},
 		} {
 			for i := range 20 {
-				all := spansOf(bars)
+				all := spansOf(bars, ms)
 				all = slices.DeleteFunc(all, func(s tracer.Span) bool {
 					return slices.Contains(strings.Fields(test.without), s.Service)
 				})
@@ -97,14 +97,18 @@ func TestOrphans(t *testing.T) {
 					how = ", and each twice"
 				}
 				rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+				given := slices.Clone(all)
 				root, orphans := tracer.Assemble(all)
-				assembled(t, root, orphans, test.tree, test.orphans, expect.Message{
-					Did: fmt.Sprintf("gave frontend(auth(ldap(disk)) cart(db)) to Assemble, without %s%s",
-						list(strings.Fields(test.without)), how),
+				did := fmt.Sprintf("gave frontend(auth(ldap(disk)) cart(db)) to Assemble, without %s%s",
+					list(strings.Fields(test.without)), how)
+				assembled(t, root, orphans, test.tree, test.orphans, expect.Message{Did: did,
 					Why: "spans get lost, and the rest is still worth seeing: what is missing must be seen to be missing"})
+				expect.That(t, slices.Equal(all, given), expect.Message{Did: did,
+					Want: "the slice has the same spans in the same order afterwards", Got: "it has not",
+					Why: "whoever collects them is not done with them, and waits for those that are still missing"})
 			}
 		}
-		all := spansOf(append(bars, bar{"a", 7, 0, 1}, bar{"b", 6, 0, 1}, bar{"own parent", 8, 0, 1}))
+		all := spansOf(append(bars, bar{"a", 7, 0, 1}, bar{"b", 6, 0, 1}, bar{"own parent", 8, 0, 1}), ms)
 		root, orphans := tracer.Assemble(all)
 		assembled(t, root, orphans, "frontend(auth(ldap(disk)) cart(db))", "a, b, own parent", expect.Message{
 			Did: "gave a trace to Assemble that has two spans each of which is the other's parent, and one that is its own",
@@ -143,31 +147,36 @@ func TestCriticalPath(t *testing.T) {
 				[]bar{{"frontend", 0, 30, 100}, {"auth", 0, 0, 20}, {"stock", 0, 21, 40}, {"cart", 0, 41, 90}}},
 			{"frontend", "", []bar{{"frontend", 0, 0, 100}}},
 		} {
-			spans := spansOf(test.bars)
-			nodes := make([]*tracer.Node, len(spans))
-			for i, s := range spans {
-				nodes[i] = &tracer.Node{Span: s}
-			}
-			for i, b := range test.bars[1:] {
-				nodes[b.under].Children = append(nodes[b.under].Children, nodes[i+1])
-			}
-			for range 10 {
-				for _, n := range nodes {
-					rng.Shuffle(len(n.Children), func(i, j int) {
-						n.Children[i], n.Children[j] = n.Children[j], n.Children[i]
-					})
+			for _, unit := range []time.Duration{ms, 1} {
+				spans := spansOf(test.bars, unit)
+				nodes := make([]*tracer.Node, len(spans))
+				for i, s := range spans {
+					nodes[i] = &tracer.Node{Span: s}
 				}
-				want := strings.Fields(test.path)
-				path := tracer.CriticalPath(nodes[0])
-				expect.That(t, slices.Equal(path, want), expect.Message{
-					Did:  "gave the tree of " + describe(test.bars) + " to CriticalPath",
-					Want: list(want), Got: list(path), Why: test.why, Picture: waterfall(spans, want)})
+				for i, b := range test.bars[1:] {
+					nodes[b.under].Children = append(nodes[b.under].Children, nodes[i+1])
+				}
+				for range 10 {
+					for _, n := range nodes {
+						rng.Shuffle(len(n.Children), func(i, j int) {
+							n.Children[i], n.Children[j] = n.Children[j], n.Children[i]
+						})
+					}
+					want := strings.Fields(test.path)
+					path := tracer.CriticalPath(nodes[0])
+					expect.That(t, slices.Equal(path, want), expect.Message{
+						Did:  "gave the tree of " + describe(test.bars) + " (in " + inWords[unit] + ") to CriticalPath",
+						Want: list(want), Got: list(path), Why: test.why, Picture: waterfall(spans, want)})
+				}
 			}
 		}
 	})
 }
 
-// describe says what is in a trace, in ms.
+// inWords are the units of times.
+var inWords = map[time.Duration]string{ms: "ms", 1: "ns"}
+
+// describe says what is in a trace.
 func describe(bars []bar) string {
 	var words []string
 	for _, b := range bars {
