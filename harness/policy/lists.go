@@ -198,15 +198,29 @@ const whyEnds = "it ends the process; a server must not end because of one call:
 // hidden are the methods by which an interface, whoever declares it, would reach one of [members]:
 // a value that has them need not be of a type that is named.
 var hidden = map[string]func(*types.Signature) bool{
-	"Fatal":    variadic,
-	"Fatalf":   variadic,
-	"Fatalln":  variadic,
-	"Fd":       results("uintptr"),
-	"File":     results("*os.File", "error"),
-	"Options":  results("*github.com/redis/go-redis/v9.Options"),
-	"Params":   results("*crypto/elliptic.CurveParams"),
-	"Output":   depth,
-	"SetFlags": func(s *types.Signature) bool { return s.Params().Len() == 1 && s.Results().Len() == 0 },
+	"AddHook":      taking,
+	"Chdir":        results("error"),
+	"DefaultMask":  results("net.IPMask"),
+	"Fatal":        variadic,
+	"Fatalf":       variadic,
+	"Fatalln":      variadic,
+	"Fd":           results("uintptr"),
+	"File":         results("*os.File", "error"),
+	"Method":       either(results("reflect.Method"), results("reflect.Value")),
+	"MethodByName": either(results("reflect.Method", "bool"), results("reflect.Value")),
+	"Options":      results("*github.com/redis/go-redis/v9.Options"),
+	"Output":       depth,
+	"Params":       results("*crypto/elliptic.CurveParams"),
+	"SetFlags":     taking,
+	"Source":       results("*log/slog.Source"),
+	"Writer":       results("io.Writer"),
+}
+
+// taking is for what takes one value, of whatever type, and gives none.
+func taking(s *types.Signature) bool { return s.Params().Len() == 1 && s.Results().Len() == 0 }
+
+func either(a, b func(*types.Signature) bool) func(*types.Signature) bool {
+	return func(s *types.Signature) bool { return a(s) || b(s) }
 }
 
 // depth is for log.Logger.Output, which is told how far up the caller is that it names.

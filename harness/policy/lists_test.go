@@ -160,3 +160,37 @@ func TestLists_members(t *testing.T) {
 		}
 	}
 }
+
+// TestLists_hidden is that no interface of a submission's own reaches a method that is not allowed.
+func TestLists_hidden(t *testing.T) {
+	t.Parallel()
+	all := mustPackages(t)
+	found := 0
+	for name := range members {
+		for path, pkg := range all {
+			rest, ok := cutPackage(name, path)
+			typ, method, isMethod := strings.Cut(rest, ".")
+			obj := pkg.Scope().Lookup(typ)
+			if !ok || !isMethod || obj == nil {
+				continue
+			}
+			of := obj.Type()
+			if !types.IsInterface(of) {
+				of = types.NewPointer(of)
+			}
+			m, _, _ := types.LookupFieldOrMethod(of, true, pkg, method)
+			f, ok := m.(*types.Func)
+			if !ok {
+				continue // TestLists_members tells of it
+			}
+			found++
+			// Options of another kind than Options cannot be named, and are told as what is inferred.
+			if test := hidden[method]; test == nil || method != "Options" && !test(f.Signature()) {
+				t.Errorf("an interface with %s can have %s", method, name)
+			}
+		}
+	}
+	if found < len(members)/2 {
+		t.Errorf("got %d of %d methods", found, len(members))
+	}
+}

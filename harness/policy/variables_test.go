@@ -170,6 +170,9 @@ func TestCheck_variables(t *testing.T) {
 		{"curves", "crypto/elliptic", "func f() { elliptic.P256().Params().N.SetInt64(1) }", "5 name"},
 		{"curves by a key", "crypto/ecdsa", "func f(k *ecdsa.PublicKey) { k.Params().N.SetInt64(1) }", "5 name"},
 		{"curves by an interface", "crypto/elliptic", "func params[T any](c interface{ Params() *T }) *T { return c.Params() }\n\nfunc f() { params(elliptic.P256()) }", "5 name, 7 name"},
+		{"a record's source by an interface", "log/slog", "func f[T any](r slog.Record) { any(r).(interface{ Source() T }).Source() }", "5 name"},
+		{"a mask by an interface", "net", "func f[T any](ip net.IP) { any(ip).(interface{ DefaultMask() T }).DefaultMask() }", "5 name"},
+		{"a logger's output by an interface", "log", "func f[T any](l *log.Logger) { any(l).(interface{ Writer() T }).Writer() }", "5 name"},
 		{"an interface with parameters of its own", "crypto/elliptic", "type p interface{ Params() []string }\n\nvar c = elliptic.P256()", ""},
 
 		// The end of the process and the standard input.
