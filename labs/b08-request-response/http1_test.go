@@ -112,6 +112,40 @@ func TestAClientIsAnswered(t *testing.T) {
 			Why:  "a target need not be a path, and what it means is for handle to say",
 		})
 	})
+	wantFields(t)
+}
+
+// wantFields looks at an answer byte by byte.
+func wantFields(t *testing.T) {
+	t.Helper()
+	virtual(t, func(t *testing.T) {
+		s := serve(t, func(*http1.Request) *http1.Response {
+			return &http1.Response{Status: 200, Body: []byte("one\ntwo\n"), Header: map[string][]string{
+				"X-Empty": {""}, "X-Same": {"a", "a"}, "X-List": {"a, b", "", "c: d"},
+			}}
+		})
+		text, _ := s.raw("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		all := responses(text)
+		const did = `sent GET / with Connection: close, for which handle returns X-Empty: "", twice X-Same: "a", ` +
+			`and X-List: "a, b", "" and "c: d"`
+		ok := len(all) == 1 && slices.Equal(all[0].header["X-Empty"], []string{""}) &&
+			slices.Equal(all[0].header["X-Same"], []string{"a", "a"}) &&
+			slices.Equal(all[0].header["X-List"], []string{"a, b", "", "c: d"})
+		expect.That(t, ok, expect.Message{
+			Did:  did,
+			Want: "a line for each of the six values",
+			Got:  fmt.Sprintf("%q", text),
+			Why:  "an empty value is one, and so is the same again: what they mean is for the client to say",
+		})
+		head, body, _ := strings.Cut(text, "\r\n\r\n")
+		expect.That(t, body == "one\ntwo\n" && strings.Count(head, "\n") == strings.Count(head, "\r\n"),
+			expect.Message{
+				Did:  did + ", and looked at the bytes of the answer's head",
+				Want: "CR LF at the end of each line, and none with LF alone",
+				Got:  fmt.Sprintf("%q", text),
+				Why:  "some clients forgive that, others see one long line, and take what follows for something else",
+			})
+	})
 }
 
 func TestABodyEndsWhereItsLengthSays(t *testing.T) {
@@ -267,6 +301,44 @@ func TestAConnectionIsKept(t *testing.T) {
 			})
 			time.Sleep(72 * time.Hour)
 		}
+		expect.That(t, s.all()[0].deadlines.Load() == 0, expect.Message{
+			Did:  "sent four requests over one connection, and looked at which deadlines ServeConn has set on it",
+			Want: "none",
+			Got:  fmt.Sprintf("%d calls of SetDeadline, SetReadDeadline or SetWriteDeadline", s.all()[0].deadlines.Load()),
+			Why: "one of its own takes the place of that of whoever calls ServeConn, who knows how long a client may " +
+				"take over an answer",
+		})
+	})
+	wantConnectionsApart(t)
+}
+
+// wantConnectionsApart has two connections, at one of which handle takes its time.
+func wantConnectionsApart(t *testing.T) {
+	t.Helper()
+	virtual(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		s := serve(t, func(r *http1.Request) *http1.Response {
+			if r.Target == "/slow" {
+				<-goOn
+			}
+			return echo(r)
+		})
+		slow := make(chan string, 1)
+		go func() {
+			text, _ := s.raw("GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			slow <- text
+		}()
+		synctest.Wait()
+		text, _ := s.raw("GET /fast HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		close(goOn)
+		all := responses(text)
+		expect.That(t, len(all) == 1 && all[0].header.Get("Echo-Target") == "/fast", expect.Message{
+			Did:  "sent GET /slow over one connection and GET /fast over another, while handle is still busy with /slow",
+			Want: "200 to /fast at once",
+			Got:  list(all, text),
+			Why:  "one after another is what the requests of one connection are: two clients know nothing of each other",
+		})
+		<-slow
 	})
 }
 
@@ -320,6 +392,37 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 			Why:  "there are two reasons to close a connection, and a number of requests is none of them",
 		})
 	})
+	wantAnsweredBefore(t)
+}
+
+// wantAnsweredBefore has requests before one that is refused, and before one that is not complete.
+func wantAnsweredBefore(t *testing.T) {
+	t.Helper()
+	for _, c := range []struct {
+		what, then string
+		statuses   []int
+	}{
+		{"a header line without a colon", "GET /three HTTP/1.1\r\nHost: x\r\nAccept\r\n\r\n", []int{200, 200, 400}},
+		{"Transfer-Encoding", "GET /three HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", []int{200, 200, 501}},
+		{"the rest still to come", "GET /three HTTP/1.1\r\nHost", []int{200, 200}},
+	} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			text, _ := s.raw("GET /one HTTP/1.1\r\nHost: x\r\n\r\nPOST /two HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n" +
+				"body" + c.then)
+			var statuses []int
+			for _, a := range responses(text) {
+				statuses = append(statuses, a.status)
+			}
+			expect.That(t, slices.Equal(statuses, c.statuses), expect.Message{
+				Did: fmt.Sprintf("sent GET /one, POST /two and a third request with %s, %q, in one piece, and waited",
+					c.what, c.then),
+				Want: fmt.Sprintf("responses with %v", c.statuses),
+				Got:  list(responses(text), text),
+				Why:  "what was understood is answered, whatever comes behind it",
+			})
+		})
+	}
 }
 
 func TestARequestMayArriveInPieces(t *testing.T) {
@@ -356,7 +459,8 @@ func TestARequestMayArriveInPieces(t *testing.T) {
 func TestAnUnreadBodyIsNotTheNextRequest(t *testing.T) {
 	const smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, c := range []struct{ size, read int }{{10 << 10, 0}, {10 << 10, 100}, {64 << 10, 0},
-		{1, 0}} {
+		{1, 0}, {100 << 10, 36 << 10}, {1 << 20, 1<<20 - 64<<10}, {64<<10 + 1, 0}, {1 << 20, 0}, {1 << 20, 100}} {
+		mayClose := c.size-c.read > 64<<10
 		virtual(t, func(t *testing.T) {
 			s := serve(t, func(r *http1.Request) *http1.Response {
 				io.ReadFull(r.Body, make([]byte, c.read))
@@ -365,19 +469,24 @@ func TestAnUnreadBodyIsNotTheNextRequest(t *testing.T) {
 			})
 			s.ignoreBodies = true
 			body := strings.Repeat(smuggled, c.size/len(smuggled)+1)[:c.size]
-			text, _ := s.raw(fmt.Sprintf(
+			text, closed := s.raw(fmt.Sprintf(
 				"POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", c.size, body) +
 				"GET /two HTTP/1.1\r\nHost: x\r\n\r\n")
 			all := responses(text, "POST", "GET")
 			ok := len(all) == 2 && all[0].header.Get("Echo-Target") == "/one" &&
 				all[1].header.Get("Echo-Target") == "/two"
+			want := "two responses, to /one and to /two"
+			if mayClose {
+				ok = ok || len(all) == 1 && all[0].header.Get("Echo-Target") == "/one" && closed
+				want += "; or one, to /one, and the connection closed, as more than 64 KiB are left"
+			}
 			expect.That(t, ok, expect.Message{
 				Did: fmt.Sprintf(
 					"sent POST /one with a body of %d bytes, of which handle reads %d, and "+
 						"after it GET /two; the body is a text that looks like requests for "+
 						"/smuggled",
 					c.size, c.read),
-				Want: "two responses, to /one and to /two",
+				Want: want,
 				Got:  list(all, text),
 				Why: "whoever may choose a body could otherwise put a request of their own in " +
 					"front of the next user's: request smuggling",
@@ -488,6 +597,41 @@ func TestSomeAnswersHaveNoBody(t *testing.T) {
 				Why:  c.why,
 			})
 		}
+		text, _ := s.raw("head /200 HTTP/1.1\r\nHost: x\r\n\r\n")
+		expect.That(t, strings.HasSuffix(text, "\r\n\r\nhello"), expect.Message{
+			Did:  `sent head /200, a method in small letters, for which handle returns the body "hello"`,
+			Want: "a response with that body: that is not HEAD",
+			Got:  fmt.Sprintf("%q", text),
+			Why:  "methods are case-sensitive: who sends this one expects an answer as to any other",
+		})
+	})
+	wantTheirResponse(t)
+}
+
+// wantTheirResponse has a handle that returns the same Response each time.
+func wantTheirResponse(t *testing.T) {
+	t.Helper()
+	virtual(t, func(t *testing.T) {
+		same := &http1.Response{Status: 200, Header: map[string][]string{"X-Tag": {"a"}}, Body: []byte("hello")}
+		s := serve(t, func(*http1.Request) *http1.Response { return same })
+		s.raw("HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.0\r\n\r\n")
+		const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+		text, closed := s.raw(get + get)
+		all := responses(text)
+		ok := len(all) == 2 && !closed
+		for _, a := range all {
+			ok = ok && a.status == 200 && a.body == "hello" && !a.close && len(a.header["Content-Length"]) == 1 &&
+				slices.Equal(a.header["X-Tag"], []string{"a"})
+		}
+		ok = ok && len(same.Header) == 1 && string(same.Body) == "hello"
+		expect.That(t, ok, expect.Message{
+			Did: "let handle return the same Response each time, sent a HEAD and a GET of HTTP/1.0 over one connection, " +
+				"and then two GETs over another",
+			Want: `twice 200 "hello" with what handle returned, and the Response as it was`,
+			Got:  fmt.Sprintf("%q; closed: %v; the Response is %+v", text, closed, *same),
+			Why: "an answer that is always the same is made once, and returned to all: what ServeConn writes into it " +
+				"for one client, the next one gets",
+		})
 	})
 }
 
@@ -606,15 +750,36 @@ func TestCloseIsHonoured(t *testing.T) {
 			s := serve(t, echo)
 			text, closed := s.raw(c.head + "\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n")
 			all := responses(text, "GET", "GET")
-			expect.That(t, len(all) == 1 && all[0].status == 200 && all[0].close && closed,
+			expect.That(t, len(all) == 1 && all[0].status == 200 && all[0].header.Get("Content-Length") == "0" &&
+				all[0].close && closed,
 				expect.Message{
 					Did:  fmt.Sprintf("sent a GET with %s, and after it another GET", c.what),
-					Want: "one response, 200 with Connection: close, and then the connection closed",
-					Got: fmt.Sprintf("%s; the connection was %s", list(all, text),
+					Want: "one response, 200 with Content-Length: 0 and Connection: close, and then the connection closed",
+					Got: fmt.Sprintf("%q; the connection was %s", text,
 						map[bool]string{true: "closed", false: "left open"}[closed]),
 					Why: "a client that has asked for it waits for the end of the connection, and " +
 						"one that is not told sends its next request into a closing door",
 				})
+		})
+	}
+	for _, c := range []struct {
+		method string
+		status int
+	}{{"GET", 204}, {"GET", 304}, {"HEAD", 200}, {"HEAD", 404}, {"GET", 500}} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, func(*http1.Request) *http1.Response {
+				return &http1.Response{Status: c.status, Body: []byte("hello")}
+			})
+			text, closed := s.raw(c.method + " /one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" +
+				"GET /two HTTP/1.1\r\nHost: x\r\n\r\n")
+			all := responses(text, c.method, "GET")
+			expect.That(t, len(all) == 1 && all[0].status == c.status && all[0].close && closed, expect.Message{
+				Did: fmt.Sprintf("sent a %s with Connection: close, for which handle returns the status %d, and after "+
+					"it another GET", c.method, c.status),
+				Want: fmt.Sprintf("one response, %d with Connection: close, and then the connection closed", c.status),
+				Got:  fmt.Sprintf("%q; closed: %v", text, closed),
+				Why:  "whether it is the last answer does not depend on what it says",
+			})
 		})
 	}
 	virtual(t, func(t *testing.T) {
@@ -672,6 +837,7 @@ func TestAStalledClientIsGivenUp(t *testing.T) {
 
 func TestWhatServeConnReturns(t *testing.T) {
 	wantWriteError(t)
+	wantReadError(t)
 	const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, c := range []struct {
 		what, text string
@@ -709,6 +875,29 @@ func TestWhatServeConnReturns(t *testing.T) {
 				Got:  "it is open",
 				Why: "a connection that nobody closes is a file descriptor that is lost; after " +
 					"some thousand the server takes no more",
+			})
+		})
+	}
+}
+
+// wantReadError has connections on which reading fails where it would otherwise end.
+func wantReadError(t *testing.T) {
+	t.Helper()
+	const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+	for _, text := range []string{"", get, get + "GET / HT", get + "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhel"} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			s.resets = true
+			began := time.Now()
+			s.raw(text, hangUp)
+			conn := s.all()[0]
+			end := conn.ended()
+			expect.That(t, end != nil && end.err != nil && end.closed, expect.Message{
+				Did:  fmt.Sprintf(`sent %q over a connection, of which reading then fails: "connection reset by peer"`, text),
+				Want: "ServeConn closes the connection and returns an error",
+				Got:  conn.fate(began),
+				Why: "a connection that was reset was not closed by a client that had all it wanted: a network that " +
+					"breaks connections is found in the log, or never",
 			})
 		})
 	}
@@ -767,6 +956,7 @@ type server struct {
 	deadline     time.Duration // for reading, if not 0
 	ignoreBodies bool          // the body is not read for the protocol
 	room         int           // so many bytes can be written before writing fails, if not 0
+	resets       bool          // who hangs up resets the connection: reading fails
 
 	mu    sync.Mutex
 	conns []*conn
@@ -801,7 +991,7 @@ func (s *server) serveConn(c net.Conn) {
 	if s.deadline > 0 {
 		c.SetReadDeadline(time.Now().Add(s.deadline))
 	}
-	serving := &conn{Conn: c, limited: s.room > 0, room: s.room}
+	serving := &conn{Conn: c, limited: s.room > 0, room: s.room, resets: s.resets}
 	s.mu.Lock()
 	s.conns = append(s.conns, serving)
 	s.mu.Unlock()
@@ -854,6 +1044,32 @@ type conn struct {
 
 	limited bool
 	room    int
+
+	resets    bool         // an end of the stream is an error
+	deadlines atomic.Int32 // how many were set
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF && c.resets {
+		err = errors.New("connection reset by peer")
+	}
+	return n, err
+}
+
+func (c *conn) SetDeadline(t time.Time) error {
+	c.deadlines.Add(1)
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.deadlines.Add(1)
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.deadlines.Add(1)
+	return c.Conn.SetWriteDeadline(t)
 }
 
 func (c *conn) Write(p []byte) (int, error) {
@@ -974,6 +1190,9 @@ func wantRefused(t *testing.T, status int, what, head, why string) {
 		m.Got = fmt.Sprintf("%s; the connection was %s", list(all, text),
 			map[bool]string{true: "closed", false: "left open"}[closed])
 		expect.That(t, closed && all[0].close, m)
+		m.Want = fmt.Sprintf("%d with a Content-Length, 0 as well, like every response", status)
+		m.Got = fmt.Sprintf("%q", text)
+		expect.That(t, all[0].header.Get("Content-Length") == strconv.Itoa(len(all[0].body)), m)
 	})
 }
 
