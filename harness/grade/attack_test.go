@@ -159,7 +159,7 @@ var attacked = sync.OnceValues(func() (*course.Course, error) {
 
 // attackedLabs are those that need no stores.
 var attackedLabs = []string{"b01-steps", "b03-shop", "b04-tickets", "b05-counter", "b06-visits",
-	"i01-alarm", "i02-ledger"}
+	"i01-alarm", "i02-ledger", "i03-once"}
 
 // trial is one way to judge an attack: in a sandbox, with some defences left out.
 type trial struct {

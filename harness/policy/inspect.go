@@ -217,6 +217,7 @@ func (in *inspector) rules() {
 		u.names()
 		u.variables(loose)
 		u.initialisers()
+		u.handedIn(u.contract(in.stub(name)))
 	}
 	for _, name := range units {
 		in.units[name].sealed(loose)

@@ -34,6 +34,10 @@ const (
 	RuleInitialiser Rule = "initialiser"
 	// a variable of the submission's own in which something could be kept
 	RuleState Rule = "state"
+	// a declaration of the stub's that is another one
+	RuleContract Rule = "contract"
+	// a value of the checks' that is looked into
+	RuleHanded Rule = "handed"
 	// a comment that speaks to the compiler, the linker or the go command
 	RuleDirective Rule = "directive"
 	RuleCgo       Rule = "cgo"      // what is not written in Go

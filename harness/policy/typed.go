@@ -24,6 +24,7 @@ type source struct {
 	Go      string            // the version of the language
 	Files   map[string]string // the submission, by names relative to the lab's folder
 	Given   map[string]string // the course's own files in the same packages
+	Stub    map[string]string // the course's files in the place of the submission's
 	Exports map[string]string // by import path
 	Hunt    bool              // these are tests that hunt wrong answers
 	State   bool              // variables of the package may keep something
@@ -42,6 +43,7 @@ func (c *Checker) typed(ctx context.Context, l *course.Lab, s *source,
 	if err != nil {
 		return nil, err
 	}
+	paths = append(paths, s.addStub(l)...)
 	for dir := range s.dirs() {
 		delete(imports, path.Join(s.Path, dir)) // the submission's own
 	}
@@ -104,4 +106,31 @@ func (s *source) addGiven(l *course.Lab) (paths []string, err error) {
 		}
 	}
 	return paths, nil
+}
+
+// addStub reads the stub, and returns what it imports. One that cannot be read is none: where a lab has
+// no stub, nothing is held against it.
+func (s *source) addStub(l *course.Lab) (paths []string) {
+	s.Stub = map[string]string{}
+	if s.Hunt || l.Dir == "" {
+		return nil
+	}
+	for name := range s.Files {
+		src, err := os.ReadFile(filepath.Join(l.Dir, filepath.FromSlash(name)))
+		if err != nil {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+		if err != nil {
+			continue
+		}
+		s.Stub[name] = string(src)
+		for _, spec := range file.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err == nil && path != "unsafe" && path != "C" && !strings.HasPrefix(path, s.Path+"/") {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
 }

@@ -114,7 +114,7 @@ func TestCheck_variables(t *testing.T) {
 		{"the transport's proxy by a type switch", "net/http", "func f() { r := http.DefaultTransport; switch t := r.(type) { case *http.Transport: t.Proxy = nil } }", "5 variable"},
 		{"the transport by a generic assertion", "net/http", "func as[T any](x any) T { return x.(T) }\n\nvar r = http.DefaultTransport\n\nfunc f(x any) { as[*http.Transport](x).Proxy = nil }", "9 variable"},
 		{"the transport by a client that is written", "net/http encoding/json", "func f() { json.Unmarshal(nil, &http.Client{Transport: http.DefaultTransport}) }", "5 variable"},
-		{"the transport by an interface that is written", "net/http encoding/json", "type rt interface{ RoundTrip(*http.Request) (*http.Response, error) }\n\nfunc f() { var r rt = http.DefaultTransport; json.Unmarshal(nil, r) }", "7 variable"},
+		{"the transport by an interface that is written", "net/http encoding/json", "type rt interface{ RoundTrip(*http.Request) (*http.Response, error) }\n\nfunc f() { var r rt = http.DefaultTransport; json.Unmarshal(nil, r) }", "7 handed, 7 variable"},
 		{"the transport's protocols", "net/http", "func f() { r := http.DefaultTransport; r.(interface{ RegisterProtocol(string, http.RoundTripper) }).RegisterProtocol(``, nil) }", "5 name"},
 		{"a transport of one's own, by an assertion", "net/http", "func f(r http.RoundTripper) { r.(*http.Transport).Proxy = nil }", ""},
 		{"the resolver", "net", "func f() { net.DefaultResolver.PreferGo = true }", "5 variable"},
