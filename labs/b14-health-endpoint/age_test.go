@@ -44,9 +44,17 @@ func TestWhatWasFoundGrowsOld(t *testing.T) {
 
 // TestItIsUsedUntilTheEndAndNoLonger: to the millisecond.
 func TestItIsUsedUntilTheEndAndNoLonger(t *testing.T) {
+	for _, cacheFor := range []time.Duration{time.Minute, 30 * time.Millisecond, 1600 * time.Millisecond,
+		26 * time.Hour} {
+		usedFor(t, cacheFor)
+	}
+}
+
+func usedFor(t *testing.T, cacheFor time.Duration) {
+	t.Helper()
 	bubble.Run(t, func(t *testing.T) {
 		runs := 0
-		h := health.NewHealth(time.Minute, health.Check{Name: "db", Critical: true, Timeout: ample,
+		h := health.NewHealth(cacheFor, health.Check{Name: "db", Critical: true, Timeout: ample,
 			Func: func(context.Context) error {
 				runs++
 				if runs > 1 {
@@ -62,10 +70,10 @@ func TestItIsUsedUntilTheEndAndNoLonger(t *testing.T) {
 			is     string
 		}{
 			{0, "for the first time, while db was up", 200, "ok", "up"},
-			{time.Minute - time.Millisecond, "1 ms before what was found was a minute old, with a " +
-				"cacheFor of a minute, when db had broken", 200, "ok", "up"},
-			{2 * time.Millisecond, "1 ms after it was a minute old, with a cacheFor of a minute, when " +
-				"db had broken", 503, "down", "down"},
+			{cacheFor - time.Millisecond, fmt.Sprintf("1 ms before what was found was %v old, with a "+
+				"cacheFor of %[1]v, when db had broken", cacheFor), 200, "ok", "up"},
+			{2 * time.Millisecond, fmt.Sprintf("1 ms after it was %v old, with a cacheFor of %[1]v, when "+
+				"db had broken", cacheFor), 503, "down", "down"},
 		} {
 			time.Sleep(at.wait)
 			wantAnswer(t, "probed "+at.what, probe(t, h, "GET"), at.code, at.status,

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,8 +98,14 @@ func eachTimeoutHolds(t *testing.T) {
 		{time.Minute, 40 * time.Second, 200, 0, time.Minute},
 	} {
 		bubble.Run(t, func(t *testing.T) {
+			var end atomic.Int64 // of the context; 0: it did not
 			h := health.NewHealth(0, health.Check{Name: "db", Critical: true, Timeout: one.timeout,
-				Func: func(context.Context) error { time.Sleep(one.needs); return nil }})
+				Func: func(ctx context.Context) error {
+					begin := time.Now()
+					context.AfterFunc(ctx, func() { end.Store(int64(time.Since(begin))) })
+					time.Sleep(one.needs)
+					return nil
+				}})
 			got := serve(t, h, httptest.NewRequest("GET", "/healthz", nil))
 			expect.That(t, got.broken == "" && got.code == one.code && got.took >= one.from &&
 				got.took <= one.to, expect.Message{
@@ -108,7 +116,41 @@ func eachTimeoutHolds(t *testing.T) {
 				Why: "the Timeout alone says how long a check may take; without one it is one to " +
 					"three seconds, and a prober is not kept waiting for longer",
 			})
+			if one.code == 200 {
+				return
+			}
 			time.Sleep(time.Minute) // it comes back
+			from, to, ended := one.from, one.to, time.Duration(end.Load())
+			if one.timeout > 0 {
+				from, to = one.timeout, one.timeout+10*time.Millisecond
+			}
+			expect.That(t, ended >= from && ended <= to, expect.Message{
+				Did: fmt.Sprintf("probed while the check of db, with a Timeout of %v, took %v, and looked at its context",
+					one.timeout, one.needs),
+				Want: fmt.Sprintf("it ends after %v to %v", from, to),
+				Got:  fmt.Sprintf("it ended after %v", ended),
+				Why:  "what goes on after the Timeout goes on for nobody, and keeps a connection",
+			})
+		})
+	}
+	withoutATimeout(t)
+}
+
+// withoutATimeout: a default holds for optional checks, too.
+func withoutATimeout(t *testing.T) {
+	t.Helper()
+	for _, one := range []struct {
+		needs time.Duration
+		code  string
+		is    string
+	}{{900 * time.Millisecond, "ok", "up"}, {3100 * time.Millisecond, "degraded", "down"}} {
+		bubble.Run(t, func(t *testing.T) {
+			h := health.NewHealth(0, health.Check{Name: "search",
+				Func: func(context.Context) error { time.Sleep(one.needs); return nil }})
+			wantAnswer(t, fmt.Sprintf("probed while the check of search, an optional one without a Timeout, took %v",
+				one.needs), serve(t, h, httptest.NewRequest("GET", "/healthz", nil)), 200, one.code,
+				map[string]string{"search": one.is}, "without a Timeout it is one to three seconds, for each check")
+			time.Sleep(time.Minute)
 		})
 	}
 }
@@ -189,14 +231,67 @@ func TestAPanicIsDown(t *testing.T) {
 			Func: func(context.Context) error { panic(one.value) },
 		})
 		for _, which := range []string{"first", "second"} {
-			wantAnswer(t, fmt.Sprintf(
+			did := fmt.Sprintf(
 				"probed for the %s time while the check of cache (Critical: %t) panicked with %v",
-				which, one.critical, one.value), probe(t, h, "GET"),
+				which, one.critical, one.value)
+			got := probe(t, h, "GET")
+			wantAnswer(t, did, got,
 				one.code, one.status, map[string]string{"db": "up", "cache": "down"},
 				"a check is code that runs while things are broken, so its bugs show at the "+
 					"worst moment; it must not take the server with it")
+			text, is := one.value.(string)
+			expect.That(t, !is || !strings.Contains(got.body+fmt.Sprint(got.header), text), expect.Message{
+				Did: did, Want: "nothing of that in the answer",
+				Got: fmt.Sprintf("%s, with the headers %s", got, got.header),
+				Why: "what panics carry is often made of an error, with all that it says of addresses and passwords",
+			})
 		}
 	}
+}
+
+// TestALateResultCountsForNothing: not for the answer that was given up, and not for one that comes later.
+func TestALateResultCountsForNothing(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		var db, search atomic.Int32
+		h := health.NewHealth(time.Minute,
+			health.Check{Name: "db", Critical: true, Timeout: 50 * time.Millisecond,
+				Func: func(context.Context) error {
+					switch db.Add(1) {
+					case 1:
+						time.Sleep(80 * time.Millisecond)
+						return nil
+					case 2:
+						return errDown
+					}
+					return nil
+				}},
+			health.Check{Name: "search", Timeout: ample, Func: func(context.Context) error {
+				search.Add(1)
+				time.Sleep(100 * time.Millisecond)
+				return nil
+			}})
+		const late = "a check of db, with a Timeout of 50 ms and a cacheFor of a minute, that returned nil after 80 ms"
+		states := map[string]string{"db": "down", "search": "up"}
+		wantAnswer(t, "probed "+late+", while another check took 100 ms", probe(t, h, "GET"), 503, "down", states,
+			"it is down after its Timeout; whether others take longer has nothing to do with it")
+		time.Sleep(10 * time.Second)
+		wantAnswer(t, "probed again, 10 s after "+late, probe(t, h, "GET"), 503, "down", states,
+			"what was found is that it took too long, and that is used for a minute like everything else")
+		expect.That(t, db.Load() == 1 && search.Load() == 1, expect.Message{
+			Did: "probed again, 10 s after " + late, Want: "no check run again",
+			Got: fmt.Sprintf("db run %d times, search run %d times", db.Load(), search.Load()),
+			Why: "a dependency that is too slow needs a rest more than any other",
+		})
+		time.Sleep(2 * time.Minute)
+		wantAnswer(t, "probed once more, 2 minutes after "+late+", when it returned an error at once",
+			probe(t, h, "GET"), 503, "down", states,
+			"what a run found that was given up is as old as that run: who probes now wants to know about now")
+		time.Sleep(2 * time.Minute)
+		states["db"] = "up"
+		wantAnswer(t, "probed a last time, 4 minutes after "+late+", when it returned nil at once",
+			probe(t, h, "GET"), 200, "ok", states,
+			"a check that was late once is a check like any other the next time")
+	})
 }
 
 // TestALatecomerDoesNoHarm: nobody waits any more when it comes back.

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,7 +54,13 @@ func TestTheStatusCodeSaysIt(t *testing.T) {
 		503, "down", map[string]string{"db": "down", "search": "down"},
 		"the worst of what was found decides, in whatever order the checks are listed")
 
-	odd := []string{" padded ", "", "DB/eu & <co>", "status", "checks", "名前", "a.b"}
+	for _, err := range []error{errors.New(""), secretError{}} {
+		wantAnswer(t, fmt.Sprintf("asked while the check of db, a critical one, returned an error whose text is %q", err),
+			probe(t, health.NewHealth(0, critical("db", err)), "GET"), 503, "down", map[string]string{"db": "down"},
+			"an error is one by being there, whatever it says of itself")
+	}
+
+	odd := []string{" padded ", "", "DB/eu & <co>", "status", "checks", "名前", "a.b", `C:\new`, "a\nb\a\x7f"}
 	var checks []health.Check
 	states := map[string]string{}
 	for _, name := range odd {
@@ -115,6 +122,10 @@ func TestErrorsStayInside(t *testing.T) {
 	}{
 		{"returned the error", func(context.Context) error { return errSecret }},
 		{"panicked with", func(context.Context) error { panic(errSecret) }},
+		{"returned, within an error of a context,", func(context.Context) error {
+			return fmt.Errorf("%w: %w", errSecret, context.DeadlineExceeded)
+		}},
+		{"returned an error of its own type with the text", func(context.Context) error { return secretError{} }},
 	} {
 		for _, isCritical := range []bool{true, false} {
 			orders := health.Check{Name: "orders", Critical: isCritical, Timeout: ample,
@@ -128,7 +139,7 @@ func TestErrorsStayInside(t *testing.T) {
 			}
 			head := fmt.Sprint(got.header)
 			for _, word := range []string{"dial", "postgres", "hunter2", "db-7", "5432",
-				"refused"} {
+				"refused", "deadline", "secretError"} {
 				expect.That(t, !strings.Contains(got.body+head, word), expect.Message{
 					Did:  did,
 					Want: "an answer that has not one word of it",
@@ -141,6 +152,10 @@ func TestErrorsStayInside(t *testing.T) {
 		}
 	}
 }
+
+type secretError struct{}
+
+func (secretError) Error() string { return errSecret.Error() }
 
 // TestEveryProberIsAnswered has a real server between: it is what makes a HEAD of a handler's
 // answer.
@@ -180,6 +195,43 @@ func TestEveryProberIsAnswered(t *testing.T) {
 			})
 		}
 	}
+	bothUseOneResult(t)
+}
+
+// bothUseOneResult: what was found is the same for whoever asks with HEAD and with GET.
+func bothUseOneResult(t *testing.T) {
+	t.Helper()
+	var runs atomic.Int32
+	client := memhttp.Run(t, &http.Server{
+		Handler: health.NewHealth(minute, health.Check{Name: "db", Critical: true, Timeout: ample,
+			Func: func(context.Context) error { runs.Add(1); return errDown }}),
+		ErrorLog: log.New(io.Discard, "", 0),
+	}).Client()
+	const did = "probed a server with HEAD, with GET and with HEAD again, with a cacheFor of a minute, while db was down"
+	for _, method := range []string{"HEAD", "GET", "HEAD"} {
+		req, err := http.NewRequestWithContext(t.Context(), method, memhttp.URL+"/healthz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(req)
+		expect.NoError(t, err, expect.Message{Did: did, Want: "three answers"})
+		body, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		if method == "GET" {
+			wantAnswer(t, did, answer{code: res.StatusCode, header: res.Header, body: string(body)}, 503, "down",
+				map[string]string{"db": "down"}, "who asks with GET wants the body, whoever came before")
+		}
+		expect.That(t, res.StatusCode == 503, expect.Message{
+			Did: did, Want: "503 each time", Got: res.Status + " for " + method,
+			Why: "what was found does not depend on how it is asked for",
+		})
+	}
+	expect.That(t, runs.Load() == 1, expect.Message{
+		Did:  did,
+		Want: "the check run once",
+		Got:  fmt.Sprintf("run %d times", runs.Load()),
+		Why:  "a HEAD is a probe like any other: it uses what was found, and what it finds is used",
+	})
 }
 
 func TestZeroHasAMeaning(t *testing.T) {

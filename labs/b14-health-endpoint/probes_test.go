@@ -55,12 +55,65 @@ func TestProbesShareWhatWasFound(t *testing.T) {
 	})
 }
 
-func TestAFailureIsSharedToo(t *testing.T) {
+// TestProbesShareTheNextRoundToo: and not just the first one after the start.
+func TestProbesShareTheNextRoundToo(t *testing.T) {
+	const probers, cacheFor = 50, 500 * time.Millisecond
 	var runs atomic.Int32
-	h := health.NewHealth(minute, health.Check{Name: "db", Critical: true, Timeout: ample,
-		Func: func(context.Context) error { runs.Add(1); return errDown }})
-	const did = "probed 5 times, one after the other, while db, a critical one, was down, with " +
-		"a cacheFor of a minute"
+	h := health.NewHealth(cacheFor, health.Check{Name: "db", Critical: true, Timeout: ample,
+		Func: func(context.Context) error {
+			runs.Add(1)
+			time.Sleep(30 * time.Millisecond)
+			return nil
+		}})
+	var got int32
+	for range 3 { // a busy machine may be late once
+		probe(t, h, "GET")
+		time.Sleep(cacheFor + 20*time.Millisecond)
+		runs.Store(0)
+		gate := make(chan struct{})
+		var all sync.WaitGroup
+		for range probers {
+			all.Go(func() {
+				<-gate
+				serve(t, h, httptest.NewRequest("GET", "/healthz", nil))
+			})
+		}
+		close(gate)
+		all.Wait()
+		if got = runs.Load(); got == 1 {
+			return
+		}
+	}
+	expect.Fatal(t, expect.Message{
+		Did: fmt.Sprintf("probed once, and %d times at the same moment when what was found was older than the cacheFor "+
+			"of %v", probers, cacheFor),
+		Want: "the check run once for all of them",
+		Got:  fmt.Sprintf("run %d times", got),
+		Why: "what was found grows old for all probers at the same moment: if each of them looks then, the database is " +
+			"asked by all, again and again",
+	})
+}
+
+func TestAFailureIsSharedToo(t *testing.T) {
+	for _, one := range []struct {
+		how  string
+		find func(context.Context) error
+	}{
+		{"was down", func(context.Context) error { return errDown }},
+		{"panicked", func(context.Context) error { panic("nil map") }},
+		{"hung", hang(t)},
+	} {
+		isShared(t, one.how, one.find)
+	}
+}
+
+func isShared(t *testing.T, how string, find func(context.Context) error) {
+	t.Helper()
+	var runs atomic.Int32
+	h := health.NewHealth(minute, health.Check{Name: "db", Critical: true, Timeout: 50 * time.Millisecond,
+		Func: func(ctx context.Context) error { runs.Add(1); return find(ctx) }})
+	did := fmt.Sprintf("probed 5 times, one after the other, while db, a critical one, %s, with "+
+		"a cacheFor of a minute", how)
 	for range 5 {
 		wantAnswer(t, did, probe(t, h, "GET"), 503, "down", map[string]string{"db": "down"}, "")
 	}
@@ -131,10 +184,12 @@ func TestAProberThatHangsUpChangesNothing(t *testing.T) {
 
 // TestALonelyProberMayHangUp: what runs, runs for those who come after, too.
 func TestALonelyProberMayHangUp(t *testing.T) {
-	started, ended := make(chan struct{}), make(chan error, 1)
+	started, ended := make(chan struct{}), make(chan error, 8)
 	var once sync.Once
+	var runs atomic.Int32
 	h := health.NewHealth(minute, health.Check{Name: "db", Critical: true, Timeout: ample,
 		Func: func(ctx context.Context) error {
+			runs.Add(1)
 			once.Do(func() { close(started) })
 			select {
 			case <-ctx.Done():
@@ -147,7 +202,8 @@ func TestALonelyProberMayHangUp(t *testing.T) {
 		}})
 	ctx, hangUp := context.WithCancel(t.Context())
 	defer hangUp()
-	go serve(t, h, httptest.NewRequestWithContext(ctx, "GET", "/healthz", nil))
+	first := make(chan answer, 1)
+	go func() { first <- serve(t, h, httptest.NewRequestWithContext(ctx, "GET", "/healthz", nil)) }()
 	did := "let the only prober hang up while the check of db was running, which takes 300 ms " +
 		"and has a Timeout of 5 s"
 	select {
@@ -156,12 +212,25 @@ func TestALonelyProberMayHangUp(t *testing.T) {
 		expect.Fatal(t, expect.Message{Did: did, Want: "the check of db runs", Got: "it did not"})
 	}
 	hangUp()
+	select {
+	case <-first: // it may also be answered in the end
+	case <-time.After(100 * time.Millisecond):
+	}
+	meanwhile := probe(t, h, "GET")
 	err := <-ended
 	expect.That(t, err == nil, expect.Message{
 		Did: did, Want: "its context ends after the Timeout, and for no other reason",
 		Got: fmt.Sprint("it ended at once: ", err),
 		Why: "a check that was cut short has found nothing, and the next prober is told just that",
 	})
+	wantAnswer(t, did+", and probed again", meanwhile, 200, "ok", map[string]string{"db": "up"}, "")
 	wantAnswer(t, did+", and probed again", probe(t, h, "GET"), 200, "ok",
 		map[string]string{"db": "up"}, "")
+	expect.That(t, runs.Load() == 1, expect.Message{
+		Did:  did + ", and probed again, while it was running and afterwards, with a cacheFor of a minute",
+		Want: "the check run once",
+		Got:  fmt.Sprintf("run %d times", runs.Load()),
+		Why: "what runs, runs for those who come after, too: started anew for each, a slow database gets a query for " +
+			"every prober that is impatient",
+	})
 }
