@@ -112,7 +112,7 @@ func (p *plan) compileError(c *course.Course, section string) *CompileError {
 		m := messageForm.FindStringSubmatch(line)
 		if m == nil {
 			if strings.HasPrefix(line, "\t") && last != nil {
-				last.Text += "\n" + line
+				last.Text += "\n\t" + p.placed(strings.TrimPrefix(line, "\t"), c.Root)
 			}
 			continue
 		}
@@ -139,6 +139,21 @@ func (p *plan) compileError(c *course.Course, section string) *CompileError {
 					"stub has", m[1], m[3], m[4])}}
 	}
 	return e
+}
+
+// placed is a line that goes on a message, with the place in it, if there is one, as the learner
+// knows its file.
+func (p *plan) placed(line, root string) string {
+	m := messageForm.FindStringSubmatchIndex(line)
+	if m == nil {
+		return line
+	}
+	said := line[:m[3]]
+	file, ok := p.fileOf(said, root)
+	if !ok {
+		file = filepath.Base(said)
+	}
+	return file + line[m[3]:]
 }
 
 var (

@@ -93,6 +93,11 @@ func TestBuilder_Build(t *testing.T) {
 			t.Errorf("request %d: got exit code %d and %q", i, code, out)
 		}
 	}
+	// What the runner adds to the learner's package keeps to itself what any means there.
+	own := folder(t, "adder.go", "package adder\n\ntype any struct{}\n\nvar Err = any{}\n\nfunc Add(a, b int) int { return a + b }\n")
+	if bin := b.Build(t.Context(), []compile.Request{{Lab: one, Dir: own}})[0]; bin.Path == "" {
+		t.Errorf("a package that declares any: got %+v, want a binary", bin)
+	}
 	again := b.Build(t.Context(), reqs)
 	for i, bin := range again {
 		if !bin.Cached || bin.Path == "" {
@@ -165,6 +170,13 @@ func TestBuilder_compileErrors(t *testing.T) {
 				{File: "adder.go", Line: 5, Col: 51, Text: "cannot use T{} (value of struct type T) as interface{M()} value in variable declaration: T does not implement interface{M()} (missing method M)"},
 				{File: "adder.go", Line: 5, Col: 72, Text: "not enough arguments in call to f\n\thave (number)\n\twant (int, int)"},
 			},
+			"",
+		},
+		{
+			"that name another place",
+			"package adder\n\nfunc Add(a, b int) int { return a + b }\n\nfunc Add() {}\n",
+			[]compile.CompileLine{{File: "adder.go", Line: 5, Col: 6,
+				Text: "Add redeclared in this block\n\tadder.go:3:6: other declaration of Add"}},
 			"",
 		},
 		{

@@ -50,7 +50,7 @@ import {{if .Vars}}zzLabsBegin{{else}}_{{end}} "{{.Module}}/harness/kit/account/
 {{- if .Vars}}
 
 func init() {
-	zzLabsBegin.Variables("{{.Variant}}", map[string]any{
+	zzLabsBegin.Variables("{{.Variant}}", zzLabsBegin.Pointers{
 {{- range $name, $_ := .Vars}}
 		"{{$name}}": &{{$name}},
 {{- end}}

@@ -203,6 +203,9 @@ func (p *picker) named(name string) (l *course.Lab, file, as string) {
 func (p *picker) take(l *course.Lab, file, name string, r io.Reader) error {
 	key := l.Slug + "/" + file
 	if before, twice := p.seen[key]; twice {
+		if before == name {
+			return reject(name, "it is there twice")
+		}
 		return reject(name, "it is there twice, also as %s", printable(before))
 	}
 	p.seen[key] = name

@@ -146,16 +146,20 @@ func (t *text) forbidden(path string) string {
 
 // notAllowed says which packages a lab allows.
 func (t *text) notAllowed() string {
-	more := ""
+	var named []string
 	if t.lab.HuntOf != nil {
-		more = "the lab's own, testing, those of the kit that checks use, "
+		named = []string{"the lab's own, testing, those of the kit that checks use"}
 	}
 	if len(t.lab.Imports) > 0 {
-		more = strings.Join(t.lab.Imports, ", ") + ", "
+		named = t.lab.Imports
 	}
-	return "it is not among the packages that this lab allows: " + more + "golang.org/x/sync, " +
-		"golang.org/x/time/rate, and those of the standard library that reach neither the process " +
-		"nor the machine"
+	for _, path := range []string{"golang.org/x/sync", "golang.org/x/time/rate"} {
+		if t.forbidden(path) == "" {
+			named = append(named[:len(named):len(named)], path)
+		}
+	}
+	return "it is not among the packages that this lab allows: " + strings.Join(named, ", ") +
+		", and those of the standard library that reach neither the process nor the machine"
 }
 
 func (t *text) allowed(path string) bool {

@@ -7,8 +7,12 @@ import "github.com/backend-labs/backend-labs/harness/kit/account"
 
 func init() { account.Begin() }
 
+// Pointers are the addresses of variables by their names. The name is for generated code, which
+// stands in a package that may give any and string a meaning of its own.
+type Pointers = map[string]any
+
 // Variables tells the account of the exported variables of the learner's package, or of that of a
 // variant.
-func Variables(variant string, pointers map[string]any) {
+func Variables(variant string, pointers Pointers) {
 	account.Variables(variant, pointers)
 }
