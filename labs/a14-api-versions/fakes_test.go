@@ -38,10 +38,15 @@ type reply struct {
 // heard is a request as the core got it.
 type heard struct {
 	method, path string
+	query, host  string
+	who          any // what somebody in front of the gateway has put into the context
 	header       http.Header
 	body         string
 	length       int64
 }
+
+// whoKey is under what somebody in front of the gateway puts into the context of a request who it is from.
+type whoKey struct{}
 
 // fake is a core that answers as it is told, and remembers what it was asked.
 type fake struct {
@@ -55,7 +60,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	f.mu.Lock()
 	f.asked = append(f.asked,
-		heard{r.Method, r.URL.Path, r.Header.Clone(), string(body), r.ContentLength})
+		heard{r.Method, r.URL.Path, r.URL.RawQuery, r.Host, r.Context().Value(whoKey{}), r.Header.Clone(),
+			string(body), r.ContentLength})
 	f.mu.Unlock()
 	f.reply.send(w)
 }

@@ -1,6 +1,7 @@
 package versions_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -61,30 +62,48 @@ func TestWhichVersion(t *testing.T) {
 func TestAnUnknownVersion(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		sunset := time.Now().Add(time.Hour)
-		_, h := alphabet(map[string]versions.Lifecycle{y2025: {SunsetAt: sunset}})
-		for _, want := range [][]string{all, {y2024, y2026}} {
+		const last = 2 * time.Hour
+		life := map[string]versions.Lifecycle{y2025: {SunsetAt: sunset}}
+		for _, version := range []string{y2024, y2026} {
+			life[version] = versions.Lifecycle{SunsetAt: time.Now().Add(last)}
+		}
+		_, h := alphabet(life)
+		for _, tt := range []struct {
+			after time.Duration
+			want  []string
+		}{{0, all}, {time.Hour, all}, {time.Hour + time.Second, []string{y2024, y2026}}, {last + time.Second, []string{}}} {
+			time.Sleep(time.Until(sunset.Add(tt.after - time.Hour)))
+			want := tt.want
 			for _, unknown := range []string{"2023-01-01", "2024-01-02", "2025", "2099-01-01", "latest",
 				y2024 + "x"} {
 				for _, name := range []string{"API-Version", "Account-Pinned-To"} {
 					did := fmt.Sprintf("GET /x with %s: %s", name, unknown)
-					if len(want) < len(all) {
+					switch {
+					case tt.after == time.Hour:
+						did += ", just at the sunset of " + y2025
+					case len(want) == 0:
+						did += ", after all have ended"
+					case len(want) < len(all):
 						did += ", after the sunset of " + y2025
 					}
-					got := send(h, "GET", "/x", "", name, unknown)
+					header := []string{name, unknown}
+					if name == "API-Version" && unknown == "latest" {
+						header, did = append(header, "Account-Pinned-To", y2024), did+", pinned to "+y2024
+					}
+					got := send(h, "GET", "/x", "", header...)
 					wantProblem(t, did, got, 400, "any version that is guessed for it may be the wrong one")
 					members, _ := value(got.body).(map[string]any)
-					list, _ := members["versions"].([]any)
+					list, there := members["versions"].([]any)
 					var has []string
 					for _, v := range list {
 						has = append(has, fmt.Sprint(v))
 					}
 					slices.Sort(has)
-					expect.That(t, slices.Equal(has, want), expect.Message{Did: did,
+					expect.That(t, there && slices.Equal(has, want), expect.Message{Did: did,
 						Want: fmt.Sprintf("a member versions that lists %q", want), Got: got.String(),
 						Why: "whoever reads it should find what to write instead"})
 				}
 			}
-			time.Sleep(time.Hour + time.Second)
 		}
 	})
 }
@@ -139,7 +158,8 @@ func TestRoutes(t *testing.T) {
 		return versions.Change{Version: y2026, Route: route, Up: add, Down: add}
 	}
 	routes := []string{"GET /orders/{id}", "/orders/", "", "POST /refunds", "/refunds", "GET /orders/{id}",
-		"GET /orders/new", "GET /customers/{id}", "PATCH /customers/{id}"}
+		"GET /orders/new", "GET /customers/{id}", "PATCH /customers/{id}", "/files/{path...}", "GET /shelf/{$}",
+		"PUT shop.example/shelf/"}
 	var changes []versions.Change
 	for _, route := range routes {
 		changes = append(changes, mark(route))
@@ -166,6 +186,13 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/customers/7", list(2, 7), list(7, 2)},
 		{"PATCH", "/customers", list(2), list(2)},
 		{"GET", "/", list(2), list(2)},
+		{"GET", "/files/a/b/c.json", list(2, 9), list(9, 2)},
+		{"POST", "/files/", list(2, 9), list(9, 2)},
+		{"GET", "/shelf/", list(2, 10), list(10, 2)},
+		{"GET", "/shelf/x", list(2), list(2)},
+		{"PUT", "http://shop.example/shelf/x", list(2, 11), list(11, 2)},
+		{"PUT", "http://other.example/shelf/x", list(2), list(2)},
+		{"GET", "/orders/a%2Fb", list(0, 1, 2, 5), list(5, 2, 1, 0)},
 	} {
 		core.reply.body = "[]"
 		did := fmt.Sprintf("changes have the routes %q; %s %s []", routes, tt.method, tt.path)
@@ -184,7 +211,7 @@ func TestOnlyJSONIsTranslated(t *testing.T) {
 			Got: fmt.Sprintf("%q", after), Why: why})
 	}
 	for _, media := range []string{"text/plain", "application/json-seq", "application/jsonl", "text/csv",
-		"application/x+jsonx", "image/png", "application/+json+xml", ""} {
+		"application/x+jsonx", "text/json", "image/png", "application/+json+xml", ""} {
 		header := append(in(y2024), "Content-Type", media)
 		core.reply = reply{media: media, body: body, header: []string{"Content-Length", fmt.Sprint(len(body))}}
 		if media == "" {
@@ -200,7 +227,8 @@ func TestOnlyJSONIsTranslated(t *testing.T) {
 	}
 	for _, media := range []string{"application/json", "application/json; charset=utf-8",
 		"application/problem+json", "Application/JSON", "application/vnd.shop.v1+json;q=\"a,b\"",
-		"application/merge-patch+JSON"} {
+		"application/merge-patch+JSON", "application/json ; charset=utf-8", "application/json;v=1;w=\"x;y\"",
+		"text/vnd.shop+json", "application/problem+json\t;x=y"} {
 		core.reply = reply{media: media, body: `{"c":1}`}
 		got := send(h, "PUT", "/x", `{"a":1}`, append(in(y2024), "Content-Type", media)...)
 		did := fmt.Sprintf("PUT /x {\"a\":1} in version %s, both bodies with the Content-Type %q", y2024, media)
@@ -247,6 +275,7 @@ func TestWhatCannotBeTranslated(t *testing.T) {
 		did := request("POST", "/x", bad, y2024)
 		got := send(h, "POST", "/x", bad, in(y2024)...)
 		wantProblem(t, did, got, 400, "what is not JSON cannot be translated, and it is the client that must mend it")
+		wantEcho(t, did, got, y2024)
 		wantNotAsked(t, did, core, "it would be asked something that nobody has said")
 	}
 	for _, good := range []string{"null", "true", `"a"`, "[1]", "7", "{}", "{\"a\":1}\r\n \t"} {
@@ -283,11 +312,14 @@ func TestHeadersAndStatusAreTheCores(t *testing.T) {
 				core.reply.header[1] = fmt.Sprint(len(core.reply.body))
 			}
 			body := strings.Replace(core.reply.body, "c", letterOf[version], 1)
-			l := memhttp.Serve(t, h)
+			l := memhttp.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), whoKey{}, "ann")))
+			}))
 			req, _ := http.NewRequest("PATCH", memhttp.URL+"/x?q=1", strings.NewReader(body))
 			req.Header.Set("API-Version", version)
 			req.Header.Set("Content-Type", "application/json")
 			req.Header.Set("Authorization", "Bearer t")
+			req.Host = "shop.example"
 			did := "PATCH /x?q=1 in version " + version + " over a connection"
 			res, err := l.Client().Do(req)
 			expect.NoError(t, err, expect.Message{Did: did, Want: "an answer"})
@@ -303,6 +335,11 @@ func TestHeadersAndStatusAreTheCores(t *testing.T) {
 				asked.header.Get("Authorization") == "Bearer t", expect.Message{Did: did,
 				Want: "the core gets method, path and headers of the request",
 				Got:  fmt.Sprintf("%s %s, %v", asked.method, asked.path, asked.header)})
+			expect.That(t, asked.query == "q=1" && asked.host == "shop.example" && asked.who == "ann", expect.Message{Did: did +
+				"; somebody in front of the gateway has put who it is from into the request's context",
+				Want: "the core gets the query, the Host and the context of the request: q=1, shop.example and ann",
+				Got:  fmt.Sprintf("%q, %q and %v", asked.query, asked.host, asked.who),
+				Why:  "all but the body is as the client has sent it, and as those have left it who stand in front"})
 			for name, want := range map[string][]string{"Set-Cookie": {"a=1", "b=2"}, "Location": {"/x/7"},
 				"Link": {`</x?page=2>; rel="next"`}} {
 				expect.That(t, slices.Equal(got.header.Values(name), want), expect.Message{Did: did,

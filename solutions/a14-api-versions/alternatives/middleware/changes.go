@@ -8,15 +8,13 @@ import (
 
 // Changes are those of the shop's API since January 2024, as the README says.
 func Changes() []Change {
-	orders := func(of string) (paths []string) {
-		return []string{of, strings.TrimPrefix(of+".items", ".")}
-	}
+	euros := both(all(toEuros("total"), "", "current"), all(toEuros("price"), "items", "current.items"))
 	return []Change{
 		{Version: "2026-03-01", Route: "GET /customers", Down: bare},
-		{Version: "2026-03-01", Route: "GET /orders/{id}", Down: all(toEuros, orders("")...)},
-		{Version: "2026-03-01", Route: "POST /orders", Up: all(toCents, orders("")...),
-			Down: all(toEuros, append(orders(""), orders("current")...)...)},
-		{Version: "2025-06-01", Route: "/customers", Down: all(join, "")},
+		{Version: "2026-03-01", Route: "GET /orders/{id}", Down: both(all(toEuros("total"), ""), all(toEuros("price"), "items"))},
+		{Version: "2026-03-01", Route: "POST /orders", Up: both(all(toCents("total"), ""), all(toCents("price"), "items")),
+			Down: euros},
+		{Version: "2025-06-01", Route: "GET /customers", Down: all(join, "")},
 		{Version: "2025-06-01", Route: "PATCH /customers/{id}", Up: all(split, ""), Down: all(join, "")},
 		{Version: "2025-06-01", Route: "GET /orders/{id}", Down: all(join, "customer")},
 		{Version: "2025-06-01", Route: "POST /orders", Up: all(split, "customer"),
@@ -31,6 +29,14 @@ func all(f func(map[string]any), paths ...string) func(any) (any, error) {
 			each(body, path, func(o map[string]any) error { f(o); return nil })
 		}
 		return body, nil
+	}
+}
+
+// both changes a body by one function, and then by the other. None of all's ever fails.
+func both(f, g func(any) (any, error)) func(any) (any, error) {
+	return func(body any) (any, error) {
+		body, _ = f(body)
+		return g(body)
 	}
 }
 
@@ -64,8 +70,8 @@ func join(customer map[string]any) {
 }
 
 // toCents and toEuros count in decimals, as the text of the number has them.
-func toCents(object map[string]any) {
-	for _, member := range []string{"total", "price"} {
+func toCents(member string) func(map[string]any) {
+	return func(object map[string]any) {
 		if amount, ok := scaled(object[member], 100, 1); ok {
 			object[member+"_cents"] = json.Number(amount.FloatString(0))
 			delete(object, member)
@@ -73,8 +79,8 @@ func toCents(object map[string]any) {
 	}
 }
 
-func toEuros(object map[string]any) {
-	for _, member := range []string{"total", "price"} {
+func toEuros(member string) func(map[string]any) {
+	return func(object map[string]any) {
 		if amount, ok := scaled(object[member+"_cents"], 1, 100); ok {
 			object[member] = json.Number(amount.FloatString(2))
 			delete(object, member+"_cents")

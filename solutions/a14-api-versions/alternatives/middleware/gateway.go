@@ -68,7 +68,7 @@ func NewGateway(core http.Handler, versions []string, changes []Change, life map
 		}
 		left := []string{}
 		for _, v := range versions {
-			if end := life[v].SunsetAt; end.IsZero() || time.Now().Before(end) {
+			if end := life[v].SunsetAt; end.IsZero() || !time.Now().After(end) {
 				left = append(left, v)
 			}
 		}
