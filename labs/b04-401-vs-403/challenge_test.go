@@ -56,7 +56,7 @@ func paramValue(text string) (value, rest string) {
 		case text[i] == '\\' && i+1 < len(text):
 			i++
 		}
-		value += string(text[i])
+		value += text[i : i+1]
 	}
 	return value, ""
 }

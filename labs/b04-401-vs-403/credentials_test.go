@@ -28,7 +28,8 @@ func TestTheSchemeIsCaseInsensitive(t *testing.T) {
 
 func TestTheTokenIsTakenAsItIs(t *testing.T) {
 	long := "eyJ" + strings.Repeat("x9-_", 1500)
-	for _, token := range []string{"AbC", "abc", "Bearer", "eyJhbGciOi.eyJzdWI.c2ln-_",
+	for _, token := range []string{"AbC", "abc", "Bearer", "undefined", "null", "0", "-",
+		"eyJhbGciOi.eyJzdWI.c2ln-_",
 		"a~b+c/d==", long, strings.Repeat("eyJ", 100_000)} {
 		s := new(site)
 		s.get(t, "/orders", "Bearer "+token)

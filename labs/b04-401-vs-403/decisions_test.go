@@ -147,6 +147,46 @@ func TestTheAnswerIsTheHandlers(t *testing.T) {
 				"what only the handler can know, such as how long they may be cached",
 		})
 	}
+	wantPieces(t)
+}
+
+// wantPieces has a handler that flushes, and one that breaks off.
+func wantPieces(t *testing.T) {
+	t.Helper()
+	w := httpwire.New()
+	var sent string
+	var err error
+	s := &site{next: http.HandlerFunc(func(next http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(next, "one ")
+		err = http.NewResponseController(next).Flush()
+		sent = w.Body()
+		fmt.Fprint(next, "two")
+	})}
+	h := protect(t, guard.Guard("lab", s.verify, s.decide), http.HandlerFunc(s.serve))
+	h.ServeHTTP(w.Writer(), s.request(t, http.MethodGet, "/orders", "Bearer of-ann"))
+	expect.That(t, err == nil && sent == "one " && w.Body() == "one two", expect.Message{
+		Did: `asked for GET /orders with ann's valid token; the handler behind the guard wrote "one ", flushed by ` +
+			`http.ResponseController, and wrote "two"`,
+		Want: `"one " sent by the flush, and "two" later`,
+		Got:  fmt.Sprintf("%q sent by the flush, which returned %v; in the end %q", sent, err, w.Body()),
+		Why:  "an answer may be a stream that lasts for hours, or too large for any memory: held back, it never comes",
+	})
+
+	s.next = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "one ")
+		panic(http.ErrAbortHandler)
+	})
+	var panicked any
+	func() {
+		defer func() { panicked = recover() }()
+		h.ServeHTTP(httpwire.New().Writer(), s.request(t, http.MethodGet, "/orders", "Bearer of-ann"))
+	}()
+	expect.That(t, panicked == http.ErrAbortHandler, expect.Message{
+		Did:  "asked for GET /orders with ann's valid token; the handler behind the guard panicked with http.ErrAbortHandler",
+		Want: "the same panic, before the guard",
+		Got:  fmt.Sprintf("%v", panicked),
+		Why:  "in this way a handler tells the server to break the answer off, so that nobody takes a half for a whole",
+	})
 }
 
 func TestABrowserNeverLoops(t *testing.T) {

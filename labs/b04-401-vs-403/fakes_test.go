@@ -21,10 +21,14 @@ import (
 var (
 	bad = []error{guard.ErrBadToken, fmt.Errorf("jwt: expired at noon: %w", guard.ErrBadToken),
 		&coded{"E1042", guard.ErrBadToken},
-		errors.Join(errors.New("close body: EOF"), guard.ErrBadToken)}
+		errors.Join(errors.New("close body: EOF"), guard.ErrBadToken),
+		fmt.Errorf("cache: %w", errors.Join(guard.ErrBadToken, context.Canceled)),
+		errors.Join(context.DeadlineExceeded, guard.ErrBadToken),
+		fmt.Errorf("jwt: key \"k1\", realm=\"x\", error=\"none\": %w", guard.ErrBadToken)}
 	down = []error{guard.ErrUnavailable, fmt.Errorf("fetch keys: %w", guard.ErrUnavailable),
 		&coded{"cannot look for a bad token", guard.ErrUnavailable},
-		errors.Join(errors.New("close body: EOF"), guard.ErrUnavailable)}
+		errors.Join(errors.New("close body: EOF"), guard.ErrUnavailable),
+		errors.Join(guard.ErrUnavailable, context.DeadlineExceeded)}
 )
 
 // coded is an error that does not show in its text what it wraps.
@@ -39,7 +43,8 @@ func (c *coded) Unwrap() error { return c.err }
 // site is a guarded site. Unless told otherwise, of-ann is the valid token of ann, any other token
 // X is that of X, and everybody may do everything.
 type site struct {
-	realm     string // "" is lab
+	realm     string // "" is lab, unless it is noRealm
+	noRealm   bool
 	badToken  string // is not valid, and comes with a principal all the same
 	verifyErr error  // for every token
 	onVerify  func(context.Context)
@@ -111,7 +116,7 @@ func (s *site) do(t *testing.T, r *http.Request) answer {
 	t.Helper()
 	if s.handler == nil {
 		realm := "lab"
-		if s.realm != "" {
+		if s.realm != "" || s.noRealm {
 			realm = s.realm
 		}
 		s.handler = protect(t, guard.Guard(realm, s.verify, s.decide), http.HandlerFunc(s.serve))
@@ -193,7 +198,8 @@ func (a answer) same(b answer) bool {
 func wantChallenge(t *testing.T, got answer, realm, did string) {
 	t.Helper()
 	params := got.challenge()
-	expect.That(t, params != nil && params["realm"] == realm, expect.Message{
+	value, there := params["realm"]
+	expect.That(t, there && value == realm, expect.Message{
 		Did: did,
 		Want: fmt.Sprintf("the header WWW-Authenticate with a Bearer challenge for the realm %q",
 			realm),

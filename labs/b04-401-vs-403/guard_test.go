@@ -15,8 +15,9 @@ import (
 )
 
 func TestAnonymousRequestsGetAChallenge(t *testing.T) {
-	for _, realm := range []string{"lab", "back office", "Back Office, 2nd floor", "100%s"} {
-		got := (&site{realm: realm}).get(t, "/orders", "")
+	for _, realm := range []string{"lab", "back office", "Back Office, 2nd floor", "100%s", "R&D <lab's>",
+		"Büro 日本", "a/b?c=d+e", ""} {
+		got := (&site{realm: realm, noRealm: realm == ""}).get(t, "/orders", "")
 		expect.That(t, got.status == 401, expect.Message{
 			Did:  "asked for GET /orders without an Authorization header",
 			Want: "401: nobody knows yet who this is",

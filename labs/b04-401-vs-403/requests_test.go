@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,12 +25,13 @@ func TestTheHandlerLearnsWhoItIs(t *testing.T) {
 		{ID: "ann", Scopes: []string{"orders:read", "orders:write"}},
 		{Scopes: []string{"orders:read"}}, // a token that is nobody's, but for something
 		{},
+		{ID: " Ann@Example.ORG ", Scopes: []string{"write", "READ", "", "READ", "read"}},
 	} {
-		var got guard.Principal
+		var got, asked guard.Principal
 		var ok bool
 		middleware := guard.Guard("lab",
 			func(context.Context, string) (guard.Principal, error) { return want, nil },
-			func(guard.Principal, *http.Request) guard.Decision { return guard.Allow })
+			func(p guard.Principal, _ *http.Request) guard.Decision { asked = p; return guard.Allow })
 		h := protect(t, middleware, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			got, ok = guard.PrincipalFrom(r.Context())
 		}))
@@ -40,8 +43,31 @@ func TestTheHandlerLearnsWhoItIs(t *testing.T) {
 			Want: fmt.Sprintf("%+v, true", want),
 			Got:  fmt.Sprintf("%+v, %v", got, ok),
 		})
+		expect.That(t, asked.ID == want.ID && slices.Equal(asked.Scopes, want.Scopes), expect.Message{
+			Did:  fmt.Sprintf("asked for GET /orders with a token for which verify returned %+v", want),
+			Want: "authorize called with just that",
+			Got:  fmt.Sprintf("%+v", asked),
+			Why:  "whoever verifies says who somebody is, and rules look for what it has said",
+		})
 	}
 	wantInnerKnown(t)
+}
+
+// wantTheirRequestAsItWas looks at the request that was given to the guard, behind it.
+func wantTheirRequestAsItWas(t *testing.T) {
+	t.Helper()
+	s := new(site)
+	r := s.request(t, http.MethodGet, "/orders", "Bearer of-ann")
+	s.do(t, r)
+	p, ok := guard.PrincipalFrom(r.Context())
+	expect.That(t, !ok, expect.Message{
+		Did: "sent a request with ann's token through a guard, and then called PrincipalFrom with the context that " +
+			"the request had before the guard",
+		Want: "false: nobody is known there",
+		Got:  fmt.Sprintf("%+v, true", p),
+		Why: "who calls the guard goes on with this request: logs it, or hands it to the next one, which then takes " +
+			"for verified what another guard has said",
+	})
 }
 
 func TestOtherContextsKnowNobody(t *testing.T) {
@@ -62,6 +88,7 @@ func TestOtherContextsKnowNobody(t *testing.T) {
 				"know who is asking",
 		})
 	}
+	wantTheirRequestAsItWas(t)
 	wantAnnKnown(t)
 }
 
@@ -116,15 +143,25 @@ func TestTheHandlerGetsTheRequest(t *testing.T) {
 	type key struct{}
 	ctx, hangUp := context.WithCancel(context.WithValue(t.Context(), key{}, "outer middleware"))
 	defer hangUp()
-	var got, body string
-	var ours bool
+	var got, body, about string
+	var header http.Header
+	var ours, limited bool
 	var ended error
-	s := &site{ctx: ctx, next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	var asked string
+	s := &site{ctx: ctx, authorize: func(_ guard.Principal, r *http.Request) guard.Decision {
+		asked = fmt.Sprintf("%s %s, X-Trace: %s, PathValue(shop): %s, %v in its context", r.Method, r.URL,
+			r.Header.Get("X-Trace"), r.PathValue("shop"), r.Context().Value(key{}))
+		return guard.Allow
+	}, next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		sent, _ := io.ReadAll(r.Body)
 		body = string(sent)
 		got = fmt.Sprintf("%s %s, Authorization: %s, X-Trace: %s", r.Method, r.URL,
 			r.Header.Get("Authorization"), r.Header.Get("X-Trace"))
+		about = fmt.Sprintf("Host: %s, PathValue(shop): %s, RemoteAddr: %s, RequestURI: %s", r.Host, r.PathValue("shop"),
+			r.RemoteAddr, r.RequestURI)
+		header = r.Header.Clone()
 		ours = r.Context().Value(key{}) == "outer middleware"
+		_, limited = r.Context().Deadline()
 		hangUp()
 		ended = r.Context().Err()
 	})}
@@ -133,6 +170,9 @@ func TestTheHandlerGetsTheRequest(t *testing.T) {
 	r.Header.Set("X-Trace", "7")
 	form := "item=42&access_token=no&note=" + strings.Repeat("x", 2<<20)
 	r.Body = io.NopCloser(strings.NewReader(form))
+	r.Host, r.RemoteAddr, r.RequestURI = "north.shop.test", "192.0.2.9:4711", "/orders?dry=1"
+	r.SetPathValue("shop", "north")
+	sent := r.Header.Clone()
 	s.do(t, r)
 	want := "POST /orders?dry=1, Authorization: Bearer of-ann, X-Trace: 7"
 	expect.That(t, got == want && body == form, expect.Message{
@@ -140,6 +180,27 @@ func TestTheHandlerGetsTheRequest(t *testing.T) {
 		Want: want + ", body " + shorten(form),
 		Got:  fmt.Sprintf("%s, body %s", got, shorten(body)),
 		Why:  "the gate decides who passes; what they carry is for the handler",
+	})
+	wantAbout := "Host: north.shop.test, PathValue(shop): north, RemoteAddr: 192.0.2.9:4711, RequestURI: /orders?dry=1"
+	expect.That(t, about == wantAbout && maps.EqualFunc(header, sent, slices.Equal), expect.Message{
+		Did:  "sent POST /orders?dry=1, and looked at the rest of what reached the handler",
+		Want: fmt.Sprintf("%s, and the header %v", wantAbout, sent),
+		Got:  fmt.Sprintf("%s, and the header %v", about, header),
+		Why: "a handler goes by all of it: who calls, and for which shop; what it is to know from the guard is in the " +
+			"context, where no client can have put it",
+	})
+	wantAsked := "POST /orders?dry=1, X-Trace: 7, PathValue(shop): north, outer middleware in its context"
+	expect.That(t, asked == wantAsked, expect.Message{
+		Did:  "sent POST /orders?dry=1, and looked at the request that authorize was called with",
+		Want: wantAsked,
+		Got:  asked,
+		Why:  "what somebody may do depends on what they ask for, and on what earlier middlewares have found out",
+	})
+	expect.That(t, !limited, expect.Message{
+		Did:  "sent a request whose context has no deadline, and looked at the one that the handler got",
+		Want: "no deadline: it is the request's context, with the principal in it",
+		Got:  "a deadline",
+		Why:  "how long verify may take is one question, how long the handler may take another, and not the guard's",
 	})
 	expect.That(t, ours && ended != nil, expect.Message{
 		Did: "put a value into the request's context before the guard, looked for it in the " +
@@ -166,6 +227,7 @@ func TestEveryRequestIsAskedAnew(t *testing.T) {
 	unknown := s.get(t, "/orders", "Bearer of-ann")
 	s.verifyErr = nil
 	known := s.get(t, "/orders", "Bearer of-ann")
+	defer wantNoneCounted(t)
 	got := []int{first.status, denied.status, revoked.status, good.status, unknown.status,
 		known.status}
 	expect.That(t, slices.Equal(got, []int{200, 403, 401, 200, 503, 200}), expect.Message{
@@ -177,6 +239,35 @@ func TestEveryRequestIsAskedAnew(t *testing.T) {
 		Why: "somebody who has just been dismissed must be out with the next request; how long " +
 			"an answer may be kept only verify and authorize can know",
 	})
+}
+
+// wantNoneCounted has many requests in a row that fail in the same way.
+func wantNoneCounted(t *testing.T) {
+	t.Helper()
+	const many = 200
+	for _, one := range []struct {
+		err    error
+		status int
+	}{{guard.ErrUnavailable, 503}, {guard.ErrBadToken, 401}} {
+		s := &site{verifyErr: one.err}
+		var odd []int
+		for range many {
+			if got := s.get(t, "/orders", "Bearer of-ann"); got.status != one.status {
+				odd = append(odd, got.status)
+			}
+		}
+		verified := len(s.log)
+		s.verifyErr = nil
+		last := s.get(t, "/orders", "Bearer of-ann")
+		expect.That(t, len(odd) == 0 && verified == many && last.status == 200, expect.Message{
+			Did: fmt.Sprintf("asked %d times while verify returned %s, and once more when it had nothing to object to",
+				many, describe(one.err)),
+			Want: fmt.Sprintf("%d times %d, verify called each time, and then 200", many, one.status),
+			Got:  fmt.Sprintf("verify called %d times, %d other answers %v; and then %d", verified, len(odd), odd, last.status),
+			Why: "requests share nothing: what many others met says nothing of the next one, and whoever is to be spared, " +
+				"or kept out, verify knows better",
+		})
+	}
 }
 
 func TestGuardsKnowNothingOfEachOther(t *testing.T) {
@@ -216,7 +307,45 @@ func text(s string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s) })
 }
 
+// wantEachVerified has requests with the same token at the same time.
+func wantEachVerified(t *testing.T) {
+	t.Helper()
+	const requests = 10
+	bubble.Run(t, func(t *testing.T) {
+		var verified, authorized atomic.Int32
+		h := guard.Guard("lab",
+			func(context.Context, string) (guard.Principal, error) {
+				verified.Add(1)
+				time.Sleep(10 * time.Millisecond)
+				return guard.Principal{ID: "ann"}, nil
+			},
+			func(guard.Principal, *http.Request) guard.Decision {
+				authorized.Add(1)
+				time.Sleep(10 * time.Millisecond)
+				return guard.Allow
+			},
+		)(text("orders"))
+		var wg sync.WaitGroup
+		for range requests {
+			wg.Go(func() {
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/orders", nil)
+				r.Header.Set("Authorization", "Bearer of-ann")
+				h.ServeHTTP(httpwire.New().Writer(), r)
+			})
+		}
+		wg.Wait()
+		expect.That(t, verified.Load() == requests && authorized.Load() == requests, expect.Message{
+			Did:  fmt.Sprintf("sent %d requests with the same token at the same time", requests),
+			Want: fmt.Sprintf("verify and authorize called %d times each", requests),
+			Got:  fmt.Sprintf("verify called %d times, authorize %d times", verified.Load(), authorized.Load()),
+			Why: "who shares an answer shares the context that it was asked under: hangs the first one up, all others " +
+				"are told that nothing could be found out",
+		})
+	})
+}
+
 func TestParallelRequestsKeepTheirUsers(t *testing.T) {
+	wantEachVerified(t)
 	const users = 100
 	bubble.Run(t, func(t *testing.T) {
 		// All requests are verified at the same time, and authorized at the same time: each takes
