@@ -108,6 +108,14 @@ func loadedIsStored(t *testing.T) {
 			Got:  result(v, err),
 			Why:  "who has asked the origin gets the origin's answer",
 		})
+		v, hit := c.Get("price")
+		expect.That(t, hit && v == 5, expect.Message{
+			Did: "called GetOrLoad with a load that returns 5; while it ran, somebody called Set " +
+				"for the same key, with 9; and called Get afterwards",
+			Want: "5: the result of a load is stored when it has returned, and whoever stores last is right",
+			Got:  fmt.Sprintf("%d and %v", v, hit),
+			Why:  "what the caller has just been told and what the next one is told should not differ",
+		})
 	})
 }
 
@@ -165,6 +173,26 @@ func TestEntriesLiveForTheTTL(t *testing.T) {
 	})
 	livesFor(t)
 	livesWhileThereIsRoom(t)
+	livesAfterALongLoad(t)
+}
+
+// livesAfterALongLoad has a load that takes longer than what it returns lives.
+func livesAfterALongLoad(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		const ttl, cost = time.Second, 3 * time.Second
+		c := cache.New[string, int](10, ttl)
+		mustLoad(t, c, "price", &origin{cost: cost})
+		time.Sleep(ttl - time.Millisecond)
+		_, hit := c.Get("price")
+		expect.That(t, hit, expect.Message{
+			Did: fmt.Sprintf("loaded a value in %v into a cache with a TTL of %v, and called Get %v after load had "+
+				"returned", cost, ttl, ttl-time.Millisecond),
+			Want: "a hit: a life begins when the load has returned",
+			Got:  "a miss",
+			Why:  "when the origin is slowest the cache is needed most; what was not stored has to be asked for again",
+		})
+	})
 }
 
 // livesWhileThereIsRoom stores when others have not long to live.
@@ -336,6 +364,7 @@ func TestLeastRecentlyUsedIsEvicted(t *testing.T) {
 			for range 20 { // so that choosing by luck has no chance
 				c := filled(3, "a", "b", "c")
 				u.use(c, "a")
+				tick()
 				c.Set("d", 7)
 				expectKeys(t, c, "a, c, d", "stored a, b and c in a cache of 3, "+u.name+
 					" for a, and stored d",
@@ -345,15 +374,53 @@ func TestLeastRecentlyUsedIsEvicted(t *testing.T) {
 		c := filled(3, "a", "b", "c")
 		c.Get("a")
 		c.Get("nothing")
+		tick()
 		c.Set("d", 7) // b goes
+		tick()
 		c.Get("c")
+		tick()
 		c.Set("e", 7) // a goes
+		tick()
 		c.GetOrLoad(background, "f", (&origin{}).load)
 		expectKeys(t, c, "c, e, f",
 			"stored a, b and c in a cache of 3, read a, stored d, read c, stored e, and loaded f",
 			"c, e and f are there: b, then a, then d was the one whose last use was longest ago")
 	})
 	leastOfMany(t)
+	leastAfterMany(t)
+}
+
+// leastAfterMany has more uses than fit into 16 bits. At each store one of two goes, so an order that is wrong once shows.
+func leastAfterMany(t *testing.T) {
+	t.Helper()
+	const stores = 22_000
+	bubble.RunLeaky(t, func(t *testing.T) {
+		for before := range 3 { // so that a count begins again in each of the three steps
+			c := cache.New[int, int](2, time.Hour)
+			hit := func(k int) bool {
+				tick()
+				_, ok := c.Get(k)
+				return ok
+			}
+			c.Set(0, 7)
+			for range before {
+				hit(0)
+			}
+			for k := 1; k < stores; k++ {
+				tick()
+				c.Set(k, 7)
+				if !hit(k-1) || !hit(k) {
+					expect.Fatal(t, expect.Message{
+						Did: fmt.Sprintf("stored %d keys in a cache of 2, one after the other, and after each read the "+
+							"one before, and then the new one", k+1),
+						Want: "two hits each time: what goes is the one before these two",
+						Got:  fmt.Sprintf("a miss, about %d uses after the beginning", 3*k+before),
+						Why:  "uses are many; a count of them that begins again makes the last one the first",
+					})
+				}
+			}
+		}
+	})
 }
 
 // leastOfMany has so many entries that none is found by looking at a few.
@@ -364,6 +431,7 @@ func leastOfMany(t *testing.T) {
 		c := cache.New[int, int](capacity, time.Hour)
 		for k := range capacity {
 			c.Set(k, 7)
+			tick()
 		}
 		used := func(i int) int { return i * 73 % capacity } // each key once, in an order of its own
 		for i := range capacity {
@@ -375,9 +443,19 @@ func leastOfMany(t *testing.T) {
 			default:
 				c.GetOrLoad(background, used(i), func(context.Context, int) (int, error) { return 7, nil })
 			}
+			tick()
 		}
 		for k := range more {
 			c.Set(capacity+k, 7)
+			tick()
+			expect.That(t, c.Len() == capacity, expect.Message{
+				Did: fmt.Sprintf("filled a cache of %d, and stored %d new keys, with a look at Len after each",
+					capacity, k+1),
+				Want: fmt.Sprintf("a Len of %d: one new key needs room for one, and one goes for it", capacity),
+				Got:  fmt.Sprintf("a Len of %d", c.Len()),
+				Why: "who makes room for more than is needed throws away what is in use: as long as they live, " +
+					"entries are removed for no other reason",
+			})
 		}
 		wrong := 0
 		for i := range capacity {
@@ -420,6 +498,30 @@ func TestOverwritingEvictsNothing(t *testing.T) {
 			Got:  fmt.Sprintf("a Len of %d", c.Len()),
 			Why:  "Len tells those who run the cache how full it is, and whether it is too small",
 		})
+	})
+	overwrittenWhenDead(t)
+}
+
+// overwrittenWhenDead stores again what has expired, in a cache that is full.
+func overwrittenWhenDead(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		for how, store := range map[string]func(c *cache.Cache[string, int]){
+			"stored a again":              func(c *cache.Cache[string, int]) { c.Set("a", 8) },
+			"called GetOrLoad for a":      func(c *cache.Cache[string, int]) { c.GetOrLoad(background, "a", (&origin{}).load) },
+			"read a, and stored it again": func(c *cache.Cache[string, int]) { c.Get("a"); c.Set("a", 8) },
+		} {
+			c := filled(2, "a")
+			time.Sleep(30 * time.Second)
+			c.Set("b", 7)
+			tick()
+			c.Get("a") // b is now the one whose last use is longest ago
+			time.Sleep(30 * time.Second)
+			store(c)
+			expectKeys(t, c, "a, b", "stored a in a cache of 2, b 30 s later, and read a; when a's minute was over "+
+				"and b had half of its own left, "+how,
+				"both are there: a has had its room all the time, or has made it by expiring")
+		}
 	})
 }
 
@@ -469,7 +571,7 @@ func TestSizeIsBounded(t *testing.T) {
 // largeCapacity has room for more than others might think of.
 func largeCapacity(t *testing.T) {
 	t.Helper()
-	const capacity = 3000
+	const capacity = 12_000
 	bubble.RunLeaky(t, func(t *testing.T) {
 		c := cache.New[int, int](capacity, time.Hour)
 		for k := range capacity {
@@ -488,6 +590,24 @@ func largeCapacity(t *testing.T) {
 			Got:  fmt.Sprintf("%d found, and a Len of %d", found, c.Len()),
 			Why: "the capacity is what memory was planned for; as long as they live, entries are " +
 				"removed for no other reason",
+		})
+		c.Set(capacity, 7)
+		expect.That(t, c.Len() == capacity, expect.Message{
+			Did:  fmt.Sprintf("stored one key more than there is room for in a cache of %d, and looked at Len", capacity),
+			Want: fmt.Sprintf("a Len of %d: one has made room for one", capacity),
+			Got:  fmt.Sprintf("a Len of %d", c.Len()),
+			Why:  "who makes room for more than is needed throws away what is in use",
+		})
+		unbounded := cache.New[string, int](math.MaxInt, time.Hour)
+		unbounded.Set("a", 7)
+		unbounded.Set("b", 7)
+		v, hit := unbounded.Get("a")
+		expect.That(t, v == 7 && hit && unbounded.Len() == 2, expect.Message{
+			Did:  "stored two keys in a cache with a capacity of math.MaxInt, and called Get for the first one",
+			Want: "7 and true, and a Len of 2",
+			Got:  fmt.Sprintf("%d and %v, and a Len of %d", v, hit, unbounded.Len()),
+			Why: "whoever wants no bound says so by the greatest capacity; room is for what is there, and not for " +
+				"what may come",
 		})
 	})
 }
@@ -663,6 +783,38 @@ func TestZeroValuesAreCached(t *testing.T) {
 				"are not remembered, the origin is asked for them every time",
 		})
 	})
+	remembered(t, "nil, in a cache of any", any(nil))
+	remembered(t, "no error, in a cache of errors", error(nil))
+	remembered(t, "an empty slice", []string{})
+	remembered(t, "a nil slice", []string(nil))
+	remembered(t, "a nil map", map[string]int(nil))
+	remembered(t, "an empty text", "")
+	remembered(t, "false", false)
+	remembered(t, "a struct without a field", struct{}{})
+}
+
+// remembered loads one value, and stores it, too.
+func remembered[V any](t *testing.T, what string, v V) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c, n := cache.New[string, V](10, time.Minute), 0
+		for range 3 {
+			c.GetOrLoad(background, "loaded", func(context.Context, string) (V, error) {
+				n++
+				return v, nil
+			})
+		}
+		c.Set("stored", v)
+		_, loaded := c.Get("loaded")
+		_, stored := c.Get("stored")
+		expect.That(t, n == 1 && loaded && stored, expect.Message{
+			Did: "called GetOrLoad three times with a load that returns " + what + ", stored the same under another " +
+				"key, and called Get for both",
+			Want: "1 load, and two hits",
+			Got:  fmt.Sprintf("%s; a hit for what was loaded: %v, and for what was stored: %v", loads(n), loaded, stored),
+			Why:  "that there is nothing is an answer, too, and mostly the one that is asked for most often",
+		})
+	})
 }
 
 func TestExpiredEntriesMakeRoomFirst(t *testing.T) {
@@ -684,6 +836,23 @@ func TestExpiredEntriesMakeRoomFirst(t *testing.T) {
 	deadThoughAskedFor(t)
 	deadOneAfterAnother(t)
 	deadAmongMany(t)
+	deadWhileCounted(t)
+}
+
+// deadWhileCounted calls Len when there is something dead.
+func deadWhileCounted(t *testing.T) {
+	t.Helper()
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := filled(3, "a")
+		time.Sleep(30 * time.Second)
+		c.Set("b", 7)
+		tick()
+		c.Get("a") // b is now the one whose last use is longest ago
+		time.Sleep(30 * time.Second)
+		c.Len()
+		expectKeys(t, c, "b", "stored a in a cache of 3, b 30 s later, and read a; when a's minute was over and b "+
+			"had half of its own left, called Len", "b is still there: a had expired, and b has not")
+	})
 }
 
 // deadOneAfterAnother has entries that expire soon after room was made.
@@ -816,6 +985,18 @@ func TestLoadReceivesContextAndKey(t *testing.T) {
 			Got:  fmt.Sprintf("load called for %q, the value in its context: %v", key, value),
 			Why:  "deadlines, trace ids and the user's identity travel in the context",
 		})
+		var limit time.Time
+		limited := false
+		c.GetOrLoad(background, "stock", func(ctx context.Context, _ string) (int, error) {
+			limit, limited = ctx.Deadline()
+			return 7, nil
+		})
+		expect.That(t, !limited, expect.Message{
+			Did:  "called GetOrLoad with a context without a deadline",
+			Want: "load called with a context without a deadline",
+			Got:  fmt.Sprintf("a deadline in %v", time.Until(limit)),
+			Why:  "how long an answer is worth waiting for is the caller's decision, and it has made none",
+		})
 	})
 }
 
@@ -858,6 +1039,39 @@ func TestSlowLoadsKeepNobodyWaiting(t *testing.T) {
 			"values are there: the cache that should carry the site through becomes what blocks it",
 	})
 	<-served
+	manySlowLoads(t, patience)
+}
+
+// manySlowLoads has loads that wait for each other.
+func manySlowLoads(t *testing.T, patience time.Duration) {
+	t.Helper()
+	const keys = 300
+	c := cache.New[int, int](keys, time.Minute)
+	var running, alone atomic.Int64
+	all := make(chan struct{})
+	load := func(context.Context, int) (int, error) {
+		if running.Add(1) == keys {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-time.After(patience):
+			alone.Add(1)
+		}
+		return 7, nil
+	}
+	var wg sync.WaitGroup
+	for k := range keys {
+		wg.Go(func() { c.GetOrLoad(background, k, load) })
+	}
+	wg.Wait()
+	expect.That(t, alone.Load() == 0, expect.Message{
+		Did: fmt.Sprintf("called GetOrLoad for %d keys at once, with loads that wait up to %v until all of them run",
+			keys, patience),
+		Want: "all of them run at the same time: while a load runs, other keys are served as always",
+		Got:  fmt.Sprintf("%d loads that ended before all the others had begun", alone.Load()),
+		Why:  "a bound on loads is a queue: behind the few that are slow wait all those that would be quick",
+	})
 }
 
 // TestKeysAreComparedAsGoDoes has keys that differ although their text, in one way of writing it or
@@ -1013,14 +1227,18 @@ func mustLoad(t *testing.T, c *cache.Cache[string, int], k string, o *origin) {
 	})
 }
 
-// filled returns a cache that holds the keys, stored in this order, each with the value 7.
+// filled returns a cache that holds the keys, stored in this order, one after the other, each with the value 7.
 func filled(capacity int, keys ...string) *cache.Cache[string, int] {
 	c := cache.New[string, int](capacity, time.Minute)
 	for _, k := range keys {
 		c.Set(k, 7)
+		tick()
 	}
 	return c
 }
+
+// tick lets time pass between two uses, for caches that tell by the clock which was earlier.
+func tick() { time.Sleep(time.Microsecond) }
 
 // expectKeys looks which of the keys a to f the cache holds.
 func expectKeys(t *testing.T, c *cache.Cache[string, int], want, did, wantText string) {
