@@ -112,14 +112,22 @@ func (w *world) listen(all ...*instance) {
 func (w *world) commit(id string, n int) row {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := row{n: n, version: max(w.rows[id].version, w.first) + int64(n)*3}
+	r := row{n: n, version: max(w.rows[id].version, w.first) + int64(max(n, -n))*3}
 	w.rows[id] = r
 	w.all[id] = append(w.all[id], r)
 	w.tl.Holds("database", "%s", r)
 	return r
 }
 
-func (r row) String() string { return "v" + strconv.Itoa(r.n) }
+// texts are values that do not look like the others.
+var texts = map[int]string{-1: "", -2: " v1 ", -3: "v|1:\n\x00\xff\"{}", -4: "null", -5: strings.Repeat("ä", 5000)}
+
+func (r row) String() string {
+	if text, other := texts[r.n]; other {
+		return text
+	}
+	return "v" + strconv.Itoa(r.n)
+}
 
 func (w *world) loaded(id string) int {
 	w.mu.Lock()
@@ -249,6 +257,11 @@ func (x *instance) get(id string) answer {
 
 // number is n of the n-th value of an id.
 func number(val string) (n int, err error) {
+	for n, text := range texts {
+		if val == text {
+			return n, nil
+		}
+	}
 	digits, found := strings.CutPrefix(val, "v")
 	if !found {
 		return 0, strconv.ErrSyntax
@@ -277,10 +290,13 @@ func (x *instance) update(id string) {
 	}
 }
 
-func (x *instance) save(id string) error {
+func (x *instance) save(id string) error { return x.saveAs(id, x.w.newest(id)+1) }
+
+// saveAs commits the n-th value of id.
+func (x *instance) saveAs(id string, n int) error {
 	ctx, cancel := context.WithCancel(x.w.t.Context())
 	defer cancel()
-	return x.tier.Update(ctx, id, row{n: x.w.newest(id) + 1}.String())
+	return x.tier.Update(ctx, id, row{n: n}.String())
 }
 
 // warm puts the first value of ids into the database, and lets instances read it.

@@ -32,9 +32,9 @@ func (x *instance) watch(id string, lasts, step time.Duration) (lastWrong time.D
 }
 
 func TestAnInstanceWhoseLineIsCut(t *testing.T) {
-	simulate(t, 2, func(t *testing.T, w *world) {
+	simulate(t, 3, func(t *testing.T, w *world) {
 		a, b := w.insts[0], w.insts[1]
-		w.listen(w.insts...)
+		w.listen(a, b)
 		w.warm([]string{"x"}, a, b)
 		b.link.Cut()
 		w.tl.Point("B", "line cut")
@@ -91,6 +91,23 @@ func TestAnInstanceWhoseLineIsCut(t *testing.T) {
 		w.want("x", expect.Message{Did: "updated a value on B; while that waited for its commit, cut and healed the line of B, and " +
 			"read the value there; read it again when Update had returned",
 			Why: "a user saves a form and sees what was there before"}, b)
+		// One that has not listened, or has ceased to, has missed what was told until it does.
+		for _, when := range []string{"for the first time", "for the second time"} {
+			c := w.insts[2]
+			w.tl.Clear()
+			c.read("x")
+			a.update("x")
+			w.tl.Point("C", "begins to listen")
+			w.listen(c)
+			w.want("x", expect.Message{Did: "read a value on C, where nobody listened; updated it on A, called Run on C " + when +
+				", and read it there 1 s later", Why: "what was told before it listened nobody will say again, and what it holds " +
+				"is as old as that"}, c)
+			a.update("x")
+			time.Sleep(soon)
+			w.want("x", expect.Message{Did: "called Run on C " + when + ", updated a value on A, and read it 100 ms later"}, c)
+			c.stop()
+			<-c.runs
+		}
 		// A read that was under way when the line came back.
 		w.commit("y", 1)
 		w.tl.Clear()
@@ -448,6 +465,34 @@ func TestWhatCouldNotBeTold(t *testing.T) {
 			"and die at once; healed the line of A after 60.5 s, and read the value 65.1 s after the second update on an " +
 			"instance that had not read it", Why: "what is told a minute late is a minute old, and is told to live for another " +
 			"minute"}, w.insts[4])
+		// Two updates at once, the answer of the first of which comes last.
+		w.warm([]string{"crossed"}, a, b, c)
+		a.link.Cut()
+		a.set(func() { a.committed = func() { a.update("crossed") } })
+		w.tl.Point("A", "updates crossed")
+		err := a.tier.Update(t.Context(), "crossed", "v2")
+		expect.NoError(t, err, expect.Message{Did: "updated a value on A, cut off from Redis", Want: "nil"})
+		a.link.Heal()
+		time.Sleep(back)
+		w.want("crossed", expect.Message{Did: "updated a value on A, cut off from Redis, to \"v2\" and then to \"v3\", and let " +
+			"the answer of the first commit come last; read it 1 s after the line of A was back", Why: "the order in which " +
+			"answers come is not the one in which was committed; what is told in the end is the newest"}, d, c, b, a)
+		// Redis fails in the middle of what is told.
+		for _, after := range []time.Duration{10, 30, 50} {
+			after *= time.Millisecond
+			id := fmt.Sprint("after ", after)
+			w.warm([]string{id}, a, b, c)
+			a.link.RTT(20 * time.Millisecond)
+			failing := time.AfterFunc(after, func() { w.r.Refuse("LOADING Redis is loading the dataset in memory") })
+			a.update(id)
+			a.link.RTT(0)
+			failing.Stop()
+			w.r.Heal()
+			time.Sleep(back)
+			w.want(id, expect.Message{Did: fmt.Sprintf("updated a value on A, where an answer of Redis takes 20 ms, while Redis "+
+				"failed from %v after the commit on, until Update returned; read it 1 s later", after), Why: why + "; and who holds the " +
+				"old one must hear of it"}, b, c, d, a)
+		}
 		// And however many there are.
 		var many []string
 		for i := range 40 {

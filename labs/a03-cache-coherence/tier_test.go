@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
@@ -48,6 +49,31 @@ func TestOwnWritesAreSeenAtOnce(t *testing.T) {
 	})
 }
 
+// All other checks update to values that have not been there before.
+func TestAnOldValueIsANewOne(t *testing.T) {
+	simulate(t, 4, func(t *testing.T, w *world) {
+		a, b := w.insts[0], w.insts[1]
+		w.listen(w.insts[:3]...)
+		w.warm([]string{"x"}, w.insts[:3]...)
+		a.link.Lose(true)
+		b.update("x")
+		time.Sleep(soon)
+		const did = "updated a value on B from \"v1\" to \"v2\", lost the message to A, which holds \"v1\", and updated it to " +
+			"\"v1\" again on A"
+		w.tl.Point("A", "updates x to v1")
+		err := a.saveAs("x", 1)
+		w.mu.Lock()
+		commits := len(w.all["x"])
+		w.mu.Unlock()
+		const why = "whoever compares with what is held compares with what may be old: it is the database that knows " +
+			"whether something changes"
+		expect.That(t, err == nil && commits == 3, expect.Message{Did: did, Want: "nil, and a third commit",
+			Got: fmt.Sprintf("%v, and %d commits", err, commits), Why: why, Picture: w.tl})
+		time.Sleep(soon)
+		w.want("x", expect.Message{Did: did + "; read it 100 ms later", Why: why}, w.insts...)
+	})
+}
+
 func TestOthersHearOfAnUpdate(t *testing.T) {
 	simulate(t, 4, func(t *testing.T, w *world) {
 		a, b, c, d := w.insts[0], w.insts[1], w.insts[2], w.insts[3]
@@ -81,6 +107,13 @@ func TestOthersHearOfAnUpdate(t *testing.T) {
 		w.r.RTT(0)
 		ids := []string{"lamp", "Lamp", "lamp ", " lamp", "lamp:1", "lamp:", ":", "", "a b", "a\x00b", "äöü", "{lamp}",
 			"%s", "3"}
+		for _, n := range []int{-1, -2, -3, -4, -5, -1} {
+			err := b.saveAs("x", n)
+			time.Sleep(soon)
+			did := fmt.Sprintf("updated a value to %.40q on B, and read it %v later", row{n: n}, soon)
+			expect.NoError(t, err, expect.Message{Did: did, Want: "nil from Update"})
+			w.want("x", expect.Message{Did: did, Why: "values are any text, and one that is empty is one"}, w.insts...)
+		}
 		var last string
 		all := func() {
 			t.Helper()
@@ -110,18 +143,19 @@ func TestWhatAReadCosts(t *testing.T) {
 		w.listen(w.insts...)
 		w.warm([]string{"other"}, a, b, c) // what there is of scripts is known to Redis
 		w.commit("x", 1)
-		begin := time.Now()
+		begin, id := time.Now(), "x"
 		cost := func(x *instance, wantCommands, wantLoads int, why string) {
 			t.Helper()
 			x.link.Forget()
-			before := w.loaded("x")
-			got := x.get("x")
+			before := w.loaded(id)
+			got := x.get(id)
+			synctest.Wait() // for what it leaves to others
 			n, list := commands(x)
-			loads := w.loaded("x") - before
-			right := got.n == w.newest("x") && loads == wantLoads && (n == wantCommands || wantLoads > 0)
-			want := fmt.Sprintf("\"v1\", with %d commands to Redis and no Load", wantCommands)
+			loads := w.loaded(id) - before
+			right := got.n == w.newest(id) && loads == wantLoads && (n == wantCommands || wantLoads > 0)
+			want := fmt.Sprintf("%q, with %d commands to Redis and no Load", row{n: w.newest(id)}, wantCommands)
 			if wantLoads > 0 {
-				want = `"v1", with one Load`
+				want = fmt.Sprintf("%q, with one Load", row{n: w.newest(id)})
 			}
 			expect.That(t, right, expect.Message{
 				Did: fmt.Sprintf("read a value on %s, %v after it was loaded on A for the first time", x.name,
@@ -148,6 +182,14 @@ func TestWhatAReadCosts(t *testing.T) {
 		cost(c, 1, 0, shared)
 		time.Sleep(l2TTL)
 		cost(b, 0, 1, "what has expired is loaded")
+		id = "empty"
+		w.commit(id, -1)
+		begin = time.Now()
+		const nothing = "an empty text is a value: whoever takes it for none asks the database for it each time"
+		cost(a, 0, 1, nothing)
+		cost(a, 0, 0, nothing)
+		cost(b, 1, 0, nothing)
+		cost(b, 0, 0, nothing)
 	})
 }
 
@@ -338,5 +380,14 @@ func TestRunEndsWithItsContext(t *testing.T) {
 				})
 			}
 		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		begin := time.Now()
+		err := w.insts[0].tier.Run(ctx)
+		took := time.Since(begin)
+		expect.That(t, sentinel.Is(err, context.DeadlineExceeded) && took >= 2*time.Second && took <= 3*time.Second,
+			expect.Message{Did: "called Run again, with a context whose deadline is in 2 s",
+				Want: "that Run returns its error, between 2 s and 3 s later", Got: fmt.Sprintf("%v after %v", err, took),
+				Why: "whoever stops the program tells one that was told to stop from one whose time was over"})
 	})
 }
