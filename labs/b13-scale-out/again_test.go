@@ -114,4 +114,30 @@ func TestAddedAgainIsNew(t *testing.T) {
 				"to do, and get too much for ever",
 		})
 	})
+	bubble.RunLeaky(t, oldOnesEndForThemselves)
+}
+
+// oldOnesEndForThemselves: what ends is what was there before, and not what is there now.
+func oldOnesEndForThemselves(t *testing.T) {
+	again, other := new(desk), new(desk)
+	b := scaleout.NewBalancer(again)
+	send(b, 1)
+	send(b, 2)
+	b.Remove(again)
+	b.Add(again)
+	send(b, 3)
+	send(b, 4)
+	b.Add(other)
+	send(b, 5)
+	again.answer(2, nil)
+	time.Sleep(time.Millisecond)
+	send(b, 6)
+	expect.That(t, again.inFlight() == 2 && other.inFlight() == 2, expect.Message{
+		Did: "removed a machine with 2 requests in flight, added it again, had 2 new ones in flight there and 1 at another " +
+			"machine, let the 2 from before end, and sent one more",
+		Want: "it goes to the other machine, which has the fewest: 2 and 2",
+		Got:  fmt.Sprintf("in flight: %d and %d", again.inFlight(), other.inFlight()),
+		Why: "what began before the machine was removed is no longer counted; if its end is, the machine looks idle while " +
+			"it works",
+	})
 }

@@ -103,6 +103,36 @@ func TestFewestInFlightIsChosen(t *testing.T) {
 	})
 	bubble.RunLeaky(t, oneOfMany)
 	bubble.RunLeaky(t, failedOverCounts)
+	for _, fewest := range []int{0, 2} {
+		bubble.RunLeaky(t, func(t *testing.T) { failsOverToTheFewest(t, fewest) })
+	}
+}
+
+// failsOverToTheFewest has the machine in the middle of three go down.
+func failsOverToTheFewest(t *testing.T, fewest int) {
+	t.Helper()
+	all, backends := desks(3)
+	b := scaleout.NewBalancer(backends...)
+	for range 9 {
+		send(b, 7)
+	}
+	all[fewest].answer(2, nil)
+	all[1].answer(3, nil)
+	all[1].failWith(scaleout.ErrDown)
+	time.Sleep(time.Millisecond)
+	send(b, 8)
+	time.Sleep(2 * work)
+	want := []int{3, 0, 3}
+	want[fewest] = 2
+	got := loads(all)
+	expect.That(t, slices.Equal(got, want), expect.Message{
+		Did: fmt.Sprintf("had 3 machines with 3, 0 and 3 requests in flight, of which machine %d answered 2, and sent a "+
+			"request, which came to the second machine and was told ErrDown", fewest+1),
+		Want: fmt.Sprintf("it goes on to the one with the fewest: %v", want),
+		Got:  fmt.Sprintf("in flight: %v", got),
+		Why: "all requests of a machine that dies go over at once; given to just any other, or to the next in the list, " +
+			"they are too much for it, and it is the next to die",
+	})
 }
 
 // oneOfMany: among many machines, too, it is the one with the fewest.
@@ -181,6 +211,28 @@ func TestErrorsAreNotInFlight(t *testing.T) {
 			Why: "a request that has failed is over. If the balancer goes on counting it, a " +
 				"machine that had errors once looks loaded for ever, and gets nothing",
 		})
+	})
+	bubble.RunLeaky(t, wentOnElsewhere)
+}
+
+// wentOnElsewhere has requests fail over, and last.
+func wentOnElsewhere(t *testing.T) {
+	was, other := new(desk), new(desk)
+	b := scaleout.NewBalancer(was)
+	send(b, 1)
+	send(b, 2)
+	b.Add(other)
+	was.answer(2, scaleout.ErrDown)
+	time.Sleep(5100 * time.Millisecond)
+	send(b, 3)
+	send(b, 4)
+	expect.That(t, was.inFlight() == 2 && other.inFlight() == 2, expect.Message{
+		Did: "had two requests in flight at a machine, which ended with ErrDown and went on to another one, where they " +
+			"lasted; and sent two more when the 5 s were over",
+		Want: "these go to the first machine, which has none in flight: 2 and 2",
+		Got:  fmt.Sprintf("in flight: %d and %d", was.inFlight(), other.inFlight()),
+		Why: "a request is in flight where it is, until that Call returns; counted where it was before, too, it keeps " +
+			"work away from a machine that has recovered",
 	})
 }
 

@@ -38,6 +38,8 @@ func TestWrappedErrDownCounts(t *testing.T) {
 	for _, wrapped := range []error{
 		fmt.Errorf("dial 10.0.0.7: %w", scaleout.ErrDown),
 		errors.Join(errors.New("close: broken pipe"), fmt.Errorf("dial: %w", scaleout.ErrDown)),
+		fmt.Errorf("dial: %w: %w", scaleout.ErrDown, context.DeadlineExceeded),
+		fmt.Errorf("%w: %w", context.Canceled, scaleout.ErrDown),
 	} {
 		bubble.RunLeaky(t, func(t *testing.T) { wrappedCounts(t, wrapped) })
 	}
@@ -182,6 +184,53 @@ func TestRecoveredMachineIsUsed(t *testing.T) {
 				"some weeks of hiccups there would be no machine left",
 		})
 	})
+	bubble.RunLeaky(t, asGoodAsAnyOther)
+	bubble.RunLeaky(t, whatItHasGoesOn)
+}
+
+// asGoodAsAnyOther has three requests wait at one machine, while the other is left alone.
+func asGoodAsAnyOther(t *testing.T) {
+	was, other := new(desk), new(desk)
+	b := scaleout.NewBalancer(was)
+	was.failWith(scaleout.ErrDown)
+	send(b, 1)
+	time.Sleep(time.Second)
+	b.Add(other)
+	for i := range 3 {
+		send(b, 2+i)
+	}
+	was.failWith(nil)
+	time.Sleep(5 * time.Second)
+	for i := range 3 {
+		send(b, 5+i)
+	}
+	expect.That(t, was.inFlight() == 3 && other.inFlight() == 3, expect.Message{
+		Did:  "had a machine answer ErrDown, sent three requests to another one, and three more when the 5 s were over",
+		Want: "these go to the machine that was down, which has the fewest in flight for each of them: 3 and 3",
+		Got:  fmt.Sprintf("in flight: %d and %d", was.inFlight(), other.inFlight()),
+		Why:  "after the 5 s it is as good as any other, and gets its whole share; the others have borne it long enough",
+	})
+}
+
+// whatItHasGoesOn has one of three requests find a machine down.
+func whatItHasGoesOn(t *testing.T) {
+	was, other := new(desk), new(desk)
+	b := scaleout.NewBalancer(was)
+	for i := range 3 {
+		send(b, i)
+	}
+	b.Add(other)
+	was.answer(1, scaleout.ErrDown)
+	time.Sleep(5100 * time.Millisecond)
+	send(b, 3)
+	expect.That(t, was.inFlight() == 2 && other.inFlight() == 2, expect.Message{
+		Did: "had three requests in flight at a machine, of which one ended with ErrDown and went to another one, and " +
+			"sent one more when the 5 s were over",
+		Want: "it goes to the other machine: 1 was in flight there, and 2 at the first: 2 and 2",
+		Got:  fmt.Sprintf("in flight: %d and %d", was.inFlight(), other.inFlight()),
+		Why: "what a machine had when it went down goes on, and is in flight until it ends; whoever forgets it sends more " +
+			"to a machine that is busy with it",
+	})
 }
 
 func TestAllDownEnds(t *testing.T) {
@@ -206,7 +255,9 @@ func TestAllDownEnds(t *testing.T) {
 	})
 	bubble.RunLeaky(t, slowlyDown)
 	bubble.RunLeaky(t, onlyOne)
-	bubble.RunLeaky(t, theLastOfMany)
+	for _, n := range []int{30, 100} {
+		bubble.RunLeaky(t, func(t *testing.T) { theLastOfMany(t, n) })
+	}
 }
 
 // onlyOne is down, and there is no other.
@@ -225,16 +276,17 @@ func onlyOne(t *testing.T) {
 }
 
 // theLastOfMany is up, and all the others are down.
-func theLastOfMany(t *testing.T) {
+func theLastOfMany(t *testing.T, down int) {
+	t.Helper()
 	b := scaleout.NewBalancer()
-	for range 30 {
+	for range down {
 		b.Add(always(scaleout.ErrDown))
 	}
 	last := always(nil)
 	b.Add(last)
 	err := b.Do(background, 7)
 	expect.That(t, err == nil && last.calls == 1, expect.Message{
-		Did:  "sent a request by way of 31 machines, of which 30 are down",
+		Did:  fmt.Sprintf("sent a request by way of %d machines, of which %d are down", down+1, down),
 		Want: "the one that is up answers it",
 		Got:  fmt.Sprintf("it had %d calls; Do returned %v", last.calls, orNil(err)),
 		Why:  "a limit on the tries refuses customers whom a machine is waiting for",
