@@ -141,3 +141,4 @@ func oldOnesEndForThemselves(t *testing.T) {
 			"it works",
 	})
 }
+// 1852
