@@ -283,12 +283,12 @@ func testArgs(tmp string, race bool, packages []string) []string {
 	return append(args, packages...)
 }
 
-// goCommand runs the go command and returns what it printed.
-func (b *Builder) goCommand(ctx context.Context, args []string, tmp string, yields bool) (string,
-	error) {
+// goCommand runs the go command, with more settings of its environment, and returns what it printed.
+func (b *Builder) goCommand(ctx context.Context, args []string, tmp string, yields bool,
+	settings ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.Course.Root
-	cmd.Env = environment("GOTMPDIR=" + tmp)
+	cmd.Env = environment(append(settings, "GOTMPDIR="+tmp)...)
 	cmd.WaitDelay = time.Second
 	endTogether(cmd)
 	var out bytes.Buffer
