@@ -114,7 +114,7 @@ func TestItemsAreServed(t *testing.T) {
 		Got:  all.String(),
 	})
 	wantJSON(t, "/items", all)
-	many := make([]status.Item, 1000)
+	many := make([]status.Item, 12_000)
 	for i := range many {
 		many[i].ID = strconv.Itoa(i / 2) // each of them twice
 	}
@@ -122,10 +122,21 @@ func TestItemsAreServed(t *testing.T) {
 	all, items = big.get(t, ctx, "/items"), nil
 	err = json.Unmarshal([]byte(all.body), &items)
 	expect.That(t, all.status == 200 && err == nil && slices.Equal(items, many), expect.Message{
-		Did:  "asked for GET /items, of which list has 1000",
-		Want: "200 and an array of the 1000, in list's order",
+		Did:  "asked for GET /items, of which list has 12000",
+		Want: "200 and an array of the 12000, in list's order",
 		Got:  fmt.Sprintf("%d and an array of %d", all.status, len(items)),
 		Why:  "an array that ends early looks like a whole one: nobody asks for the rest",
+	})
+	odd := []status.Item{{}, {ID: " 7 ", Name: `<b>"Lamp" & Co `}, {}}
+	list := func(context.Context) ([]status.Item, error) { return slices.Clone(odd), nil }
+	got := (&shop{list: list}).get(t, ctx, "/items")
+	var oddly []status.Item
+	oddErr := json.Unmarshal([]byte(got.body), &oddly)
+	expect.That(t, got.status == 200 && oddErr == nil && slices.Equal(oddly, odd), expect.Message{
+		Did:  fmt.Sprintf("asked for GET /items, for which list returned %+q and no error", odd),
+		Want: "200 and these items, as they are",
+		Got:  got.String(),
+		Why:  "what is an item the store decides; one that is left out is taken for one that is no longer sold",
 	})
 	expect.That(t, ours, expect.Message{
 		Did: "asked for GET /items/7 and GET /items, and looked at the contexts that find and " +
@@ -140,6 +151,23 @@ func TestItemsAreServed(t *testing.T) {
 		Got: fmt.Sprint(status.StatusFor(nil)),
 	})
 	for _, path := range []string{"/items/7", "/items"} {
+		var limit time.Time
+		limited := false
+		look := func(ctx context.Context) error {
+			limit, limited = ctx.Deadline()
+			return nil
+		}
+		(&shop{
+			find: func(ctx context.Context, _ string) (status.Item, error) { return lamp, look(ctx) },
+			list: func(ctx context.Context) ([]status.Item, error) { return nil, look(ctx) },
+		}).get(t, context.WithoutCancel(ctx), path)
+		expect.That(t, !limited, expect.Message{
+			Did: "asked for GET " + path + " with a request whose context has no deadline, and looked at the context " +
+				"that the store was called with",
+			Want: "no deadline: it ends when the request's does",
+			Got:  fmt.Sprintf("a deadline in %v", time.Until(limit).Round(time.Millisecond)),
+			Why:  "how long an answer is worth waiting for is not decided here; a slow store would become a 504",
+		})
 		ctx, hangUp := context.WithCancel(t.Context())
 		var ended error
 		hangsUp := func(ctx context.Context) error {
@@ -224,15 +252,17 @@ func TestAnEmptyListIsThereAndAnUnknownRouteIsNot(t *testing.T) {
 				"them crash on the day when the shop is empty",
 		})
 		wantJSON(t, "/items of a shop that sells nothing yet", got)
+		expect.That(t, len(s.reported()) == 0, expect.Message{
+			Did:  did,
+			Want: "nothing reported: nothing has failed",
+			Got:  quoted(s.reported()),
+			Why:  "a shop that is empty is no reason to wake somebody",
+		})
 	}
 	for _, path := range []string{"/", "/nope", "/item", "/items/7/parts", "/items/", "/items/7/",
-		"/itemss", "/Items", "/ITEMS/7", "/item/7", "/v1/items"} {
-		s := &shop{find: func(_ context.Context, id string) (status.Item, error) {
-			if id == "7" {
-				return lamp, nil
-			}
-			return status.Item{}, status.ErrNotFound
-		}}
+		"/itemss", "/Items", "/ITEMS/7", "/item/7", "/v1/items", "/healthz", "/metrics",
+		"/favicon.ico", "/robots.txt", "/index.html"} {
+		s := &shop{find: func(context.Context, string) (status.Item, error) { return lamp, nil }}
 		got := s.get(t, t.Context(), path)
 		expect.That(t, got.status == 404, expect.Message{
 			Did:  "asked for GET " + path + ", a path that this API does not have",
@@ -316,7 +346,7 @@ func TestTheCallersMistakesWakeNobody(t *testing.T) {
 }
 
 func TestAnyOtherFailureIsA500AndReportedOnce(t *testing.T) {
-	for _, err := range []error{errDatabase, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded, fs.ErrNotExist,
+	for _, err := range []error{errDatabase, io.EOF, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded, fs.ErrNotExist,
 		sql.ErrNoRows, fmt.Errorf("query: %w", errDatabase)} {
 		wantStatusFor(t, err, 500, "an error that is none of the known ones")
 		for _, path := range []string{"/items/7", "/items"} {
@@ -331,6 +361,13 @@ func TestAnyOtherFailureIsA500AndReportedOnce(t *testing.T) {
 				Why: "the status says who must look for the mistake; a client that is told " +
 					"anything but a 5xx believes it and, say, deletes its copy of an item, " +
 					"while it is you who is down",
+			})
+			expect.That(t, s.calls == 1, expect.Message{
+				Did:  did + ", and counted the calls of the store",
+				Want: "one",
+				Got:  strconv.Itoa(s.calls),
+				Why: "a store that fails under load gets twice the load from whoever asks it twice; whether to ask " +
+					"again the caller decides, who knows how long it can wait",
 			})
 			wantReport(t, s, err, did,
 				"a failure that is not reported is found by the customers; one that is reported "+
@@ -483,13 +520,11 @@ func TestAPanicIsReportedOnce(t *testing.T) {
 		for _, value := range []any{"no shelf 12", errors.New("no shelf 12"),
 			fmt.Errorf("no shelf 12: %w", status.ErrInvalidID),
 			fmt.Errorf("no shelf 12: %w", status.ErrNotFound),
-			fmt.Errorf("no shelf 12: %w", context.DeadlineExceeded), http.ErrAbortHandler, 4711} {
-			said := "no shelf 12"
-			switch value {
-			case http.ErrAbortHandler:
-				said = http.ErrAbortHandler.Error()
-			case 4711:
-				said = "4711"
+			fmt.Errorf("no shelf 12: %w", context.DeadlineExceeded), http.ErrAbortHandler, 4711,
+			status.ErrNotFound, context.DeadlineExceeded, context.Canceled, nil} {
+			said := fmt.Sprint(value)
+			if value == nil {
+				said = "nil"
 			}
 			s := panicking(value)
 			got := s.get(t, t.Context(), path)
@@ -512,6 +547,29 @@ func TestAPanicIsReportedOnce(t *testing.T) {
 					"caught and never told is a bug that stays",
 			})
 		}
+		panicsAgain(t, path)
+	}
+}
+
+// panicsAgain has a handler panic several times, the last time for a request that is late already.
+func panicsAgain(t *testing.T, path string) {
+	t.Helper()
+	s := panicking("no shelf 12")
+	h := s.handler(t)
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	for i, ctx := range []context.Context{t.Context(), t.Context(), late} {
+		got := s.ask(ctx, h, path)
+		did := fmt.Sprintf("asked the same handler for GET %s, for which the store panics, time %d", path, i+1)
+		if ctx == late {
+			did += ", with a request whose deadline had passed"
+		}
+		expect.That(t, got.status == 500 && len(s.reported()) == i+1, expect.Message{
+			Did:  did,
+			Want: fmt.Sprintf("500, and %d calls of report by now: one for each panic", i+1),
+			Got:  fmt.Sprintf("%s; %d calls", got, len(s.reported())),
+			Why:  "a panic is a bug each time, and how often it happens decides how fast somebody has to look",
+		})
 	}
 }
 
@@ -642,6 +700,17 @@ func TestAClientThatWentAwayWakesNobody(t *testing.T) {
 		Why:  "the client has gone away, whatever somebody noted down as the reason",
 	})
 	for _, path := range []string{"/items/7", "/items"} {
+		s := failing(nil)
+		s.handler(t).ServeHTTP(deaf{http.Header{}}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		expect.That(t, len(s.reported()) == 0, expect.Message{
+			Did: "asked for GET " + path + ", which the store has, over a connection that broke before the answer: " +
+				"nothing could be written",
+			Want: "nothing reported",
+			Got:  quoted(s.reported()),
+			Why:  "the server did all that it should; phones lose their network all day long",
+		})
+	}
+	for _, path := range []string{"/items/7", "/items"} {
 		there := failing(fmt.Errorf("query: %w", context.Canceled))
 		there.get(t, t.Context(), path)
 		wantReport(t, there, context.Canceled,
@@ -678,21 +747,27 @@ type shop struct {
 	find func(ctx context.Context, id string) (status.Item, error)
 	list func(ctx context.Context) ([]status.Item, error)
 
+	calls int // of find and list, where it is failing that has made them
+
 	mu      sync.Mutex
 	reports []error
 }
 
 // failing is a shop whose store returns err.
 func failing(err error) *shop {
-	return &shop{
-		find: func(context.Context, string) (status.Item, error) { return lamp, err },
-		list: func(context.Context) ([]status.Item, error) {
-			if err != nil {
-				return nil, err
-			}
-			return []status.Item{lamp, sofa}, nil
-		},
+	s := &shop{}
+	s.find = func(context.Context, string) (status.Item, error) {
+		s.calls++
+		return lamp, err
 	}
+	s.list = func(context.Context) ([]status.Item, error) {
+		s.calls++
+		if err != nil {
+			return nil, err
+		}
+		return []status.Item{lamp, sofa}, nil
+	}
+	return s
 }
 
 // panicking is a shop whose store panics.
@@ -735,6 +810,13 @@ func (s *shop) get(t *testing.T, ctx context.Context, path string) answer {
 	t.Helper()
 	return s.ask(ctx, s.handler(t), path)
 }
+
+// deaf is an answer that does not reach its client.
+type deaf struct{ header http.Header }
+
+func (d deaf) Header() http.Header       { return d.header }
+func (d deaf) WriteHeader(int)           {}
+func (d deaf) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 // ask makes one request of this handler.
 func (s *shop) ask(ctx context.Context, h http.Handler, path string) (a answer) {
