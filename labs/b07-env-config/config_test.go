@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -104,6 +106,11 @@ func TestSettingsAreRead(t *testing.T) {
 			env{"API_KEY": "Ab/+ \"'$x,\u00eb==", "DATABASE_URL": goodURL},
 			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second,
 				APIKey: "Ab/+ \"'$x,\u00eb=="},
+		},
+		{
+			env{"API_KEY": `"in quotes"`, "DATABASE_URL": "postgres://db/'shop'"},
+			config.Config{Port: 8080, DatabaseURL: "postgres://db/'shop'", RequestTimeout: 5 * time.Second,
+				APIKey: `"in quotes"`},
 		},
 		{
 			env{"API_KEY": longKey, "REQUEST_TIMEOUT": "1µs",
@@ -209,6 +216,7 @@ func TestImpossibleValuesAreRefused(t *testing.T) {
 		{"REQUEST_TIMEOUT": "0"}, {"REQUEST_TIMEOUT": "-1ns"}, {"REQUEST_TIMEOUT": "0s"}, {"REQUEST_TIMEOUT": "-1s"},
 		{"DATABASE_URL": "/var/lib/shop"}, {"DATABASE_URL": "db.internal/shop"},
 		{"DATABASE_URL": "//db.internal/shop"}, {"DATABASE_URL": "?shop"},
+		{"DATABASE_URL": `"postgres://db.internal/shop"`}, {"DATABASE_URL": "'postgres://db.internal/shop'"},
 	} {
 		wantOneWrong(t, wrong,
 			"it has the right type, and still cannot work: found at the start it stops a "+
@@ -261,6 +269,7 @@ func TestLoadAsksItsLookupAlone(t *testing.T) {
 		Why:  "whatever the process's environment has, this lookup does not",
 	})
 	noOtherSource(t)
+	noFile(t)
 	t.Setenv("PORT", "")
 	got, err := config.Load(required().lookup)
 	expect.That(t, err == nil && got.Port == 8080, expect.Message{
@@ -300,6 +309,22 @@ func noOtherSource(t *testing.T) {
 	}
 }
 
+// noFile has in a file what is missing.
+func noFile(t *testing.T) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Load(env{"DATABASE_URL": goodURL, "API_KEY_FILE": file}.lookup)
+	expect.That(t, slices.Equal(named(err), []string{"API_KEY"}), expect.Message{
+		Did:  "loaded a config with a lookup that has no API_KEY, but API_KEY_FILE, the name of a file with a key in it",
+		Want: "an error that names API_KEY, and no other variable",
+		Got:  fmt.Sprintf("error %v", err),
+		Why:  "whoever runs the program reads which variables there are; one more that counts is a surprise on a bad day",
+	})
+}
+
 func TestErrorsShowNoSecret(t *testing.T) {
 	for _, url := range []string{
 		"postgres://shop:" + password + "@db%zz/shop", // %zz is no escape
@@ -314,6 +339,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		"/" + password + "@db/shop",
 		"Qv9.example/Qv9", "//Qv9.example/Qv9",
 		// the scheme, the user, what stands behind the @, the query and the fragment are parts, too
+		"~", "~/shop", "shop.db~", // not even a letter of it
 		"Qv9://Qv9:Qv9@Qv9%zz/Qv9?Qv9#Qv9", "//u:p@Qv9", "/?Qv9", "/#Qv9", "Qv9@/", "u:p@Qv9:Qv9/Qv9",
 	} {
 		e := required().with(env{"DATABASE_URL": url})
@@ -324,7 +350,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		wantOneWrong(t, env{"DATABASE_URL": url},
 			"whoever has to put it right must be told which variable it is")
 		expect.That(t, !shows(err.Error(), password) && !shows(err.Error(), key) &&
-			!strings.Contains(err.Error(), "Qv9"), expect.Message{
+			!strings.Contains(err.Error(), "Qv9") && !strings.Contains(err.Error(), "~"), expect.Message{
 			Did:  "loaded a config with " + e.String(),
 			Want: "an error that shows no part of the values of DATABASE_URL and API_KEY",
 			Got:  fmt.Sprintf("error %q", err),
@@ -367,6 +393,7 @@ func TestASecretDoesNotPrintItself(t *testing.T) {
 				"they look for something else",
 		})
 	}
+	discreet(t, "~8kQ3vmX0yPa^", "~", "^")
 	discreet(t, "ЖЫ", "Ж", "Ы")
 	discreet(t, "§")
 }
