@@ -37,6 +37,17 @@ func TestClientAndServerTalk(t *testing.T) {
 					Got:  got.String(),
 				})
 		}
+		var log requests
+		const did = "called Do with an empty request and a Serve whose handle puts each request in angle brackets"
+		got := within(t, did, func() (string, error) {
+			return clientserver.Do(t.Context(), start(t, log.handle).Dial, "")
+		})
+		expect.That(t, got.err == nil && got.resp == "<>", expect.Message{
+			Did:  did,
+			Want: `"<>"`,
+			Got:  got.String(),
+			Why:  "a line may be empty; what an empty request means the server decides",
+		})
 	})
 }
 
@@ -162,6 +173,27 @@ func TestLinesAreCutWhereTheyEnd(t *testing.T) {
 				})
 			}
 			s.stop()
+		}
+	})
+	manyRequests(t)
+}
+
+// manyRequests go over one connection.
+func manyRequests(t *testing.T) {
+	t.Helper()
+	const many = 3000
+	bubble.RunLeaky(t, func(t *testing.T) {
+		c := start(t, strings.ToUpper).client(t)
+		for i := range many {
+			resp, _ := c.ask("hello")
+			if resp != "HELLO\n" {
+				expect.Fatal(t, expect.Message{
+					Did:  fmt.Sprintf("asked \"hello\" for the %dth time over one connection", i+1),
+					Want: "HELLO",
+					Got:  fmt.Sprintf("%q", resp),
+					Why:  "a scanner is connected in the morning and asks all day long",
+				})
+			}
 		}
 	})
 }
@@ -700,6 +732,30 @@ func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
 				"multiplies the calls to a server that is down",
 		})
 	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		p := new(peer)
+		const did = "called Do with a dial that takes a week, and a context that never ends"
+		got := within(t, did, func() (string, error) {
+			return clientserver.Do(context.Background(), slowly(7*24*time.Hour, p.dial(says(0, "HELLO\n"))), "hello")
+		})
+		expect.That(t, got.err == nil && got.resp == "HELLO", expect.Message{
+			Did:  did,
+			Want: `"HELLO": Do has no time limit of its own`,
+			Got:  got.String(),
+			Why:  "how long an answer is worth waiting for only the caller knows, and this one has said: for ever",
+		})
+	})
+	// Nothing may wait for a context that never ends: the bubble looks for goroutines that are left.
+	bubble.Run(t, func(t *testing.T) {
+		p := new(peer)
+		resp, err := clientserver.Do(context.Background(), p.dial(says(0, "HELLO\n")), "hello")
+		expect.That(t, err == nil && resp == "HELLO", expect.Message{
+			Did:  "called Do with \"hello\", and a context that never ends, for a server that answers \"HELLO\\n\"",
+			Want: "HELLO",
+			Got:  result{resp: resp, err: err}.String(),
+		})
+		time.Sleep(time.Second)
+	})
 }
 
 // ends are the two ways in which a context ends.
@@ -719,8 +775,9 @@ func TestRelayIsServerAndClient(t *testing.T) {
 		expect.That(t, handle != nil, expect.Message{Did: "called Relay", Want: "a handle",
 			Got: "nil"})
 		s := start(t, handle)
-		answers := make(chan result, 3)
-		for i := range 3 {
+		const clients = 100
+		answers := make(chan result, clients)
+		for i := range clients {
 			c := s.client(t)
 			go func() {
 				resp, took := c.ask(fmt.Sprintf("client %d", i))
@@ -730,12 +787,12 @@ func TestRelayIsServerAndClient(t *testing.T) {
 				answers <- result{resp: strings.TrimSpace(resp), took: took}
 			}()
 		}
-		for range 3 {
+		for range clients {
 			got := <-answers
 			expect.That(t, got.took >= time.Second && got.took <= time.Second+soon, expect.Message{
-				Did: "let three clients ask a Serve with a Relay at the same time, each " +
-					"something else, whose upstream takes 1 s for an answer",
-				Want: "three answers of the upstream, each to the one who asked, after 1 s",
+				Did: fmt.Sprintf("let %d clients ask a Serve with a Relay at the same time, each "+
+					"something else, whose upstream takes 1 s for an answer", clients),
+				Want: fmt.Sprintf("%d answers of the upstream, each to the one who asked, after 1 s", clients),
 				Got:  fmt.Sprintf("%q after %v", got.resp, max(got.took, -got.took)),
 				Why: "a relay has many clients, like every server; that it is a client itself " +
 					"must not show",
@@ -760,8 +817,9 @@ func TestRelaySaysWhenItsUpstreamFails(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		var dial func(context.Context) (net.Conn, error)
 		p := new(peer)
-		s := start(t, clientserver.Relay(func(ctx context.Context) (net.Conn,
-			error) {
+		dials := 0
+		s := start(t, clientserver.Relay(func(ctx context.Context) (net.Conn, error) {
+			dials++
 			return dial(ctx)
 		}))
 		c := s.client(t)
@@ -790,7 +848,7 @@ func TestRelaySaysWhenItsUpstreamFails(t *testing.T) {
 			{"is down for the fourth time in a row", refuses("connection refused"), "", 0, soon},
 			{"is up again", p.dial(says(0, "HELLO\n")), "HELLO\n", 0, soon},
 		} {
-			dial = u.dial
+			dial, dials = u.dial, 0
 			resp, took := c.ask("hello")
 			more, closed := c.rest(time.Millisecond)
 			want, ok := "a line that begins with ERR", strings.HasPrefix(resp, "ERR") &&
@@ -809,6 +867,13 @@ func TestRelaySaysWhenItsUpstreamFails(t *testing.T) {
 						"something is wrong, within a time that it can bear, and the next request " +
 						"may be luckier",
 				})
+			expect.That(t, dials == 1, expect.Message{
+				Did:  "asked a relay \"hello\", whose upstream " + u.what + ", and counted the calls of dial",
+				Want: "one: the relay asks with one Do",
+				Got:  fmt.Sprint(dials),
+				Why: "an upstream that fails because it has too much to do gets twice as much from whoever asks it " +
+					"twice; and what it has answered an hour ago is no answer",
+			})
 		}
 	})
 }
