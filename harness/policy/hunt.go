@@ -13,7 +13,7 @@ import (
 
 // huntKit are the packages of the kit that tests may use.
 var huntKit = set("bubble", "expect", "faultproxy", "fleet", "httpwire", "lockstep", "memhttp", "pg", "proc",
-	"sentinel", "timeline", "vredis")
+	"secrecy", "sentinel", "timeline", "vredis")
 
 // huntNot are packages that a lab may allow its solutions, and no test needs.
 var huntNot = set("os", "os/signal", "syscall", "reflect", "runtime")

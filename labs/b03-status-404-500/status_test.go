@@ -26,6 +26,8 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	"github.com/backend-labs/backend-labs/harness/kit/secrecy"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	status "github.com/backend-labs/backend-labs/labs/b03-status-404-500"
 )
 
@@ -458,6 +460,16 @@ func TestInternalsStayInside(t *testing.T) {
 					Why:  "what differs between two failures is information about your insides",
 				})
 			}
+			told := secrecy.Told(100, func(secret string) string {
+				again := one.store(fmt.Errorf("password=%s: %w", secret, one.err)).get(t, t.Context(), path)
+				return again.body + fmt.Sprint(again.header)
+			})
+			expect.That(t, told == "", expect.Message{
+				Did:  did + ", wrapped with another password each time",
+				Want: "the same answer, whatever is in the error, and in whatever form",
+				Got:  told,
+				Why:  "what is written in another way is read by whoever knows the way back",
+			})
 			expect.That(t, strings.Contains(quoted(s.reported()), "hunter2"), expect.Message{
 				Did:  did + ", and looked at what was reported",
 				Want: "the whole error: what the caller must not see, the people on call need",
@@ -889,7 +901,7 @@ func wantStatusFor(t *testing.T, err error, want int, what string) {
 func wantReport(t *testing.T, s *shop, err error, did, why string) {
 	t.Helper()
 	reported := s.reported()
-	expect.That(t, len(reported) == 1 && errors.Is(reported[0], err), expect.Message{
+	expect.That(t, len(reported) == 1 && sentinel.Is(reported[0], err), expect.Message{
 		Did:  did,
 		Want: fmt.Sprintf("one call of report, with that error: %q", err),
 		Got:  fmt.Sprintf("%d: %s", len(reported), quoted(reported)),

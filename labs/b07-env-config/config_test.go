@@ -16,6 +16,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/proc"
+	"github.com/backend-labs/backend-labs/harness/kit/secrecy"
 	config "github.com/backend-labs/backend-labs/labs/b07-env-config"
 )
 
@@ -359,6 +360,25 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		})
 	}
 	for _, e := range []env{
+		{"DATABASE_URL": "postgres://shop:{}@db:port/shop"}, {"DATABASE_URL": "postgres://shop:{}%zz@db/shop"},
+		{"DATABASE_URL": "//shop:{}@db/shop"}, {"API_KEY": "{}", "PORT": "x"},
+	} {
+		how := secrecy.Told(20, func(secret string) string {
+			with := env{}
+			for name, value := range e {
+				with[name] = strings.ReplaceAll(value, "{}", secret)
+			}
+			_, err := config.Load(required().with(with).lookup)
+			return fmt.Sprint(err)
+		})
+		expect.That(t, how == "", expect.Message{
+			Did:  "loaded configs with " + e.String() + ", with another secret in the place of {} each time",
+			Want: "an error that has nothing to do with the secret, in whatever form",
+			Got:  how,
+			Why:  "what is written in another way is read by whoever knows the way back",
+		})
+	}
+	for _, e := range []env{
 		{"API_KEY": key + " " + password, "DATABASE_URL": goodURL, "PORT": "x"},
 		{"API_KEY": key, "DATABASE_URL": goodURL, "PORT": "x", "REQUEST_TIMEOUT": "x", "DEBUG": "x"},
 		{"API_KEY": key + "\n"},
@@ -396,6 +416,21 @@ func TestASecretDoesNotPrintItself(t *testing.T) {
 	discreet(t, "~8kQ3vmX0yPa^", "~", "^")
 	discreet(t, "ЖЫ", "Ж", "Ы")
 	discreet(t, "§")
+	disguised(t, "a Secret", func(secret string) any { return config.Secret(secret) })
+}
+
+// disguised demands that what is made with a secret prints the same whatever that is.
+func disguised(t *testing.T, what string, with func(secret string) any) {
+	t.Helper()
+	for i, way := range printed(t, with("")) {
+		how := secrecy.Told(20, func(secret string) string { return printed(t, with(secret))[i].text })
+		expect.That(t, how == "", expect.Message{
+			Did:  fmt.Sprintf("made %s with one secret and with another of the same length, and printed both %s", what, way.how),
+			Want: "the same for both: nothing of the secret, in whatever form",
+			Got:  how,
+			Why:  "what is written backwards or in base64 is read by whoever knows the way back",
+		})
+	}
 }
 
 // discreet demands that a Secret shows none of these parts of its text, nor that text.
@@ -425,6 +460,9 @@ func TestAConfigDoesNotShowItsKey(t *testing.T) {
 				"places that were never meant for keys",
 		})
 	})
+	disguised(t, "a config whose key is a secret", func(secret string) any {
+		return config.Config{Port: 9417, DatabaseURL: goodURL, RequestTimeout: time.Second, APIKey: config.Secret(secret)}
+	})
 }
 
 func TestAConfigDoesNotShowThePassword(t *testing.T) {
@@ -452,6 +490,10 @@ func TestAConfigDoesNotShowThePassword(t *testing.T) {
 		})
 	}
 	aShortPassword(t)
+	disguised(t, "a config whose database has a secret for its password", func(secret string) any {
+		return config.Config{Port: 9417, DatabaseURL: "postgres://shop:" + secret + "@db.internal/shop",
+			RequestTimeout: time.Second, APIKey: key}
+	})
 	for _, pw := range []string{"internal", "db", "9417"} {
 		url := "postgres://shop:" + pw + "@db.internal/shop"
 		configShows(t, url, func(how, text string) { // and demands the host and the port
@@ -525,8 +567,14 @@ func printed(t *testing.T, v any) []print {
 	asJSON, err := json.Marshal(v)
 	expect.NoError(t, err, expect.Message{Did: "wrote it as JSON", Want: "no error"})
 	var text, lines bytes.Buffer
-	slog.New(slog.NewTextHandler(&text, nil)).Info("start", "value", v)
-	slog.New(slog.NewJSONHandler(&lines, nil)).Info("start", "value", v)
+	timeless := &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) == 0 && a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
+	slog.New(slog.NewTextHandler(&text, timeless)).Info("start", "value", v)
+	slog.New(slog.NewJSONHandler(&lines, timeless)).Info("start", "value", v)
 	return append(all,
 		print{"as JSON", string(asJSON)},
 		print{"with log/slog as text", strings.TrimSpace(text.String())},

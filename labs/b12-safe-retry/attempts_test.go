@@ -16,6 +16,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 )
 
 func TestALostGetIsSentAgain(t *testing.T) {
@@ -164,7 +165,7 @@ func TestMaxAttemptsIsAllThereAre(t *testing.T) {
 					})
 					return
 				}
-				expect.That(t, errors.Is(got.err, n.lastError()), expect.Message{
+				expect.That(t, sentinel.Is(got.err, n.lastError()), expect.Message{
 					Did:  did,
 					Want: fmt.Sprintf("the error of attempt %d, or one that wraps it", most),
 					Got:  got.String(),
@@ -191,7 +192,7 @@ func wantTheLast(t *testing.T, first, last fault) {
 		ok := got.status == int(last) && got.body == page
 		if last == answerLost {
 			want = "the error of attempt 2, or one that wraps it"
-			ok = got.err != nil && errors.Is(got.err, n.lastError())
+			ok = got.err != nil && sentinel.Is(got.err, n.lastError())
 		}
 		expect.That(t, ok, expect.Message{
 			Did:  fmt.Sprintf("sent a GET with maxAttempts = 2; attempt 1 was %s, attempt 2 %s", first, last),

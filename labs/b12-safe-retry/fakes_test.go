@@ -2,7 +2,6 @@ package retry_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	retry "github.com/backend-labs/backend-labs/labs/b12-safe-retry"
 )
 
@@ -348,4 +348,4 @@ type function func(r *http.Request) (*http.Response, error)
 
 func (f function) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
+func isReset(err error) bool { return sentinel.Is(err, syscall.ECONNRESET) }

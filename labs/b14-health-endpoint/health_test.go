@@ -14,6 +14,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
+	"github.com/backend-labs/backend-labs/harness/kit/secrecy"
 	health "github.com/backend-labs/backend-labs/labs/b14-health-endpoint"
 )
 
@@ -150,6 +151,26 @@ func TestErrorsStayInside(t *testing.T) {
 			}
 			wantAnswer(t, did, got, code, status, map[string]string{"orders": "down"}, "")
 		}
+	}
+	for _, panics := range []bool{false, true} {
+		told := secrecy.Told(100, func(secret string) string {
+			err := fmt.Errorf("password=%s: %w", secret, errSecret)
+			got := probe(t, health.NewHealth(0, health.Check{Name: "orders", Critical: true, Timeout: ample,
+				Func: func(context.Context) error {
+					if panics {
+						panic(err)
+					}
+					return err
+				}}), "GET")
+			return got.body + fmt.Sprint(got.header)
+		})
+		expect.That(t, told == "", expect.Message{
+			Did: fmt.Sprintf("probed while the check of orders failed with another password in its error "+
+				"each time (by a panic: %t)", panics),
+			Want: "the same answer, whatever is in the error, and in whatever form",
+			Got:  told,
+			Why:  "what is written in another way is read by whoever knows the way back",
+		})
 	}
 }
 
