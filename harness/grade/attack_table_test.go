@@ -85,7 +85,7 @@ var defenceNames = []struct{ name, means string }{
 	{"census", "nothing is there before the check begins"},
 	{"variables", "the package's errors are distinct and stay so"},
 	{"library", "what the process shares stays as it was"},
-	{"bubble", "nothing runs outside of virtual time"},
+	{"bubble", "nothing runs outside of virtual time, or goes on behind its end"},
 	{"race", "a second run under the race detector"},
 	{"instances", "several instances are several processes"},
 	{"report", "output is inert in every format"},

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
@@ -566,7 +568,66 @@ func TestSizeIsBounded(t *testing.T) {
 	})
 	keysUnlikeThemselves(t)
 	largeCapacity(t)
+	whatGoesIsGone(t)
 }
+
+// whatGoesIsGone asks the garbage collector, which knows what is held, whatever Len says.
+func whatGoesIsGone(t *testing.T) {
+	t.Helper()
+	const capacity, sets = 20, 2000
+	for _, what := range []string{"different keys", "one key again and again"} {
+		bubble.RunLeaky(t, func(t *testing.T) {
+			c := cache.New[*object, *object](capacity, time.Hour)
+			var keys, values []weak.Pointer[object]
+			same := new(object)
+			for i := range sets {
+				k, v := same, new(object)
+				if what == "different keys" {
+					k = new(object)
+					keys = append(keys, weak.Make(k))
+				}
+				values = append(values, weak.Make(v))
+				if i%2 == 0 {
+					c.Set(k, v)
+				} else {
+					c.GetOrLoad(background, k, func(context.Context, *object) (*object, error) { return v, nil })
+				}
+			}
+			// The runtime itself may hold a timer that was stopped, and what that would have called, for a while.
+			const most = sets / 2
+			heldKeys, heldValues := held(keys, most), held(values, most)
+			expect.That(t, heldKeys <= most && heldValues <= most, expect.Message{
+				Did: fmt.Sprintf("stored or loaded %d values in a cache of %d, under %s, and had the garbage "+
+					"collector look for those that something still points to", sets, capacity, what),
+				Want: fmt.Sprintf("about %d of each, and by no means more than %d", capacity, most),
+				Got:  fmt.Sprintf("%d keys and %d values are held", heldKeys, heldValues),
+				Why: "what counts is the memory: whatever is not in the cache any more, and yet in some list, " +
+					"index or history of it, is a leak that Len does not show",
+			})
+			runtime.KeepAlive(c)
+		})
+	}
+}
+
+// held counts what is still there. The collector may need more than one round for it.
+func held(all []weak.Pointer[object], most int) (n int) {
+	for range 3 {
+		runtime.GC()
+		n = 0
+		for _, p := range all {
+			if p.Value() != nil {
+				n++
+			}
+		}
+		if n <= most {
+			break
+		}
+	}
+	return n
+}
+
+// object is what nothing else is a part of.
+type object struct{ _ [128]byte }
 
 // largeCapacity has room for more than others might think of.
 func largeCapacity(t *testing.T) {

@@ -3,6 +3,7 @@ package scaleout_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -267,6 +268,7 @@ func TestThousandAtOnce(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		all, backends := desks(4)
 		b := scaleout.NewBalancer(backends...)
+		before := runtime.NumGoroutine()
 		var ended, failed atomic.Int64
 		for i := range 1000 {
 			go func() {
@@ -293,6 +295,15 @@ func TestThousandAtOnce(t *testing.T) {
 			Did:  "let the machines answer all 1000 requests",
 			Want: "every Do returns nil",
 			Got:  fmt.Sprintf("%d returned, %d of them an error", ended.Load(), failed.Load()),
+		})
+		const few = 100 // the balancer may have some of its own
+		left := runtime.NumGoroutine() - before
+		expect.That(t, left <= few, expect.Message{
+			Did:  "let the machines answer all 1000 requests, and counted goroutines a second later",
+			Want: "none is left of a Do that has returned",
+			Got:  fmt.Sprintf("%d more than before", left),
+			Why: "a goroutine that stays behind holds its memory for ever; one for each request, and the " +
+				"balancer dies of the traffic that it has served well",
 		})
 	})
 	bubble.RunLeaky(t, func(t *testing.T) {

@@ -41,7 +41,7 @@ type Without struct {
 	Census    bool `json:"census,omitempty"`    // the look at what initialisers have left running
 	Variables bool `json:"variables,omitempty"` // the look at exported variables
 	Library   bool `json:"library,omitempty"`   // the look at the standard library's variables
-	Outside   bool `json:"outside,omitempty"`   // the look for goroutines outside of a bubble
+	Outside   bool `json:"outside,omitempty"`   // the look for what is outside of a bubble, or goes on behind it
 }
 
 // maxRequest bounds what is read of a request, in bytes.

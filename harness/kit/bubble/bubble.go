@@ -24,7 +24,7 @@ import (
 
 // Run runs f in virtual time, which starts at 2000-01-01 00:00:00 UTC. When f returns every
 // goroutine that was started in it must have ended: one that has not is the check's failure, "this
-// goroutine is still waiting at …".
+// goroutine is still waiting at …". So must every timer that sets itself again.
 func Run(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	run(t, f, true)
@@ -76,10 +76,17 @@ func explore(t *testing.T, f func(t *testing.T), leakMatters bool) (m *expect.Me
 		t.Cleanup(func() {
 			synctest.Wait() // let what is about to end do so
 			left = others(dump())
+			switch {
+			case !leakMatters || len(left) > 0 || !alone():
+			case goesOn():
+				m = timerMessage()
+			default:
+				left = others(dump()) // what timers have begun meanwhile
+			}
 		})
 		f(t)
 	})
-	return nil
+	return m
 }
 
 // listed says what the first few goroutines are doing, where.

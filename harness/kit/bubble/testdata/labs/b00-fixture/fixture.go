@@ -18,6 +18,11 @@ func receive(c chan int) {
 	<-c // mark: leak waits
 }
 
+// Chain has a timer that sets itself again, for ever.
+func Chain(every time.Duration) {
+	time.AfterFunc(every, func() { Chain(every) })
+}
+
 // LeakMany starts several.
 func LeakMany(n int) {
 	for range n {
