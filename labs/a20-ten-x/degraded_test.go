@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -53,6 +54,99 @@ func TestTheSwitch(t *testing.T) {
 	askedLater(t)
 	manyMore(t)
 	oneInAHundred(t)
+	nobodyAsks(t)
+	farApart(t)
+	toTheSecond(t)
+	refusedBehindIt(t)
+}
+
+// nobodyAsks has two waves, and nobody looks at the switch between them.
+func nobodyAsks(t *testing.T) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		g := fixed(1)
+		calls(g, 200, 20)
+		time.Sleep(20 * second)
+		goesOn(t, g, "second time, 20 s after the first and unasked until then,")
+	})
+}
+
+// farApart has less than 20 calls, and as many once more when they are no longer of the last second.
+func farApart(t *testing.T) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		g := fixed(1)
+		for range 3 {
+			for range 9 {
+				g.Do(background, gate.Critical, nothing)
+			}
+			letGo := hold(g)
+			for range 5 {
+				g.Do(background, gate.Critical, nothing)
+			}
+			letGo()
+			expect.That(t, !g.Degraded(), expect.Message{
+				Did:  "made 15 calls at the same instant, of which 5 were refused, and so again every 1.35 s",
+				Want: "not degraded: in no second there were as many as 20 calls",
+				Got:  "degraded",
+				Why:  "the longer the time that is looked at, the longer features stay away after a few bad moments",
+			})
+			time.Sleep(1350 * time.Millisecond)
+		}
+	})
+}
+
+// toTheSecond looks when the switch goes off where no calls come any more, after a wave that was short or long.
+func toTheSecond(t *testing.T) {
+	t.Helper()
+	for _, tenths := range []int{1, 100} {
+		bubble.Run(t, func(t *testing.T) {
+			g := fixed(1)
+			for i := range tenths {
+				if i > 0 {
+					time.Sleep(100 * time.Millisecond)
+				}
+				for range 15 {
+					g.Do(background, gate.Critical, nothing)
+				}
+				letGo := hold(g)
+				for range 4 {
+					g.Do(background, gate.Critical, nothing)
+				}
+				letGo()
+			}
+			began := time.Now()
+			for _, c := range []struct {
+				after time.Duration
+				want  bool
+			}{{0, true}, {second, true}, {4700 * time.Millisecond, true}, {5400 * time.Millisecond, false}, {20 * second, false}} {
+				time.Sleep(time.Until(began.Add(c.after)))
+				got := g.Degraded()
+				expect.That(t, got == c.want, expect.Message{
+					Did: fmt.Sprintf("made 20 calls in each tenth of a second, for %d of them, of which 4 were refused, and then none; "+
+						"asked %v later", tenths, c.after),
+					Want: fmt.Sprintf("degraded: %v", c.want), Got: fmt.Sprintf("degraded: %v", got),
+					Why: "five seconds without trouble are what is waited for, neither four nor six",
+				})
+			}
+		})
+	}
+}
+
+// refusedBehindIt has a gate behind the gate, which refuses.
+func refusedBehindIt(t *testing.T) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		g := fixed(1)
+		for range 100 {
+			g.Do(background, gate.Critical, func(context.Context) error { return gate.ErrShed{RetryAfter: second} })
+		}
+		expect.That(t, !g.Degraded(), expect.Message{
+			Did:  "made 100 calls, all of which were let in, and whose fn returned an ErrShed, as from a gate of its own",
+			Want: "not degraded: this gate has refused none", Got: "degraded",
+			Why: "two gates in a row are usual, and each says what it has done",
+		})
+	})
 }
 
 // askedLater asks when the second in question is over.
@@ -76,7 +170,7 @@ func manyMore(t *testing.T) {
 	t.Helper()
 	bubble.Run(t, func(t *testing.T) {
 		g := fixed(1)
-		for _, which := range []string{"first", "second"} {
+		for _, which := range []string{"first time", "second time"} {
 			goesOn(t, g, which)
 		}
 	})
@@ -85,12 +179,12 @@ func manyMore(t *testing.T) {
 func goesOn(t *testing.T, g *gate.Gate, which string) {
 	t.Helper()
 	calls(g, 200, 20)
-	for tenth := range 44 {
+	for tenth := range 50 {
 		for range 200 {
 			g.Do(background, gate.Critical, nothing)
 		}
 		expect.That(t, g.Degraded(), expect.Message{
-			Did: fmt.Sprintf("for the %s time made 200 calls within a second, of which 20 were refused, and then 2000 a "+
+			Did: fmt.Sprintf("for the %s made 200 calls within a second, of which 20 were refused, and then 2000 a "+
 				"second, of which none was; asked %v later", which, time.Duration(tenth)*100*time.Millisecond),
 			Want: "degraded: it goes off 5 s after it went on at the earliest", Got: "not degraded",
 			Why: "a switch that follows each wave of traffic flickers",
@@ -99,7 +193,7 @@ func goesOn(t *testing.T, g *gate.Gate, which string) {
 	}
 	time.Sleep(10 * second)
 	expect.That(t, !g.Degraded(), expect.Message{
-		Did:  fmt.Sprintf("the same, for the %s time, and 10 s without a call", which),
+		Did:  fmt.Sprintf("the same, for the %s, and 10 s without a call", which),
 		Want: "not degraded", Got: "degraded"})
 }
 

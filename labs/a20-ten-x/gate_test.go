@@ -83,28 +83,9 @@ func TestWhoIsRefusedIsRefusedAtOnce(t *testing.T) {
 }
 
 func TestRetriesAreSpread(t *testing.T) {
-	bubble.Run(t, func(t *testing.T) {
-		g := fixed(1)
-		letGo := hold(g)
-		lowest, highest, sum := time.Hour, time.Duration(0), time.Duration(0)
-		n := 0
-		for range 500 {
-			shed, is := errors.AsType[gate.ErrShed](g.Do(background, gate.Critical, nothing))
-			if !is {
-				continue
-			}
-			n++
-			lowest, highest, sum = min(lowest, shed.RetryAfter), max(highest, shed.RetryAfter), sum+shed.RetryAfter
-		}
-		letGo()
-		mean := sum / time.Duration(max(1, n))
-		expect.That(t, n == 500 && lowest >= second && lowest*10 <= mean*8 && highest*10 >= mean*12, expect.Message{
-			Did:  "called Do 500 times at a full gate, and looked at RetryAfter",
-			Want: "500 refusals; at least 1 s each, some at most 0.8 times the mean, some at least 1.2 times",
-			Got:  fmt.Sprintf("%d refusals: %v to %v, %v in the mean", n, lowest, highest, mean),
-			Why:  "those who are refused together come back together, unless they are told different times",
-		})
-	})
+	for _, p := range []gate.Priority{gate.Critical, gate.Normal, gate.BestEffort} {
+		spread(t, p)
+	}
 	spike(t, func(t *testing.T, g *gate.Gate, r *run) {
 		var mu sync.Mutex
 		came := map[int]int{} // in each tenth of a second
@@ -142,6 +123,33 @@ func TestRetriesAreSpread(t *testing.T) {
 	})
 }
 
+// spread looks at what those of a priority are told.
+func spread(t *testing.T, p gate.Priority) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		g := fixed(1)
+		letGo := hold(g)
+		lowest, highest, sum := time.Hour, time.Duration(0), time.Duration(0)
+		n := 0
+		for range 500 {
+			shed, is := errors.AsType[gate.ErrShed](g.Do(background, p, nothing))
+			if !is {
+				continue
+			}
+			n++
+			lowest, highest, sum = min(lowest, shed.RetryAfter), max(highest, shed.RetryAfter), sum+shed.RetryAfter
+		}
+		letGo()
+		mean := sum / time.Duration(max(1, n))
+		expect.That(t, n == 500 && lowest >= second && lowest*10 <= mean*8 && highest*10 >= mean*12, expect.Message{
+			Did:  fmt.Sprintf("called Do 500 times at a full gate, with priority %d, and looked at RetryAfter", p),
+			Want: "500 refusals; at least 1 s each, some at most 0.8 times the mean, some at least 1.2 times",
+			Got:  fmt.Sprintf("%d refusals: %v to %v, %v in the mean", n, lowest, highest, mean),
+			Why:  "those who are refused together come back together, unless they are told different times",
+		})
+	})
+}
+
 func TestWhoLeavesIsNoSign(t *testing.T) {
 	for _, fails := range []func(error) error{
 		func(err error) error { return err },
@@ -166,6 +174,20 @@ func TestWhoLeavesIsNoSign(t *testing.T) {
 				Want: fmt.Sprintf("a limit of %d, as before, or higher", before),
 				Got:  fmt.Sprint(g.Limit()),
 				Why:  "users who press stop looked like overload, and the next ones are refused for it",
+			})
+			before = g.Limit()
+			for range 300 {
+				g.Do(background, gate.Normal, func(context.Context) error {
+					time.Sleep(300 * time.Millisecond)
+					return fails(context.Canceled)
+				})
+			}
+			expect.That(t, g.Limit() >= before, expect.Message{
+				Did: fmt.Sprintf("made 300 calls, one after another, that returned %q after 300 ms, because somebody behind them "+
+					"had left: the contexts of Do go on", fails(context.Canceled)),
+				Want: fmt.Sprintf("a limit of %d, as before, or higher", before),
+				Got:  fmt.Sprint(g.Limit()),
+				Why:  "it is what a call ends in that says that somebody has left, whichever context that was",
 			})
 		})
 	}
@@ -267,20 +289,23 @@ func TestTheCallPassesThrough(t *testing.T) {
 		g := fixed(1)
 		for _, want := range []error{nil, errStatus, fmt.Errorf("get: %w", errStatus), context.Canceled,
 			context.DeadlineExceeded, gate.ErrShed{RetryAfter: 7 * second}} {
-			ctx := context.WithValue(background, key{}, "trace 7")
-			got := any(nil)
-			err := g.Do(ctx, gate.Normal, func(ctx context.Context) error {
-				got = ctx.Value(key{})
+			given := context.WithValue(background, key{}, "trace 7")
+			got, n := any(nil), 0
+			err := g.Do(given, gate.Normal, func(ctx context.Context) error {
+				n++
+				if got = ctx.Value(key{}); ctx != given {
+					got = fmt.Sprintf("%v, but is another one", got)
+				}
 				if _, bounded := ctx.Deadline(); bounded {
 					got = "a deadline"
 				}
 				time.Sleep(10 * time.Millisecond)
 				return want
 			})
-			expect.That(t, err == want && got == "trace 7", expect.Message{
+			expect.That(t, err == want && got == "trace 7" && n == 1, expect.Message{
 				Did:  fmt.Sprintf("called Do with a context that has a value and no deadline; fn returns %v", want),
-				Want: fmt.Sprintf("fn is given that context, and Do returns %v", want),
-				Got:  fmt.Sprintf("fn's context has %v; Do returned %v", got, err),
+				Want: fmt.Sprintf("fn is called once, with that very context, and Do returns %v", want),
+				Got:  fmt.Sprintf("fn was called %d times; its context has %v; Do returned %v", n, got, err),
 				Why:  "whoever puts a gate in front of a call must not have to change anything else",
 			})
 		}

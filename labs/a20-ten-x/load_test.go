@@ -39,6 +39,26 @@ func TestNormalLoad(t *testing.T) {
 			Why:  "on a quiet day nobody should notice the gate",
 		})
 	})
+	anotherTarget(t)
+}
+
+// anotherTarget has a service for which 300 ms are usual, and a gate that knows.
+func anotherTarget(t *testing.T) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		g := gate.NewGate(gate.Options{Min: 2, Max: 200, Target: 400 * time.Millisecond})
+		r := newRun(g.Do, 1)
+		r.service.set(2, 280*time.Millisecond)
+		r.load(50, minute)
+		got := share(r.between(40*second, minute))
+		expect.That(t, got >= 0.9, expect.Message{
+			Did: "sent 50 requests a second for a minute to a service where each waits 280 ms more for something else, through a gate " +
+				"with a Target of 400 ms, and looked at the last 20 s",
+			Want: "at least 90 % are served",
+			Got:  fmt.Sprintf("%.1f %%, with a limit of %d", got*100, g.Limit()),
+			Why:  "a latency of up to Target is well, and what is well for this service another one would call a catastrophe",
+		})
+	})
 }
 
 func TestGoodputInASpike(t *testing.T) {
