@@ -37,6 +37,62 @@ func TestItIsAHandler(t *testing.T) {
 			Why: "libraries log through slog, too, and count on what it promises; what they say must " +
 				"not end up in another group, or nowhere"})
 	}
+	likeJSONHandler(t)
+}
+
+// plain are records without secrets, as slog.JSONHandler writes them.
+var plain = []struct {
+	what string
+	log  func(l *slog.Logger)
+}{
+	{"without attributes and without a message", func(l *slog.Logger) { l.Info("") }},
+	{"with an empty text, a zero, a false, a nil and an empty list", func(l *slog.Logger) {
+		l.Info("x", "text", "", "zero", 0, "false", false, "nil", nil, "list", []int{}, "map", map[string]int{}, "after", 1)
+	}},
+	{"with an empty text in a group and by With", func(l *slog.Logger) {
+		l.With("a", "").WithGroup("g").With("b", "", "c", 0).Info("x", slog.Group("h", "d", "", "e", nil))
+	}},
+	{"with an empty key", func(l *slog.Logger) { l.Info("x", "", "value", "a", 1) }},
+	{"with groups without anything in them", func(l *slog.Logger) {
+		l.WithGroup("g").Info("x", slog.Group("h"), slog.Group("i", slog.Group("j")))
+	}},
+	{"at a level between Info and Warn", func(l *slog.Logger) { l.Log(background, slog.LevelInfo+2, "x") }},
+	{"at a level above Error", func(l *slog.Logger) { l.Log(background, slog.LevelError+4, "x") }},
+	{"at Warn and at Error", func(l *slog.Logger) { l.Warn("x"); l.Error("y") }},
+	{"with a key without a value", func(l *slog.Logger) { l.Info("x", []any{"a"}...) }},
+	{"with times, levels and messages in groups", func(l *slog.Logger) {
+		at := time.Date(2026, 3, 1, 4, 10, 0, 0, time.FixedZone("Kathmandu", 5*3600+45*60))
+		l.Info("x", slog.Group("g", "time", at, "level", slog.LevelWarn, "msg", "inner"))
+		l.WithGroup("h").With("time", "noon", "level", 7).Info("x", "time", at, "msg", 1)
+	}},
+	{"with levels, times and durations in a list", func(l *slog.Logger) {
+		l.Info("x", "list", []any{slog.LevelWarn, time.Second, time.Unix(0, 0).UTC(), errors.New("e"), 1e21, uint64(1<<64 - 1)})
+	}},
+}
+
+// likeJSONHandler compares lines with those of slog.JSONHandler, member for member.
+func likeJSONHandler(t *testing.T) {
+	t.Helper()
+	for _, secrets := range [][]string{nil, {"password"}} {
+		for _, tt := range plain {
+			l, o := logger(secrets...)
+			tt.log(l)
+			theirs := &out{}
+			tt.log(slog.New(slog.NewJSONHandler(theirs, nil)))
+			raw := o.text()
+			got, err := read(raw)
+			want, _ := read(theirs.text())
+			for _, l := range slices.Concat(got, want) {
+				delete(l, "time")
+			}
+			expect.That(t, err == nil && asJSON(got) == asJSON(want), expect.Message{
+				Did:  fmt.Sprintf("wrote records %s, with Redact %q", tt.what, secrets),
+				Want: "the same as of slog.JSONHandler, but for the time: " + asJSON(want),
+				Got:  fmt.Sprintf("%s (%v)", raw, err),
+				Why: "what is empty or zero was logged on purpose; who looks for it must find it, by the names that all " +
+					"services have"})
+		}
+	}
 }
 
 func TestTheTimeIsUTC(t *testing.T) {
@@ -184,6 +240,8 @@ var unwritable = map[string]any{
 	"a channel": make(chan int), "a function": func() {}, "a nil pointer": (*broken)(nil),
 	"a MarshalJSON that panics": broken{}, "a MarshalJSON that fails": failing{},
 	"a map with a channel in it":                 map[string]any{"c": make(chan int)},
+	"a struct that points to itself":             circle(),
+	"a map with a panic in it":                   map[string]any{"a": 1, "b": []any{broken{"deep"}}},
 	"a LogValuer that panics":                    valuer(func() slog.Value { panic("no value") }),
 	"an error that is a nil pointer, and panics": (*badError)(nil),
 }
@@ -191,6 +249,14 @@ var unwritable = map[string]any{
 type broken struct{ name string }
 
 func (b broken) MarshalJSON() ([]byte, error) { panic("broken " + b.name) }
+
+type ring struct{ Next *ring }
+
+func circle() *ring {
+	r := &ring{}
+	r.Next = r
+	return r
+}
 
 type failing struct{}
 
@@ -218,7 +284,7 @@ func TestWhatCannotBeEncodedCostsNothingElse(t *testing.T) {
 					if with {
 						l.With("before", 1, "it", v, "after", 2).Error("x")
 					} else {
-						l.Error("x", "before", 1, "it", v, "after", 2)
+						l.Error("x", "before", 1, "it", v, "after", 2, slog.Group("g", "before", 3, "it", v, "after", 4))
 					}
 					return nil
 				}()
@@ -230,6 +296,10 @@ func TestWhatCannotBeEncodedCostsNothingElse(t *testing.T) {
 				member(t, did, got, "before", 1, why)
 				member(t, did, got, "after", 2, why)
 				member(t, did, got, "msg", "x", why)
+				if !with {
+					member(t, did+", and in a group", got, "g.before", 3, why)
+					member(t, did+", and in a group", got, "g.after", 4, why)
+				}
 			}
 		}
 	}

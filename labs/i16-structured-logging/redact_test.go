@@ -49,6 +49,21 @@ func (r refusal) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]string{"password": r.Password})
 }
 
+// sealed shows itself, with what is in it.
+type sealed struct{ pass string }
+
+func (s sealed) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"login": map[string]string{"password": s.pass}})
+}
+
+// named is a key of a map.
+type named string
+
+// base is embedded in another one.
+type base struct {
+	Pass string `json:"password"`
+}
+
 // leaks are ways to log a secret: each writes one record, in which the word must not be.
 var leaks = []struct {
 	what string
@@ -148,6 +163,38 @@ var leaks = []struct {
 	{"a nil in a map", func(l *slog.Logger) {
 		l.Info("x", "form", map[string]any{"password": nil})
 	}, "form.password"},
+	{"a value that encodes itself", func(l *slog.Logger) {
+		l.Info("x", "form", sealed{secret}, "a", 1)
+	}, "form.login.password"},
+	{"a value that encodes itself, in a list", func(l *slog.Logger) {
+		l.With("forms", []any{sealed{secret}, &sealed{secret}}).Info("x")
+	}, ""},
+	{"JSON that is there already", func(l *slog.Logger) {
+		l.Info("x", "form", json.RawMessage(`{"a": [{"Password": "hunter2"}]}`))
+	}, ""},
+	{"an embedded struct", func(l *slog.Logger) {
+		l.Info("x", "form", struct {
+			base
+			User string
+		}{base{secret}, "ada"})
+	}, "form.password"},
+	{"an array of pointers to pointers", func(l *slog.Logger) {
+		f := &form{Pass: secret}
+		l.Info("x", "forms", [1]**form{&f})
+	}, ""},
+	{"a map whose keys have a type of their own", func(l *slog.Logger) {
+		l.Info("x", "form", map[named]string{"password": secret})
+	}, "form.password"},
+	{"a letter beyond ASCII, in capitals", func(l *slog.Logger) { l.Info("x", "SCHLÜSSEL", secret) }, "SCHLÜSSEL"},
+	{"an empty list in a map", func(l *slog.Logger) {
+		l.Info("x", "form", map[string]any{"password": []string{}})
+	}, "form.password"},
+	{"an empty object in a map", func(l *slog.Logger) {
+		l.Info("x", "form", map[string]any{"password": map[string]any{}})
+	}, "form.password"},
+	{"a zero in a map", func(l *slog.Logger) { l.Info("x", "form", map[string]any{"password": 0}) }, "form.password"},
+	{"an empty text in a map", func(l *slog.Logger) { l.Info("x", "form", map[string]any{"password": ""}) }, "form.password"},
+	{"a false in a map", func(l *slog.Logger) { l.Info("x", "form", map[string]any{"password": false}) }, "form.password"},
 	{"an error that encodes itself", func(l *slog.Logger) {
 		l.Info("x", "e", refusal{secret})
 	}, "e.password"},
@@ -155,9 +202,9 @@ var leaks = []struct {
 
 func TestSecretsAreNotShown(t *testing.T) {
 	for _, tt := range leaks {
-		l, o := logger("password", "AUTHORIZATION", "APIKey")
+		l, o := logger("password", "AUTHORIZATION", "APIKey", "schlüssel")
 		tt.log(l)
-		did := "with Redact password, AUTHORIZATION and APIKey, had a secret in " + tt.what
+		did := "with Redact password, AUTHORIZATION, APIKey and schlüssel, had a secret in " + tt.what
 		got, raw := one(t, did, o)
 		expect.That(t, !strings.Contains(raw, secret) && !strings.Contains(raw, "471147114711"), expect.Message{
 			Did: did, Want: "it is nowhere in the line", Got: raw,

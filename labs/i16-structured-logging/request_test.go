@@ -160,6 +160,23 @@ var answers = []struct {
 		io.WriteString(w, "done")
 		w.WriteHeader(500)
 	}, 200, 4},
+	{"writes no bytes, and then answers 500", func(w http.ResponseWriter, r *http.Request) {
+		w.Write(nil)
+		w.WriteHeader(500)
+	}, 200, 0},
+	{"flushes, and then answers 500", func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).Flush()
+		w.WriteHeader(500)
+	}, 200, 0},
+	{"flushes, and then writes 4 bytes", func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).Flush()
+		io.WriteString(w, "done")
+	}, 200, 4},
+	{"answers 202, flushes, and then writes 4 bytes", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(202)
+		http.NewResponseController(w).Flush()
+		io.WriteString(w, "done")
+	}, 202, 4},
 	{"answers 204", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) }, 204, 0},
 	{"answers 503", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }, 503, 0},
 }
@@ -178,6 +195,17 @@ func TestTheLineSaysWhatWasAnswered(t *testing.T) {
 	}
 	breaksOff(t)
 	goesAway(t)
+	asItCame(t)
+}
+
+// asItCame has paths that look as if they could be tidied up.
+func asItCame(t *testing.T) {
+	t.Helper()
+	for _, path := range []string{"/", "/pay/", "/a//b/../c/.", "/Pay;v=1"} {
+		got := access(t, "served "+path, func(http.ResponseWriter, *http.Request) {}, request("r-1", path+"?card=4711"))[0]
+		member(t, "served a request for "+path+"?card=4711", got, "path", path,
+			"requests for odd paths are those that one looks for, and a path that was made another one is not found")
+	}
 }
 
 // goesAway has a client that is gone before the handler has answered.
@@ -262,6 +290,7 @@ func TestAPanicHasALine(t *testing.T) {
 		{"sends 103 and panics", func(w http.ResponseWriter) { w.WriteHeader(103) }, 500},
 		{"answers 201 and panics", func(w http.ResponseWriter) { w.WriteHeader(201) }, 201},
 		{"writes and panics", func(w http.ResponseWriter) { io.WriteString(w, "half") }, 200},
+		{"writes no bytes and panics", func(w http.ResponseWriter) { w.Write(nil) }, 200},
 		{"flushes and panics", func(w http.ResponseWriter) { http.NewResponseController(w).Flush() }, 200},
 	} {
 		for _, value := range []any{"boom", errors.New("boom"), http.ErrAbortHandler} {
