@@ -60,6 +60,7 @@ const (
 	whyShared     = "the checks run in the same process and would get it, too"
 	whyInput      = "the standard input is not the submission's to read"
 	whyDescriptor = "it reaches descriptors by their numbers"
+	whyPool       = "use the pool that you are given, as it is: the checks watch its connections, and cut them off"
 	whyClient     = "use the client that you are given, as it is: the checks slow it down, cut it off and count by it"
 )
 
@@ -135,7 +136,17 @@ var partly = map[string]names{
 	"math/rand":    {except: []string{"Seed"}, why: "the checks share it: make your own by rand.New"},
 	"mime":         {except: []string{"AddExtensionType"}, why: whyShared},
 
-	"github.com/jackc/pgx/v5/pgconn": {except: []string{"RegisterGSSProvider"}, why: whyShared},
+	"github.com/jackc/pgx/v5": {
+		except: []string{"Connect", "ConnectConfig", "ConnectWithOptions", "ParseConfig", "ParseConfigWithOptions"},
+		why:    whyPool,
+	},
+	"github.com/jackc/pgx/v5/pgxpool": {except: []string{"New", "NewWithConfig", "ParseConfig"}, why: whyPool},
+	"github.com/jackc/pgx/v5/pgconn": {
+		except: []string{"Connect", "ConnectConfig", "ConnectWithOptions", "Construct", "ParseConfig",
+			"ParseConfigWithOptions", "RegisterGSSProvider"},
+		whys: map[string]string{"RegisterGSSProvider": whyShared},
+		why:  whyPool,
+	},
 	"github.com/redis/go-redis/v9": {
 		except: []string{"NewClient", "NewClusterClient", "NewFailoverClient",
 			"NewFailoverClusterClient", "NewRing", "NewSentinelClient", "NewUniversalClient",
@@ -178,6 +189,12 @@ var members = map[string]string{
 	"github.com/redis/go-redis/v9.UniversalClient.AddHook": whyClient,
 	"github.com/redis/go-redis/v9.AutoPipeliner.AddHook":   whyClient,
 
+	"github.com/jackc/pgx/v5.Conn.Config":          whyPool,
+	"github.com/jackc/pgx/v5.Conn.PgConn":          whyPool, // what goes that way no tracer sees
+	"github.com/jackc/pgx/v5/pgxpool.Pool.Config":  whyPool,
+	"github.com/jackc/pgx/v5/pgxpool.Conn.Hijack":  whyPool, // nobody would miss the connection
+	"github.com/jackc/pgx/v5/pgconn.PgConn.Hijack": whyPool,
+
 	"crypto/elliptic.Curve.Params": "the parameters of a curve are the same ones for the checks",
 }
 
@@ -211,9 +228,14 @@ var hidden = map[string]func(*types.Signature) bool{
 	"Options":      results("*github.com/redis/go-redis/v9.Options"),
 	"Output":       depth,
 	"Params":       results("*crypto/elliptic.CurveParams"),
-	"SetFlags":     taking,
-	"Source":       results("*log/slog.Source"),
-	"Writer":       results("io.Writer"),
+	"PgConn":       results("*github.com/jackc/pgx/v5/pgconn.PgConn"),
+	"Config": either(results("*github.com/jackc/pgx/v5/pgxpool.Config"),
+		results("*github.com/jackc/pgx/v5.ConnConfig")),
+	"Hijack": either(results("*github.com/jackc/pgx/v5.Conn"),
+		results("*github.com/jackc/pgx/v5/pgconn.HijackedConn", "error")),
+	"SetFlags": taking,
+	"Source":   results("*log/slog.Source"),
+	"Writer":   results("io.Writer"),
 }
 
 // taking is for what takes one value, of whatever type, and gives none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,33 +109,74 @@ func (d *disk) content() map[string]string {
 	return maps.Clone(d.entries)
 }
 
+// mount is the disk as one server has it. When the server has died nothing reaches the disk from it any
+// more: no last words, and none of a request that it was busy with, too.
+type mount struct {
+	disk *disk
+	dead atomic.Bool
+}
+
+func (m *mount) Get(name string) string {
+	m.alive()
+	return m.disk.Get(name)
+}
+
+func (m *mount) Commit(entries map[string]string) {
+	m.alive()
+	defer func() {
+		if v := recover(); v != nil {
+			m.dead.Store(true)
+			panic(v)
+		}
+	}()
+	m.disk.Commit(entries)
+}
+
+func (m *mount) alive() {
+	if m.dead.Load() {
+		panic(death{})
+	}
+}
+
 // machine runs a server. When that dies, the next request finds another one, on the same disk.
 type machine struct {
 	disk *disk
 
 	mu     sync.Mutex
+	mount  *mount
 	server *retries.Server
 	deaths int
 }
 
-func newMachine(d *disk) *machine { return &machine{disk: d, server: retries.NewServer(d)} }
+func newMachine(d *disk) *machine {
+	m := &machine{disk: d}
+	m.begin()
+	return m
+}
+
+func (m *machine) begin() {
+	m.mount = &mount{disk: m.disk}
+	m.server = retries.NewServer(m.mount)
+}
 
 // handle has a request answered, unless the server dies of it.
 func (m *machine) handle(req retries.Request) (resp retries.Response, died bool) {
 	m.mu.Lock()
-	server := m.server
+	server, on := m.server, m.mount
 	m.mu.Unlock()
 	defer func() {
-		switch v := recover(); v {
-		case nil:
-		case death{}:
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			died = true
-			m.deaths++
-			m.server = retries.NewServer(m.disk)
-		default:
+		if v := recover(); v != nil && v != any(death{}) {
 			panic(v)
+		}
+		if !on.dead.Load() {
+			return
+		}
+		died = true // also if the server would rather go on
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.mount == on {
+			m.deaths++
+			m.begin()
 		}
 	}()
 	return server.Handle(req), false

@@ -102,6 +102,8 @@ type world struct {
 	v2     v2
 	phases []migrate.Phase
 	ids    []int64 // some of the users that were there before
+	// what all of these are called, as far as the check has not had them renamed behind it
+	original map[int64]string
 
 	stoodStill bool // a wait was long, and perhaps the machine's fault
 }
@@ -149,9 +151,21 @@ func (w *world) fill(n int) {
 	pg.Exec(w.t, w.own, `SELECT setval('users_id_seq', $1)`, n/2+gap)
 	w.insert(n/2+1, n)
 	pg.Exec(w.t, w.own, `ANALYZE users`)
-	pg.Exec(w.t, w.own, `CREATE TABLE original AS SELECT * FROM users`)
-	w.ids = column[int64](w.t, w.own, `SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM users) AS u
-		WHERE n % $1 = 0 ORDER BY id`, max(n/50, 1))
+	w.keep(max(n/50, 1))
+}
+
+// keep has the names of all users in memory, where no statement of a phase reaches them, and the ids
+// of each n-th.
+func (w *world) keep(n int) {
+	w.t.Helper()
+	w.original, w.ids = map[int64]string{}, nil
+	ids := column[int64](w.t, w.own, `SELECT id FROM users ORDER BY id`)
+	for i, full := range column[string](w.t, w.own, `SELECT full_name FROM users ORDER BY id`) {
+		w.original[ids[i]] = full
+		if (i+1)%n == 0 {
+			w.ids = append(w.ids, ids[i])
+		}
+	}
 }
 
 // insert adds users number from to to: one, two or three words, not all of them ASCII.
@@ -335,7 +349,7 @@ func (w *world) untouched(one, all bool) string {
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	for _, id := range w.ids {
-		full := pg.Value[string](w.t, w.own, `SELECT full_name FROM original WHERE id = $1`, id)
+		full := w.original[id]
 		if wrong := w.says(ctx, id, full, split(full), one, true); wrong != "" {
 			return fmt.Sprintf("user %d: %s", id, wrong)
 		}
@@ -349,13 +363,48 @@ func (w *world) untouched(one, all bool) string {
 // wrongNames looks into the table as it is after the last phase. It returns what is wrong, or "".
 func (w *world) wrongNames() string {
 	w.t.Helper()
-	return pg.Value[string](w.t, w.own, `SELECT coalesce((
-		SELECT format('user %s, %L: first_name %L, last_name %L (and %s more)', w.id, w.full_name, w.first_name,
-			w.last_name, count(*) OVER () - 1)
-		FROM (SELECT o.id, o.full_name, u.first_name, u.last_name FROM original o LEFT JOIN users u USING (id)) AS w
-		WHERE coalesce(w.first_name, '') <> split_part(w.full_name, ' ', 1)
-			OR coalesce(w.last_name, '') <> substr(w.full_name, length(split_part(w.full_name, ' ', 1)) + 2)
-		ORDER BY w.id LIMIT 1), '')`)
+	type row struct{ first, last *string }
+	is := map[int64]row{}
+	ids := column[int64](w.t, w.own, `SELECT id FROM public.users ORDER BY id`)
+	firsts := column[*string](w.t, w.own, `SELECT first_name FROM public.users ORDER BY id`)
+	lasts := column[*string](w.t, w.own, `SELECT last_name FROM public.users ORDER BY id`)
+	if len(firsts) != len(ids) || len(lasts) != len(ids) {
+		return fmt.Sprintf("users has %d ids, %d first names and %d last names", len(ids), len(firsts), len(lasts))
+	}
+	for i, id := range ids {
+		is[id] = row{firsts[i], lasts[i]}
+	}
+	wrong, first := 0, int64(0)
+	for id, full := range w.original {
+		if (names{known(is[id].first), known(is[id].last)}) == split(full) {
+			continue
+		}
+		if wrong++; wrong == 1 || id < first {
+			first = id
+		}
+	}
+	if wrong == 0 {
+		return ""
+	}
+	full, got := w.original[first], is[first]
+	return fmt.Sprintf("user %d, %s: first_name %s, last_name %s (and %d more)", first, literal(&full), literal(got.first),
+		literal(got.last), wrong-1)
+}
+
+// known is a text, "" for NULL.
+func known(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// literal is a text as SQL has it.
+func literal(s *string) string {
+	if s == nil {
+		return "NULL"
+	}
+	return "'" + strings.ReplaceAll(*s, "'", "''") + "'"
 }
 
 // statements watches what the phases send to the database.

@@ -43,6 +43,7 @@ type journal struct {
 // handle is a Log of one process.
 type handle struct {
 	w       *world
+	life    *life
 	journal *journal
 	seen    int
 }
@@ -65,7 +66,7 @@ func (h *handle) Append(ctx context.Context, rec []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	h.w.point("log", "appends")
+	h.w.point(h.life, "log", "appends")
 	h.journal.mu.Lock()
 	if h.seen != len(h.journal.recs) {
 		h.journal.mu.Unlock()
@@ -92,7 +93,7 @@ func (h *handle) Append(ctx context.Context, rec []byte) error {
 		h.w.mu.Unlock()
 		return fmt.Errorf("append: %w", errDisk)
 	}
-	h.w.point("log", "has it")
+	h.w.point(h.life, "log", "has it")
 	return nil
 }
 
@@ -119,6 +120,7 @@ type world struct {
 	tl    *timeline.Timeline
 
 	mu       sync.Mutex
+	life     *life
 	points   int
 	kills    int
 	dies     map[int]bool // at which points the process dies
@@ -132,7 +134,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{journal: &journal{}, count: map[string]int{}, dies: map[int]bool{},
+	return &world{journal: &journal{}, life: &life{}, count: map[string]int{}, dies: map[int]bool{},
 		effects: map[string]map[string]int{}, keys: map[string]map[string]bool{},
 		finished: map[string]map[string]bool{}}
 }
@@ -140,13 +142,28 @@ func newWorld() *world {
 // crash is what a process dies of.
 type crash struct{}
 
-// point is a moment in which the process may die.
-func (w *world) point(lane, what string) {
+// life is that of one process. When it is over, nothing that the process still does reaches anybody.
+type life struct{ dead bool }
+
+// now is the life that has begun last.
+func (w *world) now() *life {
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.life
+}
+
+// point is a moment in which the process may die.
+func (w *world) point(l *life, lane, what string) {
+	w.mu.Lock()
+	if l.dead {
+		w.mu.Unlock()
+		panic(crash{}) // it has no last words
+	}
 	w.points++
 	dies := w.dies[w.points]
 	if dies {
 		w.kills++
+		l.dead = true
 	}
 	w.mu.Unlock()
 	w.tl.Point(lane, "%s", what)
@@ -157,7 +174,7 @@ func (w *world) point(lane, what string) {
 }
 
 // call is one of a service.
-func (w *world) call(ctx context.Context, call, service, key string) error {
+func (w *world) call(ctx context.Context, l *life, call, service, key string) error {
 	if w.takes != nil {
 		w.mu.Lock()
 		n := len(w.calls)
@@ -178,7 +195,7 @@ func (w *world) call(ctx context.Context, call, service, key string) error {
 	}
 	w.keys[service][key] = true
 	w.mu.Unlock()
-	w.point(service, call)
+	w.point(l, service, call)
 	fault := none
 	if w.story != nil {
 		fault = w.story(call, service, n)
@@ -200,37 +217,41 @@ func (w *world) call(ctx context.Context, call, service, key string) error {
 	w.mu.Unlock()
 	switch fault {
 	case no:
-		w.point(service, "says no")
+		w.point(l, service, "says no")
 		return fmt.Errorf("%s: %w", service, saga.ErrDeclined)
 	case lostAfter:
-		w.point(service, call+": answer lost")
+		w.point(l, service, call+": answer lost")
 		return fmt.Errorf("%s: %w", service, saga.ErrUnknown)
 	}
-	w.point(service, "has done so")
+	w.point(l, service, "has done so")
 	return nil
 }
 
 // steps are those of a saga, one at each service.
 func (w *world) steps(services ...string) (steps []saga.Step) {
+	l := w.now()
 	for _, service := range services {
 		steps = append(steps, saga.Step{Name: service,
 			Do: func(ctx context.Context, key string) error {
-				return w.call(ctx, "Do", service, key)
+				return w.call(ctx, l, "Do", service, key)
 			},
 			Undo: func(ctx context.Context, key string) error {
-				return w.call(ctx, "Undo", service, key)
+				return w.call(ctx, l, "Undo", service, key)
 			}})
 	}
 	return steps
 }
 
 // log is the log of a process that has just been started.
-func (w *world) log() saga.Log { return &handle{w: w, journal: w.journal} }
+func (w *world) log() saga.Log { return &handle{w: w, life: w.now(), journal: w.journal} }
 
 var trip = []string{"flight", "hotel", "car"}
 
 // run is one life of a process that runs a trip. died tells whether it ended by a crash.
 func (w *world) run(ctx context.Context) (err error, died bool) {
+	w.mu.Lock()
+	w.life = &life{}
+	w.mu.Unlock()
 	defer func() {
 		switch v := recover(); v {
 		case nil:

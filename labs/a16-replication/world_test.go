@@ -37,6 +37,7 @@ func virtual(t *testing.T, f func(t *testing.T)) {
 
 // world is a primary P, replicas A, B and so on, and the network between them.
 type world struct {
+	t        *testing.T
 	net      *simnet.Network[string]
 	names    []string // of the replicas
 	replicas []*replication.Replica
@@ -56,7 +57,7 @@ type answer struct {
 
 // newWorld has a replica for each round trip.
 func newWorld(t *testing.T, trips ...time.Duration) *world {
-	w := &world{net: simnet.New[string](t), trips: map[string]time.Duration{}, calls: map[string]int{}}
+	w := &world{t: t, net: simnet.New[string](t), trips: map[string]time.Duration{}, calls: map[string]int{}}
 	for i, trip := range trips {
 		name := string(rune('A' + i))
 		w.names = append(w.names, name)
@@ -82,9 +83,17 @@ func (w *world) rule(l leg) fate {
 // serve has a replica answer under a name.
 func (w *world) serve(name string, r *replication.Replica) {
 	w.net.Handle(name, func(_ string, m any) any {
-		ack, err := r.Apply(m.(replication.Append))
-		return answer{ack, err}
+		ack, err := r.Apply(w.wire(m.(replication.Append)))
+		return answer{ack, simnet.Copy(w.t, err)}
 	})
+}
+
+// wire is a message as it comes out of a network: by it nobody reaches the primary's memory.
+func (w *world) wire(m replication.Append) replication.Append {
+	if !simnet.Reaches[replication.Append]() {
+		return m
+	}
+	return simnet.Copy(w.t, m)
 }
 
 // draw records the messages from now on.
@@ -114,7 +123,7 @@ func (w *world) link(from string, to ...string) replication.Link {
 			defer w.mu.Unlock()
 			w.calls[name]--
 		}()
-		got, err := w.net.Call(ctx, from, name, m)
+		got, err := w.net.Call(ctx, from, name, w.wire(m))
 		if err != nil {
 			return 0, err
 		}

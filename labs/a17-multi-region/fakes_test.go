@@ -32,6 +32,7 @@ var three = []string{"eu-1", "eu-2", "us-1"}
 
 // world is some regions and the network between them.
 type world struct {
+	t     *testing.T
 	names []string
 	net   *simnet.Network[string]
 	tl    *timeline.Timeline
@@ -71,7 +72,7 @@ func (o *offset) now() time.Time {
 // build makes regions whose updates take as long as delay says of the n-th from one to the other, counted from 0.
 func build(t *testing.T, names []string, delay func(from, to string, n int) simnet.Fate) *world {
 	t.Helper()
-	w := &world{names: names, net: simnet.New[string](t), tl: timeline.New(names...), of: map[string]*regions.Region{},
+	w := &world{t: t, names: names, net: simnet.New[string](t), tl: timeline.New(names...), of: map[string]*regions.Region{},
 		off: map[string]*offset{}}
 	w.net.Rule(func(l simnet.Leg[string]) simnet.Fate {
 		if l.Answer {
@@ -90,11 +91,11 @@ func build(t *testing.T, names []string, delay func(from, to string, n int) simn
 		w.off[name] = &offset{}
 		peers := slices.DeleteFunc(slices.Clone(names), func(p string) bool { return p == name })
 		r := regions.NewRegion(name, peers, w.off[name].now, func(to string, u regions.Update) {
-			w.net.Call(t.Context(), name, to, u)
+			w.net.Call(t.Context(), name, to, simnet.Copy(t, u))
 		})
 		w.of[name] = r
 		w.net.Handle(name, func(_ string, m any) any {
-			if err := r.Receive(m.(regions.Update)); err != nil {
+			if err := r.Receive(simnet.Copy(t, m.(regions.Update))); err != nil {
 				w.mu.Lock()
 				defer w.mu.Unlock()
 				w.errs = append(w.errs, err)
@@ -144,12 +145,12 @@ func zone(region string) string {
 // put writes, and draws it.
 func (w *world) put(region, key, val string, after regions.Token) regions.Token {
 	w.tl.Point(region, "Put %s %s", key, val)
-	return w.of[region].Put(key, val, after)
+	return simnet.Copy(w.t, w.of[region].Put(key, val, after))
 }
 
 func (w *world) delete(region, key string, after regions.Token) regions.Token {
 	w.tl.Point(region, "Delete %s", key)
-	return w.of[region].Delete(key, after)
+	return simnet.Copy(w.t, w.of[region].Delete(key, after))
 }
 
 // read is what a Get says: a value in quotes, or an error. Where that is not what is wanted, the picture says so.

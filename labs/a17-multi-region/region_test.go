@@ -146,7 +146,7 @@ func waits(t *testing.T, w *world, region, key string, token regions.Token, took
 // together has twenty readers wait for one write.
 func together(t *testing.T, w *world) {
 	t.Helper()
-	token := w.of["eu-1"].Put("shared", "v", none)
+	token := w.put("eu-1", "shared", "v", none)
 	began := time.Now()
 	var mu sync.Mutex
 	wrong := 0
@@ -243,7 +243,7 @@ func busy(t *testing.T) {
 		}
 		return simnet.Fate{After: ms}
 	})
-	token := w.of["eu-1"].Put("k", "v", none)
+	token := w.put("eu-1", "k", "v", none)
 	time.Sleep(ms)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -303,14 +303,14 @@ func TestDataStaysWhereItBelongs(t *testing.T) {
 		w := build(t, names, usual)
 		secret := func(i int) string { return fmt.Sprint("secret-", i) }
 		for i, key := range []string{"eu/alice", "eu/", "eu/us/x"} {
-			token := w.of["eu-1"].Put(key, secret(i), none)
+			token := simnet.Copy(t, w.of["eu-1"].Put(key, secret(i), none))
 			w.of["eu-2"].Put(key, secret(i), token)
 		}
 		w.of["eu-2"].Delete("eu/alice", none)
 		w.of["us-1"].Put("eu/bob", "secret-3", none)
 		time.Sleep(time.Second)
 		for _, l := range w.legs() {
-			text := fmt.Sprintf("%+v", l.u)
+			text := simnet.Text(l.u)
 			expect.That(t, zone(l.to) == "eu" || !strings.Contains(text, "secret"), expect.Message{
 				Did: "wrote keys that begin with eu/ in eu-1, eu-2 and us-1, and read everything that was sent to other " +
 					"zones",
@@ -346,7 +346,7 @@ func TestAnUpdateFromTheFuture(t *testing.T) {
 			u regions.Update) {
 			w.note(leg{"us-9", "eu-1", u})
 		})
-		token := ahead.Put("k", "from the future", none)
+		token := simnet.Copy(t, ahead.Put("k", "from the future", none))
 		time.Sleep(ms)
 		ls := w.legs()
 		did := "gave eu-1 an update of a region whose clock is an hour ahead"
@@ -354,7 +354,7 @@ func TestAnUpdateFromTheFuture(t *testing.T) {
 			Got: "none is"})
 		u := ls[0].u
 		for range 3 {
-			err := w.of["eu-1"].Receive(u)
+			err := w.of["eu-1"].Receive(simnet.Copy(t, u))
 			expect.That(t, known.Is(err, regions.ErrSkew), expect.Message{Did: did, Want: "ErrSkew",
 				Got: known.Say(err)})
 		}
@@ -370,7 +370,7 @@ func TestAnUpdateFromTheFuture(t *testing.T) {
 		time.Sleep(time.Hour)
 		did += "; and again an hour later"
 		for i := range 3 {
-			err := w.of["eu-1"].Receive(u)
+			err := w.of["eu-1"].Receive(simnet.Copy(t, u))
 			expect.That(t, err == nil, expect.Message{Did: fmt.Sprintf("%s, %d times", did, i+1),
 				Want: "nil: time has caught up",
 				Got:  known.Say(err), Why: "what is known already is no error: networks repeat themselves"})

@@ -56,6 +56,8 @@ type Network[Node comparable] struct {
 	sent     map[way[Node]]int
 	draw     func(Leg[Node]) timeline.Recorded
 	over     chan struct{}
+	t        testing.TB
+	told     bool // of a message that has more than data in it
 }
 
 // way is a direction between two nodes.
@@ -68,7 +70,7 @@ type way[Node comparable] struct {
 // the check t ends is dropped, so that no goroutine of the network is left.
 func New[Node comparable](t testing.TB) *Network[Node] {
 	n := &Network[Node]{handlers: map[Node]func(Node, any) any{}, sent: map[way[Node]]int{},
-		over: make(chan struct{})}
+		over: make(chan struct{}), t: t}
 	t.Cleanup(func() { close(n.over) })
 	return n
 }
@@ -148,6 +150,9 @@ func (n *Network[Node]) Sent() (questions, answers int) {
 // Call asks a node and returns its answer, or ctx's error once ctx has ended. Whether the question
 // was lost, or the answer, or either is late, it cannot know: with a ctx that never ends it then
 // waits for ever. What a node asks itself does not go over the network.
+//
+// A question or an answer with a function, a channel, or what sync and sync/atomic have for shared memory
+// fails the check. Otherwise they are handed over as they are: see [Copy].
 func (n *Network[Node]) Call(ctx context.Context, from, to Node, m any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -164,12 +169,14 @@ func (n *Network[Node]) Call(ctx context.Context, from, to Node, m any) (any, er
 			go func() { answer(h(from, m)) }()
 		}
 	} else {
+		n.data("a question", from, to, m)
 		n.send(Leg[Node]{From: from, To: to, Message: m}, func() {
 			h := n.handler(to)
 			if h == nil {
 				return
 			}
 			back := h(from, m)
+			n.data("an answer", to, from, back)
 			n.send(Leg[Node]{From: to, To: from, Answer: true, Message: back},
 				func() { answer(back) })
 		})

@@ -3,9 +3,12 @@ package vredis
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -21,11 +24,44 @@ type miniature struct {
 func newMiniature() miniature {
 	m := miniredis.NewMiniRedis()
 	m.ClockTTL(true) // keys expire as the bubble's clock moves
+	var refused atomic.Pointer[string]
 	return miniature{
-		dial:   func(context.Context, string, string) (net.Conn, error) { return m.Dial() },
-		refuse: m.SetError,
+		dial: func(context.Context, string, string) (net.Conn, error) {
+			conn, err := m.Dial() // which makes the server
+			if err == nil {
+				m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
+					message := elsewhere(cmd, args)
+					if r := refused.Load(); r != nil && *r != "" {
+						message = *r
+					}
+					if message != "" {
+						c.WriteError(message)
+					}
+					return message != ""
+				})
+			}
+			return conn, err
+		},
+		refuse: func(message string) { refused.Store(&message) },
 		close:  m.Close,
 	}
+}
+
+// elsewhere is what the miniature says to a command, also of a script, that leads to another of its
+// databases, where no check would find what is kept. A cluster has one database, and says the same.
+func elsewhere(cmd string, args []string) string {
+	other := func(db string) bool { return strings.TrimLeft(db, "+-0") != "" || db == "" }
+	switch {
+	case cmd == "SELECT" && len(args) == 1 && other(args[0]), cmd == "SWAPDB", cmd == "MOVE":
+		return "ERR " + cmd + " is not allowed in cluster mode"
+	case cmd == "COPY":
+		for i, arg := range args[:max(0, len(args)-1)] {
+			if i >= 2 && strings.EqualFold(arg, "DB") && other(args[i+1]) {
+				return "ERR Copying to another database is not allowed in cluster mode"
+			}
+		}
+	}
+	return ""
 }
 
 // quieten silences go-redis, which logs each connection that a check breaks on purpose.

@@ -3,6 +3,7 @@ package vredis
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -52,6 +53,32 @@ func TestStart_clockIsTheBubbles(t *testing.T) {
 // go-redis keeps timers in a package-level pool once a connection pool has run out. A second bubble
 // in the process would die of them (and a bubble after real time would stand still), unless
 // connection pools never run out.
+// What lies in another database no check would find.
+func TestStart_hasOneDatabase(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		r := Start(t, 1)
+		c := r.Clients[0]
+		r.Refuse("LOADING")
+		if err := c.Do(ctx, "SELECT", 0).Err(); err == nil || err.Error() != "LOADING" {
+			t.Errorf("while it refuses everything: got %v", err)
+		}
+		r.Heal()
+		must(t, c.Do(ctx, "SELECT", "0").Err())
+		must(t, c.Set(ctx, "k", "v", time.Minute).Err())
+		must(t, c.Eval(ctx, "redis.call('SELECT', '0'); return redis.call('SET', KEYS[1], '2')", []string{"k"}).Err())
+		must(t, c.Do(ctx, "COPY", "k", "DB").Err()) // a key of that name
+		for _, args := range [][]any{{"SELECT", "1"}, {"select", "07"}, {"SWAPDB", "0", "1"}, {"MOVE", "k", "1"},
+			{"COPY", "k", "l", "DB", "3"}, {"EVAL", "return redis.call('SELECT', ARGV[1])", "0", "5"}} {
+			if err := c.Do(ctx, args...).Err(); err == nil || !strings.Contains(err.Error(), "not allowed in cluster mode") {
+				t.Errorf("%v: got %v", args, err)
+			}
+		}
+		if got := r.TTLs(t); len(got) != 2 {
+			t.Errorf("got the keys %v", got)
+		}
+	})
+}
+
 func TestStart_manyBubblesInOneProcess(t *testing.T) {
 	for range 3 {
 		bubble.Run(t, func(t *testing.T) {
