@@ -45,7 +45,8 @@ func Handler(next http.Handler) http.Handler { return next }
 `
 
 const (
-	types = "package x\n\nimport (\n\t\"context\"\n\t\"fmt\"\n\t\"net/http\"\n\t\"io\"\n)\n\nvar _, _, _ = fmt.Sprint, http.NotFound, io.Discard\n\n" +
+	types = "package x\n\nimport (\n\t\"container/heap\"\n\t\"container/list\"\n\t\"context\"\n\t\"fmt\"\n\t\"net/http\"\n\t\"io\"\n\t\"sync\"\n\t\"sync/atomic\"\n)\n\n" +
+		"var _, _, _, _ = fmt.Sprint, http.NotFound, io.Discard, heap.Init\n\ntype _ struct { list.List; sync.Mutex; atomic.Int32 }\n\n" +
 		"type DB interface{ Load(ctx context.Context, id string) (string, error) }\n\n" +
 		"type More interface { DB; Save(id string) error }\n\n"
 	options = "type Options struct { Dial func() (DB, error); mine bool }\n\n"
@@ -113,6 +114,29 @@ func TestCheck_contract(t *testing.T) {
 		{"asked for one of the library's", whole + "func f(db DB) { if c, ok := db.(io.Closer); ok { c.Close() } }", "handed db.(io.Closer) as io.Closer"},
 		{"asked by a switch", whole + "func f(db DB) { switch v := db.(type) { case More: v.Save(``) } }", "handed db"},
 		{"asked for a type of one's own", whole + "type own struct{ DB }\n\nfunc f(db DB) { _, _ = db.(*own) }", ""},
+		{"kept in a list", whole + "func f(l *list.List, db DB) DB { e := l.PushBack(db); l.MoveToFront(e); " +
+			"if v := e.Value; v == db { l.PushFront(l.Remove(e)) }; return l.Front().Value.(DB) }", ""},
+		{"kept in a map, a pool, a value and a context", whole + "func f(m *sync.Map, p *sync.Pool, a *atomic.Value, ctx context.Context, db DB) DB { " +
+			"m.Store(``, db); p.Put(db); a.Store(db); ctx = context.WithValue(ctx, 1, db); v, ok := m.Load(``); if !ok { v = p.Get() }; " +
+			"m.Range(func(k, v any) bool { v.(DB).Load(ctx, k.(string)); return true }); " +
+			"switch v := a.Load().(type) { case DB: return v; case nil: panic(`none`) }; ctx.Value(1).(DB).Load(ctx, ``); return v.(DB) }", ""},
+		{"kept in a heap", whole + "type queue []DB\n\nfunc (q queue) Len() int { return len(q) }\n\nfunc (q queue) Less(i, j int) bool { return false }\n\n" +
+			"func (q queue) Swap(i, j int) {}\n\nfunc (q *queue) Push(x any) { *q = append(*q, x.(DB)) }\n\n" +
+			"func (q *queue) Pop() any { db := (*q)[0]; *q = (*q)[1:]; return db }\n\n" +
+			"func f(q *queue, db DB) DB { heap.Push(q, db); return heap.Pop(q).(DB) }", ""},
+		{"kept in a list, and printed", whole + "func f(l *list.List, db DB) { l.PushBack(db); fmt.Print(l.Front().Value) }", "handed l.Front().Value"},
+		{"kept in a list, and printed as a variable", whole + "func f(l *list.List, db DB) { l.PushBack(db); v := l.Front().Value; w := v; fmt.Print(w) }", "handed w"},
+		{"kept in a map, and printed", whole + "func f(m *sync.Map, db DB) { m.Store(1, db); m.Range(func(k, v any) bool { fmt.Print(v); return true }) }", "handed v"},
+		{"kept in a map, and shown to another function", whole + "func show(k, v any) bool { fmt.Print(v); return true }\n\n" +
+			"func f(m *sync.Map, db DB) { m.Store(1, db); m.Range(show) }", "handed show"},
+		{"kept in a heap, and printed there", whole + "type queue []DB\n\nfunc (q *queue) Push(x any) { fmt.Print(x) }\n\nfunc f(q *queue, db DB) { q.Push(db) }", "handed x"},
+		{"kept in a heap, and printed behind it", whole + "type queue []DB\n\nfunc (q *queue) Pop() any { return (*q)[0] }\n\nfunc f(q *queue) { fmt.Print(q.Pop()) }",
+			"handed q.Pop()"},
+		{"kept, and asked for a method", whole + "func f(p *sync.Pool, db DB) { p.Put(db); p.Get().(interface{ Heal() }).Heal() }", "handed p.Get()"},
+		{"kept, and asked by a switch", whole + "func f(p *sync.Pool, db DB) { p.Put(db); switch v := p.Get().(type) { case io.Closer: v.Close() } }", "handed io.Closer"},
+		{"kept, and printed by a switch", whole + "func f(p *sync.Pool, db DB) { p.Put(db); switch v := p.Get().(type) { default: fmt.Print(v) } }", "handed v"},
+		{"kept, and returned", whole + "func f(p *sync.Pool, db DB) any { p.Put(db); return p.Get() }", "handed p.Get()"},
+		{"kept, and put elsewhere", whole + "func f(p *sync.Pool, db DB) { var all [1]any; p.Put(db); all[0] = p.Get(); fmt.Print(all[0]) }", "handed p.Get()"},
 		{"one that has less methods", whole + "func f(m More) DB { return m }", ""},
 		{"a handler that is printed", whole + "func f(h http.Handler) { fmt.Print(h) }", "handed h as any"},
 		{"a handler that is served", whole + "func f(h http.Handler) { http.NewServeMux().Handle(`/`, h) }", ""},

@@ -16,6 +16,8 @@ type handed struct {
 	// they have become here.
 	lab    []types.Type
 	others []types.Type
+	// Some are kept as any where the library keeps things, in a list or a heap.
+	kept bool
 }
 
 const whyHanded = "it is the checks' own value: call the methods that its type has here, and do not look at what is behind them"
@@ -39,6 +41,9 @@ func (u *unit) handedIn(interfaces []*types.Named) {
 		h.each(h.instance)
 	}
 	h.conversions(h.converted)
+	if h.kept {
+		h.follow()
+	}
 }
 
 // of reports whether values of a type are the checks', and whether that is one of the lab's.
@@ -122,6 +127,8 @@ func (h *handed) converted(e ast.Expr, from, to types.Type) {
 		return // a type of its own: there is nothing of the checks' in it
 	}
 	switch _, assertion := e.(*ast.TypeAssertExpr); {
+	case in.NumMethods() == 0 && h.keeps(e):
+		h.kept = true
 	case in.NumMethods() == 0, lab && h.foreignInterface(to):
 		h.addUnless(e, RuleHanded, types.ExprString(e)+" as "+h.short(to), whyHanded)
 	case lab && (assertion || !types.Implements(from, in)):
