@@ -40,7 +40,7 @@ first when you last checked. Asking again takes the place of the last question.
 }
 
 func (a *app) ask(ctx context.Context, q wire.Ask) error {
-	w, err := a.open()
+	w, err := a.joined()
 	if err != nil {
 		return err
 	}

@@ -126,29 +126,33 @@ func (o *ciOptions) bundle(ctx context.Context, service string) error {
 		return &usageError{fmt.Errorf("--stdout is not for %s, which takes several files", service),
 			"write them to a folder or a .zip with --output"}
 	}
+	path := cmp.Or(o.output, ci.DefaultBundle)
 	if o.Course == "" {
-		course, err := o.along(ctx)
+		course, err := o.along(ctx, func() error { return ci.Vacant(path, all, o.force) })
 		if err != nil {
 			return err
 		}
 		all = append(all, course)
 	}
-	path := cmp.Or(o.output, ci.DefaultBundle)
-	err = ci.PlaceBundle(path, all, o.force)
-	if there, ok := errors.AsType[*ci.ThereAlready](err); ok {
-		return &usageError{fmt.Errorf("%s is there already", relative(there.Path)),
-			"--force overwrites it, --output takes another path"}
-	}
-	if err != nil {
-		return asUsage(err)
+	if err := ci.PlaceBundle(path, all, o.force); err != nil {
+		return thereAlready(err)
 	}
 	fmt.Fprintf(o.Out, "wrote %s; %s\n", path, next(service))
 	return nil
 }
 
+// thereAlready is an error of a bundle's place with what to do about it.
+func thereAlready(err error) error {
+	if there, ok := errors.AsType[*ci.ThereAlready](err); ok {
+		return &usageError{fmt.Errorf("%s is there already", relative(there.Path)),
+			"--force overwrites it, --output takes another path"}
+	}
+	return asUsage(err)
+}
+
 // along is the course of this folder, for a bundle that takes it along. It must have the labs that
-// are asked for.
-func (o *ciOptions) along(ctx context.Context) (ci.File, error) {
+// are asked for. Before it is packed, which takes its time, there must be room for it.
+func (o *ciOptions) along(ctx context.Context, vacant func() error) (ci.File, error) {
 	w, err := o.open()
 	if err != nil {
 		return ci.File{}, err
@@ -157,6 +161,9 @@ func (o *ciOptions) along(ctx context.Context) (ci.File, error) {
 		if _, err := w.Course.Named(name); err != nil {
 			return ci.File{}, err
 		}
+	}
+	if err := vacant(); err != nil {
+		return ci.File{}, thereAlready(err)
 	}
 	f, err := ci.Course(ctx, w.Course.Root, o.Ref)
 	if errors.Is(err, ci.ErrNoRepository) {

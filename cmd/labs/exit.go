@@ -145,6 +145,9 @@ func (a *app) complain(err error) {
 	if hint == "" && errors.As(err, &h) {
 		hint = h.Hint()
 	}
+	if hint == "" && errors.Is(err, course.ErrUnknownLab) {
+		hint = "labs list shows all that there are"
+	}
 	if hint == "" && exitCode(err) == exitInfra {
 		hint = cmp.Or(fault.Remedy(err), fault.Doctor)
 	}

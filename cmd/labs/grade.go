@@ -90,7 +90,7 @@ submission gets NAME.json there.
 		"what keeps the submission in: {auto|ns|container|landlock|none}; landlock is for inside "+
 			"containers and promises less, none is for submissions that you trust")
 	f.StringArrayVar(&o.formats, "format", nil,
-		"how to show the results, repeatable: {terminal|json|junit|github|gradescope|markdown|csv}")
+		"how to show the results, this `format`, repeatable: {terminal|json|junit|github|gradescope|markdown|csv|html}")
 	f.StringArrayVar(&o.files, "output", nil, "write a format to a file, `FORMAT=PATH`, repeatable")
 	f.BoolVar(&o.json, "json", false, "the same as --format json")
 	f.Uint64Var(&o.seed, "seed", 0, "repeat the random choices of an earlier run")

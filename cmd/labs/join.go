@@ -124,6 +124,16 @@ func (o *joinOptions) place(ctx context.Context, c *client.Client, code string) 
 }
 
 // participant is the place in a workshop of a workspace.
+// joined opens the folder that takes part in a workshop.
+func (a *app) joined() (*workspace.Workspace, error) {
+	w, err := a.open()
+	if errors.Is(err, course.ErrNoCourse) {
+		return nil, &usageError{errors.New("this folder takes part in no workshop"),
+			"go into the folder that labs join has made; labs join URL CODE --name NAME makes one"}
+	}
+	return w, err
+}
+
 func (a *app) participant(w *workspace.Workspace) (*client.Place, *client.Client, error) {
 	p, err := client.Kept(w.Dir)
 	if errors.Is(err, client.ErrNoPlace) {

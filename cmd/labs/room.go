@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -142,8 +143,15 @@ func (o *roomOptions) showStatus(r wire.Room, s wire.Standings) error {
 			here++
 		}
 	}
-	fmt.Fprintf(o.Out, "%s, code %s: %d here, %d waiting to be graded, %d being graded, %d hands up\n",
-		report.PlainLines(r.Title), r.Code, here, r.Queue.Waiting, r.Queue.Grading, len(r.Hands))
+	hands := "1 hand up"
+	if len(r.Hands) != 1 {
+		hands = fmt.Sprintf("%d hands up", len(r.Hands))
+	}
+	fmt.Fprintf(o.Out, "%s, code %s: %d here, %d waiting to be graded, %d being graded, %s\n",
+		report.PlainLines(r.Title), r.Code, here, r.Queue.Waiting, r.Queue.Grading, hands)
+	if times := timesOf(r, time.Now()); times != "" {
+		fmt.Fprintln(o.Out, times)
+	}
 	passed, at := map[string]int{}, map[string]int{}
 	for _, row := range s.Rows {
 		switch {
@@ -167,9 +175,34 @@ func (o *roomOptions) showStatus(r wire.Room, s wire.Standings) error {
 		return err
 	}
 	for _, h := range r.Hands {
-		fmt.Fprintf(o.Out, "hand %d: %s\n", h.ID, report.PlainLines(strings.Join([]string{h.Name, h.Lab, h.Check, h.Text}, " · ")))
+		said := slices.DeleteFunc([]string{h.Name, h.Lab, h.Check, h.Text}, func(s string) bool { return s == "" })
+		fmt.Fprintf(o.Out, "hand %d: %s\n", h.ID, report.PlainLines(strings.Join(said, " · ")))
 	}
 	return nil
+}
+
+// timesOf says when a room takes something, and when it has ended; "" where nothing bounds it.
+func timesOf(r wire.Room, now time.Time) string {
+	const form = "Mon 2 Jan 15:04"
+	if r.Ended != nil {
+		return "ended " + r.Ended.Local().Format(form) + ": nothing more is taken"
+	}
+	var said []string
+	if r.Opens != nil {
+		said = append(said, verb(*r.Opens, now, "opens ", "open since ")+r.Opens.Local().Format(form))
+	}
+	if r.Closes != nil {
+		said = append(said, verb(*r.Closes, now, "closes ", "closed since ")+r.Closes.Local().Format(form))
+	}
+	return strings.Join(said, ", ")
+}
+
+// verb is one before a time, and another one from it on.
+func verb(at, now time.Time, before, after string) string {
+	if now.Before(at) {
+		return before
+	}
+	return after
 }
 
 func yes(b bool) string {
@@ -201,9 +234,17 @@ func (o *roomOptions) lab(ctx context.Context, c *client.Client, lab string, cha
 		}
 		deadline := "no deadline"
 		if l.Deadline != nil {
-			deadline = fmt.Sprintf("deadline %s, lateness costs %d %%", l.Deadline.Local().Format("Mon 2 Jan 15:04"), l.LateCost)
+			deadline = fmt.Sprintf("deadline %s%s, lateness costs %d %%", l.Deadline.Local().Format("Mon 2 Jan 15:04"),
+				verb(*l.Deadline, time.Now(), "", ", which is over"), l.LateCost)
 		}
-		return o.done("%s: open %s, %s, %d an hour, hints %d of %d, answer %s", l.ID, yes(l.Open), deadline, l.PerHour, l.Hints,
+		perHour := "any number"
+		if l.PerHour > 0 {
+			perHour = strconv.Itoa(l.PerHour)
+		}
+		if r.Ended != nil {
+			o.note("the workshop has ended: nothing is taken for any lab")
+		}
+		return o.done("%s: open %s, %s, %s an hour, hints %d of %d, answer %s", l.ID, yes(l.Open), deadline, perHour, l.Hints,
 			l.HintsOf, yes(l.Answer))
 	}
 	return nil
@@ -420,12 +461,23 @@ func (o *roomOptions) archive() *cobra.Command {
 func (o *roomOptions) archiveTo(ctx context.Context, c *client.Client, path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return &usageError{err, "name a file that is not there yet"}
+		return &usageError{err, archiveHint(err)}
 	}
 	if err := errors.Join(c.Archive(ctx, f), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return o.done("wrote %s", path)
+}
+
+// archiveHint is what to do where no archive can be made.
+func archiveHint(err error) string {
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return "name a file that is not there yet"
+	case errors.Is(err, os.ErrNotExist):
+		return "make its folder first, or name another one"
+	}
+	return "name a file in a folder that you may write to"
 }
 
 func (o *roomOptions) audit() *cobra.Command {

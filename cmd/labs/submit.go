@@ -13,6 +13,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/term"
+	"github.com/backend-labs/backend-labs/harness/workshop/client"
 	"github.com/backend-labs/backend-labs/harness/workshop/wire"
 )
 
@@ -48,7 +49,7 @@ while it waits, the files stay handed in; the same command goes on waiting.
 }
 
 func (o *submitOptions) run(ctx context.Context, args []string) error {
-	w, err := o.open()
+	w, err := o.joined()
 	if err != nil {
 		return err
 	}
@@ -80,10 +81,11 @@ func (o *submitOptions) run(ctx context.Context, args []string) error {
 	}
 	if sub.State != wire.Graded {
 		line := o.NewLive("handed in")
-		sub, err = c.Follow(ctx, sub.ID, func(s wire.Submission) { line.Set("%s", standing(s)) })
+		sub, err = c.Follow(ctx, sub.ID, func(s wire.Submission) { line.Set("%s", standing(s)) },
+			func() { line.Set("handed in; the workshop does not answer, waiting for it") })
 		line.Close()
 	}
-	if errors.Is(err, context.Canceled) {
+	if _, gone := errors.AsType[*client.Unreachable](err); gone || errors.Is(err, context.Canceled) {
 		o.note("%s stays handed in; %s goes on waiting", l.ID, o.typed("labs submit "+l.Slug))
 	}
 	if err != nil {

@@ -88,7 +88,7 @@ kept by others, choose its secret yourself in $LABS_ROOM_SECRET: then it is not 
 	f.StringVar(&o.o.Archive, "open", "", "show a workshop that has ended, from its archive `file`")
 	f.IntVar(&o.rehearse, "rehearse", 0,
 		"fill the room with so many learners who are not there, to try everything the day before")
-	f.DurationVar(&o.within, "rehearse-for", 5*time.Minute, "how long they take")
+	f.DurationVar(&o.within, "rehearse-for", 5*time.Minute, "how long the quickest take; the slowest take twice as long")
 	f.Uint64Var(&o.seed, "seed", 1, "of the rehearsal: the same makes the same room")
 	f.StringVar(&o.log, "log", "", "write what happens as lines of JSON to this `file`; - is standard error")
 	return c
@@ -166,6 +166,9 @@ func (o *workshopOptions) ready(ctx context.Context, s workshop.Served) error {
 	}
 	if kept := keeps(s.Room, o.asked); kept != "" {
 		o.note("the room was made before, and keeps its %s; %s", kept, keepsHint)
+	}
+	if !s.Room.Ended.IsZero() && o.o.Archive == "" {
+		o.note("a new workshop needs another room: --database FILE")
 	}
 	if s.Waiting > 0 {
 		o.note("%d handed in before are waiting to be graded", s.Waiting)

@@ -78,10 +78,10 @@ func Course(ctx context.Context, root, ref string) (File, error) {
 // PlaceBundle writes the files of a bundle to a path: a zip if that is its name, else a folder. What
 // is there is kept, which is a [*ThereAlready], unless force says otherwise.
 func PlaceBundle(path string, all []File, force bool) error {
-	if strings.EqualFold(filepath.Ext(path), ".zip") {
-		if err := vacant(path, force); err != nil {
-			return err
-		}
+	if err := Vacant(path, all, force); err != nil {
+		return err
+	}
+	if isZip(path) {
 		if err := outfile.Check(path); err != nil {
 			return err
 		}
@@ -91,11 +91,6 @@ func PlaceBundle(path string, all []File, force bool) error {
 		}
 		return outfile.Write(path, data)
 	}
-	for _, f := range all {
-		if err := vacant(filepath.Join(path, f.Name), force); err != nil {
-			return err
-		}
-	}
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return err
 	}
@@ -103,6 +98,21 @@ func PlaceBundle(path string, all []File, force bool) error {
 		to := filepath.Join(path, f.Name)
 		// A mode is that of a file that is made, and not of one that is there.
 		if err := errors.Join(os.WriteFile(to, f.Data, f.Mode), os.Chmod(to, f.Mode)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isZip(path string) bool { return strings.EqualFold(filepath.Ext(path), ".zip") }
+
+// Vacant is a [*ThereAlready] if [PlaceBundle] would have to write over something, unless force says that it may.
+func Vacant(path string, all []File, force bool) error {
+	if isZip(path) {
+		return vacant(path, force)
+	}
+	for _, f := range all {
+		if err := vacant(filepath.Join(path, f.Name), force); err != nil {
 			return err
 		}
 	}

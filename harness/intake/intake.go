@@ -137,8 +137,11 @@ type picker struct {
 	others  []string // names of files that are not taken
 	// names of files that would be a lab's, if they lay elsewhere: a few of them, for whoever is told that there is none
 	elsewhere []string
-	files     int
-	total     int64
+	// other Go files and archives, a few of each, for the same
+	instead, within []string
+
+	files int
+	total int64
 }
 
 // wanted tells which lab's file a name in an archive stands for: labs/<slug>/<file> or for a single
@@ -171,9 +174,12 @@ func (p *picker) wanted(name string) (*course.Lab, string, error) {
 			p.wrapper = &wrapper
 		}
 		if *p.wrapper != wrapper {
-			return nil, "", reject(name,
-				"it does not lie in the same folder as the submission's other files: %s",
-				printable(path.Join(*p.wrapper, ".")))
+			before := "at the top"
+			if *p.wrapper != "" {
+				before = "in " + printable(*p.wrapper)
+			}
+			return nil, "", reject(name, "it lies in another folder than the file before it, which is %s: hand in one of the two",
+				before)
 		}
 		return l, file, nil
 	}
@@ -243,9 +249,14 @@ func (p *picker) result() ([]Submission, error) {
 		return all, nil
 	}
 	why := p.lacks()
-	if len(p.elsewhere) > 0 {
+	switch {
+	case len(p.elsewhere) > 0:
 		why += fmt.Sprintf("; there is %s: hand in a folder that has it in one of these places",
 			strings.Join(p.elsewhere, ", "))
+	case len(p.within) > 0:
+		why += "; what an archive in it holds is not looked at: " + strings.Join(p.within, ", ")
+	case len(p.instead) > 0 && p.single != nil:
+		why += "; the code in it has other names: " + strings.Join(p.instead, ", ")
 	}
 	return nil, &Rejection{Reason: why, Nothing: true}
 }

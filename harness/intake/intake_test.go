@@ -178,17 +178,18 @@ func TestRead_archives(t *testing.T) {
 		{"below two folders", nil, []entry{file("a/b/" + inLabs)}, []string{none +
 			"; there is a/b/labs/b10-token-bucket/bucket.go: hand in a folder that has it in one of these places"}},
 		{"in two folders", nil, []entry{file("a/" + inLabs), file("b/labs/i02-orders/orders.go")},
-			[]string{"rejected: b/labs/i02-orders/orders.go: it does not lie in the same folder " +
-				"as the submission's other files: a"}},
+			[]string{"rejected: b/labs/i02-orders/orders.go: it lies in another folder " +
+				"than the file before it, which is in a: hand in one of the two"}},
 		{"in a folder and at the top", nil, []entry{file(inLabs), file("b/labs/i02-orders/orders.go")},
-			[]string{"rejected: b/labs/i02-orders/orders.go: it does not lie in the same folder " +
-				"as the submission's other files: ."}},
+			[]string{"rejected: b/labs/i02-orders/orders.go: it lies in another folder " +
+				"than the file before it, which is at the top: hand in one of the two"}},
 		{"a single lab's file", bucket, []entry{file("bucket.go")}, []string{"b10-token-bucket/bucket.go: text of bucket.go"}},
 		{"a single lab's file below a folder", bucket, []entry{file("b10/bucket.go"), file("b10/bucket_test.go")}, []string{"b10-token-bucket/bucket.go: text of b10/bucket.go"}},
 		{"a single lab as in the course", bucket, []entry{file(inLabs), file("labs/i02-orders/orders.go")}, []string{"b10-token-bucket/bucket.go: text of " + inLabs}},
 		{"a file without its lab's name", nil, []entry{file("bucket.go")}, []string{none}},
 		{"nothing", nil, nil, []string{none}},
-		{"nothing of a single lab", bucket, []entry{file("labs/i02-orders/orders.go")}, []string{noneSingle}},
+		{"nothing of a single lab", bucket, []entry{file("labs/i02-orders/orders.go")},
+			[]string{noneSingle + "; the code in it has other names: labs/i02-orders/orders.go"}},
 		{"files that lab.yaml does not name", bucket,
 			[]entry{file("labs/b10-token-bucket/bucket_test.go"),
 				file("labs/b10-token-bucket/lab.yaml"), file("go.mod"),
@@ -224,7 +225,8 @@ func TestRead_archives(t *testing.T) {
 		{"in other case", nil, []entry{file(inLabs), file("labs/b10-token-bucket/Bucket.go")}, []string{"rejected: labs/b10-token-bucket/Bucket.go: the lab's file is called " + inLabs}},
 		{"in other case alone", bucket, []entry{file("BUCKET.GO")}, []string{"rejected: BUCKET.GO: the lab's file is called bucket.go"}},
 		{"with a letter that is a k for some", bucket, []entry{file("buc\u212aet.go"), file("bucket.go")}, []string{"rejected: buc\u212aet.go: the lab's file is called bucket.go"}},
-		{"a look-alike", bucket, []entry{file("buсket.go"), file("bucket.go\u200b")}, []string{noneSingle}},
+		{"a look-alike", bucket, []entry{file("buсket.go"), file("bucket.go\u200b")},
+			[]string{noneSingle + "; the code in it has other names: buсket.go"}},
 
 		{"a link", nil, []entry{{name: inLabs, mode: fs.ModeSymlink, link: "/etc/passwd", body: ""}}, []string{"rejected: " + inLabs + ": it is a link, not a regular file"}},
 		{"another link, and a folder that is one", nil, []entry{{name: "x", mode: fs.ModeSymlink, link: "/etc/passwd"}, {name: "labs", mode: fs.ModeSymlink, link: "/etc"}, file(inLabs)},
@@ -311,7 +313,8 @@ func TestRead_unicode(t *testing.T) {
 		want    string
 	}{
 		{"both", []entry{file(decomposed), file(composed)}, "b01-sizes/" + composed + ": text of " + composed},
-		{"the other alone", []entry{file(decomposed)}, "rejected: there is no " + composed + " in it, neither at the top nor in labs/b01-sizes"},
+		{"the other alone", []entry{file(decomposed)}, "rejected: there is no " + composed + " in it, neither at the top nor in labs/b01-sizes" +
+			"; the code in it has other names: " + decomposed},
 		{"in upper case", []entry{file("GR\u00d6\u00dfE.GO"), file(composed)}, "rejected: GR\u00d6\u00dfE.GO: the lab's file is called " + composed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -493,7 +496,9 @@ func TestRead_elsewhere(t *testing.T) {
 	}{
 		{[]string{"a/bucket.go", "b/bucket.go"}, l, "there is a/bucket.go, b/bucket.go: hand in"},
 		{[]string{"outer/repo-main/labs/b10-token-bucket/bucket.go"}, l, "there is outer/repo-main/labs/"},
-		{[]string{"other.go"}, l, "neither at the top nor in labs/b10-token-bucket"},
+		{[]string{"other.go", "other_test.go", ".other.go"}, l,
+			"neither at the top nor in labs/b10-token-bucket; the code in it has other names: other.go"},
+		{[]string{"x.go", "ada.zip"}, l, "labs/b10-token-bucket; what an archive in it holds is not looked at: ada.zip"},
 		{[]string{"labs/b10-token-bucket/bucket.go"}, l.AsHunt(), "there is no labs/<lab>/hunt/hunt_test.go in it"},
 	} {
 		dir := t.TempDir()

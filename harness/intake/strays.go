@@ -41,6 +41,15 @@ func (p *picker) near(name string) {
 		})
 	}) {
 		p.elsewhere = append(p.elsewhere, printable(name))
+		return
+	}
+	base := path.Base(name)
+	switch {
+	case strings.HasPrefix(base, "."), strings.HasSuffix(base, "_test.go"):
+	case IsArchive(base) && len(p.within) < maxElsewhere:
+		p.within = append(p.within, printable(name))
+	case path.Ext(base) == ".go" && len(p.instead) < maxElsewhere:
+		p.instead = append(p.instead, printable(name))
 	}
 }
 

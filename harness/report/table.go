@@ -40,7 +40,7 @@ func Table(w io.Writer, results []run.Result, columns int) {
 	class := TotalOf(results)
 	fmt.Fprintf(w, "\n%s\n", ansi.Wrap(verdicts(results), max(20, columns), ""))
 	if len(all) > 1 {
-		fmt.Fprintf(w, "%d submissions: %s\n", len(all), class.Sentence())
+		fmt.Fprintln(w, ansi.Wrap(fmt.Sprintf("%d submissions: %s", len(all), class.Sentence()), max(20, columns), ""))
 	}
 	tellJudge(w, results, columns)
 }
@@ -64,6 +64,9 @@ func writeRows(w io.Writer, rows [][4]string, whys []string, columns int) {
 			line += cell + strings.Repeat(" ", max(2, width[k]+2-ansi.StringWidth(cell)))
 		}
 		indent := strings.Repeat(" ", at)
+		if below {
+			line = stacked(row, strings.TrimRight(line, " "), columns)
+		}
 		if below && whys[i] != "" && i > 0 {
 			fmt.Fprintln(w, strings.TrimRight(line, " "))
 			line, indent = "    ", "    "
@@ -75,6 +78,25 @@ func writeRows(w io.Writer, rows [][4]string, whys []string, columns int) {
 		text = strings.ReplaceAll(text, "\n", "\n"+indent)
 		fmt.Fprintln(w, strings.TrimRight(line+text, " "))
 	}
+}
+
+// stacked is a row that is wider than there is room: its cells below each other where the next one does not fit.
+func stacked(row [4]string, line string, columns int) string {
+	if ansi.StringWidth(line) <= columns {
+		return line
+	}
+	lines := []string{row[0]}
+	for _, cell := range row[1:] {
+		last := &lines[len(lines)-1]
+		switch longer := *last + "  " + cell; {
+		case cell == "":
+		case ansi.StringWidth(longer) <= columns:
+			*last = longer
+		default:
+			lines = append(lines, "  "+cell)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // tellJudge says in one line what has judged, of the first result: it is the same for all but for

@@ -15,7 +15,7 @@ import (
 // the row.
 func TestTable_width(t *testing.T) {
 	t.Parallel()
-	for _, columns := range []int{80, 90, 120} {
+	for _, columns := range []int{40, 80, 90, 120} {
 		var out bytes.Buffer
 		report.Table(&out, graded(), columns)
 		for line := range strings.Lines(out.String()) {

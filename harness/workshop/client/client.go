@@ -24,6 +24,7 @@ const (
 	answerWithin = 15 * time.Second
 	maxAnswer    = 64 << 20 // bytes
 	tries        = 4        // of what can be sent twice without harm
+	restart      = 2 * time.Minute
 )
 
 // Client speaks with one server, for whoever has the token. It may be used by several goroutines at once.
@@ -114,8 +115,10 @@ func (c *Client) Ask(ctx context.Context, a wire.Ask) error {
 	return c.once(ctx, http.MethodPost, wire.AskPath, a, nil)
 }
 
-// Follow waits until a submission is graded and calls on with each change. A connection that breaks is made again.
-func (c *Client) Follow(ctx context.Context, id int64, on func(wire.Submission)) (wire.Submission, error) {
+// Follow waits until a submission is graded and calls on with each change. A connection that breaks is made again; a server
+// that does not answer is waited for while somebody may be starting it again, and silent is called meanwhile.
+func (c *Client) Follow(ctx context.Context, id int64, on func(wire.Submission), silent func()) (wire.Submission, error) {
+	heard := time.Now()
 	for {
 		last, err := c.stream(ctx, id, on)
 		if err == nil && last.State == wire.Graded {
@@ -128,8 +131,13 @@ func (c *Client) Follow(ctx context.Context, id int64, on func(wire.Submission))
 			return last, err
 		}
 		if last, err = c.Submission(ctx, id); err != nil {
-			return last, err
+			if _, gone := errors.AsType[*Unreachable](err); !gone || time.Since(heard) > restart || ctx.Err() != nil {
+				return last, err
+			}
+			silent()
+			continue
 		}
+		heard = time.Now()
 		on(last)
 		if last.State == wire.Graded {
 			return last, nil

@@ -149,10 +149,27 @@ func TestClient_Follow(t *testing.T) {
 		fmt.Fprintf(w, "retry: 2000\n\n: still here\n\nevent: submission\ndata: %s\n\n", data)
 	})
 	var seen []wire.State
-	last, err := c.Follow(t.Context(), 7, func(s wire.Submission) { seen = append(seen, s.State) })
+	last, err := c.Follow(t.Context(), 7, func(s wire.Submission) { seen = append(seen, s.State) }, func() {})
 	if err != nil || last.Result == nil || len(last.Result.Output) != 500_000 ||
 		fmt.Sprint(seen) != "[waiting grading graded]" {
 		t.Errorf("got %v, %v", seen, err)
+	}
+}
+
+// TestClient_Follow_restart has a server that answers nobody for as many calls as one asking takes, and then goes on.
+func TestClient_Follow_restart(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1) <= 6 {
+			panic(http.ErrAbortHandler)
+		}
+		answer(w, http.StatusOK, wire.Submission{ID: 7, State: wire.Graded})
+	})
+	waited := 0
+	last, err := c.Follow(t.Context(), 7, func(wire.Submission) {}, func() { waited++ })
+	if err != nil || last.State != wire.Graded || waited == 0 {
+		t.Errorf("got %+v, %v, silent %d times", last, err, waited)
 	}
 }
 
@@ -160,7 +177,7 @@ func TestClient_Follow_refused(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusUnauthorized, wire.Error{Text: "nobody in this room has that token", Code: "token"})
 	})
-	if _, err := c.Follow(t.Context(), 7, func(wire.Submission) {}); err == nil || !strings.Contains(err.Error(), "token") {
+	if _, err := c.Follow(t.Context(), 7, func(wire.Submission) {}, func() {}); err == nil || !strings.Contains(err.Error(), "token") {
 		t.Errorf("got %v", err)
 	}
 }

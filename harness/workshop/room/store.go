@@ -34,7 +34,7 @@ var (
 	ErrNoRoom    = errors.New("the database has no room yet")
 	ErrDuplicate = errors.New("the roster has a name twice")
 	ErrRunning   = errors.New("not all of it is graded again yet")
-	ErrDecided   = errors.New("it was applied or dropped already")
+	ErrDecided   = errors.New("that regrade was applied or dropped already")
 	ErrNotEmpty  = errors.New("the database has a room already")
 	ErrArchive   = errors.New("it is no archive of a workshop")
 )

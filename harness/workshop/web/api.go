@@ -357,6 +357,11 @@ func (w *Web) ask(v *visit, asked wire.Ask) error {
 	if err != nil {
 		return err
 	}
+	if r, err := w.Store.Room(v.Context()); err != nil {
+		return err
+	} else if !r.Ended.IsZero() {
+		return fail(http.StatusGone, "ended", room.ErrEnded.Error(), "nobody looks at hands any more")
+	}
 	h := room.Hand{Participant: v.who.ID, Text: text, At: w.Now().UTC()}
 	if asked.Lab != "" {
 		l, err := w.lab(v.Context(), asked.Lab)

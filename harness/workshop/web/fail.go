@@ -46,6 +46,8 @@ var known = []struct {
 	{room.ErrToken, http.StatusUnauthorized, "token", "join again: labs join URL CODE --name NAME"},
 	{room.ErrClosed, http.StatusConflict, "closed", "ask the instructor"},
 	{room.ErrEnded, http.StatusGone, "ended", "nothing more is taken; what was handed in is kept"},
+	{room.ErrDecided, http.StatusConflict, "bad_request", "begin another: labs room regrade --reason TEXT"},
+	{room.ErrRunning, http.StatusConflict, "busy", "wait for the others, then apply it"},
 	{room.ErrNotFound, http.StatusNotFound, "not_found", ""},
 }
 
