@@ -1,6 +1,7 @@
 package consistency_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -97,6 +98,25 @@ func TestEventualAsksThePrimaryLast(t *testing.T) {
 		for _, l := range levels {
 			wants(t, get(t, alone.session(), "greeting", l), "new", maxWait+2*answers, expect.Message{
 				Did: fmt.Sprintf("read at %s in a cluster without replicas", name(l))})
+		}
+	})
+}
+
+// TestTenMillisecondsAreWell: a replica that takes nearly as long is not down.
+func TestTenMillisecondsAreWell(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		c := newCluster(0, 0, 0)
+		var replicas []consistency.Node
+		for _, r := range c.replicas {
+			replicas = append(replicas, &slow{node: r, by: slices.Repeat([]time.Duration{4900 * time.Microsecond}, 9)})
+		}
+		c.put("greeting", "mine")
+		for _, l := range levels[:3] {
+			did := fmt.Sprintf("read at %s from replicas that answer after 9.9 ms", name(l))
+			s := consistency.NewSession(c.primary, replicas, maxWait)
+			wants(t, get(t, s, "greeting", l), "mine", 10*time.Millisecond, expect.Message{Did: did})
+			asks(t, c, 1, 0, expect.Message{Did: did,
+				Why: "whoever gives up on them too soon asks all of them, and then the primary, just when they have much to do"})
 		}
 	})
 }
@@ -224,7 +244,26 @@ func TestWaitingForAReplica(t *testing.T) {
 					Why:  "a replica falls behind when it has much to do; questions without a pause are more of it"})
 			}
 		}
+		for _, wait := range []time.Duration{100 * time.Millisecond, 1700 * time.Millisecond, time.Minute} {
+			waitsAsLongAsItMay(t, wait)
+		}
 	})
+}
+
+// waitsAsLongAsItMay has replicas that never catch up.
+func waitsAsLongAsItMay(t *testing.T, wait time.Duration) {
+	t.Helper()
+	c := newCluster(time.Hour, time.Hour)
+	s := consistency.NewSession(c.primary, []consistency.Node{c.replicas[0], c.replicas[1]}, wait)
+	s.Put(t.Context(), "greeting", "mine")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	g := getWith(ctx, s, "greeting", consistency.ReadYourWrites)
+	expect.That(t, g.err == nil && g.val == "mine" && g.took >= wait-50*time.Millisecond && g.took <= wait+2*answers,
+		expect.Message{
+			Did:  fmt.Sprintf("wrote and read right away, with a maxWait of %v and replicas that lag an hour", wait),
+			Want: fmt.Sprintf(`"mine", the primary's answer, after %v`, wait), Got: g.String(),
+			Why: "how long a user can wait, and how much the primary can bear, knows whoever sets maxWait"})
 }
 
 func TestReadsDoNotGoBack(t *testing.T) {
@@ -297,7 +336,26 @@ func TestMonotonicCountsAnswersOfAnyLevel(t *testing.T) {
 						"earlier one"})
 			}
 		}
+		notGivenDoesNotCount(t)
 	})
+}
+
+// notGivenDoesNotCount has a primary answer that is none any more, and what it knew is lost.
+func notGivenDoesNotCount(t *testing.T) {
+	t.Helper()
+	c := newCluster(0, 0)
+	c.put("greeting", "old")
+	c.put("greeting", "lost")
+	c.primary.depose()
+	s := c.session()
+	g := get(t, s, "greeting", consistency.Linearizable)
+	expect.That(t, g.err != nil, expect.Message{Did: "read at Linearizable from a primary that has been deposed",
+		Want: "the error of Confirm", Got: g.String()})
+	c.failover(1)
+	wants(t, get(t, s, "greeting", consistency.Monotonic), "old", answers, expect.Message{
+		Did: "read at Linearizable from a primary that has been deposed, and got the error of its Confirm; the new " +
+			"primary and its replicas have one write less; read at Monotonic",
+		Why: "what was not given to anybody binds nobody: this session has not seen what was lost"})
 }
 
 func TestLinearizableAsksWhetherItIsThePrimary(t *testing.T) {

@@ -38,7 +38,36 @@ func TestReplicasAreDown(t *testing.T) {
 					Why: "one replica that is down must not send its readers to the primary"})
 			}
 		}
+		for _, l := range []consistency.Level{consistency.ReadYourWrites, consistency.Monotonic} {
+			backInTime(t, l, time.Hour)
+			backInTime(t, l, 0)
+		}
 	})
+}
+
+// backInTime has a replica be down for 100 ms; the other one is down for good, or never catches up.
+func backInTime(t *testing.T, l consistency.Level, lag time.Duration) {
+	t.Helper()
+	c := newCluster(0, lag)
+	s := c.session()
+	s.Put(t.Context(), "greeting", "mine")
+	get(t, s, "greeting", consistency.Linearizable)
+	c.replicas[0].set(fails)
+	other := "lags an hour"
+	if lag == 0 {
+		c.replicas[1].set(fails)
+		other = "fails at once all the time"
+	}
+	c.reads()
+	time.AfterFunc(100*time.Millisecond, func() { c.replicas[0].set(well) })
+	did := fmt.Sprintf("wrote, and read at %s, while one of two replicas failed at once, but only for 100 ms more, and the "+
+		"other one %s", name(l), other)
+	wants(t, get(t, s, "greeting", l), "mine", 200*time.Millisecond, expect.Message{Did: did,
+		Why: "a replica that is restarted is back before a reader has lost patience"})
+	_, primary := c.reads()
+	expect.That(t, primary == 0, expect.Message{Did: did, Want: "the answer of that replica",
+		Got: "the primary was asked",
+		Why: "when all replicas are down for a moment, all readers would come to the primary at that moment"})
 }
 
 // allDown reads while each of many replicas is ill.
