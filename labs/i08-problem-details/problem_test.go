@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/secrecy"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	problem "github.com/backend-labs/backend-labs/labs/i08-problem-details"
 )
@@ -183,6 +184,14 @@ func TestWhatIsUnknownSaysNothing(t *testing.T) {
 			wantMember(t, did, got, "type", "about:blank", "")
 			wantMember(t, did, got, "detail", nil, "there is nothing to tell that is not internal")
 		}
+		told := secrecy.Told(100, func(secret string) string {
+			again := write(fmt.Errorf("password=%s: %w", secret, tt.err), "r-77", newLogbook())
+			return again.body + fmt.Sprint(again.header)
+		})
+		expect.That(t, told == "", expect.Message{Did: did + ", wrapped with another password each time",
+			Want: "the same answer, whatever is in the error, and in whatever form",
+			Got:  told,
+			Why:  "what is written in another way is read by whoever knows the way back"})
 	}
 }
 

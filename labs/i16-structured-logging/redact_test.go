@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/secrecy"
 )
 
 const secret = "hunter2"
@@ -217,7 +219,29 @@ func TestSecretsAreNotShown(t *testing.T) {
 			member(t, did, got, tt.at, "[redacted]", "")
 		}
 	}
+	for _, as := range []struct {
+		what  string
+		value func(secret string) slog.Attr
+	}{
+		{"an attribute", func(secret string) slog.Attr { return slog.String("password", secret) }},
+		{"a struct", func(secret string) slog.Attr { return slog.Any("form", form{User: "ada", Pass: secret}) }},
+		{"a map", func(secret string) slog.Attr { return slog.Any("m", map[string]string{"password": secret}) }},
+	} {
+		did := "with Redact password, had secrets in " + as.what + ", another one each time"
+		told := secrecy.Told(20, func(secret string) string {
+			l, o := logger("password")
+			l.Info("x", as.value(secret))
+			_, raw := one(t, did, o)
+			return moment.ReplaceAllString(raw, "")
+		})
+		expect.That(t, told == "", expect.Message{Did: did,
+			Want: "the same line, whatever the secret is: nothing of it, in whatever form", Got: told,
+			Why: "what is written backwards or in base64 is read by whoever knows the way back"})
+	}
 }
+
+// moment is a time as a line has it.
+var moment = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)`)
 
 func TestWhatIsNoSecretIsShown(t *testing.T) {
 	moment := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
