@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -166,6 +168,22 @@ func TestErrorsOfClosersAreReported(t *testing.T) {
 		s.mustReturn(t, cut, "the request has been cut off", s.signalled.Add(10*time.Second), slack)
 		s.mustWrapBoth(t, cut)
 	})
+	for _, err := range []error{http.ErrServerClosed, context.Canceled, context.DeadlineExceeded, net.ErrClosed, io.EOF} {
+		virtual(t, func(t *testing.T) {
+			s := start(t, paths{}, shutdown.Options{Timeout: 10 * time.Second,
+				Closers: closers{func(context.Context) error { return err }}})
+			s.signal()
+			did := fmt.Sprintf("registered a closer that returns the error %q, and sent the signal", err)
+			s.mustReturn(t, did, "the closer, which takes no time, is done", s.signalled, slack)
+			expect.That(t, sentinel.Is(s.err, err), expect.Message{
+				Did:  did,
+				Want: "Run's error wraps it",
+				Got:  "Run returned " + describe(s.err),
+				Why: "of the server itself such an error may be a good end; what it means to a closer, only that closer " +
+					"knows",
+			})
+		})
+	}
 }
 
 func (s *server) mustWrapBoth(t *testing.T, did string) {

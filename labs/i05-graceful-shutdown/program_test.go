@@ -1,10 +1,13 @@
 package shutdown_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -16,7 +19,44 @@ import (
 
 // These checks run the program as a process of its own, in real time: what only a process has,
 // signals and an exit code, is what they are about.
-func init() { proc.Handle("server", shutdown.Program) }
+func init() {
+	proc.Handle("server", shutdown.Program)
+	proc.Handle("slow to close", func() int {
+		return serve(nil, func(ctx context.Context) error {
+			fmt.Println("closing")
+			<-ctx.Done()
+			return nil
+		})
+	})
+	proc.Handle("fails to close", func() int {
+		return serve(nil, func(context.Context) error { return errDatabase })
+	})
+	proc.Handle("fails to accept", func() int { return serve(errBroken) })
+}
+
+// serve is a program whose listener fails at once with this error, if there is one.
+func serve(broken error, closers ...func(context.Context) error) int {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return 0
+	}
+	if broken != nil {
+		ln = refusing{ln, broken}
+	}
+	fmt.Println("listening on", ln.Addr())
+	fast := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	return shutdown.Serve(ln, fast, shutdown.Options{DrainDelay: 50 * time.Millisecond, Timeout: 30 * time.Second,
+		Closers: closers})
+}
+
+// refusing takes no connection.
+type refusing struct {
+	net.Listener
+	err error
+}
+
+func (r refusing) Accept() (net.Conn, error) { return nil, r.err }
 
 // patience is for what takes less than a second on an idle machine.
 const patience = 8 * time.Second
@@ -118,6 +158,63 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 		const late = 2 * time.Second // a second more than it has, for a busy machine
 		expect.That(t, ended && exit.At.Sub(sent) < late && exit.Code != 0, message)
 	}
+	secondWhileClosing(t)
+}
+
+// secondWhileClosing sends the second signal when no request is running any more.
+func secondWhileClosing(t *testing.T) {
+	t.Helper()
+	p := startAs(t, "slow to close")
+	p.Signal(syscall.SIGTERM)
+	exit, ended := p.Wait(0)
+	for end := time.Now().Add(patience); time.Now().Before(end) && !ended && !strings.Contains(p.Output(), "closing"); {
+		exit, ended = p.Wait(5 * time.Millisecond)
+	}
+	if !ended {
+		exit, ended = p.Wait(50 * time.Millisecond)
+	}
+	expect.That(t, !ended, expect.Message{
+		Did:  "started a program with a closer that takes 30 s, and sent SIGTERM",
+		Want: "it does not end while the closer is running",
+		Got:  fmt.Sprintf("it had ended (%s)", exit.Status),
+		Why:  "what the closer writes is lost if the program does not wait for it",
+	})
+	sent := time.Now()
+	p.Signal(syscall.SIGTERM)
+	exit, ended = p.Wait(5 * time.Second)
+	message := expect.Message{
+		Did: "started a program with a closer that takes 30 s, sent SIGTERM, and a second SIGTERM when the closer was " +
+			"running",
+		Want: "it ends within 1 s of the second one, with an exit code other than 0, or killed by the signal",
+		Got: fmt.Sprintf("it ended %v after the second one (%s)", exit.At.Sub(sent).Round(time.Millisecond),
+			exit.Status),
+		Why: "closers hang more often than requests: they wait for what other services do, which may be leaving, too",
+	}
+	if !ended {
+		message.Got = "5 s after the second one it was still running"
+	}
+	const late = 2 * time.Second // a second more than it has, for a busy machine
+	expect.That(t, ended && exit.At.Sub(sent) < late && exit.Code != 0, message)
+}
+
+func TestTheExitCodeTellsWhatFailed(t *testing.T) {
+	p := startAs(t, "fails to close")
+	p.Signal(syscall.SIGTERM)
+	exit, ended := p.Wait(patience)
+	expect.That(t, ended && exit.Code > 0, expect.Message{
+		Did:  "started a program whose closer fails, and sent SIGTERM",
+		Want: "it exits with a code other than 0: Run has returned an error",
+		Got:  p.fate(),
+		Why:  "what could not be closed may be data that was not written, and the exit code is all that is seen of it",
+	})
+	p = program{Proc: proc.Start(t, "fails to accept", proc.Options{})}
+	exit, ended = p.Wait(patience)
+	expect.That(t, ended && exit.Code > 0, expect.Message{
+		Did:  "started a program whose listener fails at once, and sent no signal",
+		Want: "it exits with a code other than 0: Run has returned an error",
+		Got:  p.fate(),
+		Why:  "0 says that everything was done; a platform may then not start the program again",
+	})
 }
 
 func TestTheExitCodeTellsThatRequestsWereCutOff(t *testing.T) {
@@ -147,7 +244,13 @@ type program struct {
 // startProgram starts the program and makes sure that it serves.
 func startProgram(t *testing.T, env ...string) program {
 	t.Helper()
-	p := program{Proc: proc.Start(t, "server", proc.Options{Env: append(env, "ADDR=127.0.0.1:0")})}
+	return startAs(t, "server", append(env, "ADDR=127.0.0.1:0")...)
+}
+
+// startAs starts one of the programs and makes sure that it serves.
+func startAs(t *testing.T, name string, env ...string) program {
+	t.Helper()
+	p := program{Proc: proc.Start(t, name, proc.Options{Env: env})}
 	p.url = "http://" + p.WaitLine("listening on ")
 	got := <-p.ask("/fast")
 	if !got.ok("ok\n") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -70,6 +71,46 @@ func TestRequestsInFlightAreAnswered(t *testing.T) {
 			})
 		}
 	})
+	uploads(t)
+}
+
+// uploads has a request whose body comes slowly, before and after the signal.
+func uploads(t *testing.T) {
+	t.Helper()
+	virtual(t, func(t *testing.T) {
+		s := start(t, paths{"/upload": func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			fmt.Fprintf(w, "%s, %v", body, err)
+		}}, shutdown.Options{Timeout: 20 * time.Minute})
+		body, write := io.Pipe()
+		got := make(chan reply, 1)
+		go func() {
+			res, err := s.Client().Post(memhttp.URL+"/upload", "text/plain", body)
+			if err != nil {
+				got <- reply{err: err}
+				return
+			}
+			defer res.Body.Close()
+			text, err := io.ReadAll(res.Body)
+			got <- reply{status: res.StatusCode, body: string(text), close: res.Close, err: err}
+		}()
+		io.WriteString(write, "one")
+		time.Sleep(15 * time.Minute)
+		io.WriteString(write, " two")
+		s.signal()
+		time.Sleep(15 * time.Minute)
+		io.WriteString(write, " three")
+		write.Close()
+		r := <-got
+		expect.That(t, r.ok("one two three, <nil>"), expect.Message{
+			Did: "sent the first third of a request's body, the second 15 minutes later, then the signal, and the last " +
+				"third 15 minutes after that; Timeout is 20 minutes",
+			Want: `200, with the whole body read by the handler: "one two three, <nil>"`,
+			Got:  r.String(),
+			Why: "a request is in flight from its first byte on, and a large file over a slow line takes its time; " +
+				"before the signal nothing has an end at all",
+		})
+	})
 }
 
 func TestRunReturnsWhenTheLastRequestIsDone(t *testing.T) {
@@ -119,6 +160,25 @@ func TestReadySaysNoFromTheSignalOn(t *testing.T) {
 			s.mustReturn(t, "sent the signal to a server without requests; DrainDelay is 2 s",
 				"the DrainDelay is over", s.signalled.Add(2*time.Second), slack)
 		}
+	})
+	readySpeaksOfTheLatestRun(t)
+}
+
+// readySpeaksOfTheLatestRun ends the context of a Run that has returned while another one serves.
+func readySpeaksOfTheLatestRun(t *testing.T) {
+	t.Helper()
+	virtual(t, func(t *testing.T) {
+		first := startOn(t, brokenListener{memhttp.Listen(t), errBroken}, paths{}, shutdown.Options{Timeout: time.Second})
+		first.mustReturn(t, "let Run serve on a listener that fails after 5 s", "the listener has failed",
+			first.began.Add(5*time.Second), slack)
+		second := start(t, paths{}, shutdown.Options{Timeout: time.Second})
+		readyIs(t, shutdown.Ready(), 200, "while a second Run was serving")
+		first.leave()
+		synctest.Wait()
+		readyIs(t, shutdown.Ready(), 200, "while a second Run was serving, after the context of the first one, which had "+
+			"returned before, had ended")
+		second.signal()
+		readyIs(t, shutdown.Ready(), 503, "right after the signal of the second Run")
 	})
 }
 
@@ -380,6 +440,8 @@ func TestASignalBeforeRunIsASignal(t *testing.T) {
 		})
 		const did = "called Run with a closer and with a context that had ended before; DrainDelay " +
 			"is 1 s"
+		synctest.Wait()
+		readyIs(t, shutdown.Ready(), 503, "while Run was leaving, whose context had ended before it was called")
 		s.mustReturn(t, did, "the DrainDelay is over, if it waits for that", s.began.Add(time.Second),
 			slack)
 		expect.That(t, s.err == nil && slices.Equal(events.list(), []string{"database"}),
