@@ -73,7 +73,7 @@ origin submit/1), the label "submit" on a pull or merge request, or somebody by 
 	f.StringVar(&o.Ref, "ref", "", "the course's branch, tag or commit, as `ref` "+
 		"(default: what a change is based on, or the default branch)")
 	f.StringSliceVar(&o.On, "on", ci.DefaultEvents,
-		"what begins a run: {"+strings.Join(ci.Events, "|")+"}, several with commas")
+		"what `event` begins a run: {"+strings.Join(ci.Events, "|")+"}, several with commas")
 	f.StringVar(&o.Token, "token", ci.DefaultToken,
 		"the `name` of the secret with which a private course is read")
 	f.StringSliceVar(&o.Labs, "labs", nil,

@@ -72,6 +72,7 @@ func (o *stubOptions) run(ctx context.Context, args []string) error {
 		}
 	}
 	if wrong > 0 {
+		o.note("labs stub LAB --record records what was changed on purpose; labs reset LAB puts back what is recorded")
 		return &notPassed{exitNot}
 	}
 	fmt.Fprintf(o.Out, "%d of %d labs are their recorded stubs\n", len(labs), len(labs))

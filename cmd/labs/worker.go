@@ -28,7 +28,7 @@ it has begun end for a while, and gives the rest back. Killed, it costs seconds:
 		RunE: func(c *cobra.Command, _ []string) error { return a.worker(c.Context(), w) },
 	}
 	f := c.Flags()
-	f.StringVar(&w.Database, "database", "", "the room's database, `postgres://…` (else $LABS_DATABASE)")
+	f.StringVar(&w.Database, "database", "", "the room's database, a `URL` that begins with postgres:// (else $LABS_DATABASE)")
 	f.IntVar(&w.Slots, "slots", workshop.DefaultWorkers(), "submissions graded at once")
 	f.StringVar(&w.Name, "name", "", "of this worker, in verdicts (default: the machine's)")
 	f.StringVar(&w.Sandbox, "sandbox", "auto", "what keeps submissions in: {auto|ns|container|landlock}")

@@ -127,10 +127,10 @@ func (s *snapshot) exportJSON() ([]byte, error) {
 			rows = append(rows, s.rowsOf(p)...)
 		}
 	}
-	return json.MarshalIndent(struct {
+	return lines(struct {
 		Title string          `json:"title"`
 		Rows  []wire.Standing `json:"rows"`
-	}{s.room.Title, rows}, "", "  ")
+	}{s.room.Title, rows})
 }
 
 // exportGradescope has for each participant what Gradescope takes as the results of an autograder:
@@ -158,7 +158,13 @@ func (s *snapshot) exportGradescope() ([]byte, error) {
 		}
 		all = append(all, r)
 	}
-	return json.MarshalIndent(all, "", "  ")
+	return lines(all)
+}
+
+// lines is a value as JSON for people, its last line ended like any other.
+func lines(value any) ([]byte, error) {
+	data, err := json.MarshalIndent(value, "", "  ")
+	return append(data, '\n'), err
 }
 
 // exportMoodle is a table that Moodle's grade import takes: the address identifies the person.
