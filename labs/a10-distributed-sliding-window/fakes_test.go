@@ -58,11 +58,12 @@ type model struct {
 	window time.Duration
 	first  time.Time
 	now    time.Time
-	times  []time.Time // of what counts
+	ahead  time.Duration // the server's clock, of that of the check
+	times  []time.Time   // of what counts
 }
 
 func (m *model) allow() (ok bool, retryAfter time.Duration) {
-	m.now = time.Now()
+	m.now = time.Now().Add(m.ahead)
 	if m.first.IsZero() {
 		m.first = m.now
 	}

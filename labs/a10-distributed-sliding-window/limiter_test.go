@@ -164,7 +164,33 @@ func TestInstanceClocksDoNotMatter(t *testing.T) {
 			})
 			time.Sleep(500 * time.Millisecond)
 		}
+		theServersClockIsSet(t, r, xs)
 	})
+}
+
+// theServersClockIsSet has the clock of Redis set ahead of those of all instances, of which none tells the time of the
+// limit, not even the one that nobody has handed them.
+func theServersClockIsSet(t *testing.T, r *vredis.Redis, xs []*window.Limiter) {
+	t.Helper()
+	m := model{limit: 10, window: time.Minute}
+	for i := range 200 {
+		if i%70 == 50 {
+			m.ahead += 35 * time.Second
+		}
+		r.SetClock(time.Now().Add(m.ahead))
+		want, wantRetry := m.allow()
+		ok, retry, err := xs[i%3].Allow(t.Context(), "bob")
+		expect.That(t, err == nil && ok == want && retry == wantRetry, expect.Message{
+			Did: fmt.Sprintf("asked three instances in turn, every 500 ms, with a limit of 10 in any minute; set the clock "+
+				"of Redis 35 s ahead now and then, the last time, at %v, it was %v ahead of all instances'",
+				time.Duration(i)*500*time.Millisecond, m.ahead),
+			Want: decision(want, wantRetry) + ", as it is by the server's time",
+			Got:  decision(ok, retry) + fmt.Sprintf(", error: %v", err),
+			Why: "time.Now is this machine's, as the clock is that was handed in; the one time that all have in common " +
+				"is that of what they share",
+		})
+		time.Sleep(500 * time.Millisecond)
+	}
 }
 
 func TestDeniedCallsDoNotCount(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
@@ -17,6 +18,7 @@ import (
 type miniature struct {
 	dial   dialFunc
 	refuse func(message string)
+	clock  func(t time.Time)
 	close  func()
 }
 
@@ -43,6 +45,7 @@ func newMiniature() miniature {
 			return conn, err
 		},
 		refuse: func(message string) { refused.Store(&message) },
+		clock:  m.SetTime,
 		close:  m.Close,
 	}
 }

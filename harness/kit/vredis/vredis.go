@@ -34,6 +34,7 @@ type Redis struct {
 	Admin   redis.UniversalClient   // the check's own client: never disturbed, never recorded
 
 	refuse func(message string) // nil for a real server
+	clock  func(t time.Time)    // nil for a real server
 }
 
 // Start gives n clients of one Redis in memory, in virtual time. It must be called inside
@@ -44,7 +45,7 @@ func Start(t *testing.T, n int) *Redis {
 		t.Fatal("vredis.Start belongs inside bubble.Run: its clock is the bubble's")
 	}
 	m := newMiniature()
-	r := &Redis{refuse: m.refuse}
+	r := &Redis{refuse: m.refuse, clock: m.clock}
 	// Cleanups run last in, first out: the clients close, the server closes, and then whatever had
 	// been waiting for either has a second of virtual time to find out and end.
 	t.Cleanup(func() { time.Sleep(time.Second) })
@@ -147,6 +148,10 @@ func (r *Redis) Heal() {
 // Refuse makes the server answer every command with an error until Heal: "LOADING Redis is loading
 // the dataset in memory". Only the miniature can do so; the admin client gets the error, too.
 func (r *Redis) Refuse(message string) { r.refuse(message) }
+
+// SetClock sets the server's clock, which follows the bubble's until then and stands still from then
+// on. Only the miniature can do so.
+func (r *Redis) SetClock(at time.Time) { r.clock(at) }
 
 func (r *Redis) each(f func(*Link)) {
 	for _, l := range r.Links {

@@ -50,6 +50,23 @@ func TestStart_clockIsTheBubbles(t *testing.T) {
 	})
 }
 
+func TestRedis_setClock(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		r := Start(t, 1)
+		must(t, r.Clients[0].Set(ctx, "k", "v", 1500*time.Millisecond).Err())
+		for _, ahead := range []time.Duration{time.Second, 1499 * time.Millisecond, 1500 * time.Millisecond} {
+			at := time.Now().Add(ahead)
+			r.SetClock(at)
+			if got, err := r.Clients[0].Time(ctx).Result(); !got.Equal(at) {
+				t.Errorf("the server's time is %v, %v, want %v", got, err, at)
+			}
+			if got := r.TTLs(t)["k"]; got != 1500*time.Millisecond-ahead {
+				t.Errorf("%v later the key has %v left", ahead, got)
+			}
+		}
+	})
+}
+
 // go-redis keeps timers in a package-level pool once a connection pool has run out. A second bubble
 // in the process would die of them (and a bubble after real time would stand still), unless
 // connection pools never run out.
