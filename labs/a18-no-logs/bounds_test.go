@@ -110,8 +110,8 @@ func (d *drawn) Goroutines(ctx context.Context) (string, error) {
 	}
 	more := d.more(seconds, d.only("goroutines", 50), 10)
 	for _, f := range slices.Sorted(maps.Keys(more)) {
-		for range more[f] {
-			one("chan send", f, shopPackage+"(*Shop).serve.func2")
+		for i := range more[f] { // at several places, as those of a function are
+			one("chan send", f, fmt.Sprintf("%s(*Shop).serve.func%d", shopPackage, 1+i%places))
 		}
 	}
 	return b.String(), nil
@@ -160,7 +160,10 @@ func (d *drawn) Metrics(ctx context.Context) (map[string]float64, error) {
 
 func (d *drawn) Restart(context.Context) error { return nil }
 
-// profileOf is a profile as Samples reads it, with one stack for each function.
+// places is how many stacks there are for each function, which does its work at as many places.
+const places = 4
+
+// profileOf is a profile as Samples reads it, with some stacks for each function.
 func profileOf(values map[string]int64) []byte {
 	number := func(field, v uint64) []byte { return binary.AppendUvarint([]byte{byte(field << 3)}, v) }
 	data := func(field uint64, parts ...[]byte) []byte {
@@ -168,12 +171,25 @@ func profileOf(values map[string]int64) []byte {
 		return append(binary.AppendUvarint([]byte{byte(field<<3 | 2)}, uint64(len(all))), all...)
 	}
 	raw := data(6)
-	for i, f := range slices.Sorted(maps.Keys(values)) {
-		id := uint64(i + 1)
-		raw = append(raw, data(2, number(1, id), number(2, 1), number(2, uint64(values[f])))...)
-		raw = append(raw, data(4, number(1, id), data(4, number(1, id)))...)
-		raw = append(raw, data(5, number(1, id), number(2, id))...)
-		raw = append(raw, data(6, []byte(shopPackage+f))...)
+	names := uint64(0)
+	name := func(s string) (id uint64) { // of a function, and of its location
+		names++
+		raw = append(raw, data(4, number(1, names), data(4, number(1, names)))...)
+		raw = append(raw, data(5, number(1, names), number(2, names))...)
+		raw = append(raw, data(6, []byte(s))...)
+		return names
+	}
+	var inner [places]uint64
+	for i := range inner {
+		inner[i] = name(fmt.Sprintf("%s(*Shop).serve.func%d", shopPackage, i+1))
+	}
+	for _, f := range slices.Sorted(maps.Keys(values)) {
+		id, left := name(shopPackage+f), values[f]
+		for i, in := range inner {
+			part := left / int64(places-i)
+			left -= part
+			raw = append(raw, data(2, number(1, in), number(1, id), number(2, 1), number(2, uint64(part)))...)
+		}
 	}
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)

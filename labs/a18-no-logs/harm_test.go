@@ -235,13 +235,16 @@ func TestMissingEvidence(t *testing.T) {
 			r.fails = func(_ string, i int) bool { return i > n }
 			f, err := nologs.Diagnose(t.Context(), r.veiled(t))
 			harmless(t, r, fmt.Sprintf("diagnosed a shop of which nothing can be had after %d calls", n))
-			got := fmt.Sprint(f.Cause)
+			got := fmt.Sprintf("%s, and no error", f.Cause)
 			if err != nil {
 				got = err.Error()
 			}
-			expect.That(t, err != nil && wraps(err, r.refused), expect.Message{
+			if err != nil && f.Cause == nologs.Healthy {
+				got = "healthy, beside the error " + got
+			}
+			expect.That(t, err != nil && f.Cause != nologs.Healthy && wraps(err, r.refused), expect.Message{
 				Did: fmt.Sprintf("diagnosed a shop of which nothing can be had after %d calls", n), Want: "an error that wraps what " +
-					"the calls returned, each of them", Got: got,
+					"the calls returned, each of them, and not Healthy", Got: got,
 				Why: "who sees nothing does not know that all is well", Picture: r.tl})
 		}
 		for _, call := range []string{"Goroutines", "CPUProfile", "Heap", "Mutex", "Metrics"} {
