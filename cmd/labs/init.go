@@ -199,7 +199,7 @@ func namesNone(labs []string) error {
 
 func first(c *course.Course, ids []string) *course.Lab {
 	for _, l := range c.Labs {
-		if len(ids) == 0 || slices.Contains(ids, l.ID) {
+		if len(ids) == 0 || l.ID == ids[0] {
 			return l
 		}
 	}

@@ -67,6 +67,9 @@ func (s *subject) unwritten() {
 			for line := range strings.Lines(string(data)) {
 				n++
 				if _, todo, found := strings.Cut(line, "TODO"); found {
+					if bold, _, _ := strings.Cut(todo, "**"); strings.Trim(bold, ": ") != "" {
+						todo = bold // what is behind it is not what is to be written
+					}
 					s.problem("%s:%d is to be written: %s", filepath.ToSlash(rel), n,
 						strings.Trim(todo, ":\"*,\n "))
 				}
