@@ -87,7 +87,7 @@ func (o *roomOptions) action(use, short, example string, args int, f doing) *cob
 	return &cobra.Command{Use: use, Short: short, Example: "  labs room " + example,
 		Args: func(_ *cobra.Command, given []string) error {
 			if len(given) != args {
-				return &usageError{fmt.Errorf("it is labs room %s", use), "see labs room --help"}
+				return &usageError{fmt.Errorf("it is labs room %s", use), "such as labs room " + example}
 			}
 			return nil
 		},

@@ -121,6 +121,9 @@ func (c *Client) Follow(ctx context.Context, id int64, on func(wire.Submission),
 	heard := time.Now()
 	for {
 		last, err := c.stream(ctx, id, on)
+		if last.State != "" { // it was heard until now, however long ago it said something
+			heard = time.Now()
+		}
 		if err == nil && last.State == wire.Graded {
 			return last, nil
 		}
