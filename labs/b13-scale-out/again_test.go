@@ -141,4 +141,5 @@ func oldOnesEndForThemselves(t *testing.T) {
 			"it works",
 	})
 }
+
 // 1852
