@@ -35,7 +35,7 @@ func begins(ctx context.Context, binary string) bool {
 	cmd.Dir = filepath.Dir(binary)
 	// In the machine's own folder for temporary files others make some meanwhile.
 	cmd.Env = []string{"TMPDIR=" + cmd.Dir, "TMP=" + cmd.Dir, "GORACE=atexit_sleep_ms=0"}
-	cmd.Stdin, cmd.WaitDelay = bytes.NewReader(request), time.Second
+	cmd.Stdin, cmd.WaitDelay = bytes.NewReader(request), drain
 	endTogether(cmd)
 	said, _ := cmd.CombinedOutput()
 	return strings.HasSuffix(string(said), "no variant \""+variant+"\"\n")

@@ -283,13 +283,17 @@ func testArgs(tmp string, race bool, packages []string) []string {
 	return append(args, packages...)
 }
 
+// drain is how long it may take to read what a command has printed, once it has ended: on a busy
+// machine the reader may have to wait for its turn.
+const drain = 5 * time.Second
+
 // goCommand runs the go command, with more settings of its environment, and returns what it printed.
 func (b *Builder) goCommand(ctx context.Context, args []string, tmp string, yields bool,
 	settings ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.Course.Root
 	cmd.Env = environment(append(settings, "GOTMPDIR="+tmp)...)
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = drain
 	endTogether(cmd)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/backend-labs/backend-labs/harness/fault"
 )
@@ -104,7 +103,7 @@ var notThere = regexp.MustCompile(`no required module provides package|missing g
 func (b *Builder) listExports(ctx context.Context, paths []string) (map[string]string, error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-e", "-export",
 		"-json=ImportPath,Export,Error", "--"}, paths...)...)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = b.Course.Root, environment(), time.Second
+	cmd.Dir, cmd.Env, cmd.WaitDelay = b.Course.Root, environment(), drain
 	endTogether(cmd)
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr

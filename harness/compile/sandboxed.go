@@ -108,7 +108,7 @@ func (b *Builder) outside(ctx context.Context, path string, args []string, tmp s
 	if target.GOOS != runtime.GOOS || target.GOARCH != runtime.GOARCH {
 		cmd.Env = append(cmd.Env, "GOOS="+target.GOOS, "GOARCH="+target.GOARCH, "CGO_ENABLED=0")
 	}
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, time.Second
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, drain
 	endTogether(cmd)
 	if err := cmd.Start(); err != nil {
 		return "", err

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"time"
 
 	"github.com/backend-labs/backend-labs/harness/fault"
 )
@@ -19,7 +18,7 @@ func (b *Builder) Try(ctx context.Context) error {
 		{"list", "-deps", "-test", "./labs/..."},
 	} {
 		cmd := exec.CommandContext(ctx, "go", args...)
-		cmd.Dir, cmd.Env, cmd.WaitDelay = b.Course.Root, environment(), time.Second
+		cmd.Dir, cmd.Env, cmd.WaitDelay = b.Course.Root, environment(), drain
 		var said strings.Builder
 		cmd.Stderr = &said
 		err := cmd.Run()

@@ -123,8 +123,8 @@ func (p Process) Run(ctx context.Context) (Outcome, error) {
 		return notRun(err), nil
 	}
 	// Everything that could write to the pipe is dead, unless it has escaped the process group: do
-	// not wait for that.
-	r.SetReadDeadline(time.Now().Add(time.Second))
+	// not wait for that, but for this process's turn on a busy machine.
+	r.SetReadDeadline(time.Now().Add(5 * time.Second))
 	l := <-ledger
 	o := judge(p, l, exit, canary, clean(out.String(), canary))
 	if o.Duration == 0 {

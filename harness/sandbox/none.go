@@ -19,23 +19,22 @@ type None struct{}
 // Name is "none".
 func (None) Name() string { return "none" }
 
-// drainDelay is how long the output may take to end once the process has: whatever holds the pipe
-// then was started by it and is killed.
-const drainDelay = 250 * time.Millisecond
-
 // Run starts the command in a process group of its own.
 func (None) Run(ctx context.Context, c Command) (Exit, error) {
 	cmd := exec.Command(c.Path, c.Args...)
 	cmd.Env, cmd.Dir = c.Env, c.Dir
 	cmd.Stdin = bytes.NewReader(c.Stdin)
-	out := &capped{w: c.Output, n: c.MaxOutput}
-	cmd.Stdout, cmd.Stderr = out, out
-	cmd.WaitDelay = drainDelay
+	cmd.WaitDelay = drainDelay // for its input
+	out, err := outputOf(cmd, c.Output, c.MaxOutput)
+	if err != nil {
+		return Exit{}, err
+	}
 	isolate(cmd)
 	inherit(cmd, c.Report)
 
 	start := time.Now()
-	err := cmd.Start()
+	err = cmd.Start()
+	out.begin()
 	if c.Report != nil {
 		c.Report.Close()
 	}
@@ -55,7 +54,7 @@ func (None) Run(ctx context.Context, c Command) (Exit, error) {
 	if err != nil && !errors.As(err, &failed) && !errors.Is(err, exec.ErrWaitDelay) {
 		return exit, fmt.Errorf("run %s: %w", c.Path, err)
 	}
-	if err := out.flush(); err != nil {
+	if err := out.end(); err != nil {
 		return exit, fmt.Errorf("keep the output of %s: %w", c.Path, err)
 	}
 	return exit, ctx.Err()

@@ -157,9 +157,7 @@ func (s launch) run(ctx context.Context, c Command) (Exit, error) {
 	cmd.Args = []string{s.name}
 	cmd.Env = []string{}
 	cmd.Stdin = bytes.NewReader(c.Stdin)
-	out := &capped{w: c.Output, n: c.MaxOutput}
-	cmd.Stdout, cmd.Stderr = out, out
-	cmd.WaitDelay = drainDelay
+	cmd.WaitDelay = drainDelay // for its input
 	cmd.SysProcAttr = s.attr
 	report := c.Report
 	if report == nil { // the numbers of the descriptors stay the same
@@ -168,9 +166,14 @@ func (s launch) run(ctx context.Context, c Command) (Exit, error) {
 		}
 	}
 	cmd.ExtraFiles = []*os.File{report, setupR, theirs}
+	out, err := outputOf(cmd, c.Output, c.MaxOutput)
+	if err != nil {
+		return Exit{}, err
+	}
 
 	begin := time.Now()
 	err = cmd.Start()
+	out.begin()
 	report.Close()
 	setupR.Close()
 	theirs.Close()
@@ -208,7 +211,7 @@ func (s launch) run(ctx context.Context, c Command) (Exit, error) {
 	if err != nil && !errors.As(err, &failed) && !errors.Is(err, exec.ErrWaitDelay) {
 		return exit, fmt.Errorf("run %s: %w", c.Path, err)
 	}
-	if err := out.flush(); err != nil {
+	if err := out.end(); err != nil {
 		return exit, fmt.Errorf("keep the output of %s: %w", c.Path, err)
 	}
 	return exit, ctx.Err()
