@@ -124,15 +124,20 @@ func (c *CPNode) Get(ctx context.Context, key string) (string, error) {
 func (c *CPNode) ask(ctx context.Context, op operation) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 950*time.Millisecond)
 	defer cancel()
-	for ctx.Err() == nil {
+	for busy := false; ctx.Err() == nil; {
 		c.mu.Lock()
 		to := c.proposer
 		c.mu.Unlock()
 		short, cancel := context.WithTimeout(ctx, 450*time.Millisecond)
 		answer, err := c.net.Call(short, c.id, to, op)
 		cancel()
-		if d, ok := answer.(done); ok && err == nil && d.err == nil {
-			return d.val, nil
+		if d, ok := answer.(done); ok && err == nil {
+			if d.err == nil {
+				return d.val, nil
+			}
+			if busy = !busy; busy {
+				continue // it is there, and has much to do: another one would get in its way
+			}
 		}
 		c.mu.Lock()
 		if c.proposer == to {
@@ -145,7 +150,7 @@ func (c *CPNode) ask(ctx context.Context, op operation) (string, error) {
 
 // propose does an operation, which may have been done before: at the request of somebody who lost the answer.
 func (c *CPNode) propose(op operation) done {
-	ctx, cancel := context.WithTimeout(context.Background(), 450*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 320*time.Millisecond) // the answer is in time, too
 	defer cancel()
 	s, err := c.change(ctx, op.key, func(s state) state {
 		if !op.put || s.puts[op.origin] >= op.number {
