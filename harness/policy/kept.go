@@ -76,11 +76,7 @@ func empty(t types.Type) bool {
 // follow looks at all that comes out.
 func (h *handed) follow() {
 	k := &kept{handed: h, uses: map[types.Object][]*ast.Ident{}, tainted: map[types.Object]bool{}}
-	h.each(func(n ast.Node) {
-		if id, ok := n.(*ast.Ident); ok && h.info.Uses[id] != nil {
-			k.uses[h.info.Uses[id]] = append(k.uses[h.info.Uses[id]], id)
-		}
-	})
+	h.unit.uses(func(id *ast.Ident, obj types.Object) { k.uses[obj] = append(k.uses[obj], id) })
 	h.each(k.source)
 }
 

@@ -95,14 +95,24 @@ func (s *source) addGiven(l *course.Lab) (paths []string, err error) {
 			return nil, fault.Of(fmt.Sprintf("read %s of lab %s", name, l.ID), err)
 		}
 		s.Given[name] = string(src)
-		file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+		imports, err := importsOf(name, src)
 		if err != nil {
 			return nil, fmt.Errorf("the course's %s of lab %s does not parse: %w", name, l.ID, err)
 		}
-		for _, spec := range file.Imports {
-			if path, err := strconv.Unquote(spec.Path.Value); err == nil && path != "unsafe" {
-				paths = append(paths, path)
-			}
+		paths = append(paths, imports...)
+	}
+	return paths, nil
+}
+
+// importsOf are the packages that a file imports, unsafe apart.
+func importsOf(name string, src []byte) (paths []string, err error) {
+	file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	for _, spec := range file.Imports {
+		if path, err := strconv.Unquote(spec.Path.Value); err == nil && path != "unsafe" {
+			paths = append(paths, path)
 		}
 	}
 	return paths, nil
@@ -120,14 +130,13 @@ func (s *source) addStub(l *course.Lab) (paths []string) {
 		if err != nil {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+		imports, err := importsOf(name, src)
 		if err != nil {
 			continue
 		}
 		s.Stub[name] = string(src)
-		for _, spec := range file.Imports {
-			path, err := strconv.Unquote(spec.Path.Value)
-			if err == nil && path != "unsafe" && path != "C" && !strings.HasPrefix(path, s.Path+"/") {
+		for _, path := range imports {
+			if path != "C" && !strings.HasPrefix(path, s.Path+"/") {
 				paths = append(paths, path)
 			}
 		}

@@ -125,13 +125,23 @@ func (k *copier) elements(to, from reflect.Value) {
 	}
 }
 
-func (k *copier) pointer(to, from reflect.Value) {
+// again is the key of a pointer or a map. If that is nil or has been copied before, to is so, too, and
+// all is done.
+func (k *copier) again(to, from reflect.Value) (key met, done bool) {
 	if from.IsNil() {
-		return
+		return met{}, true
 	}
-	key := met{from.UnsafePointer(), from.Type()}
-	if c, ok := k.met[key]; ok {
+	key = met{from.UnsafePointer(), from.Type()}
+	c, done := k.met[key]
+	if done {
 		to.Set(c)
+	}
+	return key, done
+}
+
+func (k *copier) pointer(to, from reflect.Value) {
+	key, done := k.again(to, from)
+	if done {
 		return
 	}
 	c := reflect.New(from.Type().Elem())
@@ -144,12 +154,8 @@ func (k *copier) pointer(to, from reflect.Value) {
 }
 
 func (k *copier) mapping(to, from reflect.Value) {
-	if from.IsNil() {
-		return
-	}
-	key := met{from.UnsafePointer(), from.Type()}
-	if c, ok := k.met[key]; ok {
-		to.Set(c)
+	key, done := k.again(to, from)
+	if done {
 		return
 	}
 	c := reflect.MakeMapWithSize(from.Type(), from.Len())
