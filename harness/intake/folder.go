@@ -34,7 +34,9 @@ func (p *picker) folder(dir string) error {
 		}
 	}
 	if len(p.seen) == 0 {
-		p.lookElsewhere(root)
+		if err := p.lookElsewhere(root); err != nil {
+			return err
+		}
 	}
 	p.listBeside(root)
 	return nil

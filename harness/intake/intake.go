@@ -257,13 +257,15 @@ func (p *picker) result() ([]Submission, error) {
 		why += "; what an archive in it holds is not looked at: " + strings.Join(p.within, ", ")
 	case len(p.instead) > 0 && p.single != nil:
 		why += "; the code in it has other names: " + strings.Join(p.instead, ", ")
+	case len(p.instead) > 0:
+		why += "; its code is in " + strings.Join(p.instead, ", ")
 	}
 	return nil, &Rejection{Reason: why, Nothing: true}
 }
 
 // lacks says what is not in a submission that has nothing.
 func (p *picker) lacks() string {
-	why := "there is no file of a lab in it; a submission has labs/<lab>/… as the course has, " +
+	why := "it has no file of the labs that are graded; a submission has labs/<lab>/… as the course has, " +
 		"or the files of one lab, named with --lab"
 	if p.single != nil {
 		why = fmt.Sprintf("there is no %s in it, neither at the top nor in labs/%s",

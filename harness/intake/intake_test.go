@@ -153,7 +153,7 @@ func equal(t *testing.T, got, want []string) {
 }
 
 const (
-	none = "rejected: there is no file of a lab in it; a submission has labs/<lab>/… as " +
+	none = "rejected: it has no file of the labs that are graded; a submission has labs/<lab>/… as " +
 		"the course has, or the files of one lab, named with --lab"
 	noneSingle = "rejected: there is no bucket.go in it, neither at the top nor in " +
 		"labs/b10-token-bucket"
@@ -186,7 +186,11 @@ func TestRead_archives(t *testing.T) {
 		{"a single lab's file", bucket, []entry{file("bucket.go")}, []string{"b10-token-bucket/bucket.go: text of bucket.go"}},
 		{"a single lab's file below a folder", bucket, []entry{file("b10/bucket.go"), file("b10/bucket_test.go")}, []string{"b10-token-bucket/bucket.go: text of b10/bucket.go"}},
 		{"a single lab as in the course", bucket, []entry{file(inLabs), file("labs/i02-orders/orders.go")}, []string{"b10-token-bucket/bucket.go: text of " + inLabs}},
-		{"a file without its lab's name", nil, []entry{file("bucket.go")}, []string{none}},
+		{"a file without its lab's name", nil, []entry{file("bucket.go")}, []string{none + "; its code is in bucket.go"}},
+		{"in its lab's folder alone", nil, []entry{file("b10-token-bucket/bucket.go")}, []string{none +
+			"; there is b10-token-bucket/bucket.go: hand in a folder that has it in one of these places"}},
+		{"of a lab that is not graded", nil, []entry{file("labs/b03-status/status.go"), file("labs/b03-status/status_test.go")},
+			[]string{none + "; its code is in labs/b03-status/status.go"}},
 		{"nothing", nil, nil, []string{none}},
 		{"nothing of a single lab", bucket, []entry{file("labs/i02-orders/orders.go")},
 			[]string{noneSingle + "; the code in it has other names: labs/i02-orders/orders.go"}},
@@ -439,7 +443,7 @@ func TestRead_folders(t *testing.T) {
 			[]string{"b10-token-bucket/bucket.go: text", "i02-orders/sql/schema.sql: text"}},
 		{"a single lab's file", bucket, []string{"bucket.go", "labs"}, []string{"b10-token-bucket/bucket.go: text"}},
 		{"a single lab as in the course", bucket, []string{"labs/b10-token-bucket/bucket.go", "labs/i02-orders/orders.go"}, []string{"b10-token-bucket/bucket.go: text"}},
-		{"nothing", nil, []string{"bucket.go"}, []string{none}},
+		{"nothing", nil, []string{"bucket.go"}, []string{none + "; its code is in bucket.go"}},
 		{"nothing of a single lab", bucket, []string{"labs/b10-token-bucket/bucket_test.go"}, []string{noneSingle}},
 		{"a folder in the file's place", bucket, []string{"bucket.go/x"}, []string{"rejected: bucket.go: it is a folder, not a regular file"}},
 	} {

@@ -141,3 +141,22 @@ func TestRead_unknownKind(t *testing.T) {
 	equal(t, read(t, "-", bytes.NewReader(archive), labs, nil),
 		[]string{"rejected: " + bucketInLabs + ": it is something else, not a regular file"})
 }
+
+// TestRead_aZipOfOneFile is that a single entry is too large by what it says of itself, whatever number that is.
+func TestRead_aZipOfOneFile(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		said uint64
+		want string
+	}{
+		{intake.MaxUnpacked, none}, {intake.MaxUnpacked + 1, tooMuch}, {1<<63 + 1, tooMuch}, {1<<64 - 2, tooMuch},
+	} {
+		var out bytes.Buffer
+		z := zip.NewWriter(&out)
+		_, err := z.CreateRaw(&zip.FileHeader{Name: "x", Method: zip.Store, UncompressedSize64: tt.said})
+		if err := errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, read(t, place(t, "a.zip", out.Bytes()), nil, labs, nil), []string{tt.want})
+	}
+}

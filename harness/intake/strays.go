@@ -30,12 +30,13 @@ func (p *picker) other(name string) {
 // maxElsewhere is how many files in a wrong place are named.
 const maxElsewhere = 3
 
-// near notes a name that would be that of a lab's file in another place.
+// near notes a name that would be that of a lab's file in another place: in the lab's folder, wherever that is, or of
+// a single lab anywhere.
 func (p *picker) near(name string) {
 	if len(p.elsewhere) < maxElsewhere && slices.ContainsFunc(p.labs, func(l *course.Lab) bool {
 		return slices.ContainsFunc(l.Files, func(file string) bool {
 			if l != p.single {
-				file = "labs/" + l.Slug + "/" + file
+				file = l.Slug + "/" + file
 			}
 			return strings.HasSuffix("/"+name, "/"+file)
 		})
@@ -53,15 +54,19 @@ func (p *picker) near(name string) {
 	}
 }
 
-// lookElsewhere notes such names in a folder in which nothing was found. Only names are looked at.
-func (p *picker) lookElsewhere(root *os.Root) {
+// lookElsewhere notes such names in a folder in which nothing was found. Only names are looked at. A file that is in
+// its place by now was not there before, which is an error.
+func (p *picker) lookElsewhere(root *os.Root) error {
 	looked := 0
-	_ = fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+	return fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		if looked++; looked > maxListing || len(p.elsewhere) == maxElsewhere {
 			return fs.SkipAll
 		}
 		if err != nil || e.IsDir() && (strings.Count(name, "/") > 6 || name != "." && course.Ignored(e.Name())) {
 			return fs.SkipDir
+		}
+		if l, _, as := p.named(name); l != nil && as == name {
+			return reject(name, "it has changed while it was read")
 		}
 		if e.Type().IsRegular() {
 			p.near(name)

@@ -91,3 +91,67 @@ func TestRead_hostileNotes(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestRead_elsewhereSome is that of many files in wrong places the first three are named, in a folder as in an
+// archive, and no other after them.
+func TestRead_elsewhereSome(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, pattern, want string
+	}{
+		{"the lab's file", "%s/deep/bucket.go", "; there is a/deep/bucket.go, b/deep/bucket.go, c/deep/bucket.go: " +
+			"hand in a folder that has it in one of these places"},
+		{"archives", "%s.tar.gz", "; what an archive in it holds is not looked at: a.tar.gz, b.tar.gz, c.tar.gz"},
+		{"code", "%s.go", "; the code in it has other names: a.go, b.go, c.go"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			var entries []entry
+			for _, first := range []string{"a", "b", "c", "d", "e"} {
+				name := fmt.Sprintf(tt.pattern, first)
+				write(t, filepath.Join(dir, name), "text")
+				entries = append(entries, file(name))
+			}
+			equal(t, read(t, dir, nil, labs, bucket), []string{noneSingle + tt.want})
+			archive := place(t, "a.zip", zipOf(t, entries...))
+			equal(t, read(t, archive, nil, labs, bucket), []string{noneSingle + tt.want})
+		})
+	}
+}
+
+// TestRead_elsewhereFar is how far a folder is looked through for a file in a wrong place: so deep, and so many
+// names.
+func TestRead_elsewhereFar(t *testing.T) {
+	t.Parallel()
+	many := func(n int) (names []string) {
+		for i := range n {
+			names = append(names, fmt.Sprintf("d/a%04d.txt", i))
+		}
+		return append(names, "d/bucket.go") // behind all of them
+	}
+	there := func(name string) string {
+		return "; there is " + name + ": hand in a folder that has it in one of these places"
+	}
+	for _, tt := range []struct {
+		name  string
+		files []string
+		want  string
+	}{
+		{"as deep as is looked", []string{"1/2/3/4/5/6/7/bucket.go"}, there("1/2/3/4/5/6/7/bucket.go")},
+		{"deeper", []string{"1/2/3/4/5/6/7/8/bucket.go", "1/2/3/4/5/6/7/8/9/bucket.go"}, ""},
+		{"in folders that are not looked at", []string{".git/bucket.go", "_old/bucket.go"}, ""},
+		{"behind such a folder", []string{".git/bucket.go", "x/bucket.go"}, there("x/bucket.go")},
+		{"the last of as many as are looked at", many(997), there("d/bucket.go")}, // with the two folders
+		{"one behind them", many(998), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for _, name := range tt.files {
+				write(t, filepath.Join(dir, name), "text")
+			}
+			equal(t, read(t, dir, nil, labs, bucket), []string{noneSingle + tt.want})
+		})
+	}
+}
