@@ -6,17 +6,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/backend-labs/backend-labs/harness/near"
 )
 
 // flagError puts what is wrong with a flag in words.
 func flagError(c *cobra.Command, err error) error {
 	hint := "see " + c.CommandPath() + " --help"
 	if none, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		if near := nearestFlag(c, none.GetSpecifiedName()); near != "" {
-			hint = "did you mean --" + near + "? " + hint
+		if meant := nearestFlag(c, none.GetSpecifiedName()); meant != "" {
+			hint = "did you mean --" + meant + "? " + hint
 		}
 		return &usageError{err, hint}
 	}
@@ -40,18 +41,17 @@ func flagError(c *cobra.Command, err error) error {
 }
 
 // nearestFlag is the name of the command's flag that somebody may have meant, or "".
-func nearestFlag(c *cobra.Command, name string) (near string) {
-	least := min(3, (len(name)+1)/2+1) // more than that is another word
+func nearestFlag(c *cobra.Command, name string) string {
+	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
-		d := levenshtein.ComputeDistance(name, f.Name)
-		if len(name) > 2 && strings.HasPrefix(f.Name, name) {
-			d = 1
-		}
-		if d < least && !f.Hidden {
-			least, near = d, f.Name
+		if !f.Hidden {
+			names = append(names, f.Name)
 		}
 	})
-	return near
+	if meant := near.Of(name, names); len(meant) > 0 {
+		return meant[0]
+	}
+	return ""
 }
 
 // helpOn is cobra's help command, except that it fails on what is no command.

@@ -136,5 +136,10 @@ func (o *gradeOptions) validate() (err error) {
 	if o.outputs, err = parseOutputs(o.formats, o.files, o.batch); err != nil {
 		return err
 	}
+	for _, out := range o.outputs {
+		if out.made {
+			o.note("made the folder %s, where each submission gets a file", out.file)
+		}
+	}
 	return checkProvider(o.provider)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -31,6 +32,10 @@ func (o *gradeOptions) run(ctx context.Context, args []string) error {
 	if o.hunt {
 		labs = hunted(labs)
 	}
+	in, err := o.listed(args) // before the sandbox is tried, which takes seconds
+	if err != nil {
+		return err
+	}
 	box, err := sandbox.ForGrading(ctx, o.sandbox, filepath.Join(w.Course.Root, "go.mod"))
 	if err != nil {
 		return err
@@ -43,7 +48,7 @@ func (o *gradeOptions) run(ctx context.Context, args []string) error {
 	stores := newStores(o.app, w, o.provider, true)
 	defer stores.Close()
 	g := &batch.Grader{
-		Labs: labs, Demanded: o.lab != "" || len(o.labs) > 0,
+		Labs: labs, Demanded: o.demands(),
 		Builder: func() *compile.Builder { return o.builder(w) }, Sandbox: box, Open: stores.Open,
 		Options: grade.Options{Race: !o.noRace, EveryLab: true, Seed: o.seed, Timeout: o.timeout},
 		Course:  batch.RevisionOf(ctx, w.Course),
@@ -52,9 +57,43 @@ func (o *gradeOptions) run(ctx context.Context, args []string) error {
 		g.Single = labs[0]
 	}
 	if o.batch {
-		return o.many(ctx, g, w, args)
+		return o.many(ctx, g, w, args, in)
 	}
 	return o.one(ctx, g, w, args[0])
+}
+
+func (o *gradeOptions) demands() bool { return o.lab != "" || len(o.labs) > 0 }
+
+// toGrade is what is to be graded of many: the submissions, and a line for each entry that is none.
+type toGrade struct {
+	subs   []batch.Submission
+	strays []string
+}
+
+// listed looks whether what is to be graded is there, and lists it where it is many.
+func (o *gradeOptions) listed(args []string) (in toGrade, err error) {
+	if !o.batch {
+		if args[0] == "-" {
+			return in, nil
+		}
+		_, err = os.Stat(args[0])
+		return in, noSubmission(err)
+	}
+	in.subs, in.strays, err = batch.List(args, o.demands())
+	if unlisted, ok := errors.AsType[*batch.Unlisted](err); ok {
+		return in, &usageError{unlisted, unlisted.Hint()}
+	}
+	return in, err
+}
+
+// noSubmission tells what to give where an error says that there is nothing; what else may be wrong with it shows when
+// it is read.
+func noSubmission(err error) error {
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return &usageError{fmt.Errorf("read the submission: %w", err),
+		"give a folder, a .zip, a .tar.gz, or - for a tar on standard input"}
 }
 
 // demanded are the labs of --lab or --labs, in the course's order, or all.
@@ -121,12 +160,9 @@ func (o *gradeOptions) one(ctx context.Context, g *batch.Grader, w *workspace.Wo
 
 // many grades many submissions and shows a table of them, also of a batch that was stopped.
 func (o *gradeOptions) many(ctx context.Context, g *batch.Grader, w *workspace.Workspace,
-	args []string) error {
-	subs, strays, err := batch.List(args, g.Demanded)
-	if unlisted, ok := errors.AsType[*batch.Unlisted](err); ok {
-		return &usageError{unlisted, unlisted.Hint()}
-	}
-	for _, line := range strays {
+	args []string, in toGrade) error {
+	subs := in.subs
+	for _, line := range in.strays {
 		o.note("left out: %s", report.Plain(line))
 	}
 	journal, err := batch.OpenJournal(filepath.Join(w.Dir, "grade"), g.Key(args), o.resume)

@@ -44,19 +44,24 @@ given so far, and gives no new one.
 // hints say whether there is one more, and whether the earlier ones are shown, too.
 type hints struct{ one, all bool }
 
-// hint shows the hints of a lab.
+// hint shows the hints of a lab. Where it cannot be noted that one was given, it is given all the same.
 func (a *app) hint(ctx context.Context, w *workspace.Workspace, l *course.Lab, h hints) error {
 	var e workspace.Entry
-	err := w.Update(ctx, func(p *workspace.Progress) {
+	give := func(p *workspace.Progress) {
 		kept := p.Entry(l.ID)
 		if h.one {
 			kept.Hints = min(kept.Hints+1, len(l.Hints))
 		}
 		kept.Touched = time.Now()
 		p.Last, e = l.ID, *kept
-	})
-	if err != nil {
-		return err
+	}
+	unnoted := w.Update(ctx, give)
+	if unnoted != nil {
+		p, err := w.Progress()
+		if err != nil {
+			return unnoted
+		}
+		give(p)
 	}
 	first := max(0, e.Hints-1)
 	if h.all {
@@ -67,7 +72,10 @@ func (a *app) hint(ctx context.Context, w *workspace.Workspace, l *course.Lab, h
 		b.WriteString(a.oneHint(fmt.Sprintf("hint %d of %d", i+1, len(l.Hints)), l.Hints[i]))
 	}
 	b.WriteString(a.after(e, l, h))
-	return a.Page(b.String())
+	if err := a.Page(b.String()); err != nil {
+		return err
+	}
+	return unnoted
 }
 
 // after says what there is besides the hints that are shown.

@@ -118,12 +118,7 @@ func (o *initOptions) run(ctx context.Context, dir string) error {
 	if where == "." {
 		where, cd = "this folder", ""
 	}
-	command := o.command
-	if cd != "" && strings.ContainsRune(command, filepath.Separator) { // as it was typed it means nothing there
-		if abs, err := filepath.Abs(command); err == nil {
-			command = shellWord(abs)
-		}
-	}
+	command := o.commandIn(dir)
 	fmt.Fprintf(o.Out, "%s has %s. Next:\n\n%s  %s list\n  %s watch %s\n", where, labs, cd, command, command,
 		strings.ToLower(first(c, ids).ID))
 	return nil

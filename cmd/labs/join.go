@@ -94,8 +94,11 @@ func (o *joinOptions) run(ctx context.Context, args []string) error {
 	if len(hello.Labs) > 0 {
 		lab = strings.ToLower(hello.Labs[0])
 	}
-	fmt.Fprintln(o.Out, o.typed(fmt.Sprintf("labs watch %s checks after every save; labs submit hands in; "+
-		`labs ask "…" raises a hand`, lab)))
+	what := "labs watch %s checks after every save; labs submit hands in; " + `labs ask "…" raises a hand`
+	if hello.Ended {
+		what = "the workshop has ended and takes nothing more; labs watch %s checks after every save, as ever"
+	}
+	fmt.Fprintln(o.Out, typedAs(o.commandIn(root), fmt.Sprintf(what, lab)))
 	return nil
 }
 

@@ -36,6 +36,10 @@ On a pipe there is a line for each, with the columns id, folder, level, standing
   labs list --json            for a program`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if asJSON && (drawn || form != "") {
+				return &usageError{errors.New("--json and the graph do not go together"),
+					"--json has in after what the graph draws"}
+			}
 			if drawn || form != "" {
 				return runGraph(a, part, cmp.Or(form, "text"))
 			}

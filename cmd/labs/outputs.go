@@ -28,6 +28,7 @@ const (
 type output struct {
 	format, file string
 	folder       bool
+	made         bool // the folder was not there before
 }
 
 // parseOutputs makes the list of outputs from the values of --format and --output (FORMAT=PATH),
@@ -44,7 +45,7 @@ func parseOutputs(formats, files []string, many bool) ([]output, error) {
 		case toStdout(file):
 			formats = append(formats, name)
 		default:
-			all = append(all, output{name, file, many && name == gradescope})
+			all = append(all, output{format: name, file: file, folder: many && name == gradescope})
 		}
 	}
 	for _, name := range formats {
@@ -55,8 +56,8 @@ func parseOutputs(formats, files []string, many bool) ([]output, error) {
 			all = append(all, output{format: name})
 		}
 	}
-	for _, o := range all {
-		if err := o.check(many); err != nil {
+	for i := range all {
+		if err := all[i].check(many); err != nil {
 			return nil, err
 		}
 	}
@@ -69,7 +70,7 @@ func toStdout(file string) bool {
 }
 
 // check tells whether there is such a format, and whether it can be written to its place.
-func (o output) check(many bool) error {
+func (o *output) check(many bool) error {
 	if _, known := report.Formats[o.format]; !known && o.format != terminal {
 		names := append(slices.Sorted(maps.Keys(report.Formats)), terminal)
 		return &usageError{fmt.Errorf("there is no format %q", o.format),
@@ -94,12 +95,14 @@ func (o output) check(many bool) error {
 }
 
 // checkFolder makes the folder, if it is not there: its name alone says that it is to be one.
-func (o output) checkFolder() error {
+func (o *output) checkFolder() error {
 	if st, err := os.Stat(o.file); err == nil && !st.IsDir() {
 		return &outfile.Unwritable{Path: o.file, Reason: "it is no folder",
 			Remedy: "each submission gets a file: give a folder"}
 	}
-	if err := os.Mkdir(o.file, 0o755); err != nil && !os.IsExist(err) {
+	err := os.Mkdir(o.file, 0o755)
+	o.made = err == nil
+	if err != nil && !os.IsExist(err) {
 		return &outfile.Unwritable{Path: o.file, Reason: err.Error(),
 			Remedy: "name a folder that can be made"}
 	}

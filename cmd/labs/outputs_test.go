@@ -110,3 +110,30 @@ func TestWrite_fullDisk(t *testing.T) {
 type noRoom struct{}
 
 func (noRoom) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestListed is what is found out before the sandbox is tried.
+func TestListed(t *testing.T) {
+	t.Parallel()
+	none, some := filepath.Join(t.TempDir(), "none.zip"), t.TempDir()
+	if err := os.WriteFile(filepath.Join(some, "ann.zip"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		o     gradeOptions
+		args  []string
+		wants int
+	}{
+		"nothing there":         {gradeOptions{}, []string{none}, exitUsage},
+		"standard input":        {gradeOptions{}, []string{"-"}, exitPassed},
+		"a folder":              {gradeOptions{}, []string{t.TempDir()}, exitPassed},
+		"none of many":          {gradeOptions{batch: true}, nil, exitUsage},
+		"many, nothing there":   {gradeOptions{batch: true}, []string{none}, exitUsage},
+		"many in an empty one":  {gradeOptions{batch: true}, []string{t.TempDir()}, exitUsage},
+		"something in a folder": {gradeOptions{batch: true}, []string{some}, exitPassed},
+	} {
+		_, err := tt.o.listed(tt.args)
+		if got := exitCode(err); got != tt.wants {
+			t.Errorf("%s: got %v, exit code %d, want %d", name, err, got, tt.wants)
+		}
+	}
+}

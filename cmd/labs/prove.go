@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,7 @@ type proveOptions struct {
 	form     bool
 	promises bool
 	mutate   bool
+	within   time.Duration
 	json     bool
 }
 
@@ -46,6 +49,9 @@ error, and the others are proved all the same.
 --since main proves the labs in whose folders (labs/LAB, solutions/LAB) something differs from that revision of git, and
 all of them where go.mod, go.sum or what judges every lab (the kit, compile, run, grade, diagnose, promise, prove) does.
 
+A lab that does not hold is told as soon as that is known. --within 30m begins no lab that would end later, for a machine
+of which nobody knows how fast it is: the labs come in a random order then, and those without a turn are named at the end.
+
 Each sentence of a lab's contract (the brief's section "The contract", the comments of the stub's exported names) must be
 broken by a mutant that quotes it in breaks, or stand in unbroken or freedoms with a reason. --promises lists the sentences
 and who breaks each; like --form it builds nothing.
@@ -64,6 +70,7 @@ under equivalent, with the reason. It takes a minute or two for each lab.
   labs prove b10 --runs 20
   labs prove --named
   labs prove --named --since main
+  labs prove --named --within 30m
   labs prove b10 --mutate
   labs prove --json > proof.json`,
 		ValidArgsFunction: a.completeLabs,
@@ -82,6 +89,8 @@ under equivalent, with the reason. It takes a minute or two for each lab.
 			"the others")
 	f.StringVar(&o.since, "since", "",
 		"prove what has changed since this revision of git alone")
+	f.DurationVar(&o.within, "within", 0,
+		"begin no lab that would not be proved so soon, such as 30m; the exit code is that of those that were")
 	f.BoolVar(&o.form, "form", false,
 		"look at lab.yaml, files, texts and patches alone, and build and run nothing")
 	f.BoolVar(&o.promises, "promises", false,
@@ -100,6 +109,13 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 	if o.mutate && (o.form || o.promises || o.named) {
 		return &usageError{errors.New("--mutate does not go with --form, --promises or --named"),
 			"it judges changes of the reference, not what lab.yaml says of mutants"}
+	}
+	if o.within < 0 {
+		return &usageError{fmt.Errorf("--within %v makes no sense", o.within), "give a time such as 30m, or leave it out"}
+	}
+	if o.within > 0 && (o.form || o.promises || o.mutate) {
+		return &usageError{errors.New("--within does not go with --form, --promises or --mutate"),
+			"it is for proofs that build and run"}
 	}
 	if err := checkProvider(o.provider); err != nil {
 		return err
@@ -126,10 +142,16 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 	}
 	proofs, err := o.prove(ctx, w, labs)
 	if err != nil {
+		if len(proofs) > 0 && !o.json {
+			fmt.Fprintln(o.Err, "until then: "+prove.Summary(proofs, o.runs, time.Since(start)))
+		}
 		return err
 	}
 	if err := o.show(proofs, time.Since(start)); err != nil {
 		return err
+	}
+	if left := unproved(labs, proofs); len(left) > 0 {
+		fmt.Fprintf(o.Err, "no time was left for %d of %d labs: %s\n", len(left), len(labs), strings.Join(left, " "))
 	}
 	if !prove.AllHold(proofs) || len(args) == 0 && len(w.Course.Broken) > 0 {
 		return &notPassed{exitNot}
@@ -146,7 +168,23 @@ func (o *proveOptions) prove(ctx context.Context, w *workspace.Workspace,
 	defer done()
 	meter := o.meter()
 	defer meter.Close()
-	return p.Prove(ctx, labs, prove.Options{Runs: o.runs, Seed: o.seed, Named: o.named}, meter.Set)
+	told := func(p prove.Proof) {
+		if !p.Holds {
+			meter.Say(prove.Broken(p))
+		}
+	}
+	return p.Prove(ctx, labs, prove.Options{Runs: o.runs, Seed: o.seed, Named: o.named, Within: o.within, Told: told},
+		meter.Set)
+}
+
+// unproved are the ids of the labs that have no proof.
+func unproved(labs []*course.Lab, proofs []prove.Proof) (ids []string) {
+	for _, l := range labs {
+		if !slices.ContainsFunc(proofs, func(p prove.Proof) bool { return p.Lab == l.ID }) {
+			ids = append(ids, l.ID)
+		}
+	}
+	return ids
 }
 
 // prover is to be closed by done.

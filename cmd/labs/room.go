@@ -345,8 +345,48 @@ func (o *roomOptions) numbered(use, short, example, said string,
 }
 
 func (o *roomOptions) remove() *cobra.Command {
-	return o.numbered("remove PARTICIPANT", "End somebody's part; what they handed in stays, also in exports", "remove 12",
-		"participant %d is removed", func(ctx context.Context, c *client.Client, n int64) error { return c.Remove(ctx, n) })
+	c := o.action("remove PARTICIPANT", "End somebody's part; what they handed in stays, also in exports",
+		`remove "Ada Lovelace"`, 1, func(ctx context.Context, c *client.Client, args []string) error {
+			n, err := someone(ctx, c, args[0])
+			if err == nil {
+				err = c.Remove(ctx, n)
+			}
+			if err != nil {
+				return err
+			}
+			return o.done("participant %d is removed", n)
+		})
+	c.Long = c.Short + ". A participant is known by name or by number."
+	c.Example += "\n  labs room remove 12"
+	return c
+}
+
+// someone is the number of the participant who is meant: by that number, or by a name that only one of them has. Upper
+// and lower case and spaces make no difference, as they make none when somebody joins.
+func someone(ctx context.Context, c *client.Client, said string) (int64, error) {
+	if _, err := strconv.ParseInt(said, 10, 64); err == nil {
+		return id(said)
+	}
+	r, err := c.Room(ctx)
+	if err != nil {
+		return 0, err
+	}
+	name, numbers := strings.Join(strings.Fields(said), " "), []string{}
+	var found int64
+	for _, p := range r.Participants {
+		if strings.EqualFold(p.Name, name) {
+			found, numbers = p.ID, append(numbers, strconv.FormatInt(p.ID, 10))
+		}
+	}
+	switch len(numbers) {
+	case 1:
+		return found, nil
+	case 0:
+		return 0, &usageError{fmt.Errorf("nobody called %q is in the room", said),
+			"labs room status --json has the participants with their numbers"}
+	}
+	return 0, &usageError{fmt.Errorf("%d participants are called %q", len(numbers), said),
+		"name one by number: " + strings.Join(numbers, ", ")}
 }
 
 func (o *roomOptions) answered() *cobra.Command {
@@ -385,6 +425,7 @@ func (o *roomOptions) override() *cobra.Command {
 func (o *roomOptions) regrade() *cobra.Command {
 	var asked wire.Regrade
 	var apply, drop int64
+	whose := ""
 	c := o.action("regrade", "Grade again, see what would change, then apply or drop it",
 		`regrade --lab b10 --reason "a new check"`, 0,
 		func(ctx context.Context, c *client.Client, _ []string) error {
@@ -400,11 +441,18 @@ func (o *roomOptions) regrade() *cobra.Command {
 			case asked.Reason == "":
 				return &usageError{errors.New("a regrade needs a reason, which is in the audit log"), "--reason TEXT"}
 			}
+			if whose != "" {
+				n, err := someone(ctx, c, whose)
+				if err != nil {
+					return err
+				}
+				asked.Participant = n
+			}
 			return o.regraded(ctx, c, asked)
 		})
 	f := c.Flags()
 	f.StringVar(&asked.Lab, "lab", "", "those of this `lab`")
-	f.Int64Var(&asked.Participant, "participant", 0, "those of this `participant`")
+	f.StringVar(&whose, "participant", "", "those of this `participant`, by name or number")
 	f.Int64Var(&asked.Submission, "submission", 0, "this `submission` alone")
 	f.BoolVar(&asked.All, "all", false, "not only the latest of each participant and lab")
 	f.StringVar(&asked.Reason, "reason", "", "`why`")
@@ -419,13 +467,13 @@ func (o *roomOptions) regraded(ctx context.Context, c *client.Client, asked wire
 	if err != nil {
 		return err
 	}
-	line := o.NewLive("grading again")
-	defer line.Close()
+	line := o.waiting(fmt.Sprintf("grading again, %d of %d", s.Done, s.Of))
+	defer line.over()
 	for s.Done < s.Of {
-		line.Set("grading again, %d of %d", s.Done, s.Of)
+		line.set("grading again, %d of %d", s.Done, s.Of)
 		select {
 		case <-ctx.Done():
-			line.Close()
+			line.over()
 			o.note("regrade %d goes on; labs room regrade --apply %d or --drop %d ends it", s.ID, s.ID, s.ID)
 			return ctx.Err()
 		case <-time.After(500 * time.Millisecond):
@@ -434,7 +482,7 @@ func (o *roomOptions) regraded(ctx context.Context, c *client.Client, asked wire
 			return err
 		}
 	}
-	line.Close()
+	line.over()
 	for _, ch := range s.Changes {
 		fmt.Fprintf(o.Out, "submission %d of %s, %s: %s, %d points → %s, %d points\n", ch.Submission,
 			report.PlainLines(ch.Name), ch.Lab, ch.Before, ch.PointsThen, ch.Then, ch.PointsAfter)

@@ -16,6 +16,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/embedded"
+	"github.com/backend-labs/backend-labs/harness/near"
 	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/term"
@@ -86,9 +87,14 @@ func unknownBelow(root *cobra.Command, args []string) error {
 // unknownCommand says that a command has none of that name below it.
 func unknownCommand(parent *cobra.Command, name string) error {
 	hint := parent.CommandPath() + " --help lists the commands"
-	parent.SuggestionsMinimumDistance = 2
-	if near := parent.SuggestionsFor(name); len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, " or ") + "? " + hint
+	var names []string
+	for _, c := range parent.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if meant := near.Of(name, names); len(meant) > 0 {
+		hint = "did you mean " + strings.Join(meant, " or ") + "? " + hint
 	}
 	return &usageError{fmt.Errorf("unknown command %q for %q", name, parent.CommandPath()), hint}
 }

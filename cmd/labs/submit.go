@@ -80,10 +80,10 @@ func (o *submitOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if sub.State != wire.Graded {
-		line := o.NewLive("handed in")
-		sub, err = c.Follow(ctx, sub.ID, func(s wire.Submission) { line.Set("%s", standing(s)) },
-			func() { line.Set("handed in; the workshop does not answer, waiting for it") })
-		line.Close()
+		line := o.waiting("handed in")
+		sub, err = c.Follow(ctx, sub.ID, func(s wire.Submission) { line.set("%s", standing(s)) },
+			func() { line.set("handed in; the workshop does not answer, waiting for it") })
+		line.over()
 	}
 	if _, gone := errors.AsType[*client.Unreachable](err); gone || errors.Is(err, context.Canceled) {
 		o.note("%s stays handed in; %s goes on waiting", l.ID, o.typed("labs submit "+l.Slug))

@@ -19,14 +19,29 @@ func calledAs() string {
 
 // commands finds what is to be typed in a text: labs and the name of one of its commands.
 var commands = regexp.MustCompile(
-	`\blabs (check|ci|demo|doctor|down|grade|hint|hunt|list|progress|prove|reset|show|solution|stub|up|watch|--help)\b`)
+	`\blabs (ask|bundle|check|ci|debug|demo|doctor|down|grade|hint|hunt|init|join|list|progress|prove|report|reset|room|` +
+		`show|solution|stub|submit|up|update|watch|workshop|--help)\b`)
 
 // typed makes what is to be typed in a text what this user has to type here.
-func (a *app) typed(text string) string {
-	if a.command == "labs" {
+func (a *app) typed(text string) string { return typedAs(a.command, text) }
+
+func typedAs(command, text string) string {
+	if command == "labs" {
 		return text
 	}
-	return commands.ReplaceAllString(text, strings.ReplaceAll(a.command, "$", "$$")+" $1")
+	return commands.ReplaceAllString(text, strings.ReplaceAll(command, "$", "$$")+" $1")
+}
+
+// commandIn is how the user calls labs in another folder: a path as it was typed here means nothing there.
+func (a *app) commandIn(dir string) string {
+	if relative(dir) == "." || !strings.ContainsRune(a.command, filepath.Separator) {
+		return a.command
+	}
+	abs, err := filepath.Abs(a.command)
+	if err != nil {
+		return a.command
+	}
+	return shellWord(abs)
 }
 
 // typing gives a writer that makes each piece of text for people that.

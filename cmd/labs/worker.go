@@ -24,7 +24,7 @@ it has begun end for a while, and gives the rest back. Killed, it costs seconds:
 ` + exitHelp,
 		Example: `  labs worker --database postgres://labs@db/labs --slots 4
   LABS_DATABASE=postgres://labs:secret@db/labs labs worker     the address is not to be seen in ps`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.worker(c.Context(), w) },
 	}
 	f := c.Flags()

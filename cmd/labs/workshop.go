@@ -61,7 +61,7 @@ kept by others, choose its secret yourself in $LABS_ROOM_SECRET: then it is not 
   labs workshop --database postgres://labs@db/labs --workers 0
   labs workshop --open tuesday.labs-workshop
   labs workshop --labs b10,b13 --rehearse 30`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
 	f := c.Flags()

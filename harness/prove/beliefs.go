@@ -21,7 +21,7 @@ func (s *subject) beliefs(p *Proof) {
 		case likely != nil:
 			s.problem("whoever hands in the mutant %s is told the belief of %s", r.Name,
 				likely.Mutant)
-		case len(r.mutant.Fails) == len(p.Checks):
+		case len(r.mutant.Fails)+len(r.mutant.Also) == len(p.Checks):
 			p.note("mutant %s fails every check, as what is not begun does, so its belief is "+
 				"never named", r.Name)
 		case r.mutant.Shows != "" && !shown(checks, r.mutant.Shows):

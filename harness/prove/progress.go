@@ -46,7 +46,7 @@ type Meter struct {
 	done    chan struct{}
 	stopped sync.WaitGroup
 
-	mu  sync.Mutex
+	mu  sync.Mutex // for now, and for what is written
 	now Progress
 }
 
@@ -63,6 +63,16 @@ func (m *Meter) Set(p Progress) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now = p
+}
+
+// Say writes a line that stays.
+func (m *Meter) Say(line string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.columns > 0 {
+		line = clearLine + line
+	}
+	fmt.Fprintln(m.out, line)
 }
 
 // Close removes the line from a terminal.
@@ -95,8 +105,8 @@ func (m *Meter) run() {
 
 func (m *Meter) show() {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	now := m.now
-	m.mu.Unlock()
 	if now.What == "" {
 		return
 	}

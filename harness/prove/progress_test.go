@@ -55,6 +55,22 @@ func TestMeter_pipe(t *testing.T) {
 	})
 }
 
+func TestMeter_says(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		columns int
+		want    string
+	}{{0, "A08 does not hold\n"}, {80, "\r\x1b[KA08 does not hold\n"}} {
+		var out page
+		m := NewMeter(&out, tt.columns)
+		m.Say("A08 does not hold")
+		m.Close()
+		if got := out.String(); got != tt.want {
+			t.Errorf("%d columns: got %q, want %q", tt.columns, got, tt.want)
+		}
+	}
+}
+
 func TestMeter_terminal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

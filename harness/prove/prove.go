@@ -4,8 +4,10 @@
 package prove
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -80,6 +83,12 @@ type Options struct {
 	// fraction of the time; what an author may want to know, which other checks the mutant fails
 	// besides, is not found out.
 	Named bool
+	// Within, if not 0, is how long the proof may take. The labs come in a random order then, so that in time each has
+	// its turn, and after the first none is begun that would end later, taken as long as the slowest so far. Those are not
+	// in the result.
+	Within time.Duration
+	// Told, if not nil, is called with each proof that is known before the last ones are, by one at a time.
+	Told func(Proof)
 }
 
 // Prover proves the labs of one course.
@@ -96,46 +105,109 @@ const chunk = 6
 const atOnce = 2
 
 // Prove proves labs, and tells on how far it is. The error is ctx's, or says that no proof was
-// possible; what does not hold is in the proofs.
+// possible; what does not hold is in the proofs. They are in the order of labs; with an error come those that were done.
 func (p *Prover) Prove(ctx context.Context, labs []*course.Lab, o Options,
 	on func(Progress)) ([]Proof, error) {
 	if on == nil {
 		on = func(Progress) {}
 	}
-	groups := slices.Collect(slices.Chunk(labs, chunk))
-	proofs := make([][]Proof, len(groups))
-	var mu sync.Mutex // on is called by one at a time
-	done := 0
-	var g errgroup.Group
-	g.SetLimit(atOnce)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	for i, some := range groups {
+	groups := slices.Collect(slices.Chunk(inTurn(labs, o), chunk))
+	r := &round{all: len(labs), on: on, told: o.Told, deadline: deadline{within: o.Within, started: time.Now()}}
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for _, some := range groups {
 		g.Go(func() error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			var err error
-			proofs[i], err = p.group(ctx, some, o, len(groups) > 1, func(now Progress) {
-				mu.Lock()
-				defer mu.Unlock()
-				now.Labs, now.LabsDone = len(labs), done
-				on(now)
-			})
+			started := time.Now()
+			if !r.begin(started) {
+				return nil
+			}
+			proofs, err := p.group(ctx, some, o, len(groups) > 1, r.progress)
 			if err != nil {
 				stop(err)
+				return err
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			done += len(some)
-			return err
+			r.done(proofs, time.Since(started))
+			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
+	err := g.Wait()
+	if err == nil {
+		on(Progress{Labs: len(labs), LabsDone: len(r.proofs)})
 	}
-	on(Progress{Labs: len(labs), LabsDone: len(labs)})
-	return slices.Concat(proofs...), nil
+	place := map[string]int{}
+	for i, l := range labs {
+		place[l.ID] = i
+	}
+	slices.SortFunc(r.proofs, func(a, b Proof) int { return cmp.Compare(place[a.Lab], place[b.Lab]) })
+	return r.proofs, err
+}
+
+// inTurn are the labs in the order in which they are proved.
+func inTurn(labs []*course.Lab, o Options) []*course.Lab {
+	if o.Within == 0 {
+		return labs
+	}
+	seed := o.Seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	labs = slices.Clone(labs)
+	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(labs), func(i, j int) { labs[i], labs[j] = labs[j], labs[i] })
+	return labs
+}
+
+// round is what is known of one round of proofs while its groups are under way.
+type round struct {
+	all      int // labs
+	on       func(Progress)
+	told     func(Proof)
+	mu       sync.Mutex // for what follows, and so that on and told are called by one at a time
+	deadline deadline
+	proofs   []Proof
+}
+
+// begin reports whether a group may begin now.
+func (r *round) begin(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.deadline.allows(now)
+}
+
+func (r *round) progress(now Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now.Labs, now.LabsDone = r.all, len(r.proofs)
+	r.on(now)
+}
+
+// done takes a group's proofs, which took so long.
+func (r *round) done(proofs []Proof, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deadline.slowest = max(r.deadline.slowest, took)
+	r.proofs = append(r.proofs, proofs...)
+	if r.told == nil || len(r.proofs) == r.all {
+		return
+	}
+	for _, p := range proofs {
+		r.told(p)
+	}
+}
+
+// deadline says whether something may still begin that should end in time.
+type deadline struct {
+	within  time.Duration // 0 for ever
+	started time.Time
+	slowest time.Duration // of what has ended
+}
+
+func (d deadline) allows(now time.Time) bool {
+	return d.within == 0 || d.slowest == 0 || now.Sub(d.started)+d.slowest <= d.within
 }
 
 // group proves some labs together.

@@ -195,7 +195,6 @@ func (s *subject) rowProblems(r *row, p *Proof, caught map[string]bool) {
 		return
 	}
 	var also []string
-	always := ""
 	for i, test := range p.Checks {
 		c, n := r.Cells[i], r.tally[test]
 		switch {
@@ -208,17 +207,15 @@ func (s *subject) rowProblems(r *row, p *Proof, caught map[string]bool) {
 			s.problem("%s %s: %s passed %v: %s%s", r.Kind, r.Name, test, n, c.Message, printed(n.failed.Output))
 		case r.Kind == KindMutant && c.Named && !c.Always:
 			s.problem("mutant %s: %s passed %v on it", r.Name, test, n)
-		case r.Kind == KindMutant && !c.Named && c.Failed:
+		case r.Kind == KindMutant && !c.Named && c.Failed && !slices.Contains(r.mutant.Also, test):
 			also = append(also, test)
-			if c.Always {
-				always = "; its belief is never named unless its fails has what always fails"
-			}
 		}
 		if r.Kind == KindMutant && c.Named && c.Always {
 			caught[test] = true
 		}
 	}
 	if len(also) > 0 {
-		p.note("mutant %s also fails %s%s", r.Name, strings.Join(also, ", "), always)
+		p.note("mutant %s also fails %s; its belief is not named then, unless its also or its fails has that",
+			r.Name, strings.Join(also, ", "))
 	}
 }

@@ -314,8 +314,8 @@ func TestProof(t *testing.T) {
 		{
 			"a mutant that fails more than it says", 4,
 			func(l *course.Lab) run.Result { return plain(l, f, f) },
-			nil, []string{"mutant saturates also fails TestAddsSmall; its belief is never named " +
-				"unless its fails has what always fails"},
+			nil, []string{"mutant saturates also fails TestAddsSmall; its belief is not named then, " +
+				"unless its also or its fails has that"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -361,7 +361,7 @@ func TestText(t *testing.T) {
   saturates                           x  ✗
    1 TestAddsSmall
    2 TestAddsLarge
-  note: mutant saturates also fails TestAddsSmall; its belief is never named unless its fails has what always fails
+  note: mutant saturates also fails TestAddsSmall; its belief is not named then, unless its also or its fails has that
   note: mutant off-by-one fails every check, as what is not begun does, so its belief is never named
   does not hold: the untouched stub passes TestAddsLarge
   does not hold: alternative loop: TestAddsLarge passed 0 of 1 plain run: failed: it does not

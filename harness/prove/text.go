@@ -29,6 +29,15 @@ func Summary(proofs []Proof, runs int, took time.Duration) string {
 	return fmt.Sprintf("%s, %s, %.0f s", text, count(runs, "run"), took.Seconds())
 }
 
+// Broken is one line about a lab that does not hold.
+func Broken(p Proof) string {
+	line := p.Lab + " does not hold: " + oneLine(p.Problems[0])
+	if more := len(p.Problems) - 1; more > 0 {
+		line += fmt.Sprintf(" (and %d more)", more)
+	}
+	return line
+}
+
 // AllHold reports whether every proof holds.
 func AllHold(proofs []Proof) bool {
 	return !slices.ContainsFunc(proofs, func(p Proof) bool { return !p.Holds })
