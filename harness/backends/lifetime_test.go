@@ -3,6 +3,8 @@ package backends_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -219,6 +221,35 @@ func TestUpAndDown(t *testing.T) {
 				return nil
 			})
 		})
+	}
+}
+
+// TestUp_unnoted has a state folder in which nothing can be noted: what nobody could find later does
+// not stay.
+func TestUp_unnoted(t *testing.T) {
+	needs(t, backends.Local)
+	dir := t.TempDir()
+	state := filepath.Join(dir, "backends.json", "in the way")
+	if err := os.MkdirAll(state, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	up, err := backends.Up(t.Context(), backends.Options{Provider: backends.Local, Dir: dir,
+		Slots: 1}.WithPort(port), backends.Need{Redis: true})
+	e, ok := errors.AsType[*backends.Error](err)
+	if !ok || e.Kind != backends.BadOptions || e.Hint() == "" || up.Redis != "" ||
+		!strings.HasPrefix(e.Text, "the state folder "+dir+" cannot be written: ") {
+		t.Errorf("got %+v, %v, want that the folder cannot be written", up, err)
+	}
+	at := fmt.Sprintf("redis://127.0.0.1:%d", port)
+	await(t, "nobody listens any more on "+at, func() bool { return !listening(t, at) })
+	if left, _ := os.ReadDir(filepath.Join(dir, "tmp")); len(left) > 0 {
+		t.Errorf("%v are left", left)
 	}
 }
 

@@ -66,15 +66,20 @@ func newSite(o Options) (*site, error) {
 		st.journal, err = openJournal(st.runDir(), st.self)
 	}
 	if err != nil {
-		e := asError("", "", err)
-		e.Text = fmt.Sprintf("the state folder %s cannot be written: %v", dir, err)
-		if e.Kind != DiskFull {
-			e.Kind, e.Remedy = BadOptions, fault.HintOf(fault.Of("", err),
-				"make it writable, or name another course folder")
-		}
-		return nil, e
+		return nil, unwritable(dir, err)
 	}
 	return st, nil
+}
+
+// unwritable is the error of a state folder.
+func unwritable(dir string, err error) *Error {
+	e := asError("", "", err)
+	e.Text = fmt.Sprintf("the state folder %s cannot be written: %v", dir, err)
+	if e.Kind != DiskFull {
+		e.Kind, e.Remedy = BadOptions, fault.HintOf(fault.Of("", err),
+			"make it writable, or name another course folder")
+	}
+	return e
 }
 
 func (st *site) runDir() string { return runDir(st.Dir) }

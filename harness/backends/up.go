@@ -82,6 +82,7 @@ func Up(ctx context.Context, o Options, need Need) (State, error) {
 		errs = append(errs, st.takeDown(ctx, Postgres, &u.Postgres.upServer))
 		u.Postgres = nil
 	}
+	before := *u
 	if u.Redis == nil && (need.Redis || need.RealRedis) {
 		var missing *Error
 		if u.Redis, missing = st.upRedis(ctx); missing != nil {
@@ -95,10 +96,22 @@ func Up(ctx context.Context, o Options, need Need) (State, error) {
 		}
 	}
 	if err := st.saveUp(u); err != nil {
-		st.removeContainers()
-		return State{}, asError("", "", err)
+		st.giveUp(ctx, u, before)
+		return State{}, unwritable(st.Dir, err)
 	}
 	return u.public(), errors.Join(errs...)
+}
+
+// giveUp ends what has come to what was up before: nobody could find it later.
+func (st *site) giveUp(ctx context.Context, u *upState, before upState) {
+	ctx = context.WithoutCancel(ctx)
+	if before.Redis == nil && u.Redis != nil {
+		st.takeDown(ctx, Redis, &u.Redis.upServer)
+	}
+	if before.Postgres == nil && u.Postgres != nil {
+		st.takeDown(ctx, Postgres, &u.Postgres.upServer)
+	}
+	st.removeContainers()
 }
 
 // Down ends what "labs up" left running and says what that was.

@@ -59,7 +59,7 @@ func (b *Builder) plan(r Request, common string) (*plan, error) {
 	own, all := sha256.New(), sha256.New()
 	fmt.Fprintln(all, common, r.Race, b.Late)
 	if r.Race {
-		fmt.Fprintln(all, unseen)
+		fmt.Fprintln(all, mendings)
 	}
 	for _, file := range r.Lab.Files {
 		from := filepath.Join(r.Dir, filepath.FromSlash(file))

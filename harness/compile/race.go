@@ -35,8 +35,7 @@ func (b *Builder) Race() error {
 	if err := t.race(runtime.GOOS+"/"+runtime.GOARCH, os.Getenv("CGO_ENABLED")); err != nil {
 		return err
 	}
-	_, err = t.mended()
-	return err
+	return t.mendable()
 }
 
 // race judges by what the go command says of itself and by the CGO_ENABLED of the environment.

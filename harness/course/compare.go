@@ -2,11 +2,13 @@ package course
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
-	"strings"
+	"slices"
 
-	"github.com/agnivade/levenshtein"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/backend-labs/backend-labs/harness/near"
 )
 
 // compare holds a node against the type that it is to be decoded into. No key may be unknown,
@@ -127,17 +129,12 @@ func (f *source) compareMissing(
 // unknownKey notes a key that does not exist. If a missing one is spelt nearly so, that one is
 // meant, and no longer missing.
 func (f *source) unknownKey(key *yaml.Node, outer string, missing map[string]reflect.Type) {
-	meant, best := "", 3
-	for name := range missing {
-		d := levenshtein.ComputeDistance(strings.ToLower(key.Value), name)
-		if d < best || d == best && name < meant {
-			meant, best = name, d
-		}
-	}
-	if meant == "" {
+	likely := near.Of(key.Value, slices.Sorted(maps.Keys(missing)))
+	if len(likely) == 0 {
 		f.fault(key.Line, join(outer, key.Value), "this key is unknown")
 		return
 	}
+	meant := likely[0]
 	delete(missing, meant)
 	f.fault(key.Line, join(outer, key.Value), "this key is unknown: is %s meant?", meant)
 	f.meant = append(f.meant, join(outer, meant))

@@ -111,7 +111,10 @@ type Mutant struct {
 	Patch         string   `yaml:"patch"` // a file in the solution's mutants folder
 	Misconception string   `yaml:"misconception"`
 	Explain       string   `yaml:"explain"`
-	Fails         []string `yaml:"fails"` // the checks that fail on it, every time
+	Fails         []string `yaml:"fails"` // checks that fail on it, every time
+	// Also are checks that fail on it besides, most of the time or always, without which it is caught as well.
+	// The key may be left out.
+	Also []string `yaml:"also" key:"optional"`
 	// Shows is a piece of what one of these checks then says, for mutants that fail the same checks
 	// as another of a different misconception. The key may be left out.
 	Shows string `yaml:"shows" key:"optional"`

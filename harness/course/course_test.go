@@ -145,11 +145,11 @@ func TestCourse_Named(t *testing.T) {
 		{"b1", `unknown lab: "b1" could be b10-token-bucket, b11-tracing`},
 		{"T", `unknown lab: "T" could be b10-token-bucket, b11-tracing`},
 		{"b", `unknown lab: "b" could be b01-cache, b02-cache-aside, b10-token-bucket, b11-tracing`},
-		{"tokn-bucket", `unknown lab: "tokn-bucket"; nearest: b10-token-bucket, `},
-		{"queues", `unknown lab: "queues"; nearest: i01-queue, `},
-		{"bucket", `unknown lab: "bucket"; nearest: b10-token-bucket, `},
-		{"labs/nothing", `unknown lab: "labs/nothing"; nearest: `},
-		{"", `unknown lab: ""; nearest: `},
+		{"tokn-bucket", `unknown lab: "tokn-bucket"; nearest: b10-token-bucket`},
+		{"queues", `unknown lab: "queues"; nearest: i01-queue`},
+		{"bucket", `unknown lab: "bucket"; nearest: b10-token-bucket`},
+		{"labs/nothing", `unknown lab: "labs/nothing"`},
+		{"", `unknown lab: ""`},
 	} {
 		l, err := c.Named(tt.name)
 		if !errors.Is(err, course.ErrUnknownLab) || !strings.HasPrefix(err.Error(), tt.want) {

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
+	"github.com/backend-labs/backend-labs/harness/near"
 )
 
 // ErrUnknownLab says that a name stands for no lab, or for several.
@@ -16,7 +15,7 @@ var ErrUnknownLab = errors.New("unknown lab")
 
 // Named returns the lab that name stands for: its id, its slug (the folder's name), the slug
 // without the id, a path to its folder, or a prefix of one of these that no other lab shares, in
-// any case. The error wraps [ErrUnknownLab] and names the nearest labs.
+// any case. The error wraps [ErrUnknownLab] and names the labs that may be meant.
 func (c *Course) Named(name string) (*Lab, error) {
 	want := strings.ToLower(strings.Trim(filepath.ToSlash(name), "/"))
 	if strings.Contains(want, "/") || want == "." || want == ".." {
@@ -56,7 +55,10 @@ func (c *Course) Named(name string) (*Lab, error) {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("%w: %q; nearest: %s", ErrUnknownLab, name, slugs(c.nearest(want), 3))
+	if meant := c.nearest(want); len(meant) > 0 {
+		return nil, fmt.Errorf("%w: %q; nearest: %s", ErrUnknownLab, name, slugs(meant, len(meant)))
+	}
+	return nil, fmt.Errorf("%w: %q", ErrUnknownLab, name)
 }
 
 // Select returns the labs that the names stand for, in their order and each once; without a name all of them. A comma
@@ -143,20 +145,23 @@ func slugs(labs []*Lab, most int) string {
 	return strings.Join(names, ", ")
 }
 
-// nearest orders the labs by the distance of their names from want. A part of a name is near it.
-func (c *Course) nearest(want string) []*Lab {
-	labs := append([]*Lab(nil), c.Labs...)
-	distance := map[*Lab]int{}
-	for _, l := range labs {
-		distance[l] = 1 << 30
-		for _, n := range l.names() {
-			d := levenshtein.ComputeDistance(want, n)
-			if len(want) > 2 && strings.Contains(n, want) {
-				d = min(d, 1)
-			}
-			distance[l] = min(distance[l], d)
+// nearest are the labs with a name, or a word in it, that somebody who typed want may have meant, at most three, the
+// nearest first.
+func (c *Course) nearest(want string) (labs []*Lab) {
+	var names []string
+	of := map[string][]*Lab{}
+	for _, l := range c.Labs {
+		for _, n := range slices.Concat(l.names(), strings.Split(l.Slug, "-")) {
+			names = append(names, n)
+			of[n] = append(of[n], l)
 		}
 	}
-	sort.SliceStable(labs, func(i, j int) bool { return distance[labs[i]] < distance[labs[j]] })
+	for _, n := range near.Of(want, names) {
+		for _, l := range of[n] {
+			if !slices.Contains(labs, l) {
+				labs = append(labs, l)
+			}
+		}
+	}
 	return labs[:min(3, len(labs))]
 }

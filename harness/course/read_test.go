@@ -143,6 +143,9 @@ var broken = []struct{ name, from, to string }{
 	{"a mutant without an explanation", "explain: It is not.", `explain: ""`},
 	{"a mutant that fails nothing", "fails: [TestTwo]", "fails: []"},
 	{"a mutant that fails a check of no lab", "fails: [TestTwo]", "fails: [TestTwo, TestThree]"},
+	{"a mutant that fails a check twice", "fails: [TestTwo]", "fails: [TestTwo, TestTwo]"},
+	{"a mutant that also fails a check of no lab", "fails: [TestTwo]", "fails: [TestTwo]\n    also: [TestThree]"},
+	{"a mutant that also fails what it fails", "fails: [TestTwo]", "fails: [TestTwo]\n    also: [TestTwo]"},
 }
 
 // TestRead_refuses holds the words for every fault against a golden: a lab.yaml's author reads

@@ -142,14 +142,25 @@ func (f *source) validateMutants(l *Lab) {
 			{"fails", len(m.Fails) == 0, "the mutant " + m.Patch + " names no check that fails on it"},
 		})
 		seen[m.Patch] = true
-		for _, test := range m.Fails {
-			if l.Check(test) == nil && !f.faults.below("checks") {
-				f.faultIn(append(path, "fails"),
-					"the mutant %s fails %s, which is no check of this lab", m.Patch, test)
-			}
-		}
+		f.validateTests(l, path, "fails", m, m.Fails)
+		f.validateTests(l, path, "also", m, m.Also)
 	}
 	f.validateBeliefs(l)
+}
+
+// validateTests looks whether a mutant's tests are checks of the lab, and each is named once.
+func (f *source) validateTests(l *Lab, path []any, key string, m Mutant, tests []string) {
+	if f.faults.below("checks") {
+		return
+	}
+	for i, test := range tests {
+		switch {
+		case l.Check(test) == nil:
+			f.faultIn(append(path, key), "the mutant %s fails %s, which is no check of this lab", m.Patch, test)
+		case slices.Contains(tests[:i], test), key == "also" && slices.Contains(m.Fails, test):
+			f.faultIn(append(path, key), "the mutant %s names %s twice", m.Patch, test)
+		}
+	}
 }
 
 // validateBeliefs holds the mutants of one belief against each other: a belief is told in one way.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/backend-labs/backend-labs/harness/near"
 )
 
 // The variants of a lab that have a name of their own; besides them each mutant and each alternative
@@ -25,8 +27,21 @@ func (e *NoVariant) Error() string {
 	return fmt.Sprintf("%s has no mutant or alternative %q", e.Lab.Slug, e.Name)
 }
 
-// Hint names those that there are.
-func (e *NoVariant) Hint() string { return "known: " + strings.Join(e.known, ", ") }
+// listed is how many variants a hint names at most.
+const listed = 12
+
+// Hint names those that there are, or those that may be meant and where the others are.
+func (e *NoVariant) Hint() string {
+	if len(e.known) <= listed {
+		return "known: " + strings.Join(e.known, ", ")
+	}
+	where := fmt.Sprintf("besides stub and reference, %d are known: the mutants and alternatives of solutions/%s",
+		len(e.known)-2, e.Lab.Slug)
+	if meant := near.Of(e.Name, e.known); len(meant) > 0 {
+		return fmt.Sprintf("did you mean %s? %s", strings.Join(meant[:min(3, len(meant))], " or "), where)
+	}
+	return where
+}
 
 // HasVariant is nil if the lab has a variant of that name, else a [*NoVariant], or what
 // [Lab.Alternatives] returns.

@@ -107,6 +107,30 @@ func TestLab_Variant(t *testing.T) {
 	}
 }
 
+// A lab with many variants names those that may be meant, and where the others are.
+func TestLab_HasVariant_many(t *testing.T) {
+	t.Parallel()
+	l := example(t, "b01")
+	for _, name := range []string{"no-lock", "no-lock-at-all", "unlocked", "one", "two", "three", "four", "five", "six",
+		"seven", "eight", "nine"} {
+		l.Mutants = append(l.Mutants, course.Mutant{Patch: name + ".patch"})
+	}
+	for _, test := range []struct{ typed, want string }{
+		{"nolock", "did you mean no-lock? besides stub and reference, "},
+		{"lock", "did you mean no-lock or no-lock-at-all or unlocked? besides "},
+		{"what", "besides stub and reference, "},
+	} {
+		no, ok := errors.AsType[*course.NoVariant](l.HasVariant(test.typed))
+		if !ok || !strings.HasPrefix(no.Hint(), test.want) ||
+			!strings.HasSuffix(no.Hint(), " are known: the mutants and alternatives of solutions/b01-adder") {
+			t.Errorf("%s: got %v, want a hint that begins with %q", test.typed, no, test.want)
+		}
+	}
+	if err := l.HasVariant("no-lock"); err != nil {
+		t.Errorf("got %v for one that there is", err)
+	}
+}
+
 func TestLab_Variant_cannotBeWritten(t *testing.T) {
 	t.Parallel()
 	l := example(t, "b01")

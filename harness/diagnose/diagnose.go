@@ -1,7 +1,7 @@
 // Package diagnose goes from failures to the misconception behind them. The failing checks of a
 // submission are its signature; so are those of each mutant. Where a submission fails exactly the
-// checks of one belief's mutants, and what it fails by is what they fail by, that belief is a
-// likely cause. Anything less would be a guess, and a wrong one teaches something wrong.
+// checks of one belief's mutants, give or take those that these fail besides, and what it fails by is
+// what they fail by, that belief is a likely cause. Anything less would be a guess, and a wrong one teaches something wrong.
 package diagnose
 
 import (
@@ -14,7 +14,7 @@ import (
 
 // Likely returns the misconception that the failures look like, or nil if they do not tell one
 // apart from all others: nothing fails, everything does (nothing is written yet), no mutant fails
-// exactly these checks, or mutants of several beliefs do.
+// these checks and no others, or mutants of several beliefs do.
 func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 	failing := map[string]run.Check{}
 	for _, c := range checks {
@@ -46,17 +46,18 @@ func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 		Explain: found.Explain}
 }
 
-// matches reports whether these are the checks that a mutant fails, and whether they show what it
-// shows. A mutant that shows nothing of its own is known by what its checks find: a check that has
+// matches reports whether these are the checks that a mutant fails, all that it names and none that it
+// does not fail besides, and whether they show what it shows. A mutant that shows nothing of its own is known by what its checks find: a check that has
 // ended otherwise, by a panic or a hang, says something else.
 func matches(m *course.Mutant, failing map[string]run.Check) bool {
-	if len(m.Fails) != len(failing) {
-		return false
+	for _, test := range m.Fails {
+		if _, ok := failing[test]; !ok {
+			return false
+		}
 	}
 	found, shown := true, false
-	for _, test := range m.Fails {
-		c, ok := failing[test]
-		if !ok {
+	for test, c := range failing {
+		if !slices.Contains(m.Fails, test) && !slices.Contains(m.Also, test) {
 			return false
 		}
 		found = found && len(c.Findings) > 0

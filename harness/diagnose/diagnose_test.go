@@ -11,7 +11,8 @@ import (
 )
 
 // lab has the checks A to F and these mutants, each written as its signature, the letters of the
-// checks that it fails, and maybe, after colons, its belief and what it shows.
+// checks that it fails, maybe a plus and those that it fails besides, and maybe, after colons, its belief and
+// what it shows.
 func lab(mutants ...string) *course.Lab {
 	l := &course.Lab{}
 	for _, c := range "ABCDEF" {
@@ -20,9 +21,10 @@ func lab(mutants ...string) *course.Lab {
 	for _, text := range mutants {
 		signature, rest, _ := strings.Cut(text, ":")
 		belief, shows, _ := strings.Cut(rest, ":")
+		fails, also, _ := strings.Cut(signature, "+")
 		l.Mutants = append(l.Mutants, course.Mutant{
 			Patch: text + ".patch", Misconception: "that " + belief, Explain: "because",
-			Fails: tests(signature), Shows: shows,
+			Fails: tests(fails), Also: tests(also), Shows: shows,
 		})
 		if belief == "" {
 			l.Mutants[len(l.Mutants)-1].Misconception = "that " + signature
@@ -54,6 +56,13 @@ func TestLikely(t *testing.T) {
 		{"everything fails: nothing is written yet", []string{"ABCDEF", "A"}, "ABCDEF", run.Failed, ""},
 		{"one more fails", []string{"ABC", "F"}, "ABCD", run.Passed, ""},
 		{"one less fails", []string{"ABCD", "F"}, "ABC", run.Passed, ""},
+		{"one that may fail besides", []string{"AB+CD", "F"}, "ABD", run.Passed, "AB+CD"},
+		{"none of those that may fail besides", []string{"AB+CD", "F"}, "AB", run.Passed, "AB+CD"},
+		{"one more than may fail besides", []string{"AB+C"}, "ABCD", run.Passed, ""},
+		{"only what may fail besides", []string{"AB+CD"}, "ACD", run.Passed, ""},
+		{"one and what another may fail", []string{"A+B", "AB"}, "AB", run.Passed, ""},
+		{"what another may fail besides, and does not", []string{"A+B", "AB"}, "A", run.Passed, "A+B"},
+		{"what may fail besides shows it", []string{"A+B:x:got B", "AB:y:got Z"}, "AB", run.Passed, "A+B:x:got B"},
 		{"none is near", []string{"AB", "CD"}, "E", run.Passed, ""},
 		{"two with the same signature that show nothing", []string{"AB:x:", "AB:y:"}, "AB", run.Passed, ""},
 		{"two of one belief", []string{"AB:x:", "AB:x:"}, "AB", run.Passed, "AB:x:"},

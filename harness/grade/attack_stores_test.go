@@ -257,7 +257,7 @@ func (s *storeLab) without(t *testing.T, what string, his, mine *grade.Lease) {
 // does where both have what they would have without backends of their own.
 func TestAttacks_Stores(t *testing.T) {
 	if raceEnabled {
-		t.Skip("make unit runs this without the race detector, like the other attacks")
+		t.Skip("make graded runs this without the race detector, like the other attacks")
 	}
 	s := newStoreLab(t)
 	s.reference(t, &roomy{new(sandbox.NS)})

@@ -17,7 +17,7 @@ import (
 // two hundred goroutines each: that costs it no verdict.
 func TestGrade_besideASpinner(t *testing.T) {
 	if raceEnabled {
-		t.Skip("make unit runs this without the race detector, like the attacks")
+		t.Skip("make graded runs this without the race detector, like the attacks")
 	}
 	c, err := attacked()
 	must(t, err)

@@ -37,7 +37,7 @@ func Text(w io.Writer, o Outcome, s report.Style) {
 	if o.Race.State == run.RaceNotToBeHad {
 		v.hang("", "not under the race detector: "+o.Race.Reason)
 	}
-	v.line("%s\n", v.summary(o))
+	v.line("%s\n", ansi.Wrap(v.summary(o), max(20, v.s.Columns), ""))
 }
 
 type view struct {

@@ -68,3 +68,17 @@ func TestText(t *testing.T) {
 		})
 	}
 }
+
+// TestText_narrow has no golden: no line is wider than there is room.
+func TestText_narrow(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []int{40, 50} {
+		var out strings.Builder
+		hunt.Text(&out, outcome(), report.Style{Columns: columns})
+		for line := range strings.Lines(out.String()) {
+			if n := ansi.StringWidth(strings.TrimRight(line, "\n")); n > columns {
+				t.Errorf("got a line of %d columns, want at most %d: %s", n, columns, line)
+			}
+		}
+	}
+}

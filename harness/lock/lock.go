@@ -45,9 +45,17 @@ func (l *File) Note(text string) error {
 	return err
 }
 
-// Release gives the lock up. The file stays, for the next.
+// Release gives the lock up. The file stays, for the next, with its note.
 func (l *File) Release() {
 	if l != nil {
 		l.file.Close()
+	}
+}
+
+// Remove gives the lock up and leaves no file behind. Whoever opens it meanwhile does not get the lock of a file that
+// is no more.
+func (l *File) Remove() {
+	if l != nil {
+		l.remove()
 	}
 }

@@ -1,7 +1,13 @@
 package lock_test
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/lock"
@@ -47,7 +53,57 @@ func TestFile_none(t *testing.T) {
 	t.Parallel()
 	var none *lock.File
 	none.Release()
+	none.Remove()
 	if err := none.Note("nobody's"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFile_Remove(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.lock")
+	first, err := lock.Try(path)
+	if err != nil || first == nil {
+		t.Fatalf("got %v, %v", first, err)
+	}
+	first.Remove()
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v of a lock's file that was removed, want that there is none", err)
+	}
+	second, err := lock.Try(path)
+	if err != nil || second == nil {
+		t.Fatalf("got %v, %v of a lock that was removed", second, err)
+	}
+	second.Remove()
+}
+
+// TestFile_Remove_oneHolder has many take the lock that each of them removes again.
+func TestFile_Remove_oneHolder(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.lock")
+	var holders, held atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 500 {
+				l, err := lock.Try(path)
+				if runtime.GOOS != "windows" && err != nil {
+					t.Error(err) // Windows says no while a file is being removed
+				}
+				if l == nil {
+					continue
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d hold the lock at once", n)
+				}
+				held.Add(1)
+				holders.Add(-1)
+				l.Remove()
+			}
+		})
+	}
+	wg.Wait()
+	if held.Load() == 0 {
+		t.Error("nobody has ever got the lock")
 	}
 }

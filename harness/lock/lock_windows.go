@@ -29,3 +29,11 @@ func Try(path string) (*File, error) {
 	}
 	return &File{f}, nil
 }
+
+// remove closes the file first, since one that is open cannot be removed: not by this one, nor when somebody else has
+// opened it meanwhile.
+func (l *File) remove() {
+	name := l.file.Name()
+	l.file.Close()
+	_ = os.Remove(name)
+}

@@ -154,6 +154,38 @@ func TestSVG(t *testing.T) {
 	}
 }
 
+// Lanes are as wide as what stands in them, as far as a page has room; then it is wrapped.
+func TestSVG_width(t *testing.T) {
+	t.Parallel()
+	bars := strings.Repeat("▁", 40)
+	for _, test := range []struct {
+		lanes, lines int // how many, and of how many lines the text is in the last one
+		text         string
+		width        int
+	}{
+		{1, 1, "short", 334},
+		{3, 1, "short", 754},
+		{1, 1, bars + " a pool", 510},
+		{2, 1, bars + " a pool", 896},
+		{3, 2, bars + " a pool", 970},
+		{9, 2, bars + " a pool", 2014},
+		{1, 2, bars + strings.Repeat(" and more", 9), 966},
+	} {
+		p := timeline.Picture{Steps: []timeline.Step{{Kind: timeline.Point, Lane: test.lanes - 1, Text: test.text}}}
+		for i := range test.lanes {
+			p.Lanes = append(p.Lanes, fmt.Sprint("lane ", i))
+		}
+		drawn := picture.SVG(p)
+		if want := fmt.Sprintf(`width="%d"`, test.width); !strings.Contains(drawn, want) {
+			_, got, _ := strings.Cut(drawn, `width="`)
+			t.Errorf("%d lanes, %q: got a width of %.4s, want %s", test.lanes, test.text, got, want)
+		}
+		if lines := strings.Count(drawn, `</text>`) - test.lanes - 1; lines != test.lines {
+			t.Errorf("%d lanes, %q: got %d lines, want %d", test.lanes, test.text, lines, test.lines)
+		}
+	}
+}
+
 // TestDraw_whatever draws what a timeline never records in this way: nothing in it may make drawing
 // fail.
 func TestDraw_whatever(t *testing.T) {

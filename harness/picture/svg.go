@@ -14,13 +14,14 @@ import (
 
 // The measures of a drawing, in CSS pixels.
 const (
-	laneWide = 210
 	lineHigh = 17
 	rowGap   = 11
 	topHigh  = 34
-	clockTo  = 84 // where the times end, and the lanes begin a little behind it
+	clockTo  = 100 // where the times end, and the lanes begin a little behind it
 	laneFrom = clockTo + 24
-	letters  = 26 // that a lane has room for
+	letter   = 8              // the width of a letter, and a little more
+	wide     = laneFrom + 840 // what few lanes may take together
+	least    = 26             // letters that a lane has room for, however many there are
 )
 
 // SVG draws a picture as a document of its own, or to be put into a page: a vertical line for each
@@ -29,7 +30,7 @@ const (
 func SVG(p timeline.Picture) string {
 	d := &drawing{p: p, rows: rowsOf(p)}
 	d.place()
-	width := laneFrom + laneWide*len(p.Lanes)
+	width := d.x(len(p.Lanes))
 	fmt.Fprintf(&d.Builder, `<svg xmlns="http://www.w3.org/2000/svg" class="timeline" role="img" `+
 		`viewBox="0 0 %d %d" width="%d" height="%d">`+"\n", width, d.high, width, d.high)
 	spoken := Text(p, Style{Columns: 1, Lines: len(p.Steps) * 9, Paint: term.NewPaint(false)})
@@ -69,26 +70,39 @@ type drawing struct {
 	rows  []row
 	texts [][]string // the lines of each row's text
 	y     []int      // where each row's first line is
+	room  int        // the letters that each lane has room for
 	high  int
 }
 
 func (d *drawing) add(format string, args ...any) { fmt.Fprintf(&d.Builder, format, args...) }
 
-// x is where a lane's line is.
-func x(lane int) int { return laneFrom + lane*laneWide }
+// x is where a lane's line is; behind the last one, where the drawing ends.
+func (d *drawing) x(lane int) int { return laneFrom + lane*(d.room*letter+2) }
 
-// place finds out where the rows are.
+// says is what stands at a row.
+func (r row) says() string {
+	text := r.text
+	if r.Kind == timeline.Value {
+		text = "= " + text
+	}
+	if r.lost {
+		text += " (lost)"
+	}
+	return text
+}
+
+// place finds out where the lanes and the rows are. Lanes are as wide as their texts, as far as they find room.
 func (d *drawing) place() {
+	for _, lane := range d.p.Lanes {
+		d.room = max(d.room, ansi.StringWidth(lane))
+	}
+	for _, r := range d.rows {
+		d.room = max(d.room, ansi.StringWidth(r.says())+1)
+	}
+	d.room = max(least, min(d.room, (wide-laneFrom)/letter/max(1, len(d.p.Lanes))))
 	y := topHigh + lineHigh + rowGap
 	for _, r := range d.rows {
-		text := r.text
-		if r.Kind == timeline.Value {
-			text = "= " + text
-		}
-		if r.lost {
-			text += " (lost)"
-		}
-		lines := strings.Split(ansi.Wrap(text, letters, ""), "\n")
+		lines := strings.Split(ansi.Wrap(r.says(), d.room, ""), "\n")
 		d.texts, d.y = append(d.texts, lines), append(d.y, y)
 		y += len(lines)*lineHigh + rowGap
 	}
@@ -97,9 +111,9 @@ func (d *drawing) place() {
 
 func (d *drawing) lanes() {
 	for i, lane := range d.p.Lanes {
-		d.add(`<text class="lane" x="%d" y="18">%s</text>`+"\n", x(i)-4,
-			html.EscapeString(ansi.Truncate(lane, letters, "…")))
-		d.add(`<line x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", x(i), topHigh-8, x(i), d.high-8)
+		d.add(`<text class="lane" x="%d" y="18">%s</text>`+"\n", d.x(i)-4,
+			html.EscapeString(ansi.Truncate(lane, d.room, "…")))
+		d.add(`<line x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", d.x(i), topHigh-8, d.x(i), d.high-8)
 	}
 }
 
@@ -116,7 +130,7 @@ func (d *drawing) spans() {
 		case r.Kind != timeline.Start:
 			continue
 		}
-		d.add(`<rect x="%d" y="%d" width="6" height="%d" rx="2"/>`+"\n", x(r.Lane)-3, from, to-from)
+		d.add(`<rect x="%d" y="%d" width="6" height="%d" rx="2"/>`+"\n", d.x(r.Lane)-3, from, to-from)
 	}
 }
 
@@ -140,7 +154,7 @@ func (d *drawing) row(i int) {
 		class = ` class="breaks"`
 	}
 	for k, line := range d.texts[i] {
-		d.add(`<text%s x="%d" y="%d">%s</text>`+"\n", class, x(r.Lane)+10, y+k*lineHigh,
+		d.add(`<text%s x="%d" y="%d">%s</text>`+"\n", class, d.x(r.Lane)+10, y+k*lineHigh,
 			html.EscapeString(line))
 	}
 }
@@ -157,25 +171,25 @@ func (d *drawing) arrow(i int) {
 	r, y := d.rows[i], d.y[i]-4
 	switch r.Kind {
 	case timeline.Point, timeline.Value:
-		d.add(`<circle cx="%d" cy="%d" r="4"/>`+"\n", x(r.Lane), y)
+		d.add(`<circle cx="%d" cy="%d" r="4"/>`+"\n", d.x(r.Lane), y)
 		return
 	case timeline.Sent:
 	default:
 		return
 	}
 	foot := y + (len(d.texts[i])-1)*lineHigh + 9 // below the text
-	to, end, class := x(r.Other), foot, "sent"
+	to, end, class := d.x(r.Other), foot, "sent"
 	switch came := d.end(i, timeline.Came); {
 	case r.lost || !r.across && came < 0:
-		to, class = x(r.Lane)+(x(r.Other)-x(r.Lane))*3/4, "sent lost"
+		to, class = d.x(r.Lane)+(d.x(r.Other)-d.x(r.Lane))*3/4, "sent lost"
 	case !r.across:
 		end = d.y[came] - 4
 	}
 	back := 7
-	if to < x(r.Lane) {
+	if to < d.x(r.Lane) {
 		back = -7
 	}
-	d.add(`<line class="%s" x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", class, x(r.Lane), foot, to, end)
+	d.add(`<line class="%s" x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", class, d.x(r.Lane), foot, to, end)
 	if r.lost {
 		d.add(`<text class="breaks" x="%d" y="%d" text-anchor="middle">×</text>`+"\n", to, end+4)
 		return

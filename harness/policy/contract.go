@@ -12,11 +12,13 @@ import (
 	"strings"
 )
 
-const whyContract = "the stub declares it otherwise, and that is what the checks call: keep its names and types"
+const whyContract = "the stub declares it otherwise, and that is what the checks call: keep its names, " +
+	"types and constants"
 
 // contract looks whether what the stub declares for others is still declared so. The compiler would
 // accept more: a constructor that takes an any in the place of the lab's interface, or a type
-// parameter, gets the checks' own types, and could copy their values, and put them back.
+// parameter, gets the checks' own types, and could copy their values, and put them back. So does a variable
+// in the place of a function. And of constants that are one and the same no check can tell which it got.
 //
 // It returns the interfaces that the stub declares for others, by their names.
 func (u *unit) contract(stub *types.Package) (interfaces []*types.Named) {
@@ -29,6 +31,10 @@ func (u *unit) contract(stub *types.Package) (interfaces []*types.Named) {
 			continue // that something is missing the compiler says
 		}
 		want, got := declared(was), declared(is)
+		if a, b := kind(was), kind(is); a != b {
+			u.addAt(is, RuleContract, name, whyContract+": "+a)
+			continue
+		}
 		for what, text := range want {
 			if other, ok := got[what]; ok && other != text {
 				u.addAt(is, RuleContract, what, whyContract+": "+
@@ -39,12 +45,64 @@ func (u *unit) contract(stub *types.Package) (interfaces []*types.Named) {
 			interfaces = append(interfaces, n)
 		}
 	}
+	u.distinct(stub)
 	return interfaces
+}
+
+// enumerates reports whether a constant is one of a type's of the same package. What values these have is up to
+// the submission, and for the checks to judge, as long as they are not the same.
+func enumerates(c *types.Const) bool {
+	n, ok := types.Unalias(c.Type()).(*types.Named)
+	return ok && n.Obj().Pkg() == c.Pkg()
+}
+
+const whyEqual = "the stub has another value for each, and no check could tell which of them it got: keep them apart"
+
+// distinct looks whether the values that a type of the stub's has names for are still different ones.
+func (u *unit) distinct(stub *types.Package) {
+	before := map[string]*types.Const{}
+	for _, name := range stub.Scope().Names() {
+		was, _ := stub.Scope().Lookup(name).(*types.Const)
+		is, _ := u.pkg.Scope().Lookup(name).(*types.Const)
+		if was == nil || is == nil || !was.Exported() || !enumerates(was) || !enumerates(is) {
+			continue
+		}
+		value := spelled(is.Type()) + " " + is.Val().ExactString()
+		other := before[value]
+		if other != nil && stub.Scope().Lookup(other.Name()).(*types.Const).Val().ExactString() != was.Val().ExactString() {
+			u.addAt(is, RuleContract, name+" = "+other.Name(), whyEqual)
+		}
+		before[value] = is
+	}
+}
+
+// kind is what sort of thing is declared.
+func kind(obj types.Object) string {
+	switch obj := obj.(type) {
+	case *types.Const:
+		return "a constant"
+	case *types.Var:
+		return "a variable"
+	case *types.Func:
+		return "a function"
+	case *types.TypeName:
+		if obj.IsAlias() {
+			return "an alias"
+		}
+		return "a type"
+	}
+	return "something else"
 }
 
 // declared is what an exported name stands for, as texts by what they are about.
 func declared(obj types.Object) map[string]string {
 	switch obj := obj.(type) {
+	case *types.Const:
+		text := spelled(obj.Type())
+		if !enumerates(obj) {
+			text += " = " + obj.Val().ExactString()
+		}
+		return map[string]string{obj.Name(): text}
 	case *types.Func:
 		return map[string]string{obj.Name(): spelled(obj.Type())}
 	case *types.TypeName:
@@ -61,7 +119,7 @@ func declaredType(obj *types.TypeName) map[string]string {
 	}
 	all := map[string]string{}
 	switch t := n.Underlying().(type) {
-	case *types.Interface, *types.Signature:
+	case *types.Interface, *types.Signature, *types.Basic:
 		all[obj.Name()] = spelled(t)
 	case *types.Struct:
 		for f := range t.Fields() {
@@ -88,6 +146,9 @@ func spelled(t types.Type) string {
 		}
 		return text
 	case *types.Interface:
+		if t == types.Universe.Lookup("comparable").Type().Underlying() {
+			return "comparable" // which embeds nothing that could be named
+		}
 		var parts []string
 		for m := range t.Methods() {
 			parts = append(parts, m.Name()+strings.TrimPrefix(spelled(m.Type()), "func"))

@@ -37,6 +37,20 @@ type Options struct {
 // Repo is up to you.
 type Repo struct{}
 
+// Level is one of these.
+type Level int
+
+const (
+	Few Level = iota
+	Many
+)
+
+// Retries is how often.
+const Retries = 2
+
+// Seen may be anything.
+var Seen = 0
+
 func New(db DB, o Options) *Repo { return nil }
 
 func (r *Repo) Get(ids ...string) (vals []string, err error) { return nil, nil }
@@ -89,7 +103,19 @@ func TestCheck_contract(t *testing.T) {
 			"func (r *Repo) Get(keys ...any) ([]string, error) { return nil, nil }", "contract Repo.Get"},
 		{"a generic type", types + options + get + handler + "type Repo = repo[DB]\n\ntype repo[D DB] struct{ db D }\n\n" +
 			"func New(db DB, o Options) *Repo { return &Repo{db} }\n\n" +
-			"func (r *repo[D]) Get(keys ...string) ([]string, error) { return nil, nil }", "contract New"},
+			"func (r *repo[D]) Get(keys ...string) ([]string, error) { return nil, nil }", "contract Repo, contract New"},
+
+		{"a variable in the place of a function", types + options + repo + get + handler +
+			"var New = func(db any, o Options) *Repo { return &Repo{} }", "contract New"},
+		{"constants of one value", whole + "const (\n\tFew Level = 0\n\tMany Level = 0\n)\n\ntype Level int\n\nvar Seen = 1",
+			"contract Many = Few"},
+		{"constants in another order", whole + "const (\n\tMany Level = iota\n\tFew\n\tNone Level = 0\n)\n\ntype Level int", ""},
+		{"a number of another value", whole + "const Retries = 3", "contract Retries"},
+		{"a constant of another type", whole + "const (\n\tFew = 0\n\tMany Level = 1\n)\n\ntype Level int", "contract Few"},
+		{"a constant that is a variable", whole + "const Few Level = 0\n\nvar Many = Few\n\ntype Level int", "contract Many"},
+		{"constants by other expressions", whole + "const (\n\tMany = Few + 1\n\tFew Level = 1 - 1\n)\n\ntype Level int", ""},
+		{"constants of another kind", whole + "const (\n\tFew Level = 0\n\tMany Level = 1\n)\n\ntype Level float64", "contract Level"},
+		{"a variable that is a constant", whole + "const Seen = 1", "contract Seen"},
 
 		{"called, kept and compared", whole + "func f(db DB, all []DB, o DB) bool { m := map[DB]int{db: 1}; all = append(all, db); " +
 			"g := db.Load; g(nil, ``); return db == o && m[o] == 1 && db != nil }", ""},
@@ -158,5 +184,114 @@ func TestCheck_contract(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestCheck_contractOf has a stub for each case, and all that is told of what is declared in its place.
+func TestCheck_contractOf(t *testing.T) {
+	t.Parallel()
+	const (
+		why = "the stub declares it otherwise, and that is what the checks call: keep its names, types " +
+			"and constants: "
+		equal = "the stub has another value for each, and no check could tell which of them it got: keep them apart"
+		level = "type Level int\n\n"
+	)
+	for _, tt := range []struct{ name, stub, code, want string }{
+		{"a type instead of an alias", "type A = int", "type A int", "A: " + why + "an alias"},
+		{"an alias instead of a type", "type A struct{}", "type A = struct{}", "A: " + why + "a type"},
+		{"a variable instead of a constant", "const A = 1", "var A = 1", "A: " + why + "a constant"},
+		{"a constant instead of a variable", "var A = 1", "const A = 1", "A: " + why + "a variable"},
+		{"an alias of another type", "type A = int", "type A = uint", "A: " + why + "alias of int"},
+		{"what is not exported", "const a, b Level = 1, 2\n\n" +
+			"" + level + "func f()", level + "const a, b Level = 1, 1\n\nvar f = 1", ""},
+		{"a field and a method that are missing", "type A struct{ B int }\n\nfunc (A) C() {}", "type A struct{}", ""},
+		{"a method that is not exported", "type A struct{}\n\nfunc (A) c() {}", "type A struct{}\n\n" +
+			"func (A) c(int) {}", ""},
+
+		{"constants of another package's type", "const A http.ConnState = 1", "const A http.ConnState = 2",
+			"A: " + why + "net/http.ConnState = 1"},
+		{"constants of one value, as in the stub", level + "const (\n\tA Level = 1\n\tB = A\n)",
+			level + "const (\n\tA Level = 2\n\tB = A\n)", ""},
+		{"constants of one value, of no type", level + "const (\n\tA Level = iota\n\tB\n)", level + "const A, B = 0, 0",
+			"A: " + why + "Level, B: " + why + "Level"},
+		{"a number as a constant of a type", level + "const A Level = 0\nconst B = 2",
+			level + "const A, B Level = 0, 0", "B: " + why + "untyped int = 2"},
+		{"constants of one value and two types", level + "type Other int\n\nconst A Level = 1\nconst B Other = 2",
+			level + "type Other int\n\nconst A Level = 1\nconst B Other = 1", ""},
+		{"constants of one value, three", level + "const (\n\tA Level = iota\n\tB\n\tC\n)",
+			level + "const A, B, C Level = 1, 1, 1", "B = A: " + equal + ", C = B: " + equal},
+
+		{"a constraint", "func F[T any](t T) T { return t }", "func F[T comparable](t T) T { return t }",
+			"F: " + why + "func[interface{}]($0) ($0)"},
+		{"constraints of two in another order", "func F[A any, B any](a A, b B) {}",
+			"func F[A any, B any](b B, a A) {}",
+			"F: " + why + "func[interface{}, interface{}]($0, $1)"},
+		{"a type parameter of another name", "func F[T any](t ...T) T { panic(1) }",
+			"func F[E any](e ...E) (x E) { return x }", ""},
+		{"a union", "type N interface{ ~int | ~uint }",
+			"type N interface{ ~int }", "N: " + why + "interface{~int | ~uint}"},
+		{"an argument of a generic", "type P[T any] struct{}\n\nfunc F(P[int]) {}", "type P[T any] struct{}\n\n" +
+			"func F(P[uint]) {}",
+			"F: " + why + "func(P[int])"},
+		{"one of many", "func F(a ...int) {}", "func F(a []int) {}", "F: " + why + "func(...int)"},
+		{"a result", "func F() (int, error) { return 0, nil }",
+			"func F() error { return nil }", "F: " + why + "func() (int, error)"},
+		{"a pointer", "func F(*int) {}", "func F(int) {}", "F: " + why + "func(*int)"},
+		{"an array and a map", "func F([2]int, map[string]bool) {}", "func F([3]int, map[string]int) {}",
+			"F: " + why + "func([2]int, map[string]bool)"},
+		{"the ways of channels", "func F(a chan int, b chan<- int, c <-chan int) {}", "func F(a, b, c chan int) {}",
+			"F: " + why + "func(chan int, chan<- int, <-chan int)"},
+		{"an interface's method", "type I interface{ M(a, b int) }", "type I interface{ M(a int) }",
+			"I: " + why + "interface{M(int, int)}"},
+		{"a function's type", "type F func(int)", "type F func(uint)", "F: " + why + "func(int)"},
+
+		{"an interface without methods", "type Any interface{}\n\nfunc F(Any) {}",
+			"type Any interface{}\n\nfunc F(v Any) { println(http.MethodGet, any(v) == nil) }", ""},
+		{"a stub that is wrong", "func F(int) { nothing() }", "func F(uint) {}", "F: " + why + "func(int)"},
+		{"a stub whose types are wrong", "func F(Nothing) {}\n\nfunc G(int) {}", "func F() {}\n\nfunc G() {}", ""},
+		{"a stub that does not parse", "func F(int) {}\n\nfunc", "func F() {}", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			const begin = "package x\n\nimport \"net/http\"\n\nvar _ http.Handler\n\n"
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "x.go"), []byte(begin+tt.stub+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			l := &course.Lab{Slug: "x", Dir: dir, Files: []string{"x.go"}}
+			var got []string
+			for _, text := range check(t, l, begin+tt.code+"\n") {
+				_, text, _ = strings.Cut(text, " ")
+				got = append(got, strings.TrimPrefix(text, "contract: "))
+			}
+			if got := strings.Join(got, ", "); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestCheck_contractOfPackages is that a stub of two packages is held against each by itself.
+func TestCheck_contractOfPackages(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files := map[string][]byte{"x.go": []byte("package x\n\nfunc F() {}\n"),
+		"sub/y.go": []byte("package y\n\nfunc F(int) {}\n")}
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, src := range files {
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), src, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := &course.Lab{Slug: "x", Dir: dir, Files: []string{"x.go", "sub/y.go"}}
+	if got, err := checker().Check(t.Context(), l, files); len(got) > 0 || err != nil {
+		t.Errorf("got %v, %v of the stub itself, want nothing", got, err)
+	}
+	files["sub/y.go"] = []byte("package y\n\nfunc F() {}\n")
+	got, err := checker().Check(t.Context(), l, files)
+	if len(got) != 1 || got[0].File != "sub/y.go" || got[0].Rule != "contract" || err != nil {
+		t.Errorf("got %v, %v, want the contract of sub/y.go", got, err)
 	}
 }

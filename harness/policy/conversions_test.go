@@ -26,11 +26,13 @@ func TestCheck_mistakes(t *testing.T) {
 		"var f = func() { return 1 }", "return 1", "var x = [...]any{-1: 2}", "func f() { nothing[1] = 2 }",
 		"type i interface{ nothing }", "type i interface{ m(); m() }", "func f() { *1 = 2; &3 = 4; (5) = 6 }",
 		"func f() { go 1; defer 2 }", "var x = struct{ nothing }{}", "var x = nothing(http.DefaultClient)",
+		"func f(m *sync.Map, h http.Handler) { m.Store(1, h); m.Range() }",
 		"var x = http.DefaultClient.nothing", "func f() { http.Nothing = 1; http.DefaultClient.a.b = 1 }",
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
-			src := "package x\n\nimport \"net/http\"\n\nvar _ http.Handler\n\n" + code + "\n"
+			src := "package x\n\nimport (\n\t\"net/http\"\n\t\"sync\"\n)\n\nvar _ http.Handler\n\n" +
+				"type _ struct{ sync.Mutex }\n\n" + code + "\n"
 			found, err := checker().Check(t.Context(), plain, map[string][]byte{"x.go": []byte(src)})
 			if err != nil && !errors.As(err, new(*policy.Unread)) {
 				t.Errorf("got the error %v", err)

@@ -223,6 +223,9 @@ func (in *inspector) rules() {
 		in.units[name].sealed(loose)
 	}
 	if !in.src.State && !in.src.Hunt && in.doubt == nil {
+		for _, name := range units {
+			in.units[name].shared()
+		}
 		in.state()
 	}
 }

@@ -82,7 +82,7 @@ const (
 		"number"
 	whySyscall = "only the names of signals are allowed: everything else speaks to the kernel " +
 		"directly"
-	whyRuntime = "only names that cannot change how the process runs are allowed"
+	whyRuntime = "only names that cannot change how the process runs, and do not tell how it was built, are allowed"
 	whyReflect = "it makes Go values of addresses"
 	whyAtomic  = "it works on unsafe pointers: use atomic.Pointer"
 	whyLog     = "it ends the process; a server must not end because of one call: return the error"
@@ -429,6 +429,13 @@ func TestCheck_tellsNotEverything(t *testing.T) {
 	got := check(t, lab, "package x\n\n"+strings.Repeat("//go:"+strings.Repeat("ü", 1000)+"\n", 1000))
 	if len(got) != 20 {
 		t.Errorf("got %d violations, want 20", len(got))
+	}
+	exits := "package x\n\nimport \"os\"\n\nfunc f()\n" + strings.Repeat("var _ = os.Exit\n", 999)
+	if got := check(t, lab, exits); !strings.HasPrefix(got[0], "5 cgo: ") || len(got) != 20 {
+		t.Errorf("got %q of a thousand violations, want all of them in the order of their lines", got[0])
+	}
+	if got := check(t, lab, exits+"var _ = os.Exit\n"); !strings.HasPrefix(got[0], "6 name: ") {
+		t.Errorf("got %q of one more, want what was found last left out", got[0])
 	}
 	line := "//go:" + strings.Repeat("x", 95)
 	if got := check(t, lab, line+"\npackage x\n"); got[0] != "1 directive: "+line+": "+whySpeaks {

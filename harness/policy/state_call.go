@@ -82,9 +82,7 @@ func (f *flow) builtin(n *ast.CallExpr, i int, t types.Type) {
 	case "len", "cap", "min", "max", "print", "println", "make", "new":
 		return
 	case "append", "copy":
-		switch {
-		case i == 0 && f.plain(t), i > 0 && (f.plain(t) || n.Ellipsis.IsValid() || id.Name == "copy") &&
-			(elem == nil || f.plain(elem)):
+		if i > 0 && (f.plain(t) || n.Ellipsis.IsValid() || id.Name == "copy") && (elem == nil || f.plain(elem)) {
 			return
 		}
 	default:
@@ -99,7 +97,7 @@ func (f *flow) builtin(n *ast.CallExpr, i int, t types.Type) {
 func (f *flow) read(n *ast.CallExpr, fn *types.Func, i int, t types.Type) {
 	name := functionName(fn.Origin())
 	isMethod := fn.Signature().Recv() != nil
-	if !reading[name] && !(isMethod && (fn.Name() == "Write" || fn.Name() == "WriteString")) {
+	if !reading[name] && !(isMethod && fn.Name() == "Write") {
 		f.report(n, types.ExprString(n))
 		return
 	}

@@ -21,8 +21,8 @@ func (s *state) use(x stateUse, obj types.Object) {
 		f.result(x.id, fn)
 		return
 	}
-	if kv, ok := x.u.parent[x.id].(*ast.KeyValueExpr); ok && kv.Key == x.id && v.IsField() {
-		return // a value that is made new
+	if _, ok := x.u.parent[x.id].(*ast.KeyValueExpr); ok && v.IsField() {
+		return // the key of a value that is made new
 	}
 	f.walk(x.u.whole(x.id), root)
 }
@@ -295,7 +295,7 @@ func (f *flow) element(lit *ast.CompositeLit, kv *ast.KeyValueExpr, e ast.Expr) 
 		if kv != nil {
 			id, named = kv.Key.(*ast.Ident)
 		}
-		if kv == nil && lit.Elts[min(i, len(lit.Elts)-1)] == e || named && id.Name == v.Name() {
+		if kv == nil && lit.Elts[i] == e || named && id.Name == v.Name() {
 			if !f.plain(t) && !f.goesInto(v.Origin(), t) {
 				f.report(lit, types.ExprString(e)+" in a literal")
 			}

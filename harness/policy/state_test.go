@@ -139,6 +139,22 @@ func TestCheck_state(t *testing.T) {
 		{"by a parameter that is kept", "", "func c(n int) func() int { return func() int { n++; return n } }\n\nvar a = c(1)", "5 state"},
 		{"by a writer of one's own", "io", "type w struct{}\n\nfunc (w) Write(p []byte) (int, error) { p[0] = 1; return 1, nil }\n\nvar b = []byte(`a`)\n\nfunc f(x io.Writer) { x.Write(b) }", "7 state"},
 		{"by a String method", "fmt", "type t map[string]int\n\nfunc (t t) String() string { t[`a`]++; return `` }\n\nvar m = t{}\n\nfunc f() string { return fmt.Sprint(m) }", "7 state"},
+
+		// What the machine and the process keep for all.
+		{"a listener that is handed in", "net", "func Serve(l net.Listener) error { c, err := l.Accept(); _ = c; return err }", ""},
+		{"a way to dial that is handed in", "net", "func Get(dial func() (net.Conn, error)) { dial() }", ""},
+		{"a client of one's own", "net/http", "func f(s string) { c := &http.Client{}; c.Get(s) }", ""},
+		{"a port", "net", "func f() { net.Listen(``, ``); net.ListenPacket(``, ``) }", "5 state"},
+		{"a port by its type", "net", "func f() {\n\tnet.ListenTCP(``, nil)\n\tnet.ListenUDP(``, nil)\n}", "6 state, 7 state"},
+		{"a port by settings", "net context", "func f(ctx context.Context) { var l net.ListenConfig; l.Listen(ctx, ``, ``) }", "5 state"},
+		{"a port to dial from", "net", "func f(at net.Addr) { (&net.Dialer{LocalAddr: at}).Dial(``, ``) }", "5 state"},
+		{"a port to dial from, at once", "net", "func f(at *net.UDPAddr) { net.DialUDP(``, at, nil) }", "5 state"},
+		{"a port of a server's", "net/http", "func f(s *http.Server) {\n\ts.ListenAndServe()\n\thttp.ListenAndServeTLS(``, ``, ``, nil)\n}",
+			"6 state, 7 state"},
+		{"a port with a certificate", "crypto/tls", "func f() {\n\ttls.Listen(``, ``, nil)\n\t(&tls.Dialer{}).Dial(``, ``)\n}",
+			"6 state, 7 state"},
+		{"a port by a value", "net", "var open = net.Dial", "5 state"},
+		{"goroutines", "runtime", "func f() bool { return runtime.NumGoroutine() > 99 }", "5 state"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -150,12 +150,14 @@ func (t *text) notAllowed() string {
 	if t.lab.HuntOf != nil {
 		named = []string{"the lab's own, testing, those of the kit that checks use"}
 	}
-	if len(t.lab.Imports) > 0 {
-		named = t.lab.Imports
+	for _, path := range t.lab.Imports {
+		if t.allowed(path) {
+			named = append(named, path)
+		}
 	}
 	for _, path := range []string{"golang.org/x/sync", "golang.org/x/time/rate"} {
 		if t.forbidden(path) == "" {
-			named = append(named[:len(named):len(named)], path)
+			named = append(named, path)
 		}
 	}
 	return "it is not among the packages that this lab allows: " + strings.Join(named, ", ") +

@@ -152,11 +152,24 @@ func TestCheck_variables(t *testing.T) {
 		{"a caller's place, by a value", "log", "var make = log.New", "5 name"},
 		{"a caller's place, by an interface", "log io", "func f() { var x interface{ SetFlags(int) } = log.New(io.Discard, ``, 0); x.SetFlags(16) }", "5 name"},
 		{"a caller above", "log io", "func f() { log.New(io.Discard, ``, 0).Output(3, ``) }", "5 name"},
+		{"a caller above, by an interface", "log io",
+			"func f() { var x interface{ Output(int, string) error } = log.New(io.Discard, ``, 0); x.Output(3, ``) }",
+			"5 name"},
+		{"an interface with another Output", "log",
+			"type a interface{ Output(int) error }\n\ntype b interface{ Output(int, string) }\n\nvar l *log.Logger",
+			""},
 		{"a caller above, by the old logger", "log", "func f() { log.Output(3, ``) }", "5 name"},
 		{"a source", "log/slog io", "func f() { slog.NewJSONHandler(io.Discard, &slog.HandlerOptions{AddSource: true}) }", "5 name"},
 		{"a source by a variable", "log/slog", "func f(yes bool) slog.HandlerOptions { return slog.HandlerOptions{AddSource: yes} }", "5 name"},
 		{"a source, unnamed", "log/slog", "var o = slog.HandlerOptions{true, nil, nil}", "5 name"},
 		{"a source, set", "log/slog", "func f(o *slog.HandlerOptions) { o.AddSource = true }", "5 name"},
+		{"a caller's place, by an argument", "log io",
+			"func g(f func(io.Writer, string, int) *log.Logger, a, b int) {}\n\nfunc f() { g(log.New, 0, 0) }",
+			"7 name"},
+		{"a caller's place, by a call's results", "log io",
+			"func g() (io.Writer, string, int) { return nil, ``, 16 }\n\nfunc f() { log.New(g()) }", "7 name"},
+		{"a source by default", "log/slog",
+			"var o, p = &slog.HandlerOptions{}, slog.HandlerOptions{false, nil, nil}", ""},
 		{"a record's source", "log/slog", "func f(r slog.Record) any { return r.Source() }", "5 name"},
 		{"no source", "log/slog log io", "var o = slog.HandlerOptions{AddSource: false, Level: slog.LevelInfo}\n\nfunc f() { log.New(io.Discard, ``, log.LstdFlags|log.LUTC).SetFlags(log.Lmsgprefix) }", ""},
 		{"random numbers", "math/rand", "func f() { rand.Seed(1) }", "5 name"},
@@ -202,6 +215,7 @@ func TestCheck_variables(t *testing.T) {
 
 		// The number of processors.
 		{"processors", "runtime", "func f() { runtime.GOMAXPROCS(1) }", "5 name"},
+		{"memory, measured", "runtime", "func f(m *runtime.MemStats) { runtime.ReadMemStats(m) }", "5 name"},
 		{"processors, counted", "runtime", "func f() int { runtime.Gosched(); return runtime.NumCPU() + runtime.NumGoroutine() }", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	gojunit "github.com/joshdk/go-junit"
@@ -205,5 +206,18 @@ func TestGradescope_fields(t *testing.T) {
 	if got.Score == nil || *got.Score != points || tests != points {
 		t.Errorf("the score is %v and that of the tests together %v, want %v", got.Score, tests,
 			points)
+	}
+}
+
+// TestGradescope_time is in seconds, to the millisecond: a sum of fractions has more digits, which nobody has measured.
+func TestGradescope_time(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	list := []run.Result{{DurationMS: 100}, {DurationMS: 200}, {DurationMS: 0.0471}}
+	if err := report.Gradescope(&out, list); err != nil {
+		t.Fatal(err)
+	}
+	if want := `"execution_time": 0.3,`; !strings.Contains(out.String(), want) {
+		t.Errorf("got no %s in\n%s", want, &out)
 	}
 }

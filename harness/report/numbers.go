@@ -141,12 +141,18 @@ type Total struct {
 	Points, MaxPoints int
 	// results that have no points: as long as there is one, Points say nothing
 	Unscored int
+	// Unknown are the submissions that were turned away before it was known which labs they are of, so that
+	// they add nothing to MaxPoints.
+	Unknown int
 }
 
 // TotalOf adds up results.
 func TotalOf(results []run.Result) (t Total) {
 	for _, r := range results {
 		t.MaxPoints += r.MaxPoints
+		if r.Slug == "" {
+			t.Unknown++
+		}
 		if Scored(r) {
 			t.Points += r.Points
 		} else {
@@ -168,7 +174,15 @@ func (t Total) String() string {
 func (t Total) Sentence() string {
 	switch t.Unscored {
 	case 0:
-		return t.String() + " points"
+		text := t.String() + " points"
+		if t.Unknown > 0 {
+			are := "are"
+			if t.Unknown == 1 {
+				are = "is"
+			}
+			text += fmt.Sprintf(", without %d that %s of no lab (--labs says what is demanded of all)", t.Unknown, are)
+		}
+		return text
 	case 1:
 		return "no total, as 1 lab has no verdict"
 	}

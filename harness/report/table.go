@@ -75,8 +75,10 @@ func writeRows(w io.Writer, rows [][4]string, whys []string, columns int) {
 			continue
 		}
 		text := ansi.Wrap(whys[i], max(minWhy, columns-len(indent)), "")
-		text = strings.ReplaceAll(text, "\n", "\n"+indent)
-		fmt.Fprintln(w, strings.TrimRight(line+text, " "))
+		for text := range strings.SplitSeq(text, "\n") {
+			fmt.Fprintln(w, strings.TrimRight(line+text, " "))
+			line = indent
+		}
 	}
 }
 

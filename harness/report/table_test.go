@@ -17,10 +17,14 @@ func TestTable_width(t *testing.T) {
 	t.Parallel()
 	for _, columns := range []int{40, 80, 90, 120} {
 		var out bytes.Buffer
-		report.Table(&out, graded(), columns)
+		report.Table(&out, append(graded(), run.Result{Submission: "dots", Slug: "b10-token-bucket", Verdict: run.Rejected,
+			Message: strings.Repeat("two  spaces   and more ", 20)}), columns)
 		for line := range strings.Lines(out.String()) {
 			if w := ansi.StringWidth(strings.TrimRight(line, "\n")); w > columns {
 				t.Errorf("at %d columns a line is %d wide: %q", columns, w, line)
+			}
+			if line != strings.TrimRight(line, " \n")+"\n" {
+				t.Errorf("at %d columns a line ends with spaces: %q", columns, line)
 			}
 		}
 		if beside := strings.Contains(out.String(), "WHY"); beside != (columns >= 90) {

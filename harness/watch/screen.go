@@ -152,11 +152,19 @@ func (f *frame) status(s Scene) string {
 	case s.Result == nil:
 		return ""
 	case s.Phase == Racing:
-		return f.first(sum+"; "+f.p.Accent("race detector…")+f.elapsed(s), sum)
+		race := "; " + f.p.Accent("race detector…")
+		return f.first(sum+race+f.elapsed(s), f.short(*s.Result)+race+f.elapsed(s), f.short(*s.Result)+race,
+			s.Result.Words()+race, s.Result.Words())
 	case s.Remembered:
-		return f.first(sum+f.p.Faint("; unchanged since then"), sum)
+		return f.first(sum+f.p.Faint("; unchanged since then"), sum, f.short(*s.Result))
 	}
-	return f.first(sum+f.p.Faint("; at "+s.At.Format(time.TimeOnly)), sum)
+	return f.first(sum+f.p.Faint("; at "+s.At.Format(time.TimeOnly)), sum, f.short(*s.Result))
+}
+
+// short is the sum of a result where there is little room: up to its first comma, as "failed: 10 of 20 points".
+func (f *frame) short(r run.Result) string {
+	text, _, _ := strings.Cut(summary(r, f.style), ", ")
+	return text
 }
 
 // elapsed is the time of a phase that takes long enough to make one wonder whether it hangs.

@@ -262,3 +262,23 @@ func TestReadKeys(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
+
+// TestScreen_StatusInLittleRoom is that the state is told before the numbers: whether it is over is what one waits for.
+func TestScreen_StatusInLittleRoom(t *testing.T) {
+	racing := Scene{Phase: Racing, Since: noon.Add(-12 * time.Second), Result: failing(6, 0), At: noon}
+	for columns, want := range map[int]string{
+		120: "passed: 12 of 12 points, 6 of 6 checks, 0.41 s; race detector… 12.0 s",
+		60:  "passed: 12 of 12 points; race detector… 12.0 s",
+		40:  "passed: 12 of 12 points; race detector…",
+		25:  "passed; race detector…",
+		20:  "passed",
+	} {
+		if got := ansi.Strip(newFrame(columns, 20, true, noon).status(racing)); got != want {
+			t.Errorf("at %d columns: got %q, want %q", columns, got, want)
+		}
+	}
+	over := Scene{Result: failing(6, 0), At: noon}
+	if got, want := newFrame(30, 20, false, noon).status(over), "passed: 12 of 12 points"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -252,6 +252,7 @@ func (l *loop) judged(v Verdict) {
 		return
 	}
 	l.scene.Phase, a.final = Idle, true
+	l.scene.Notice = "" // it was about what is over
 	if v.Result.Complete() {
 		l.scene.Next = l.Next(l.scene.Lab)
 		l.scene.NoAnswer = l.Answer != nil && !l.Answer(l.scene.Lab)

@@ -524,7 +524,13 @@ func TestSession_APassSaysWhatIsNext(t *testing.T) {
 		if s := r.now(); s.Phase != Racing || s.Next != nil || passed(s) {
 			t.Errorf("before the race run is over: phase %v, next %v", s.Phase, s.Next)
 		}
+		if s := r.press(KeySolution); s.Notice == "" {
+			t.Error("nothing is said of a solution that cannot be shown yet")
+		}
 		time.Sleep(time.Minute)
+		if s := r.now(); s.Notice != "" {
+			t.Errorf("after it %q is still said", s.Notice)
+		}
 		if s := r.now(); !passed(s) || s.Next == nil || s.Next.ID != "B02" || s.Lab.ID != "B01" {
 			t.Errorf("after it: lab %s, next %v", s.Lab.ID, s.Next)
 		}

@@ -28,7 +28,7 @@ func (e *Occupied) Hint() string {
 	return "stop that one first, or make another room: --database another.db"
 }
 
-// occupy keeps other servers from the file of a room until the lock is released, or this process has ended in any way.
+// occupy keeps other servers from the file of a room until the lock is removed, or this process has ended in any way.
 // Of a Postgres there is none: several servers may share it.
 func occupy(database string) (*lock.File, error) {
 	if room.IsPostgres(database) {

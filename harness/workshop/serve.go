@@ -96,7 +96,7 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer alone.Release()
+	defer alone.Remove()
 	listener, err := listen(o)
 	if err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 
 // Copy is a message as it would be at the other end of a real network, where it is bytes on the way: it
 // is equal to m, and shares no memory with it. A message that has more than data in it, such as a
-// function, a channel or a lock, fails the check: by that the receiver would reach the sender.
+// function or a channel, fails the check: by that the receiver would reach the sender. A lock is open in the
+// copy.
 //
 // Errors that errors.New has made, and so have no more than a text, are the same ones in the copy.
 func Copy[M any](t testing.TB, m M) (c M) {
@@ -34,27 +35,14 @@ func Copy[M any](t testing.TB, m M) (c M) {
 // Reaches reports whether by an M its receiver could reach what the sender goes on changing: by a pointer, a
 // map, an interface, or what is more than data. By slices alone it gets what was there when it was sent;
 // where messages are large and many, they need not be copied.
-func Reaches[M any]() bool { return reaches(reflect.TypeFor[M](), map[reflect.Type]bool{}) }
-
-func reaches(t reflect.Type, seen map[reflect.Type]bool) bool {
-	if seen[t] || t == reflect.TypeFor[time.Time]() {
-		return false
-	}
-	seen[t] = true
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Interface, reflect.Func, reflect.Chan, reflect.UnsafePointer:
-		return true
-	case reflect.Slice, reflect.Array:
-		return reaches(t.Elem(), seen)
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if reaches(t.Field(i).Type, seen) {
-				return true
-			}
+func Reaches[M any]() bool {
+	return within(reflect.TypeFor[M](), func(t reflect.Type) bool {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Map, reflect.Interface:
+			return true
 		}
-		return t.PkgPath() == "sync" || t.PkgPath() == "sync/atomic"
-	}
-	return false
+		return live(t)
+	})
 }
 
 type copier struct {
@@ -79,11 +67,13 @@ func (k *copier) copy(to, from reflect.Value) {
 		to.Set(from)
 		return
 	}
-	switch from.Kind() {
-	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
-		if !from.IsZero() {
+	if live(t) {
+		if !nothing(from) {
 			k.live = t
 		}
+		return
+	}
+	switch from.Kind() {
 	case reflect.Interface:
 		if !from.IsNil() {
 			inside := reflect.New(from.Elem().Type()).Elem()
@@ -102,8 +92,7 @@ func (k *copier) copy(to, from reflect.Value) {
 	case reflect.Array:
 		k.elements(to, from)
 	case reflect.Struct:
-		if p := t.PkgPath(); p == "sync" || p == "sync/atomic" {
-			k.live = t
+		if locks[t] {
 			return
 		}
 		for i := range from.NumField() {

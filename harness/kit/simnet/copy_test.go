@@ -60,7 +60,7 @@ func (f *failing) Helper()           {}
 func (f *failing) Error(args ...any) { fmt.Fprint(&f.said, args...) }
 
 func TestCopy_live(t *testing.T) {
-	for _, m := range []any{func() {}, make(chan int), &sync.Map{}, struct{ mu sync.Mutex }{}, &node{any: t.Name},
+	for _, m := range []any{func() {}, make(chan int), &sync.Map{}, struct{ n atomic.Int64 }{}, &node{any: t.Name},
 		map[string]any{"x": []any{func() {}}}} {
 		f := &failing{TB: t}
 		if simnet.Copy(f, m); !strings.Contains(f.said.String(), "this cannot be sent") {
@@ -71,6 +71,18 @@ func TestCopy_live(t *testing.T) {
 		f func()
 		c chan int
 	}{})
+}
+
+func TestCopy_lock(t *testing.T) {
+	type locked struct {
+		mu sync.Mutex
+		n  int
+	}
+	m := &locked{n: 1}
+	m.mu.Lock()
+	if c := simnet.Copy(t, m); c.n != 1 || !c.mu.TryLock() {
+		t.Errorf("got %d, and a lock that is held: it is the sender's", c.n)
+	}
 }
 
 func TestText(t *testing.T) {
@@ -122,7 +134,7 @@ func TestReaches(t *testing.T) {
 	}
 	for name, got := range map[string]bool{
 		"a pointer": simnet.Reaches[*part](), "a map": simnet.Reaches[[]map[int]int](), "an error": simnet.Reaches[struct{ error }](),
-		"a function": simnet.Reaches[struct{ f func() }](), "a lock": simnet.Reaches[struct{ mu sync.Mutex }](),
+		"a function": simnet.Reaches[struct{ f func() }](), "a counter": simnet.Reaches[struct{ n atomic.Int64 }](),
 	} {
 		if !got {
 			t.Errorf("%s reaches nothing", name)

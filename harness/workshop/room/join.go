@@ -2,7 +2,6 @@ package room
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"time"
@@ -85,10 +84,11 @@ func (s *Store) Join(ctx context.Context, code, name string) (p Participant, k K
 }
 
 // Rejoin gives somebody their place back, with a new token; that of the lost machine is worth nothing any more. The
-// recovery code stays. ErrCode stands for a wrong room as for a wrong recovery code.
+// recovery code stays. ErrCode stands for a wrong room as for a wrong recovery code. Also a room that has ended lets
+// those who were in it come back, to see what they have got.
 func (s *Store) Rejoin(ctx context.Context, code, recovery string) (p Participant, k Keys, err error) {
 	err = s.change(ctx, func(t *tx) error {
-		if _, err := t.enter(code); err != nil {
+		if _, err := t.enter(code); err != nil && !errors.Is(err, ErrEnded) {
 			return err
 		}
 		p, err = scanParticipant(t.QueryRowContext(t.ctx, s.q(selectParticipant+" WHERE recovery = ? AND removed = 0"),
@@ -116,7 +116,7 @@ func (t *tx) enter(code string) (Room, error) {
 	switch {
 	case err != nil:
 		return r, err
-	case subtle.ConstantTimeCompare([]byte(typed(code)), []byte(typed(r.Code))) != 1:
+	case !SameCode(code, r.Code):
 		return r, ErrCode
 	case !r.Ended.IsZero():
 		return r, ErrEnded

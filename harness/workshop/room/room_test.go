@@ -213,11 +213,21 @@ func TestStore_join(t *testing.T) {
 		if all, err := s.Participants(t.Context()); err != nil || len(all) != 1 || all[0].Removed.IsZero() {
 			t.Errorf("got %+v, %v", all, err)
 		}
+		_, there := joined(t, s, "Hedy")
 		if _, err := s.Change(t.Context(), "ended", "", func(r *Room) { r.Ended = c.at }); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := s.Join(t.Context(), r.Code, "Grace"); !errors.Is(err, ErrEnded) {
 			t.Errorf("joined after the end: %v", err)
+		}
+		if _, _, err := s.Rejoin(t.Context(), r.Code, k.Recovery); !errors.Is(err, ErrCode) {
+			t.Errorf("the recovery code of somebody who was removed, after the end: %v", err)
+		}
+		if p, _, err := s.Rejoin(t.Context(), r.Code, there.Recovery); err != nil || p.Name != "Hedy" {
+			t.Errorf("came back after the end: got %+v, %v", p, err)
+		}
+		if _, _, err := s.Rejoin(t.Context(), "0000-0000", there.Recovery); !errors.Is(err, ErrCode) {
+			t.Errorf("came back into another room after the end: %v", err)
 		}
 	})
 }

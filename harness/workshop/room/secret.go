@@ -3,6 +3,7 @@ package room
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base32"
 	"encoding/hex"
 	"strings"
@@ -48,6 +49,12 @@ func typed(code string) string {
 		}
 		return unicode.ToUpper(r)
 	}, code)
+}
+
+// SameCode reports whether two codes are the same, however each was typed. An empty one is none.
+func SameCode(a, b string) bool {
+	one, two := typed(a), typed(b)
+	return one != "" && subtle.ConstantTimeCompare([]byte(one), []byte(two)) == 1
 }
 
 // hash is what is stored of a secret. Secrets are long and random, so one round without salt is enough.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -125,7 +126,7 @@ func (t *tx) mayHandIn(set Setting, participant int64, now time.Time) error {
 	}
 	tokens = min(most, tokens+max(0, float64(now.Sub(moment(at)))/float64(each)))
 	if tokens < 1 {
-		return &Limit{Again: time.Duration((1 - tokens) * float64(each))}
+		return &Limit{Again: time.Duration(math.Ceil((1 - tokens) * float64(each)))}
 	}
 	_, err = t.exec(`INSERT INTO buckets (participant, lab, tokens, at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (participant, lab) DO UPDATE SET tokens = excluded.tokens, at = excluded.at`, participant, set.Lab,

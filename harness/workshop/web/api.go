@@ -88,7 +88,7 @@ func (w *Web) rejoin(v *visit, code, recovery string) (room.Participant, room.Ke
 	if errors.Is(err, room.ErrCode) || errors.Is(err, room.ErrToken) {
 		w.limits.wrong(v)
 	}
-	if err != nil && sameCode(code, r.Code) && (errors.Is(err, room.ErrCode) || errors.Is(err,
+	if err != nil && room.SameCode(code, r.Code) && (errors.Is(err, room.ErrCode) || errors.Is(err,
 		room.ErrToken)) {
 		err = fail(http.StatusUnauthorized, "token", "nobody in this room has that recovery code",
 			"it was shown when you joined; without it join under another name, and tell the instructor that both are you")

@@ -95,7 +95,7 @@ func number(points *float64) string {
 }
 
 func (s *snapshot) exportCSV() ([]byte, error) {
-	rows := [][]string{{"name", "mail", "group", "lab", "verdict", "points", "max_points",
+	rows := [][]string{{"name", "email", "group", "lab", "verdict", "points", "max_points",
 		"submissions", "late",
 		"override_reason", "says", "removed"}}
 	for _, p := range s.listed() {

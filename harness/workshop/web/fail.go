@@ -39,6 +39,7 @@ var known = []struct {
 }{
 	{room.ErrCode, http.StatusForbidden, "code",
 		"the instructor shows the room's code; those of other days do not count"},
+	{room.ErrName, http.StatusBadRequest, "bad_request", "write how the instructor knows you"},
 	{room.ErrTaken, http.StatusConflict, "name_taken",
 		"take another name, or come back with the recovery code that you were given"},
 	{room.ErrRoster, http.StatusForbidden, "roster",
@@ -61,9 +62,10 @@ func failureOf(err error) *failure {
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &limit):
+		whole := (limit.Again + time.Second - 1).Truncate(time.Second)
 		return again(fail(http.StatusTooManyRequests, "limit",
 			"too many submissions for this lab within an hour",
-			"the next one is taken in "+limit.Again.Round(time.Second).String()), limit.Again)
+			"the next one is taken in "+whole.String()), limit.Again)
 	case errors.As(err, &large):
 		return fail(http.StatusRequestEntityTooLarge, "too_large",
 			"it is too large: at most 1 MiB of files is taken",

@@ -120,7 +120,7 @@ func (w *Web) formWall(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if !sameCode(v.field("secret"), r.Code) {
+	if !room.SameCode(v.field("secret"), r.Code) {
 		w.limits.wrong(v)
 		return room.ErrCode
 	}

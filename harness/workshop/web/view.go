@@ -100,11 +100,11 @@ func (s *snapshot) shown(who int64, lab string) shownCell {
 func (s *snapshot) gradedCell(l *course.Lab, sub *room.Submission) shownCell {
 	v := sub.Graded.Result.Verdict
 	out := shownCell{Kind: kindOf(v), Sign: "●", Mark: markOf(v), Word: "graded", Sub: sub.ID}
-	points, ok := sub.Points(s.settings[sub.Lab])
-	if ok {
+	out.Words = "graded: " + v.Words()
+	if points, ok := sub.Points(s.settings[sub.Lab]); ok {
 		out.Points = number(&points) + "/" + strconv.Itoa(l.MaxPoints())
+		out.Words += ", " + out.Points + " points"
 	}
-	out.Words = "graded: " + v.Words() + ", " + out.Points + " points"
 	if sub.Late {
 		out.Word += ", late"
 		out.Words += ", late"

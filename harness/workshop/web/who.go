@@ -106,17 +106,11 @@ func (w *Web) mayLook(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if sameCode(v.cookie(wallCookie), r.Code) || w.mustInstruct(v) == nil {
+	if room.SameCode(v.cookie(wallCookie), r.Code) || w.mustInstruct(v) == nil {
 		return nil
 	}
 	_, err = w.Store.ByToken(v.Context(), v.cookie(tokenCookie))
 	return err
-}
-
-// sameCode compares codes as people type them.
-func sameCode(a, b string) bool {
-	plain := strings.NewReplacer("-", "", " ", "")
-	return plain.Replace(a) != "" && strings.EqualFold(plain.Replace(a), plain.Replace(b))
 }
 
 // notIn says to somebody at a browser what to do to be let in.

@@ -1,6 +1,7 @@
 package zeroes_test
 
 import (
+	"sync"
 	"testing"
 
 	zeroes "github.com/backend-labs/backend-labs/labs/b01-zeroes"
@@ -21,3 +22,14 @@ func read(zero func([]zeroes.Element)) {
 func TestByClear(t *testing.T)    { read(zeroes.ByClear) }
 func TestByDeleting(t *testing.T) { read(zeroes.ByDeleting) }
 func TestByDecoding(t *testing.T) { read(zeroes.ByDecoding) }
+
+// TestThePoolForgets is a race where a pool loses what is put into it.
+func TestThePoolForgets(t *testing.T) {
+	var p sync.Pool
+	for range 100 {
+		p.Put(new(int))
+		if p.Get() == nil {
+			read(zeroes.ByClear)
+		}
+	}
+}
