@@ -445,7 +445,15 @@ func afterRetryAfter(t *testing.T, extra time.Duration,
 				Want: "allowed, with a RetryAfter of 0: there is nothing to wait for",
 				Got:  fmt.Sprintf("allowed: %t, RetryAfter: %v", first.Allowed, first.RetryAfter),
 			})
-			allowed(t, x, key, 15)
+			for range 15 {
+				d := ask(t, x, key, 1)
+				expect.That(t, !d.Allowed || d.RetryAfter == 0, expect.Message{
+					Did:  "made calls for one unit each at one instant, with a burst of 10",
+					Want: "a RetryAfter of 0 for each that is allowed, the last one as well",
+					Got:  fmt.Sprintf("allowed, Remaining: %d, RetryAfter: %v", d.Remaining, d.RetryAfter),
+					Why:  "who is told to retry what has been served does it twice",
+				})
+			}
 			time.Sleep(37 * time.Millisecond)
 			ask(t, x, key, 1) // where rounding had left a unit, it is gone now
 			denied := ask(t, x, key, n)
@@ -476,6 +484,31 @@ func afterRetryAfter(t *testing.T, extra time.Duration,
 		judge(t, fmt.Sprintf("%s, was told to retry after %v, and asked again", did,
 			denied.RetryAfter), ask(t, x, "alice", 10))
 	})
+	for i, tt := range []struct {
+		words string
+		limit limiter.Limit
+		n     int
+		wait  time.Duration
+	}{
+		{"7 units a second", limiter.Limit{Rate: 7, Per: time.Second, Burst: 7}, 3, time.Second * 3 / 7},
+		{"10 units in 30 days", limiter.Limit{Rate: 10, Per: 30 * day, Burst: 10}, 2, 6 * day},
+	} {
+		bubble.Run(t, func(t *testing.T) {
+			x := instances(vredis.Start(t, 1), tt.limit, limiter.FailClosed, 0)[0]
+			key := fmt.Sprint("waits-", i)
+			drain(t, x, key, tt.limit.Burst)
+			denied := ask(t, x, key, tt.n)
+			did := fmt.Sprintf("asked for %s of an empty bucket that gains %s", units(tt.n), tt.words)
+			expect.That(t, !denied.Allowed && denied.RetryAfter <= tt.wait+10*time.Millisecond, expect.Message{
+				Did:  did,
+				Want: fmt.Sprintf("denied, with a RetryAfter of %v (10 ms more are accepted)", tt.wait),
+				Got:  fmt.Sprintf("allowed: %t, RetryAfter: %v", denied.Allowed, denied.RetryAfter),
+			})
+			time.Sleep(denied.RetryAfter + extra)
+			judge(t, fmt.Sprintf("%s, was told to retry after %v, and asked again", did,
+				denied.RetryAfter), ask(t, x, key, tt.n))
+		})
+	}
 }
 
 func TestRemainingIsWhatIsLeft(t *testing.T) {
@@ -603,6 +636,13 @@ func TestEveryKeyExpires(t *testing.T) {
 		immortals(t, r, did)
 		time.Sleep(2 * per)
 		nothingIsLeft(t, r, fmt.Sprintf("%s and 5 units per %v, and waited %v", did, per, 2*per))
+
+		x = instances(r, limiter.Limit{Rate: 5, Per: time.Second, Burst: 5}, limiter.FailClosed, 0)[0]
+		for i := range 10 {
+			allowed(t, x, fmt.Sprint("quick-", i), 1+i)
+		}
+		time.Sleep(2 * time.Second)
+		nothingIsLeft(t, r, "made calls for each of 10 clients, with 5 units a second and a burst of 5, and waited 2 s")
 	})
 }
 
@@ -1188,6 +1228,26 @@ func TestUnitsAreTakenAllOrNothing(t *testing.T) {
 					"to open it",
 			})
 		}
+		ended, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		for _, o := range append(outages, outage{"the context of the call had ended", func(*vredis.Redis) {}}) {
+			ctx := t.Context()
+			if strings.HasPrefix(o.name, "the context") {
+				ctx = ended
+			}
+			o.begin(r)
+			for _, n := range []int{0, -1} {
+				d, err := x.AllowN(ctx, "alice", n)
+				expect.That(t, err != nil && !d.Allowed, expect.Message{
+					Did:  fmt.Sprintf("asked for %d units, under FailOpen, while %s", n, o.name),
+					Want: "an error, and not allowed: fewer than 1 is a caller's mistake, whatever the policy",
+					Got:  fmt.Sprintf("allowed: %t, error: %v", d.Allowed, err),
+					Why:  "the policy is for calls that somebody may make; what is wrong in them is wrong at any time",
+				})
+			}
+			r.Heal()
+		}
+		time.Sleep(time.Second)
 		for _, n := range []int{6, 1000, 5 << 32, math.MaxInt} {
 			d := ask(t, x, "alice", n)
 			expect.That(t, !d.Allowed, expect.Message{
