@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -51,14 +52,41 @@ func TestEachAttemptIsTheSameRequest(t *testing.T) {
 				c.Get(ctx, want.Key)
 			}
 			cancel()
-			last = isOne(t, r.sent(), want, deadline, last)
+			last = isOne(t, r.sent(), "ann", want, deadline, last)
 		}
+		asItIsGiven(t)
 	})
+}
+
+// asItIsGiven has clerks, counters and additions that somebody could want to put right.
+func asItIsGiven(t *testing.T) {
+	t.Helper()
+	names := []string{"", " ", "Ann ", "ann\n", "b\xff", "ключ", strings.Repeat("a-long-name-", 9)}
+	deltas := []int{math.MaxInt, math.MinInt, 1 << 32, -1 << 31, 1<<53 + 1}
+	for i, name := range names {
+		r := ends(reset, done)
+		c := retries.NewClerk(name, r, 10)
+		delta := deltas[i%len(deltas)]
+		c.Add(t.Context(), names[len(names)-1-i], delta)
+		isOne(t, r.sent(), name, retries.Op{Kind: retries.Add, Key: names[len(names)-1-i], Delta: delta}, time.Time{}, 0)
+	}
+	for _, value := range append(deltas, 0, -1) {
+		r := ends(reset, func(context.Context, retries.Request) (retries.Response, error) {
+			return retries.Response{Value: value}, nil
+		})
+		got, err := retries.NewClerk("ann", r, 0).Get(t.Context(), "boxes")
+		expect.That(t, err == nil && got == value, expect.Message{
+			Did:  fmt.Sprintf("called Get; the server answered %d", value),
+			Want: fmt.Sprintf("nil and %d", value),
+			Got:  fmt.Sprintf("%s and %d", say(err), got),
+			Why:  "what the server has answered is what the counter is",
+		})
+	}
 }
 
 // isOne ends the check unless all attempts are one request, with a Seq greater than that of the
 // last call. It returns the new one.
-func isOne(t *testing.T, sent []attempt, op retries.Op, deadline time.Time, last uint64) uint64 {
+func isOne(t *testing.T, sent []attempt, client string, op retries.Op, deadline time.Time, last uint64) uint64 {
 	t.Helper()
 	did := fmt.Sprintf("called for %+v, of which %d attempts were made", op, len(sent))
 	expect.That(t, len(sent) > 0, expect.Message{Did: did, Want: "at least one", Got: "none"})
@@ -66,12 +94,12 @@ func isOne(t *testing.T, sent []attempt, op retries.Op, deadline time.Time, last
 	for i, a := range sent {
 		got := a.req
 		got.Deadline = time.Time{}
-		expect.That(t, got == retries.Request{Client: "ann", Seq: seq, Op: op} &&
+		expect.That(t, got == retries.Request{Client: client, Seq: seq, Op: op} &&
 			a.req.Deadline.Equal(deadline), expect.Message{
 			Did: did,
-			Want: fmt.Sprintf("attempt %d has Client ann, the Seq of the first one, %d, this operation, and "+
-				"the deadline of ctx, %s", i+1, seq, when(deadline)),
-			Got: fmt.Sprintf("Client %s, Seq %d, %+v, deadline %s", got.Client, got.Seq, got.Op,
+			Want: fmt.Sprintf("attempt %d has Client %q, the Seq of the first one, %d, this operation, and "+
+				"the deadline of ctx, %s", i+1, client, seq, when(deadline)),
+			Got: fmt.Sprintf("Client %q, Seq %d, %+v, deadline %s", got.Client, got.Seq, got.Op,
 				when(a.req.Deadline)),
 			Why: "by this alone the server knows it again",
 		})
@@ -443,6 +471,8 @@ func TestRetriesHaveABudget(t *testing.T) {
 			{0, []int{11, 1, 1, 1}},
 			{0.5, []int{11, 2, 1, 2, 1, 2}},
 			{0.25, []int{11, 1, 1, 2, 1, 1, 1, 2}},
+			{0.125, []int{11, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 2}},
+			{1.0 / 1024, append(append([]int{11}, slices.Repeat([]int{1}, 1023)...), 2, 1)},
 			{2.5, []int{13, 4, 3, 4, 3}},
 			{50, []int{61, 51, 51}},
 		} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -128,7 +129,8 @@ func TestWhatComesTooLateIsNotDone(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := retries.NewServer(newDisk())
 		seq, value := uint64(0), 0
-		for _, late := range []time.Duration{time.Hour, time.Millisecond} {
+		time.Sleep(300 * time.Microsecond) // milliseconds do not begin when a request comes
+		for _, late := range []time.Duration{time.Hour, time.Millisecond, time.Nanosecond} {
 			for _, kind := range []retries.Kind{retries.Add, retries.Get} {
 				seq++
 				req := retries.Request{Client: "ann", Seq: seq, Deadline: time.Now().Add(-late),
@@ -155,7 +157,36 @@ func TestWhatComesTooLateIsNotDone(t *testing.T) {
 		}
 		wants(t, s.Handle(add("bob", 1, "boxes", 1)), value+1, expect.Message{
 			Did: "sent an Add without a Deadline", Why: "the zero time is none, and not one long ago"})
+		deadlinesOfAllTimes(t, s, value+1)
 	})
+}
+
+// deadlinesOfAllTimes sends Adds with Deadlines that are far away. The counter has a value.
+func deadlinesOfAllTimes(t *testing.T, s *retries.Server, value int) {
+	t.Helper()
+	for i, passed := range []time.Time{
+		time.Unix(0, 0), time.Unix(-1, 0), time.Unix(-1<<32, 0), time.Time{}.Add(time.Second),
+	} {
+		req := add("cid", uint64(i)+1, "boxes", 1)
+		req.Deadline = passed
+		did := fmt.Sprintf("sent an Add with the Deadline %s", passed.UTC().Format(time.RFC3339))
+		refuses(t, s.Handle(req), retries.Expired, expect.Message{Did: did,
+			Why: "only the zero time is none; a clock that stands at its beginning is a clock like others"})
+		counts(t, s, "boxes", value, expect.Message{Did: did + ", and looked"})
+	}
+	for i, ahead := range []time.Time{
+		time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1<<40, 0), time.Time{}.In(time.FixedZone("CET", 3600)),
+	} {
+		req := add("dan", uint64(i)+1, "boxes", 1)
+		req.Deadline = ahead
+		did := fmt.Sprintf("sent an Add with the Deadline %s", ahead.UTC().Format(time.RFC3339))
+		if ahead.IsZero() {
+			did = "sent an Add with the zero time as its Deadline, in the time zone of Paris"
+		}
+		value++
+		wants(t, s.Handle(req), value, expect.Message{Did: did,
+			Why: "it has not passed: who asks for ever, or on another clock's terms, is answered as well"})
+	}
 }
 
 func TestNamesDoNotMatter(t *testing.T) {
@@ -169,6 +200,9 @@ func TestNamesDoNotMatter(t *testing.T) {
 	named(t, newDisk(), names, "called as the counters are, some of them as what the server keeps on its disk")
 	named(t, newDisk(), []string{"", " ", "a", "A", "a ", " a", "a\n", "a\x00"},
 		"called as the counters are, some of them almost alike")
+	long := strings.Repeat("a scanner with a long name ", 40)
+	named(t, newDisk(), []string{"c", long, long + "1", long + "2"},
+		"called as the counters are, some of them by long names that differ at the end only")
 	named(t, newDisk(), []string{"b", "b\xff", "b\xfe", "b\uFFFD", "b?"},
 		"called as the counters are, some of them by a name of bytes that are no UTF-8")
 }
@@ -196,27 +230,43 @@ func TestTheDiskStaysSmall(t *testing.T) {
 	d := newDisk()
 	s := retries.NewServer(d)
 	const clients, keys, requests = 10, 5, 10_000
-	for i := range requests {
+	request := func(i int) retries.Request {
 		req := add(fmt.Sprint("scanner-", i%clients), uint64(i/clients)+1, fmt.Sprint("shelf-", i%keys), 1)
 		if i%7 == 6 {
 			req.Op.Kind = retries.Get
 		}
-		s.Handle(req)
+		return req
 	}
+	for i := range requests {
+		s.Handle(request(i))
+	}
+	did := fmt.Sprintf("sent %d requests for %d clients, to %d counters", requests, clients, keys)
+	small(t, d, clients+keys, did)
+	counts(t, s, "shelf-0", requests/keys-len(gets(requests, keys)), expect.Message{
+		Did: "sent these, and looked at one counter"})
+	for i := range requests {
+		s.Handle(request(i)) // a copy, or one that is older
+		expired := get("late", uint64(i)+1, fmt.Sprint("shelf-", i%keys))
+		expired.Deadline = time.Now().Add(-time.Minute)
+		s.Handle(expired)
+	}
+	small(t, d, clients+1+1+keys, did+", all of them again, and as many whose Deadline had passed for another client")
+}
+
+// small ends the check if there is too much on a disk for so many clients and counters.
+func small(t *testing.T, d *disk, all int, did string) {
+	t.Helper()
 	size := 0
 	for name, entry := range d.content() {
 		size += len(name) + len(entry)
 	}
-	const most = 200 * (clients + keys)
-	expect.That(t, size <= most, expect.Message{
-		Did:  fmt.Sprintf("sent %d requests for %d clients, to %d counters", requests, clients, keys),
-		Want: fmt.Sprintf("at most %d bytes on the disk", most),
+	expect.That(t, size <= 200*all, expect.Message{
+		Did:  did,
+		Want: fmt.Sprintf("at most %d bytes on the disk", 200*all),
 		Got:  fmt.Sprintf("%d bytes, %d names", size, len(d.content())),
 		Why: "a memory of each request ever made grows until the disk is full. A clerk has only one " +
 			"request outstanding at a time",
 	})
-	counts(t, s, "shelf-0", requests/keys-len(gets(requests, keys)), expect.Message{
-		Did: "sent these, and looked at one counter"})
 }
 
 // gets are the requests to the first counter that only read it.
