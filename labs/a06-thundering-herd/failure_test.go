@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -217,7 +218,8 @@ func TestAfterAnErrorEveryInstanceMayLoadAtOnce(t *testing.T) {
 
 func TestAPanicIsAnError(t *testing.T) {
 	both(t, aMinute, func(t *testing.T, w *world) {
-		for i, p := range []any{"index out of range", fmt.Errorf("nil map: %w", errDown)} {
+		panics := []any{"index out of range", fmt.Errorf("nil map: %w", errDown), 404, http.ErrAbortHandler}
+		for i, p := range panics {
 			all := make([]answer, 20)
 			before := w.loaded(page)
 			var wg sync.WaitGroup
@@ -240,8 +242,8 @@ func TestAPanicIsAnError(t *testing.T) {
 			})
 		}
 		a := w.ask(0, page, outcome{takes: time.Second})
-		expect.That(t, a.is(page, 3, 1100*time.Millisecond), expect.Message{
-			Did: w.with() + "asked again after two loads that have panicked", Want: "the value, after " +
+		expect.That(t, a.is(page, len(panics)+1, 1100*time.Millisecond), expect.Message{
+			Did: w.with() + fmt.Sprintf("asked again after %d loads that have panicked", len(panics)), Want: "the value, after " +
 				"1s", Got: a.String(),
 			Why: "a mistake in one line, for one row, would take this key away until the next deployment",
 		})

@@ -228,39 +228,51 @@ func (w *world) crowdOf(i, n int, key string, takes time.Duration) []answer {
 		Want: "answers"})
 }
 
+// wantExpiries demands that all that lies in Redis expires, after most at the latest.
+func (w *world) wantExpiries(most time.Duration, m expect.Message) {
+	w.t.Helper()
+	for key, ttl := range w.r.TTLs(w.t) {
+		m.Got = fmt.Sprintf("%q expires after %v (-1ns: never)", key, ttl)
+		expect.That(w.t, ttl != vredis.NoExpiry && ttl <= most, m)
+	}
+}
+
 func TestWhatLiesInRedisExpires(t *testing.T) {
 	s := settings{ttl: time.Minute, stale: 10 * time.Second, lease: 3 * time.Second, jitter: 0.1}
 	shared(t, 2, s, func(t *testing.T, w *world) {
 		loading := start(func() answer { return w.ask(0, page, outcome{takes: time.Second}) })
 		time.Sleep(500 * time.Millisecond)
-		for key, ttl := range w.r.TTLs(t) {
-			expect.That(t, ttl != vredis.NoExpiry && ttl <= s.lease, expect.Message{
-				Did:  "looked at what lies in Redis during the first load, with a lease of 3s",
-				Want: "that all of it expires within the lease",
-				Got:  fmt.Sprintf("%q expires after %v (-1ns: never)", key, ttl),
-				Why:  "an instance that is killed now cannot remove it",
-			})
-		}
+		w.wantExpiries(s.lease, expect.Message{
+			Did:  "looked at what lies in Redis during the first load, with a lease of 3s",
+			Want: "that all of it expires within the lease",
+			Why:  "an instance that is killed now cannot remove it",
+		})
 		all := []answer{loading.wait(t, expect.Message{Did: "asked for a value", Want: "the value"})}
 		for i := range 50 {
 			all = append(all, w.get(0, fmt.Sprint("key ", i), w.load(0, fmt.Sprint("key ", i), outcome{plain: true})))
 		}
 		bad := wrong(all, func(a answer) bool { return a.err == nil && strings.HasSuffix(a.value, "load 1") })
 		expect.That(t, bad == "", expect.Message{Did: "asked for 51 keys", Want: "their values", Got: bad})
-		for key, ttl := range w.r.TTLs(t) {
-			expect.That(t, ttl != vredis.NoExpiry && ttl <= 76*time.Second, expect.Message{
-				Did:  "filled 51 keys, with ttl 1m, jitter 0.1 and stale 10s, and looked at what lies in Redis",
-				Want: "an expiry for each key, after 1m16s at the latest",
-				Got:  fmt.Sprintf("%q expires after %v (-1ns: never)", key, ttl),
-				Why:  "keys are made of what people ask for; those that nobody asks for again would never be removed",
-			})
-		}
+		w.wantExpiries(76*time.Second, expect.Message{
+			Did:  "filled 51 keys, with ttl 1m, jitter 0.1 and stale 10s, and looked at what lies in Redis",
+			Want: "an expiry for each key, after 1m16s at the latest",
+			Why:  "keys are made of what people ask for; those that nobody asks for again would never be removed",
+		})
 		time.Sleep(77 * time.Second)
 		left := w.r.TTLs(t)
 		expect.That(t, len(left) == 0, expect.Message{
 			Did:  "left Redis alone for 77s after 51 keys had been filled, with ttl 1m, jitter 0.1 and stale 10s",
 			Want: "nothing left in it",
 			Got:  fmt.Sprintf("%d keys", len(left)),
+		})
+	})
+	s = settings{ttl: 1500 * time.Millisecond, stale: 700 * time.Millisecond, lease: time.Second}
+	shared(t, 2, s, func(t *testing.T, w *world) {
+		w.ask(0, page, outcome{})
+		w.wantExpiries(s.ttl+s.stale+10*time.Millisecond, expect.Message{
+			Did:  "asked for a key, with ttl 1.5s, stale 700ms and no jitter, and looked at what lies in Redis",
+			Want: "an expiry after 2.2s at the latest",
+			Why:  "all times are whole milliseconds, and Redis takes those as well as seconds",
 		})
 	})
 }

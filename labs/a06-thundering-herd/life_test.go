@@ -19,10 +19,12 @@ func TestFreshAndOldForAsLongAsPromised(t *testing.T) {
 	} {
 		alone(t, s, func(t *testing.T, w *world) { w.wantLife(s) })
 	}
-	shared(t, 2, settings{ttl: 1500 * time.Millisecond, stale: 700 * time.Millisecond},
-		func(t *testing.T, w *world) {
-			w.wantLife(settings{ttl: 1500 * time.Millisecond, stale: 700 * time.Millisecond})
-		})
+	for _, s := range []settings{
+		{ttl: 1500 * time.Millisecond, stale: 700 * time.Millisecond},
+		{ttl: 36 * time.Hour, stale: 12 * time.Hour},
+	} {
+		shared(t, 2, s, func(t *testing.T, w *world) { w.wantLife(s) })
+	}
 }
 
 // wantLife asks for values at both ends of their two lives. A load takes 250 ms: whoever is answered sooner did not

@@ -105,6 +105,7 @@ func TestKeysDoNotWaitForEachOther(t *testing.T) {
 				Why:  "one slow query would hold up all the others, also those that have nothing to do with it",
 			})
 		}
+		w.wantManyAtOnce()
 		w.get(0, page, w.load(0, page, outcome{}))
 		slow := start(func() answer { return w.get(0, "slow", w.load(0, "slow", outcome{takes: time.Minute, plain: true})) })
 		time.Sleep(time.Millisecond)
@@ -118,6 +119,31 @@ func TestKeysDoNotWaitForEachOther(t *testing.T) {
 		if w.r != nil {
 			w.wantNamesApart()
 		}
+	})
+}
+
+// wantManyAtOnce asks for so many keys that two of them meet wherever keys share one of a few thousand places.
+func (w *world) wantManyAtOnce() {
+	w.t.Helper()
+	const keys, takes = 1_000, time.Second
+	answers := make([]answer, keys)
+	var wg sync.WaitGroup
+	for i := range keys {
+		key := fmt.Sprint("of many ", i)
+		wg.Go(func() { answers[i] = w.get(0, key, w.load(0, key, outcome{takes: takes, plain: true})) })
+	}
+	wg.Wait()
+	late := 0
+	for i, a := range answers {
+		if !a.is(fmt.Sprint("of many ", i), 1, takes+100*time.Millisecond) {
+			late++
+		}
+	}
+	expect.That(w.t, late == 0, expect.Message{
+		Did:  w.with() + fmt.Sprintf("asked for %d keys at one moment; each takes %v to load", keys, takes),
+		Want: "the value of each key, after 1s",
+		Got:  fmt.Sprintf("that for %d of them; %d waited longer or got something else", keys-late, late),
+		Why:  "keys that share a lock wait for each other, and nobody can tell which ones do",
 	})
 }
 
