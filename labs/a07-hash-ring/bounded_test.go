@@ -44,12 +44,12 @@ func TestNoNodeMelts(t *testing.T) {
 		{0.25, ten, 0, 200, "nine nodes of weight 1 and one of weight 0, which counts as 1, ε = 0.25"},
 		{0.25, ten, -7, 200, "nine nodes of weight 1 and one of weight -7, which counts as 1, ε = 0.25"}} {
 		b := newBook(t, c.epsilon, c.nodes...)
-		if c.weight == 1 && len(c.nodes) == 10 {
-			for i := range 5 {
-				b.orders[keys(5)[i]] = orderOf(ringOf(0.25, ten...), keys(5)[i])
-			}
-		}
 		b.add(ten[3], c.weight)
+		idle := ringOf(0, c.nodes...)
+		idle.Add(ten[3], c.weight)
+		for _, k := range append(keys(5), "Lisbon") {
+			b.orders[k] = wholeOrder(idle, k, len(c.nodes))
+		}
 		b.story = "filled a ring of " + c.words + ", with keys of which some are wanted much more often than others"
 		r := rand.New(rand.NewPCG(5, uint64(max(1, c.weight))))
 		zipf := rand.NewZipf(r, 1.1, 1, 9_999)
@@ -164,6 +164,12 @@ func goDifferentWays(t *testing.T, ring *hashring.Ring, nodes string) {
 // TestAHotKeyFindsRoomAnywhere has forty nodes, of which each may have one request.
 func TestAHotKeyFindsRoomAnywhere(t *testing.T) {
 	b := newBook(t, 0.25, names(40)...)
+	b.orders["Lisbon"] = wholeOrder(ringOf(0, names(40)...), "Lisbon", 40)
+	expect.That(t, len(b.orders["Lisbon"]) == 40, expect.Message{
+		Did:  "called Acquire for one key 400 times, on a ring of forty nodes, ε = 0",
+		Want: "each of the nodes has come: the order of a key has every node in it",
+		Got:  fmt.Sprintf("%d of them", len(b.orders["Lisbon"])),
+	})
 	b.story = "let in requests for one key alone, on forty nodes, ε = 0.25"
 	for range 200 {
 		b.acquire("Lisbon")
@@ -236,6 +242,39 @@ func TestTheRemovedTakeTheirRequestsAlong(t *testing.T) {
 	}
 	crowd(b, ten[1])
 	crowd(b, ten[0])
+
+	b = newBook(t, 0.25, ten...)
+	b.add(ten[0], 3)
+	b.remove(ten[0])
+	b.story = "gave one of ten nodes the weight 3, and removed it when nothing was in flight"
+	for _, k := range keys(300) {
+		b.acquire(k)
+	}
+
+	b = newBook(t, 0.25)
+	b.ring.Add("one", 1)
+	b.ring.Remove("one")
+	var dones []func()
+	for range 50 {
+		_, done := b.ring.Acquire("Lisbon")
+		dones = append(dones, done)
+	}
+	for _, n := range ten {
+		b.add(n, 1)
+	}
+	b.story = "removed the only node, called Acquire 50 times, which finds none then, and added ten nodes"
+	for range 5 {
+		b.acquire("Lisbon")
+	}
+	b.story += ", and called the dones of the 50, which do nothing"
+	for _, done := range dones {
+		if done != nil {
+			done()
+		}
+	}
+	for range 20 {
+		b.acquire("Lisbon")
+	}
 }
 
 func TestANewWeightKeepsTheRequests(t *testing.T) {

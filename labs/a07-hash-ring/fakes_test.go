@@ -3,6 +3,7 @@ package hashring_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,7 @@ type book struct {
 	idle     *hashring.Ring // of the same nodes: whose a key is does not depend on what is in flight
 	epsilon  float64
 	weights  map[string]int
+	summed   int // of the weights; 0: not yet
 	inFlight map[string]int
 	total    int
 	orders   map[string][]string // of some keys, as far as they are known
@@ -80,6 +82,7 @@ func (b *book) add(node string, weight int) {
 	b.ring.Add(node, weight)
 	b.idle.Add(node, weight)
 	b.weights[node] = max(1, weight)
+	b.summed = 0
 }
 
 func (b *book) remove(node string) {
@@ -88,6 +91,7 @@ func (b *book) remove(node string) {
 	b.total -= b.inFlight[node]
 	delete(b.inFlight, node)
 	delete(b.weights, node)
+	b.summed = 0
 }
 
 // share is what a node's bound is before it is rounded up, with one request more than now.
@@ -95,11 +99,14 @@ func (b *book) share(node string) float64 {
 	return (1 + b.epsilon) * float64(b.total+1) * float64(b.weights[node]) / float64(b.sum())
 }
 
-func (b *book) sum() (sum int) {
-	for _, w := range b.weights {
-		sum += w
+// sum is that of all weights. It is asked for with each request, and so only added up anew when they have changed.
+func (b *book) sum() int {
+	if b.summed == 0 {
+		for _, w := range b.weights {
+			b.summed += w
+		}
 	}
-	return sum
+	return b.summed
 }
 
 const rounding = 1e-9 // of floating point: a bound that is within it of a whole number may be either
@@ -194,6 +201,25 @@ func orderOf(r *hashring.Ring, key string) (order []string) {
 	for range 7 {
 		node, done := r.Acquire(key)
 		order, dones = append(order, node), append(dones, done)
+	}
+	for _, done := range dones {
+		if done != nil {
+			done()
+		}
+	}
+	return order
+}
+
+// wholeOrder is the order of a key, on a ring of ε = 0 on which nothing is in flight: a node comes when all that come
+// before it are full.
+func wholeOrder(r *hashring.Ring, key string, nodes int) (order []string) {
+	var dones []func()
+	for i := 0; i < 10*nodes && len(order) < nodes; i++ {
+		node, done := r.Acquire(key)
+		dones = append(dones, done)
+		if !slices.Contains(order, node) {
+			order = append(order, node)
+		}
 	}
 	for _, done := range dones {
 		if done != nil {
