@@ -292,7 +292,49 @@ func TestWhatCannotBeUndoneIsParked(t *testing.T) {
 			ended(t, w, err, saga.ErrAborted, "000", expect.Message{Did: did + ", and once more"})
 			makes(t, w, expect.Message{Did: did + ", and once more"})
 		}
+		longSaga(t)
 	})
+}
+
+// longSaga has more steps than a byte can number, or the bits of a word can tell apart.
+func longSaga(t *testing.T) {
+	t.Helper()
+	const steps, stuck, last = 260, "step 100", "step 259"
+	var services []string
+	for i := range steps {
+		services = append(services, fmt.Sprint("step ", i))
+	}
+	w := newWorld()
+	w.story = func(call, service string, n int) fault {
+		switch {
+		case call == "Do" && service == last:
+			return no
+		case call == "Undo" && service == stuck && n <= 10:
+			return lostBefore
+		}
+		return none
+	}
+	for run, want := range []struct {
+		err  error
+		left string // the services at which something is
+		does int
+	}{{saga.ErrParked, stuck, 2*steps - 1 + 9}, {saga.ErrAborted, "", 1}} {
+		w.clear()
+		err := saga.Run(t.Context(), w.log(), "trip", w.steps(services...))
+		left := ""
+		for _, service := range services {
+			if w.state(service) != "0" {
+				left += service
+			}
+		}
+		expect.That(t, known.Is(err, want.err) && left == want.left && len(w.called()) == want.does, expect.Message{
+			Did: fmt.Sprintf("ran a saga of %d steps, of which the last is declined and %q cannot be undone before the "+
+				"second Run; Run %d", steps, stuck, run+1),
+			Want: fmt.Sprintf("%s, %d calls, and something left at %q", say(want.err), want.does, want.left),
+			Got: fmt.Sprintf("%s, %d calls (%s), and something left at %.60q", say(err), len(w.called()), list(w.called()),
+				left),
+			Why: "a saga has as many steps as somebody needs, and what was undone is undone"})
+	}
 }
 
 func TestWhatHasEndedIsOver(t *testing.T) {
@@ -390,8 +432,68 @@ func TestSagasAreApart(t *testing.T) {
 				Want: "nil, and 111 at its services", Got: fmt.Sprintf("%s, and %s", say(err), w.state(services...)),
 				Why: "another id is another saga"})
 		}
+		idsOfBytes(t)
 		manySagas(t)
+		busyLog(t)
 	})
+}
+
+// idsOfBytes has ids that are no text in UTF-8, and that many an encoding makes the same of.
+func idsOfBytes(t *testing.T) {
+	t.Helper()
+	w := newWorld()
+	ids := []string{"trip \xff", "trip \xfe", "trip \ufffd"}
+	w.story = says("Do", ids[0], no, 1, 1)
+	for i, id := range ids {
+		for again := range 2 {
+			w.clear()
+			err := saga.Run(t.Context(), w.log(), id, w.steps("flight "+id, id))
+			want, state, calls := error(nil), "11", 2
+			if i == 0 {
+				want, state, calls = saga.ErrAborted, "00", 3
+			}
+			calls *= 1 - again
+			got := w.state("flight "+id, id)
+			expect.That(t, (err == nil) == (want == nil) && (err == nil || known.Is(err, want)) && got == state &&
+				len(w.called()) == calls, expect.Message{
+				Did: fmt.Sprintf("ran the sagas %q, the first of which is aborted, each of them twice", ids[:i+1]),
+				Want: fmt.Sprintf("%s for %q in run %d, %s at its two services, and %d calls", say(want), id, again+1, state,
+					calls),
+				Got: fmt.Sprintf("%s, %s and %d: %s", say(err), got, len(w.called()), list(w.called())),
+				Why: "an id is what it is, byte by byte. In JSON all that is no UTF-8 becomes the same sign: a saga does " +
+					"not find its own records again, or finds those of another"})
+		}
+	}
+}
+
+// busyLog is one to which others append just before this process does, forty times one after the other.
+func busyLog(t *testing.T) {
+	t.Helper()
+	w := newWorld()
+	log := &crowded{Log: w.log(), others: 40}
+	log.another = func() {
+		id := fmt.Sprint("another ", log.others)
+		saga.Run(t.Context(), w.log(), id, w.steps("at "+id))
+	}
+	err := saga.Run(t.Context(), log, "trip", w.steps(trip...))
+	ended(t, w, err, nil, "111", expect.Message{
+		Did: "ran a saga while others appended to the log, each time just before this one did, 40 times",
+		Why: "on a busy log that is every afternoon; each time it is read again, and the saga goes on from there"})
+}
+
+// crowded is a log in which another saga comes before each of the first appends.
+type crowded struct {
+	saga.Log
+	others  int
+	another func()
+}
+
+func (c *crowded) Append(ctx context.Context, rec []byte) error {
+	if c.others > 0 {
+		c.others--
+		c.another()
+	}
+	return c.Log.Append(ctx, rec)
 }
 
 // manySagas runs many at the same time, each in a process of its own.

@@ -67,7 +67,7 @@ const (
 
 // Run starts a saga, or goes on with it.
 func Run(ctx context.Context, log Log, id string, steps []Step) error {
-	r := &run{ctx: ctx, log: log, id: id, steps: steps}
+	r := &run{ctx: ctx, log: log, id: fmt.Sprintf("%q", id), steps: steps} // quoted: JSON keeps only what is UTF-8
 	for {
 		// What has been written decides, also if another process has written it.
 		err := r.read()

@@ -55,7 +55,7 @@ type step struct {
 
 // Run starts a saga, or goes on with it.
 func Run(ctx context.Context, log Log, id string, steps []Step) error {
-	p := &process{ctx: ctx, log: log, id: id, steps: steps, begun: map[int]bool{}, answers: map[int]answer{},
+	p := &process{ctx: ctx, log: log, id: strconv.Quote(id), steps: steps, begun: map[int]bool{}, answers: map[int]answer{},
 		stuck: map[int]bool{}}
 	for {
 		now, err := p.load()
