@@ -134,6 +134,24 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 		expect.That(t, slices.Equal(begun, []string{"10 s"}), expect.Message{Did: did,
 			Want: "the one that waits is never run", Got: "run: " + strings.Join(begun, ", "),
 			Why: "whoever has called Close and seen it end closes the database next, whoever else waits"})
+
+		for _, want := range []error{context.DeadlineExceeded, context.Canceled} {
+			var b book
+			p := newPool(1, 10, shed)
+			did := p.name + ": submitted a job that takes 10 s, and one behind it; called Close with a context that " +
+				"had ended before"
+			p.accept(t, did, b.job("10 s", 10*time.Second, nil), "")
+			p.accept(t, did, b.job("queued", 0, nil), "")
+			ctx := ended(t, want)
+			start(func() error { return p.Close(ctx) }).ends(t, did, want, 0, "")
+			p.submit(t.Context(), b.job("late", 0, nil)).ends(t, did+"; then Submit", backpressure.ErrClosed, 0,
+				"whoever has no time left to wait wants the pool closed all the same")
+			time.Sleep(time.Minute)
+			begun, _ := b.seen()
+			expect.That(t, slices.Equal(begun, []string{"10 s"}), expect.Message{Did: did,
+				Want: "what has not begun by then is never run", Got: "run: " + strings.Join(begun, ", "),
+				Why: "a Close without any time is one that has given up"})
+		}
 	})
 }
 

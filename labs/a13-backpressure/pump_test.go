@@ -28,15 +28,18 @@ type table struct {
 	writeErr func(n int) error         // of sink for its n-th row; may be nil
 	heeds    bool                      // next and sink end with their context
 
+	ctx            context.Context // Pump's
 	mu             sync.Mutex
-	nexts          int      // calls that have begun
-	returned       int      // rows that next has returned
-	got            []row    // that sink was called with
-	front          int      // the most rows in front
-	reading, using int      // calls under way
-	wrong          []string // what should not have been
-	failed         int      // nexts, when sink failed
-	left           int      // calls under way when Pump had returned
+	first          [2]context.Context // that next and sink got with their first call
+	early          string             // which of them has ended too early
+	nexts          int                // calls that have begun
+	returned       int                // rows that next has returned
+	got            []row              // that sink was called with
+	front          int                // the most rows in front
+	reading, using int                // calls under way
+	wrong          []string           // what should not have been
+	failed         int                // nexts, when sink failed
+	left           int                // calls under way when Pump had returned
 }
 
 // each is so long a time for each row.
@@ -61,6 +64,7 @@ func (b *table) next(ctx context.Context) (row, error) {
 		b.wrong = append(b.wrong, "next was called while a call of it was under way")
 	}
 	n := b.nexts
+	b.remember(ctx, 0, n, "next")
 	b.mu.Unlock()
 	err := b.pass(ctx, b.read(n))
 	b.mu.Lock()
@@ -73,10 +77,21 @@ func (b *table) next(ctx context.Context) (row, error) {
 		b.returned++
 		b.front = max(b.front, b.returned-len(b.got))
 		return text(n), nil
+	case n > b.rows+1 && n < b.rows+10: // it would go on, for whoever asks again
+		return text(n), nil
 	case b.readErr != nil:
 		return "", b.readErr
 	default:
 		return "", io.EOF
+	}
+}
+
+// remember keeps the context of the first call, and looks in later ones whether it has ended on its own.
+func (b *table) remember(ctx context.Context, i, n int, name string) {
+	if n == 1 {
+		b.first[i] = ctx
+	} else if b.first[i].Err() != nil && b.ctx.Err() == nil && b.failed == 0 {
+		b.early = fmt.Sprintf("that of the first call of %s had ended when %s was called again", name, name)
 	}
 }
 
@@ -95,6 +110,7 @@ func (b *table) sink(ctx context.Context, r row) error {
 		b.wrong = append(b.wrong, "sink was called while a call of it was under way")
 	}
 	n := len(b.got)
+	b.remember(ctx, 1, n, "sink")
 	b.mu.Unlock()
 	err := b.pass(ctx, b.write(n))
 	b.mu.Lock()
@@ -122,6 +138,7 @@ func (b *table) pass(ctx context.Context, d time.Duration) error {
 }
 
 func (b *table) pump(ctx context.Context, ahead int) *call {
+	b.ctx = ctx
 	return start(func() error {
 		err := backpressure.Pump(ctx, b.next, b.sink, ahead)
 		b.mu.Lock()
@@ -183,6 +200,10 @@ func TestPumpDeliversAllRows(t *testing.T) {
 						b.delivered(t, did, rows)
 						expect.That(t, same, expect.Message{Did: did, Want: want, Got: c.String(),
 							Why: "half an export that claims to be a whole one is worse than none"})
+						expect.That(t, b.early == "", expect.Message{
+							Did: did, Want: "contexts of next and sink that end when Pump's does, or when the sink has failed",
+							Got: b.early,
+							Why: "a query that the first call begins, and the others read from, ends with the context of the first"})
 					}
 				}
 			}
@@ -213,7 +234,7 @@ func TestPumpIsNeverFarAhead(t *testing.T) {
 
 func TestPumpReadsAhead(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		for _, ahead := range []int{1, 4} {
+		for _, ahead := range []int{1, 4, 0} {
 			b := &table{rows: 100, read: each(10 * ms), write: each(10 * ms)}
 			c := b.pump(t.Context(), ahead)
 			time.Sleep(time.Hour)

@@ -3,6 +3,7 @@ package backpressure_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -145,6 +146,22 @@ func TestInOrderAndNotTooManyAtATime(t *testing.T) {
 				Want: fmt.Sprintf("%d run at a time", workers), Got: fmt.Sprintf("%d did", b.most),
 				Why: "the number of workers is what the database behind them can bear"})
 		}
+
+		for _, m := range []backpressure.Mode{shed, block} {
+			var b book
+			p := newPool(1, 1, m)
+			did := p.name + ": submitted a job that takes 100 ms, whatever becomes of its context, which ends after " +
+				"20 ms, and one behind it"
+			p.submit(after(t, 20*ms), b.job("first", 100*ms, nil)).ends(t, did, nil, 0, "")
+			p.accept(t, did, b.job("second", 0, nil), "")
+			time.Sleep(time.Second)
+			begun, _ := b.seen()
+			at := b.at["second"].Sub(b.at["first"])
+			expect.That(t, len(begun) == 2 && b.most == 1 && at == 100*ms, expect.Message{Did: did,
+				Want: "the second begins when the first has returned, after 100 ms",
+				Got:  fmt.Sprintf("begun are %s, the last after %v; %d at a time", strings.Join(begun, ", "), at, b.most),
+				Why:  "nobody waits for it any more, but the database does not know that: it still works on it"})
+		}
 	})
 }
 
@@ -212,7 +229,8 @@ type ctxKey struct{}
 
 func TestTheJobHasItsContext(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		for _, how := range []string{"at once", "after it has waited for its turn"} {
+		hows := []string{"at once", "after it has waited for its turn"}
+		for i, how := range append(hows, hows...) {
 			p := newPool(1, 1, block)
 			if how != "at once" {
 				p.accept(t, p.name, func(context.Context) { time.Sleep(10 * ms) }, "")
@@ -220,6 +238,11 @@ func TestTheJobHasItsContext(t *testing.T) {
 			ctx, cancel := context.WithTimeoutCause(
 				context.WithValue(t.Context(), ctxKey{}, "r-17"), time.Minute, nil)
 			defer cancel()
+			ends, wantEnd, wantRan := "ends after a minute", context.DeadlineExceeded, time.Minute
+			if i >= 2 {
+				ends, wantEnd, wantRan = "has a deadline of a minute, and is cancelled after 30 s", context.Canceled, 30*time.Second
+				time.AfterFunc(wantRan, cancel)
+			}
 			want, _ := ctx.Deadline()
 			var value any
 			var deadline time.Time
@@ -242,11 +265,10 @@ func TestTheJobHasItsContext(t *testing.T) {
 			if !deadline.IsZero() {
 				until = fmt.Sprintf("deadline after %v", deadline.Sub(begin))
 			}
-			expect.That(t, value == "r-17" && deadline.Equal(want) && known.Is(end, context.DeadlineExceeded) &&
-				ran == time.Minute, expect.Message{
-				Did: "submitted a job with a context that has a value and ends after a minute; it runs " +
-					how + " and waits for the end of the one that it gets",
-				Want: "a context with that value and that deadline, which ends after a minute",
+			expect.That(t, value == "r-17" && deadline.Equal(want) && known.Is(end, wantEnd) && ran == wantRan, expect.Message{
+				Did: "submitted a job with a context that has a value and " + ends + "; it runs " + how +
+					" and waits for the end of the one that it gets",
+				Want: fmt.Sprintf("a context with that value and that deadline, and %s after %v", say(wantEnd), wantRan),
 				Got:  fmt.Sprintf("value %v, %s, and %s after %v", value, until, say(end), ran),
 				Why: "the query that the job makes must end when nobody waits for it any more; and its " +
 					"log line needs the id of the request"})
@@ -307,7 +329,9 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 				var b book
 				p := newPool(1, 1, m)
 				did := p.name + ": submitted a job with a context that has ended, while there are places"
-				p.submit(ended(t, want), b.job("", 0, nil)).ends(t, did, want, 0, why)
+				for range 20 { // a select between the place and the context takes either
+					p.submit(ended(t, want), b.job("", 0, nil)).ends(t, did, want, 0, why)
+				}
 				time.Sleep(time.Second)
 				n, _ := b.count()
 				expect.That(t, n == 0, expect.Message{Did: did, Want: "it is not run", Got: "it was"})
@@ -342,9 +366,16 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// ofTheRuntime is what a read behind the end of a slice panics with.
+func ofTheRuntime() (value any) {
+	defer func() { value = recover() }()
+	return make([]int, 7)[len(os.Args)+7]
+}
+
 func TestAPanicCostsNoWorker(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		for _, value := range []any{"no such statement", fmt.Errorf("wrapped: %w", context.Canceled)} {
+		values := []any{"no such statement", fmt.Errorf("wrapped: %w", context.Canceled), ofTheRuntime()}
+		for _, value := range values {
 			var b book
 			p := newPool(2, 100, shed)
 			did := fmt.Sprintf("%s: submitted 100 jobs that panic with %q, and two that take 100 ms", p.name, value)
