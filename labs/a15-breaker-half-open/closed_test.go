@@ -142,6 +142,19 @@ func TestOldFailuresAreForgotten(t *testing.T) {
 			c.some(t, 4, errSick)
 			c.is(t, "Window: 10 s; made four calls that succeed, and 11.01 s later four that fail", open,
 				"old successes must not make up for failures of now")
+
+			c = circuitOf(s)
+			c.some(t, 5, nil)
+			time.Sleep(5 * time.Second)
+			c.some(t, 4, errSick)
+			const did = "Window: 10 s, MinRequests: 4; made five calls that succeed, and 5 s later four that fail"
+			c.is(t, did, closed, "four of nine are less than half")
+			time.Sleep(6010 * ms)
+			const now = "no call has failed since: a breaker that opens by forgetting opens when all is well"
+			c.is(t, did+"; waited for 6.01 s", closed, now)
+			c.some(t, 1, context.Canceled)
+			c.is(t, did+"; waited for 6.01 s, and made one that is cancelled", closed, now)
+			c.through(t, did+"; waited for 6.01 s, and made one that is cancelled", now).returns(context.Canceled)
 		}
 	})
 }
@@ -244,9 +257,23 @@ func TestASlowCallIsAFailure(t *testing.T) {
 		c.half(t, s.OpenFor)
 		const did = "SlowCall: 1 s; let a probe succeed after 2 s"
 		p := c.through(t, did, "")
+		expect.That(t, !p.other, expect.Message{Did: did, Want: "fn gets the context that Do got", Got: "another one",
+			Why: "its deadline is the caller's: a call that is slow counts as a failure, and is not cut off"})
 		time.Sleep(2 * time.Second)
 		p.returns(nil)
 		c.is(t, did, open, "a dependency that is as slow as that has not recovered")
+
+		s.OnChange = func(_, to breaker.State) {
+			if to == halfOpen {
+				time.Sleep(time.Minute)
+			}
+		}
+		c = circuitOf(s)
+		c.trips(t)
+		time.Sleep(s.OpenFor)
+		c.some(t, 1, nil)
+		c.is(t, "SlowCall: 1 s; OnChange takes a minute for half-open; let a probe succeed that takes no time", closed,
+			"a slow pager is no slow dependency: a call takes as long as its fn does")
 	})
 }
 
@@ -263,6 +290,13 @@ func TestThePause(t *testing.T) {
 			if i == 29 {
 				time.Sleep(999 * ms)
 				c.refused(t, did+", for 29.999 s", "the pause begins when the failure is known")
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				p := c.begin(ctx)
+				expect.That(t, p.over() && !p.called && known.Is(p.err, breaker.ErrOpen), expect.Message{
+					Did:  did + ", for 29.999 s, and once more with a context that is cancelled",
+					Want: "ErrOpen, and fn is not called", Got: p.String(),
+					Why: "Do has two answers, what fn returns and ErrOpen: here fn was not called"})
 				time.Sleep(2 * ms)
 				break
 			}

@@ -59,6 +59,7 @@ func circuitOf(s breaker.Settings) circuit { return circuit{breaker.New(s)} }
 type call struct {
 	result   chan func() error // what fn is to do
 	called   bool              // fn was
+	other    bool              // with another context than Do
 	done     chan struct{}
 	err      error
 	panicked any
@@ -73,8 +74,8 @@ func (c circuit) begin(ctx context.Context) *call {
 		defer func() { p.panicked = recover() }()
 		begin := time.Now()
 		defer func() { p.took = time.Since(begin) }()
-		p.err = c.Do(ctx, func(context.Context) error {
-			p.called = true
+		p.err = c.Do(ctx, func(got context.Context) error {
+			p.called, p.other = true, got != ctx
 			return (<-p.result)()
 		})
 	}()
@@ -127,6 +128,14 @@ func (c circuit) through(t *testing.T, did, why string) *call {
 	expect.That(t, p.called && !p.over(), expect.Message{
 		Did: did + "; called Do", Want: "the call is let through", Got: p.String(), Why: why})
 	return p
+}
+
+// answered demands that Do has returned this very error, or panicked with this value.
+func (p *call) answered(t *testing.T, did string, err error, panicked any) {
+	t.Helper()
+	expect.That(t, p.over() && p.err == err && p.panicked == panicked, expect.Message{
+		Did: did, Want: "Do returns what its fn has returned, or panics with its value", Got: p.String(),
+		Why: "the answer is there, and its caller can use it; whether it counts concerns the breaker alone"})
 }
 
 // refused demands that a call is refused at once.

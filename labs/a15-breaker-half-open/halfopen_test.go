@@ -118,10 +118,10 @@ func TestTheFirstFailureOpens(t *testing.T) {
 				under = append(under, c.through(t, did, ""))
 			}
 			for i := range succeeded {
-				under[i].returns(nil)
+				under[i].returns(nil).answered(t, did, nil, nil)
 			}
 			time.Sleep(7 * time.Second)
-			under[succeeded].returns(errSick)
+			under[succeeded].returns(errSick).answered(t, did, errSick, nil)
 			c.is(t, did, open, "it has not recovered: the other probes need not be waited for")
 			c.refused(t, did, "")
 			for _, p := range under[succeeded+1:] {
@@ -214,18 +214,27 @@ func TestClosingForgets(t *testing.T) {
 func TestLateResults(t *testing.T) {
 	const why = "a call from before tells of a time that is over; it must not decide the present"
 	results := []struct {
-		what string
-		end  func(*call)
+		what     string
+		err      error
+		panicked any
 	}{
-		{"succeeds", func(p *call) { p.returns(nil) }},
-		{"fails", func(p *call) { p.returns(errSick) }},
-		{"panics", func(p *call) { p.panics("late") }},
-		{"is cancelled", func(p *call) { p.returns(context.Canceled) }},
+		{"succeeds", nil, nil},
+		{"fails", errSick, nil},
+		{"panics", nil, "late"},
+		{"is cancelled", context.Canceled, nil},
 	}
 	virtual(t, func(t *testing.T) {
 		for _, r := range results {
 			s := settings()
 			c := circuitOf(s)
+			end := func(did string, p *call) {
+				if r.panicked != nil {
+					p.panics(r.panicked)
+				} else {
+					p.returns(r.err)
+				}
+				p.answered(t, did, r.err, r.panicked)
+			}
 			var late []*call
 			for range 5 {
 				late = append(late, c.through(t, "", ""))
@@ -233,25 +242,25 @@ func TestLateResults(t *testing.T) {
 			p := c.through(t, "", "")
 			p.returns(errSick)
 			did := "made some calls; one of them fails and opens the circuit; then one of the others " + r.what
-			r.end(late[0])
+			end(did, late[0])
 			c.is(t, did, open, why)
 			time.Sleep(s.OpenFor - ms)
 			c.refused(t, did+"; waited for the end of the pause, but 1 ms", why)
 			time.Sleep(2 * ms)
 			did += ", and another one when the circuit is half-open"
-			r.end(late[1])
+			end(did, late[1])
 			c.is(t, did, halfOpen, why)
 			probe := c.through(t, did, why)
-			r.end(late[2])
+			end(did, late[2])
 			c.is(t, did+", beside a probe", halfOpen, why)
 			c.refused(t, did+", beside a probe", "the place of the probe is taken")
 			probe.returns(nil)
 			c.is(t, did+"; and the probe has succeeded", closed, "")
 			did += ", and another one when it is closed again"
-			r.end(late[3])
+			end(did, late[3])
 			c.is(t, did, closed, why)
 			c.through(t, did, why).returns(nil)
-			r.end(late[4])
+			end(did, late[4])
 			c.is(t, did, closed, why)
 		}
 		lateInTheWindow(t, why)
