@@ -92,6 +92,17 @@ func refused(t *testing.T) {
 			Why: "two primaries of one epoch, or a new one of an older epoch, and nobody can tell whose entries count",
 		})
 	}
+	const great = 1 << 63
+	far := filled(t, 1)
+	w.promote(t, "a replica with 1 entry of epoch 1", []*replication.Replica{far}, great, 0, "it is a later epoch")
+	for _, epoch := range []uint64{great, great - 1, 2} {
+		_, err := replication.Promote([]*replication.Replica{far}, epoch)
+		expect.That(t, err != nil, expect.Message{
+			Did:  fmt.Sprintf("A has been promoted for epoch %d; promoted it for epoch %d", uint64(great), epoch),
+			Want: "an error", Got: "nil",
+			Why: "who numbers epochs by a clock, or a hash, gets great numbers; a negative one would be lower than all",
+		})
+	}
 	// A has been asked in vain, and has promised nothing.
 	old := replication.NewPrimary(1, replication.Mode{Acks: 1}, w.link("P", "A"))
 	time.Sleep(time.Second)
@@ -280,6 +291,8 @@ func TestTheOldPrimaryIsRefused(t *testing.T) {
 		oneIsEnough(t)
 		fromTheBeginning(t)
 		while(t)
+		byAMessage(t)
+		tooLateToLead(t)
 	})
 }
 
@@ -350,6 +363,54 @@ func while(t *testing.T) {
 	old.Close()
 }
 
+// byAMessage has a replica that nobody could ask when the other one was promoted, and that follows that one.
+func byAMessage(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 20*ms, 60*ms)
+	old := w.primary(t, 1)
+	w.must(t, old, "", entry(1))
+	time.Sleep(time.Second)
+	w.net.Cut(func(from, to string) bool { return from == "P" && to == "A" || from == "A" && to == "P" })
+	if _, err := replication.Promote(w.replicas[:1], 2); err != nil {
+		t.Fatal(err)
+	}
+	next := w.replicas[0].Lead(2, 1, replication.Mode{Acks: 1}, w.link("A", "B"))
+	const did = "A was promoted for epoch 2 when B could not be asked, and wrote an entry, which B has acknowledged"
+	w.must(t, next, did, entry(2))
+	r := w.write(t.Context(), old, "too late")
+	expect.That(t, known.Is(r.err, replication.ErrFenced), expect.Message{
+		Did: did + "; the old primary, which can reach B alone, wrote", Want: "ErrFenced: B follows a later one",
+		Got: r.String(), Why: "a replica of two primaries acknowledges to both, and has the log of neither", Picture: w.tl,
+	})
+	w.same(t, did+"; the old primary, which can reach B alone, wrote", "B", w.replicas[1].Log(), numbered(2),
+		"what was acknowledged to the new primary stays")
+	next.Close()
+	old.Close()
+}
+
+// tooLateToLead has a replica that was promoted, and leads when another one has been promoted after it.
+func tooLateToLead(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 20*ms, 20*ms)
+	p := w.primary(t, 2)
+	w.must(t, p, "", entry(1))
+	p.Close()
+	a, b := w.replicas[0], w.replicas[1]
+	w.promote(t, "both have 1 entry", []*replication.Replica{a, b}, 2, 0, "")
+	w.promote(t, "A was promoted for epoch 2", []*replication.Replica{b, a}, 3, 0, "")
+	late := a.Lead(2, 1, replication.Mode{Acks: 1}, w.link("A", "B"))
+	r := w.write(t.Context(), late, "too late")
+	if known.Is(r.err, replication.ErrNotDurable) { // it may not have been told before
+		r = w.write(t.Context(), late, "far too late")
+	}
+	expect.That(t, known.Is(r.err, replication.ErrFenced), expect.Message{
+		Did:  "A was promoted for epoch 2, and then B for epoch 3; A led, in epoch 2, and wrote",
+		Want: "ErrFenced: B has promised to refuse epoch 2", Got: r.String(), Picture: w.tl,
+		Why: "an epoch is given to one primary: one that leads in whatever it has heard of last is a second one",
+	})
+	late.Close()
+}
+
 // TestTheOldPrimaryComesBack has one with a tail that nobody acknowledged.
 func TestTheOldPrimaryComesBack(t *testing.T) {
 	virtual(t, func(t *testing.T) {
@@ -411,6 +472,7 @@ func comesBack(t *testing.T, tail, more, acks int) {
 	time.Sleep(time.Second)
 	lags(t, next, did+"; the old one is out of reach", 0, uint64(len(want)))
 	back := old.Demote()
+	had := old.Log()
 	expect.That(t, prefix(numbered(5), back.Log()), expect.Message{
 		Did: did + "; the old one was demoted", Want: "it has at least the 5 that were acknowledged",
 		Got: list(texts(back.Log())), Why: "until a new primary tells it otherwise it has what it has",
@@ -423,6 +485,8 @@ func comesBack(t *testing.T, tail, more, acks int) {
 	w.same(t, did+"; 3 s after the old one came back as a replica", "B", w.replicas[1].Log(), want, why)
 	w.same(t, did+"; 3 s after the old one came back as a replica", "A", next.Log(), want, why)
 	lags(t, next, did+"; 3 s after the old one came back", 0, 0)
+	w.same(t, did+"; 3 s after the old one came back as a replica, looked at the primary that was demoted", "P", old.Log(),
+		had, "whoever reads there finds out what was lost: it must be what it was")
 	w.must(t, next, did+"; the old one came back", "last")
 	time.Sleep(time.Second)
 	w.same(t, did+"; the old one came back, and A wrote once more", "P", back.Log(), append(want, []byte("last")), why)
@@ -481,5 +545,53 @@ func TestASecondFailOver(t *testing.T) {
 		w.same(t, did+"; C leads and has written", "A", a.Log(), want, "what was acknowledged stays, and nothing else")
 		w.same(t, did+"; C leads and has written", "C", third.Log(), want, "what was acknowledged stays, and nothing else")
 		third.Close()
+		heardIsNotHad(t)
+		theSameAgain(t)
 	})
+}
+
+// heardIsNotHad has a replica that has promised an epoch, and has less than one that has not heard of it.
+func heardIsNotHad(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 20*ms, 20*ms)
+	w.down("B")
+	p := w.primary(t, 1)
+	for i := range 3 {
+		w.must(t, p, "1 of 2; B is out of reach", entry(i+1))
+	}
+	p.Close()
+	w.up()
+	a, b := w.replicas[0], w.replicas[1]
+	w.promote(t, "P is dead, and A, which has 3 entries, is out of reach; B has none", []*replication.Replica{nil, b}, 2, 1,
+		"nobody else is there")
+	w.promote(t, "A has 3 entries, all of which it has acknowledged; B has none, and was promoted for epoch 2, but has "+
+		"not led; A can be reached again", []*replication.Replica{a, b}, 3, 0, "what counts is the epoch of an entry "+
+		"that it has. B has only heard of a higher one, and with it all that was acknowledged would be lost")
+}
+
+// theSameAgain has a client that writes again, to the new primary, what the old one has not confirmed.
+func theSameAgain(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 20*ms, 20*ms, 20*ms)
+	p := w.primary(t, 3)
+	w.must(t, p, "", entry(1))
+	time.Sleep(time.Second)
+	w.down("B")
+	w.not(t, p, "3 of 3; B is out of reach", "pay bob 10")
+	w.down("A", "B")
+	w.not(t, p, "3 of 3; A and B are out of reach", "tail")
+	p.Close()
+	a, b, c := w.replicas[0], w.replicas[1], w.replicas[2]
+	w.promote(t, "P is dead, and A and C, which have more, are out of reach", []*replication.Replica{nil, b, nil}, 2, 1,
+		"nobody else is there")
+	second := b.Lead(2, 1, replication.Mode{Acks: 0}, w.link("B", "A"))
+	w.must(t, second, "B leads, and A is still out of reach", "pay bob 10")
+	w.up()
+	time.Sleep(3 * time.Second)
+	second.Close()
+	const did = "A and C have two entries of epoch 1, and C a third one; in epoch 2 the second one was written again, " +
+		"word for word, and A has followed; the primary of epoch 2 is dead"
+	w.same(t, did, "A", a.Log(), logOf("entry 1", "pay bob 10"), "what both have stays, what only it has goes")
+	w.promote(t, did, []*replication.Replica{a, nil, c}, 3, 0, "an entry is that of whoever wrote it: A's last one is of "+
+		"epoch 2, whatever it says")
 }

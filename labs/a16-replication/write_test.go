@@ -368,5 +368,29 @@ func TestWhatIsLentIsNotKept(t *testing.T) {
 			w.same(t, "changed what the primary's Log had returned, and called it again", "P", p.Log(), want, why)
 			p.Close()
 		}
+		handedOver(t)
 	})
+}
+
+// handedOver has a replica that has led, and that follows a later primary with the log that it had before.
+func handedOver(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 20*ms, 20*ms)
+	p := w.primary(t, 2)
+	for i := range 5 {
+		w.must(t, p, "", entry(i+1))
+	}
+	p.Close()
+	a, b := w.replicas[0], w.replicas[1]
+	w.promote(t, "both have 5 entries", []*replication.Replica{a, b}, 2, 0, "")
+	second := a.Lead(2, 0, replication.Mode{}, nil)
+	w.must(t, second, "A leads", "new 1")
+	w.promote(t, "A has led", []*replication.Replica{b, a}, 3, 0, "")
+	third := b.Lead(3, 1, replication.Mode{Acks: 1}, w.link("B", "A"))
+	w.must(t, third, "A has led; B leads, and A, as the replica that it was, follows", "other")
+	w.same(t, "A led, with 5 entries, and wrote one; then B led, A followed it as the replica that it had been, "+
+		"and B wrote another one; looked at the primary that A had made", "A", second.Log(), append(numbered(5), []byte("new 1")),
+		"a log that somebody else goes on writing is nobody's")
+	second.Close()
+	third.Close()
 }
