@@ -3,12 +3,15 @@ package regions_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/heap"
 	"github.com/backend-labs/backend-labs/harness/kit/simnet"
+	regions "github.com/backend-labs/backend-labs/labs/a17-multi-region"
 )
 
 // TestTheLastOfAChainStays has writers who have each received what was written before, in regions whose clocks differ.
@@ -192,5 +195,24 @@ func TestTombstonesAreCollected(t *testing.T) {
 			count(name, 1, did+"deleted another key, more than a day later")
 		}
 		time.Sleep(24 * time.Hour)
+	})
+	bubble.Run(t, func(t *testing.T) {
+		const most = 1 << 20
+		grown := heap.Rise(8, most, func() func(int) {
+			r := regions.NewRegion("eu-1", nil, (&offset{}).now, func(string, regions.Update) {})
+			return func(round int) {
+				for i := range 500 {
+					r.Delete(fmt.Sprintf("%s-%d-%d", strings.Repeat("key", 500), round, i), none)
+				}
+				time.Sleep(25 * time.Hour)
+				r.Tombstones()
+			}
+		})
+		expect.That(t, grown <= most, expect.Message{
+			Did: "eleven times deleted 500 keys of 1,500 bytes each, waited for 25 hours, and called Tombstones; measured " +
+				"the memory after each time",
+			Want: "at most a megabyte more than after the third time: what is not remembered is not kept",
+			Got:  fmt.Sprintf("%.1f megabytes more", float64(grown)/(1<<20)),
+			Why:  "to count deletions no more is not to forget them: the memory fills with what is gone"})
 	})
 }

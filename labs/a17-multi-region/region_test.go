@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -337,6 +338,35 @@ func TestDataStaysWhereItBelongs(t *testing.T) {
 			}
 		}
 	})
+	first, again, other := abroad(t, "alice", "secret"), abroad(t, "alice", "secret"), abroad(t, "zoe", "a riddle")
+	expect.That(t, !slices.Equal(first, again) || slices.Equal(first, other), expect.Message{
+		Did: `twice wrote and deleted keys that begin with eu/, "eu/alice" with the value "secret" and "eu/zoe" with the ` +
+			`value "a riddle", and read everything that was sent to other zones`,
+		Want: "the same is sent there, or nothing: nothing of these keys",
+		Got:  fmt.Sprintf("for the one %q, and for the other %q", first, other),
+		Why: "what differs with the data has to do with it: a digest of a name can be looked up, and a length says " +
+			"something, too"})
+}
+
+// abroad is what is sent out of Europe when somebody's key is written and deleted in all regions.
+func abroad(t *testing.T, who, what string) (sent []string) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		w := build(t, []string{"eu-1", "eu-2", "us-1", "us-2"}, usual)
+		for _, name := range w.names {
+			w.of[name].Put("eu/"+who, what, none)
+			time.Sleep(time.Second)
+		}
+		w.of["eu-2"].Delete("eu/"+who, none)
+		time.Sleep(time.Second)
+		for _, l := range w.legs() {
+			if zone(l.to) != "eu" {
+				sent = append(sent, fmt.Sprintf("%s to %s: %s", l.from, l.to, simnet.Text(l.u)))
+			}
+		}
+	})
+	slices.Sort(sent)
+	return sent
 }
 
 func TestAnUpdateFromTheFuture(t *testing.T) {
@@ -377,5 +407,36 @@ func TestAnUpdateFromTheFuture(t *testing.T) {
 		}
 		w.has(t, "eu-1", "k", `"from the future"`, expect.Message{Did: did,
 			Why: "what was refused may come again, and then counts"})
+		aLittleAhead(t)
 	})
+}
+
+// aLittleAhead has regions whose clocks are somewhat less, and somewhat more, than half a second ahead.
+func aLittleAhead(t *testing.T) {
+	t.Helper()
+	for _, c := range []struct {
+		ahead time.Duration
+		want  error
+	}{{490 * ms, nil}, {510 * ms, regions.ErrSkew}} {
+		w := build(t, three, usual)
+		ahead := regions.NewRegion("us-9", []string{"eu-1"}, (&offset{d: c.ahead}).now, func(_ string, u regions.Update) {
+			w.note(leg{"us-9", "eu-1", u})
+		})
+		ahead.Put("k", "v", none)
+		time.Sleep(ms)
+		ls := w.legs()
+		did := fmt.Sprintf("gave eu-1 an update that is %v ahead", c.ahead-ms)
+		expect.That(t, len(ls) > 0, expect.Message{Did: "wrote in a region with one peer", Want: "an update is sent",
+			Got: "none is"})
+		err := w.of["eu-1"].Receive(simnet.Copy(t, ls[0].u))
+		has := map[bool]string{true: `"v"`, false: notFound}
+		expect.That(t, known.Is(err, c.want), expect.Message{Did: did, Want: known.Say(c.want), Got: known.Say(err),
+			Why: "clocks differ by less than half a second: what is further ahead is broken, and what is not must be heard"})
+		w.has(t, "eu-1", "k", has[c.want == nil], expect.Message{Did: did})
+		time.Sleep(20 * ms)
+		err = w.of["eu-1"].Receive(simnet.Copy(t, ls[0].u))
+		did += ", and again 20 ms later"
+		expect.That(t, err == nil, expect.Message{Did: did, Want: "nil", Got: known.Say(err)})
+		w.has(t, "eu-1", "k", `"v"`, expect.Message{Did: did})
+	}
 }

@@ -184,6 +184,18 @@ func TestAFailoverIsLawful(t *testing.T) {
 			expect.That(t, ok && err == nil, expect.Message{Did: did, Want: fmt.Sprintf("one of %q", c.want),
 				Got: said(got, err)})
 		}
+
+		r := regions.NewRouter(hold)
+		for range 12 {
+			r.Pick("eu-1", "", down("eu-1"))
+			time.Sleep(time.Second)
+		}
+		got, err := r.Pick("eu-1", "", down("eu-2", "us-1"))
+		expect.That(t, known.Is(err, regions.ErrNoRegion), expect.Message{
+			Did:  "eu-1 was unhealthy for 12 s, and has been healthy for no second; all others are unhealthy now",
+			Want: "ErrNoRegion: another region there is none, and eu-1 is not home again before 5 holds are over",
+			Got:  said(got, err),
+			Why:  "a region that has just come back has cold caches, and the load of all others would be its first"})
 	})
 }
 
