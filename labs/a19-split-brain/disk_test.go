@@ -18,6 +18,7 @@ func TestTheDiskRefusesWhoIsOlder(t *testing.T) {
 		ok    bool
 	}{
 		{{1, "a", true}, {1, "b", true}, {1, "", true}, {1, "c", true}},
+		{{0, "a", true}, {0, "b", true}, {1, "c", true}, {0, "d", false}},
 		{{7, "a", true}, {6, "b", false}, {7, "c", true}, {8, "d", true}, {7, "e", false}, {6, "f", false}, {8, "g",
 			true}},
 		{{5, "a", true}, {3, "b", false}, {4, "c", false}, {5, "a", true}, {4, "c", false}},

@@ -159,6 +159,22 @@ func TestLeadGivesUpWithItsContext(t *testing.T) {
 			acquires(t, third, expect.Message{Did: did + "; it returned, and then a third process tried",
 				Why: "who has given up must not stand in the way"})
 		}
+
+		w.RTT(ttl / 10)
+		for _, patience := range []time.Duration{300 * time.Millisecond, 700 * time.Millisecond} {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(patience, cancel)
+			r := lead(ctx, w.elector(1, fmt.Sprint("slow-", patience.Milliseconds()), ttl), nil)
+			did := fmt.Sprintf("called Lead, nobody else does, while each answer of Redis takes 1 s of a ttl of 10 s; "+
+				"its context was cancelled after %v", patience)
+			expect.That(t, r.back(ttl), expect.Message{Did: did, Want: "it returns when the command under way has",
+				Got: "it goes on waiting"})
+			expect.That(t, sentinel.Is(r.err, context.Canceled) && !sentinel.Is(r.err, leader.ErrLost), expect.Message{
+				Did: did, Want: context.Canceled.Error(), Got: known.Say(r.err)})
+			works, _, _ := r.state()
+			expect.That(t, works == 0, expect.Message{Did: did, Want: "work does not run", Got: "it has",
+				Why: "the service is shutting down: what begins now is broken off in its first line"})
+		}
 	})
 }
 
@@ -353,11 +369,31 @@ func TestALostLeaseEndsTheWork(t *testing.T) {
 			Why: "who knows that it leads no more, and goes on, has a second leader beside it at any moment"})
 		expect.That(t, r.back(ttl+3*time.Second) && known.Is(r.err, leader.ErrLost), expect.Message{
 			Did: did + "; its work needs 3 s to end", Want: "Lead returns ErrLost", Got: said(r)})
+		lostFirst(t, w)
 		expect.That(t, !r.at.Before(tidied) && !tidied.IsZero(), expect.Message{Did: did + "; its work needs 3 s " +
 			"to end",
 			Want: "Lead returns after that", Got: "before",
 			Why: "whoever calls Lead again, or ends the process, must know that nobody is at work any more"})
 	})
+}
+
+// lostFirst ends Lead's context when the lease is lost, and work is not yet over.
+func lostFirst(t *testing.T, w *world) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	did := "a process leads by Lead; everything in Redis was deleted; its work needs 3 s to end, and a second before " +
+		"that Lead's context was cancelled"
+	r := leading(t, ctx, w.elector(0, "lost-first", ttl), func(ctx context.Context) {
+		<-ctx.Done()
+		time.Sleep(2 * time.Second)
+		cancel()
+		time.Sleep(time.Second)
+	}, expect.Message{Did: did})
+	w.Admin.FlushAll(t.Context())
+	expect.That(t, r.back(2*ttl) && known.Is(r.err, leader.ErrLost), expect.Message{Did: did,
+		Want: "Lead returns ErrLost: that came first", Got: said(r),
+		Why: "whoever is told that the end was its own does not look for what has gone wrong"})
 }
 
 func TestLeadEndsWithItsWork(t *testing.T) {
@@ -379,6 +415,8 @@ func TestLeadEndsWithItsWork(t *testing.T) {
 		tidiesUp(t, w)
 		endedMeanwhile(t, w)
 		whileItHangs(t, w)
+		overBeforeTheNext(t, w)
+		tidiesUpForLong(t, w)
 	})
 }
 
@@ -486,6 +524,46 @@ func whileItHangs(t *testing.T, w *world) {
 		quiet(t, w, 0, did)
 		cancel()
 	}
+}
+
+// overBeforeTheNext ends A's work by itself, while B waits.
+func overBeforeTheNext(t *testing.T, w *world) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	did := "A leads by Lead, and B waits in Lead; A's work ended by itself after 30 s, and A stood still for 5 s behind " +
+		"the next command that it sent"
+	a := lead(ctx, w.elector(0, "next", ttl), func(context.Context) {
+		time.Sleep(30*time.Second + 37*time.Millisecond)
+		w.halts[0].at(1, 5*time.Second)
+	})
+	expect.That(t, awaits(ttl, a.leads), expect.Message{Did: did, Want: "A leads", Got: "it does not"})
+	first := true
+	b := lead(ctx, w.elector(1, "next", ttl), func(context.Context) { first = a.leads() })
+	expect.That(t, b.back(30*time.Second+2*ttl), expect.Message{Did: did, Want: "B leads soon", Got: "it does not"})
+	expect.That(t, !first && !a.leads(), expect.Message{Did: did,
+		Want: "the context of A's work has ended when B's begins: of all these one at most has not",
+		Got:  fmt.Sprintf("when B's work began it had ended: %t; when B's was over: %t", !first, !a.leads()),
+		Why: "what A's work has begun in the background stops when its context ends, and by nothing else: it would write " +
+			"beside B"})
+	cancel()
+	a.back(2 * ttl)
+	w.halts[0].disarm()
+}
+
+// tidiesUpForLong has work go on for two ttl after Lead's context has ended.
+func tidiesUpForLong(t *testing.T, w *world) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	did := "called Lead, whose context was cancelled after 30 s; work needs 20 s more, two ttl"
+	r := lead(ctx, w.elector(0, "for-long", ttl), func(ctx context.Context) {
+		<-ctx.Done()
+		time.Sleep(2 * ttl)
+	})
+	time.Sleep(30 * time.Second)
+	cancel()
+	expect.That(t, r.back(4*ttl) && sentinel.Is(r.err, context.Canceled) && known.None(r.err), expect.Message{Did: did,
+		Want: "Lead returns context.Canceled: that came first", Got: said(r)})
 }
 
 // quiet looks whether a process sends anything in the hour after Lead has returned.

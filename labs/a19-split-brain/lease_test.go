@@ -3,6 +3,8 @@ package leader_test
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,10 +33,38 @@ func TestOneLeads(t *testing.T) {
 				Want: "a lease: another name is another matter"})
 			refused(t, w.elector(2, name, ttl), expect.Message{Did: fmt.Sprintf("B leads %q, and C tried", name)})
 		}
+		for _, name := range w.namesOfKeys(t, "warehouse-7") {
+			did := fmt.Sprintf("A leads %q, and B tried to lead %q", "warehouse-7", name)
+			acquires(t, w.elector(1, name, ttl), expect.Message{Did: did, Want: "a lease: another name is another matter",
+				Why: "what is kept for one name has the key of another one's lock"})
+		}
 		w.RTT(10 * time.Millisecond)
 		allAtOnce(t, w)
 	})
 }
+
+// namesOfKeys are names whose keys are among those that are kept for another one, which A leads, if there are any.
+func (w *world) namesOfKeys(t *testing.T, name string) (names []string) {
+	t.Helper()
+	acquires(t, w.elector(0, name, ttl), expect.Message{Did: fmt.Sprintf("A tried to lead %q", name)})
+	keys := w.TTLs(t)
+	for one := range keys {
+		before, behind, ok := strings.Cut(one, name)
+		if !ok {
+			continue
+		}
+		for other := range keys {
+			rest, begins := strings.CutPrefix(other, before)
+			middle, ends := strings.CutSuffix(rest, behind)
+			if begins && ends && strings.Contains(middle, name) && middle != name && nameOnly.MatchString(middle) {
+				names = append(names, middle)
+			}
+		}
+	}
+	return names
+}
+
+var nameOnly = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 
 // allAtOnce has each of 20 processes try twice at one moment.
 func allAtOnce(t *testing.T, w *world) {

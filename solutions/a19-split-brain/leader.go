@@ -141,8 +141,13 @@ func (e *Elector) await(ctx context.Context) (*Lease, error) {
 		try, cancel := context.WithTimeout(ctx, e.ttl/2)
 		l, err := e.TryAcquire(try)
 		cancel()
-		if err == nil {
+		if err == nil && ctx.Err() == nil {
 			return l, nil
+		}
+		if err == nil { // it has come too late
+			bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.ttl/2)
+			e.Release(bye, l)
+			cancel()
 		}
 		select {
 		case <-ctx.Done():

@@ -124,6 +124,7 @@ func Lead(ctx context.Context, e *Elector, work func(ctx context.Context, token 
 		select {
 		case <-done:
 			ended := ctx.Err() // by now: what comes while it tidies up changes nothing
+			stop()
 			if renewing {
 				<-renewed
 			}

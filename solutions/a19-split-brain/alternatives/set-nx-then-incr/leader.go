@@ -111,6 +111,12 @@ func Lead(ctx context.Context, e *Elector, work func(ctx context.Context, token 
 		}
 		l, err = e.within(ctx, e.ttl/2)
 	}
+	if ctx.Err() != nil { // it came too late
+		goodbye, cancel := context.WithTimeout(context.Background(), e.ttl/3)
+		defer cancel()
+		e.Release(goodbye, l)
+		return ctx.Err()
+	}
 	leading, stop := context.WithCancelCause(ctx)
 	lost := errors.New("the lease is over") // not that of a Lead whose work this is
 	untils := make(chan time.Time)
