@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
@@ -106,6 +107,7 @@ func TestItemsAreServed(t *testing.T) {
 		})
 	}
 	wantAskedAgain(t)
+	wantNoneWaits(t)
 	all := s.get(t, ctx, "/items")
 	var items []status.Item
 	err = json.Unmarshal([]byte(all.body), &items)
@@ -189,6 +191,37 @@ func TestItemsAreServed(t *testing.T) {
 			Why:  "a query for a client that has gone away keeps the database busy for nobody",
 		})
 	}
+}
+
+// wantNoneWaits asks the same handler ten times at once, of a store that takes a second.
+func wantNoneWaits(t *testing.T) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		s := &shop{
+			find: func(context.Context, string) (status.Item, error) {
+				time.Sleep(time.Second)
+				return lamp, nil
+			},
+			list: func(context.Context) ([]status.Item, error) {
+				time.Sleep(time.Second)
+				return []status.Item{lamp}, nil
+			},
+		}
+		h := s.handler(t)
+		began := time.Now()
+		var wg sync.WaitGroup
+		for i := range 10 {
+			wg.Go(func() { s.ask(t.Context(), h, []string{"/items/7", "/items"}[i%2]) })
+		}
+		wg.Wait()
+		took := time.Since(began)
+		expect.That(t, took < 2*time.Second, expect.Message{
+			Did:  "asked the same handler ten times at once, for GET /items/7 and GET /items; find and list take 1 s each",
+			Want: "all answered after 1 s: none waits for another",
+			Got:  fmt.Sprintf("the last one after %v", took),
+			Why:  "one slow query of the store would hold up everybody",
+		})
+	})
 }
 
 // wantAskedAgain asks the same handler several times, while the shop changes.
