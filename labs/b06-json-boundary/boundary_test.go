@@ -10,12 +10,16 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"net"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/backend-labs/backend-labs/harness/kit/account"
@@ -103,7 +107,8 @@ func TestLargeNumbersSurvive(t *testing.T) {
 			Why:  "ids use all 64 bits",
 		})
 	}
-	for _, n := range []string{"1.10", "-0", "1e400", "1E+2", "0.1000000000000000055511151231257827"} {
+	for _, n := range []string{"1.10", "-0", "1e400", "1E+2", "0.1000000000000000055511151231257827",
+		strings.Repeat("9876543210", 10)} {
 		v, err := decode[any](t, n)
 		expect.That(t, err == nil && fmt.Sprint(v) == n, expect.Message{
 			Did:  "decoded " + n + " into an any",
@@ -196,6 +201,19 @@ func TestAbsentNullAndZeroDiffer(t *testing.T) {
 			nick, nickNull, scores, scoresNull, u.Work.Value().City, ref), err),
 		Why: "empty is not the same as absent either",
 	})
+	u, err = decode[user](t, `{"nick":"null"}`)
+	nick, nickNull = u.Nick.State()
+	expect.That(t, err == nil && nick && !nickNull && u.Nick.Value() == "null", expect.Message{
+		Did:  `decoded {"nick":"null"} into an Optional[string]`,
+		Want: `the value "null", four letters`,
+		Got:  result(fmt.Sprintf("present: %v, null: %v, value: %q", nick, nickNull, u.Nick.Value()), err),
+		Why:  "with quotes it is a text as any other, and there are people whose name is Null",
+	})
+	u, err = decode[user](t, `{"limit":""}`)
+	present, null = u.Limit.State()
+	expectError(t, fmt.Sprintf("present: %v, null: %v", present, null), err,
+		`decoded {"limit":""}, an empty text, into an Optional[int]`, "an error: that is no number and not null",
+		"null removes the limit; a form that sends an empty field has not said that it should be removed")
 	const nulls = `{"nick":null,"scores":null,"note":null,"ref":null,"work": null }`
 	u, err = decode[user](t, nulls)
 	for _, o := range []interface{ State() (present, null bool) }{u.Nick, u.Scores, u.Note, u.Ref, u.Work} {
@@ -264,15 +282,19 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 			"whoever wants to have two of a name puts them where the looking has stopped")
 	}
 	long := strings.Repeat("name ", 60)
-	var many strings.Builder
-	for i := range 3000 {
-		fmt.Fprintf(&many, `"name%d":1,`, i)
+	names := func(n int) string {
+		var many strings.Builder
+		for i := range n {
+			fmt.Fprintf(&many, `"name%d":1,`, i)
+		}
+		return many.String()
 	}
 	for _, c := range []struct{ name, text string }{
 		{"", `{"":1,"":2}`},
 		{`a"b\c`, `{"a\"b\\c":1,"a\"b\\c":2}`},
 		{"line\n<Zoë>", `{"line\n<Zoë>":1,"line\u000a\u003cZo\u00eb>":2}`},
-		{"name2500", `{` + many.String() + `"name2500":2}`},
+		{"name2500", `{` + names(3000) + `"name2500":2}`},
+		{"name9990", `{` + names(20_000) + `"name9990":2}`},
 		{" 100%d%s ", `{" 100%d%s ":1," 100%d%s ":2}`},
 		{long, `{"` + long + `":1,"` + long + `":2}`},
 	} {
@@ -281,6 +303,7 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 			fmt.Sprintf("%.60s", c.text), "any text is a name, also none at all, and the error has "+
 				"to say which it was")
 	}
+	namesAsTheyAreMeant(t)
 	u, err := decode[user](t, `{"labels":{"City":"a","city":"b","CITY":"c","city ":"d"}}`)
 	expect.That(t, err == nil && len(u.Labels) == 4, expect.Message{
 		Did:  `decoded {"labels":{"City":"a","city":"b","CITY":"c","city ":"d"}} into a map`,
@@ -296,6 +319,52 @@ func TestNestedDuplicateNamesAreRejected(t *testing.T) {
 		Got:  result(fmt.Sprintf("%d friends", len(u.Friends)), err),
 		Why:  "every object has names of its own; a list of users repeats them for each user",
 	})
+}
+
+// namesAsTheyAreMeant spells random names in all ways that JSON has: the same name, spelled twice, is a duplicate, and
+// one that differs in anything is another.
+func namesAsTheyAreMeant(t *testing.T) {
+	t.Helper()
+	seed, r := seeded()
+	for range 300 {
+		name := randomText(r)
+		text := `{"` + spelled(r, name) + `":1,"` + spelled(r, name) + `":2}`
+		_, err := decode[any](t, text)
+		expectNamed(t, err, jsonboundary.ErrDuplicate, "ErrDuplicate", name,
+			fmt.Sprintf("%s (seed %d), not", text, seed), "in how many ways a letter can be written "+
+				"does not matter to whoever reads the value")
+		// A space, a zero, an accent, what nobody sees: they are letters, too.
+		const others = " \x00\u0301\u200b\ufeff\ufffd.😀"
+		other := name + string([]rune(others)[r.IntN(len([]rune(others)))])
+		text = `{"` + spelled(r, name) + `":1,"` + spelled(r, other) + `":2}`
+		table, err := decode[map[string]int](t, text)
+		expect.That(t, err == nil && len(table) == 2 && table[name] == 1 && table[other] == 2, expect.Message{
+			Did:  fmt.Sprintf("decoded %s into a map (seed %d)", text, seed),
+			Want: fmt.Sprintf("1 for %q and 2 for %q, which is another name", name, other),
+			Got:  result(fmt.Sprintf("%#v", table), err),
+			Why:  "a name is all its letters, and no two that differ in one are the same",
+		})
+	}
+}
+
+// spelled writes each letter of a text in one of the ways in which it can be in a JSON string.
+func spelled(r *rand.Rand, text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		short := strings.IndexRune("\"\\/\b\f\n\r\t", c)
+		switch how := r.IntN(3); {
+		case short >= 0 && how > 0:
+			b.WriteString(`\` + string(`"\/bfnrt`[short]))
+		case short >= 0 && c != '/' || c < ' ' || how == 0:
+			format := []string{`\u%04x`, `\u%04X`}[r.IntN(2)]
+			for _, unit := range utf16.Encode([]rune{c}) {
+				fmt.Fprintf(&b, format, unit)
+			}
+		default:
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
 }
 
 func TestUnknownFieldsAreRejected(t *testing.T) {
@@ -329,6 +398,10 @@ func TestUnknownFieldsAreRejected(t *testing.T) {
 	_, err := decode[**address](t, `{"colour":1}`)
 	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour",
 		`{"colour":1}, with two pointers before it,`, why)
+	_, err = decode[map[string]struct{}](t, `{"a":{},"b":{"colour":1}}`)
+	expectNamed(t, err, jsonboundary.ErrUnknownField, "ErrUnknownField", "colour",
+		`{"a":{},"b":{"colour":1}}, into a map of structs without a field, not`, why)
+	sameNameOfTheType(t, why)
 	type chain struct {
 		Next *chain                        `json:"next"`
 		List []chain                       `json:"list"`
@@ -350,6 +423,31 @@ func TestUnknownFieldsAreRejected(t *testing.T) {
 		Got:  result(u.Labels, err),
 		Why:  "data that has no fields cannot have unknown ones",
 	})
+}
+
+// sameNameOfTheType decodes into two structs that are both called place, as types of two functions may be, and into two
+// that have no name.
+func sameNameOfTheType(t *testing.T, why string) {
+	t.Helper()
+	first := func(text string) error {
+		type place struct {
+			Street string `json:"street"`
+		}
+		_, err := decode[place](t, text)
+		return err
+	}
+	second := func(text string) error {
+		type place struct {
+			Colour string `json:"colour"`
+		}
+		_, err := decode[place](t, text)
+		return err
+	}
+	expectNoError(t, first(`{"street":"x"}`), `decoded {"street":"x"} into a type place, which has a street,`)
+	expectNoError(t, second(`{"colour":"x"}`), `decoded {"street":"x"} into a type place, which has a street, and `+
+		`{"colour":"x"} into another type place, of another function, which has a colour,`)
+	expectNamed(t, first(`{"colour":"x"}`), jsonboundary.ErrUnknownField, "ErrUnknownField", "colour",
+		`{"colour":"x"}, with another type place about that has a colour, but not this one,`, why)
 }
 
 func TestRulesHoldInsideAnOptional(t *testing.T) {
@@ -375,6 +473,17 @@ func TestNamesMatchExactly(t *testing.T) {
 		Did:  `decoded {"role":"user","Plain":"x"} into a struct with a field tagged "role" and one without a tag, Plain`,
 		Want: "both set",
 		Got:  result(fmt.Sprintf("role %q, Plain %q", u.Role, u.Plain), err),
+	})
+	type cased struct {
+		Low  int `json:"size"`
+		High int `json:"SIZE"`
+	}
+	c, err := decode[cased](t, `{"SIZE":1,"size":2}`)
+	expect.That(t, err == nil && c == cased{2, 1}, expect.Message{
+		Did:  `decoded {"SIZE":1,"size":2} into a struct with a field "size" and a field "SIZE"`,
+		Want: "size 2 and SIZE 1",
+		Got:  result(fmt.Sprintf("size %d and SIZE %d", c.Low, c.High), err),
+		Why:  "these are two names, each of a field of its own",
 	})
 	for _, c := range []struct{ name, text string }{
 		{"ROLE", `{"ROLE":"x"}`},
@@ -405,10 +514,33 @@ func TestOneDocumentOnly(t *testing.T) {
 		`{"id":1}}`, `{"id":1}]`, `{"id":1} ]{"id":2}`,
 		// what other places take for white space
 		"{\"id\":1}\x00", "{\"id\":1} \f", "{\"id\":1}\v\n", "{\"id\":1}\u00a0", "{\"id\":1}\n\u2028",
-		"{\"id\":1}\ufeff"} {
+		"{\"id\":1}\ufeff",
+		// more white space than a buffer holds
+		`{"id":1}` + strings.Repeat(" ", 9000) + "x"} {
 		expectTrailing(t, text)
 	}
+	nothing, err := decode[any](t, " null ")
+	expectNull(t, "an any", nothing == nil, err)
+	pointer, err := decode[*user](t, "null\n")
+	expectNull(t, "a pointer", pointer == nil, err)
+	list, err := decode[[]int](t, "null")
+	expectNull(t, "a list", len(list) == 0, err)
+	table, err := decode[map[string]int](t, "null")
+	expectNull(t, "a map", len(table) == 0, err)
+	opt, err := decode[jsonboundary.Optional[int]](t, "null")
+	present, null := opt.State()
+	expectNull(t, "an Optional", present && null, err)
 	arrivesInPieces(t)
+}
+
+func expectNull(t *testing.T, what string, ok bool, err error) {
+	t.Helper()
+	expect.That(t, err == nil && ok, expect.Message{
+		Did:  "decoded the document null into " + what,
+		Want: "no error, and nothing in it",
+		Got:  result(fmt.Sprintf("nothing in it: %v", ok), err),
+		Why:  "null is a document as any other, and what can be nil, or null, is so then",
+	})
 }
 
 // arrivesInPieces has readers that return what a network may.
@@ -419,6 +551,7 @@ func arrivesInPieces(t *testing.T) {
 		"byte by byte":                   iotest.OneByteReader,
 		"half of what is asked for":      iotest.HalfReader,
 		"the last bytes with the io.EOF": iotest.DataErrReader,
+		"no bytes and no error at times": func(r io.Reader) io.Reader { return &pausing{r: r} },
 	}) {
 		for end, want := range inOrder(map[string]error{"": nil, "}": jsonboundary.ErrTrailing}) {
 			u, err := jsonboundary.Decode[user](pieces(strings.NewReader(text+end)), int64(len(text)+len(end)))
@@ -432,7 +565,7 @@ func arrivesInPieces(t *testing.T) {
 				Want: fmt.Sprintf("the document, or what is wrong with it: the error %v", want),
 				Got:  result(fmt.Sprintf("the id %d and a role of %d letters", u.ID, len(u.Role)), err),
 				Why: "a body comes as the network brings it: one Read is not all of it, and may " +
-					"return bytes and io.EOF at once",
+					"return bytes and io.EOF at once, or nothing yet",
 			})
 		}
 		u, err := jsonboundary.Decode[user](pieces(strings.NewReader(text)), int64(len(text)-1))
@@ -506,6 +639,22 @@ func TestSizeAndDepthAreLimited(t *testing.T) {
 				"must not take a gigabyte of stack, here or in the next service that gets the value",
 		})
 	}
+	text := strings.Repeat(`[{"`, 20_000)
+	for what, doc := range inOrder(map[string]string{
+		`a text that consists of [{" 20,000 times`: `["` + strings.ReplaceAll(text, `"`, `\"`) + `"]`,
+		"20,000 lists beside each other":           "[" + strings.Repeat("[],", 19_999) + "[]]",
+		"20,000 objects beside each other":         "[" + strings.Repeat(`{"a":{}},`, 19_999) + "{}]",
+	}) {
+		v, err := decode[[]any](t, doc)
+		ok := err == nil && (len(v) == 20_000 || len(v) == 1 && v[0] == text)
+		expect.That(t, ok, expect.Message{
+			Did:  "decoded a list of " + what,
+			Want: "no error: nothing in it is deeper than three levels",
+			Got:  result(fmt.Sprintf("a list of %d", len(v)), err),
+			Why: "deep is what is inside each other: brackets in a text are letters, and a list that has " +
+				"ended is not around what follows it",
+		})
+	}
 	const large = 3 << 19
 	u, err = jsonboundary.Decode[user](strings.NewReader(`{"role":"`+strings.Repeat("x", large)+`"}`), 1<<30)
 	expect.That(t, err == nil && len(u.Role) == large, expect.Message{
@@ -541,7 +690,7 @@ func TestStopsReadingAtTheLimit(t *testing.T) {
 func TestMalformedDocumentsAreRejected(t *testing.T) {
 	permit(t)
 	for _, text := range []string{
-		``, ` `, "\n", "\f{}", "\u00a0{}", "\x00", `{`, `{"id":1`, `{"id":1,}`, `{"id"}`, `{"id" 1}`, `{id:1}`, `{'id':1}`,
+		``, ` `, "\n", "\f{}", "\u00a0{}", "\x00", "\x00{}", `{`, `{"id":1`, `{"id":1,}`, `{"id"}`, `{"id" 1}`, `{id:1}`, `{'id':1}`,
 		`{"friends":[{} {}]}`, `{"friends":[{},]}`, `nul`,
 		`{"id":01}`, `{"id":+1}`, `{"id":.5}`, `{"id":1.}`, `{"extra":NaN}`, `{"extra":"\x"}`,
 		"{\"extra\":\"\t\"}", `{"extra":1//}`, `{"extra":undefined}`, `{"extra":"`,
@@ -658,6 +807,30 @@ func TestNilSlicesAndMapsAreWrittenEmpty(t *testing.T) {
 		F float32
 		I int8
 	}{0.1, -128}, `{"F":0.1,"I":-128}`)
+	type brief struct {
+		Text  string         `json:"text,omitempty"`
+		Count int            `json:"count,omitempty"`
+		Flag  bool           `json:",omitempty"`
+		Ptr   *inner         `json:"ptr,omitempty"`
+		Any   any            `json:"any,omitempty"`
+		List  []int          `json:"list,omitempty"`
+		Map   map[string]int `json:"map,omitempty"`
+		Inner inner          `json:"inner,omitempty"`
+	}
+	expectWritten(t, "zero values in fields that have omitempty, a struct among them",
+		brief{List: []int{}, Map: map[string]int{}}, `{"inner":{"list":[],"map":{}}}`)
+	expectWritten(t, "values in fields that have omitempty",
+		brief{"a", 1, true, &inner{}, 0, []int{0}, map[string]int{"": 0}, inner{}},
+		`{"text":"a","count":1,"Flag":true,"ptr":{"list":[],"map":{}},"any":0,"list":[0],"map":{"":0},`+
+			`"inner":{"list":[],"map":{}}}`)
+	expectWritten(t, "maps with a pointer and an any that are nil",
+		[]any{map[string]*inner{"a": nil, "b": {}}, map[string]any{"c": nil, "d": 0}},
+		`[{"a":null,"b":{"list":[],"map":{}}},{"c":null,"d":0}]`)
+	twice := &inner{List: []string{"a"}}
+	expectWritten(t, "the same pointer and the same map in two places",
+		[]any{twice, twice, twice.List, twice.List, map[string]*inner{"a": twice, "b": twice}},
+		`[{"list":["a"],"map":{}},{"list":["a"],"map":{}},["a"],["a"],`+
+			`{"a":{"list":["a"],"map":{}},"b":{"list":["a"],"map":{}}}]`)
 	var none []int
 	expectWritten(t, "a pointer to a nil slice", &none, `[]`)
 	expectWritten(t, "a struct with a pointer to a nil slice in an any",
@@ -735,13 +908,15 @@ func TestNothingIsWrittenOnError(t *testing.T) {
 			"say that something went wrong, and the client has half a document",
 	})
 	broken := errors.New("broken pipe")
-	err = jsonboundary.Encode(failing{broken}, map[string]int{"id": 1})
-	expect.That(t, known.Is(err, broken), expect.Message{
-		Did:  "encoded a value to a writer that fails",
-		Want: "the writer's error",
-		Got:  errorText(err),
-		Why:  "whoever calls Encode counts on the document being written",
-	})
+	for _, fault := range []error{broken, io.EOF, io.ErrShortWrite, io.ErrClosedPipe, syscall.EPIPE, net.ErrClosed} {
+		err = jsonboundary.Encode(failing{fault}, map[string]int{"id": 1})
+		expect.That(t, known.Is(err, fault), expect.Message{
+			Did:  fmt.Sprintf("encoded a value to a writer that fails (%v)", fault),
+			Want: "the writer's error",
+			Got:  errorText(err),
+			Why:  "whoever calls Encode counts on the document being written, and decides whether it matters that it was not",
+		})
+	}
 	whole, err := encode(t, map[string]int{"id": 1})
 	expectNoError(t, err, "encoded a map")
 	for room := range len(whole) {
@@ -791,8 +966,9 @@ func TestOptionalsAreWritten(t *testing.T) {
 		`{}`:                      `{"must":null}`,
 		`{"limit":null,"must":3}`: `{"limit":null,"must":3}`,
 		`{"limit":0,"nick":"","ids":[9007199254740993],"must":0}`: `{"limit":0,"nick":"","ids":[9007199254740993],"must":0}`,
-		`{"work":{"city":"Oslo"}}`:                                `{"must":null,"work":{"city":"Oslo"}}`,
-		`{"flag":false,"ratio":0,"city":{}}`:                      `{"must":null,"flag":false,"ratio":0,"city":{"city":""}}`,
+		`{"ids":[],"must":1}`:                `{"ids":[],"must":1}`,
+		`{"work":{"city":"Oslo"}}`:           `{"must":null,"work":{"city":"Oslo"}}`,
+		`{"flag":false,"ratio":0,"city":{}}`: `{"must":null,"flag":false,"ratio":0,"city":{"city":""}}`,
 	}) {
 		p, err := decode[patch](t, text)
 		expectNoError(t, err, "decoded "+text+" into a struct of Optionals")
@@ -852,17 +1028,24 @@ func TestErrorsComeWithoutAValue(t *testing.T) {
 		})
 	}
 	broken := errors.New("connection reset by peer")
-	for _, head := range []string{`{"id":1`, `{"id":1}`} {
-		u, err := jsonboundary.Decode[user](io.MultiReader(strings.NewReader(head),
-			failing{broken}), plenty)
-		expect.That(t, known.Is(err, broken),
-			expect.Message{
-				Did:  "decoded a body whose reader fails after " + head,
-				Want: "the reader's error, and not ErrSyntax",
-				Got:  result(fmt.Sprintf("the id %d", u.ID), err),
-				Why: "a broken connection is not the client's bad JSON: it is answered, counted " +
-					"and retried in another way",
-			})
+	for _, head := range []string{"", " ", `{"id":1`, `{"id":1}`, `{"id":1} `} {
+		for _, limit := range []int{plenty, max(len(head), 1)} {
+			for how, body := range inOrder(map[string]io.Reader{
+				"":                    io.MultiReader(strings.NewReader(head), failing{broken}),
+				", at once with that": &breaking{head, broken},
+			}) {
+				u, err := jsonboundary.Decode[user](body, int64(limit))
+				expect.That(t, known.Is(err, broken) && reflect.ValueOf(u).IsZero(),
+					expect.Message{
+						Did: fmt.Sprintf("decoded a body whose reader fails after %#q%s, with %d bytes allowed",
+							head, how, limit),
+						Want: "the reader's error, not ErrSyntax, and the zero value",
+						Got:  result(fmt.Sprintf("the id %d", u.ID), err),
+						Why: "a broken connection is not the client's bad JSON: it is answered, counted " +
+							"and retried in another way",
+					})
+			}
+		}
 	}
 }
 
@@ -957,6 +1140,84 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+func TestManyAtOnce(t *testing.T) {
+	permit(t)
+	permitEncode(t)
+	// Another document goes through in a goroutine of its own while the first is waiting for its client.
+	within := func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			var b bytes.Buffer
+			jsonboundary.Encode(&b, map[string]string{"to": "somebody else"})
+			jsonboundary.Decode[map[string]string](&b, plenty)
+		}()
+		<-done
+	}
+	var b bytes.Buffer
+	err := jsonboundary.Encode(writing(func(p []byte) (int, error) {
+		within()
+		return b.Write(p)
+	}), map[string]int{"id": 7})
+	expect.That(t, err == nil && sameJSON(b.String(), `{"id":7}`), expect.Message{
+		Did: `encoded {"id":7} for a client that takes its time, and another document for somebody ` +
+			"else meanwhile",
+		Want: `{"id":7}`,
+		Got:  result(b.String(), err),
+		Why: "what all requests share belongs to none of them: one customer is shown what was meant " +
+			"for another",
+	})
+	body := strings.NewReader(`{"id":7,"labels":{"a":"b"}}`)
+	u, err := jsonboundary.Decode[user](reading(func(p []byte) (int, error) {
+		within()
+		return body.Read(p[:min(len(p), 5)])
+	}), plenty)
+	expect.That(t, err == nil && u.ID == 7 && u.Labels["a"] == "b", expect.Message{
+		Did:  `decoded {"id":7,"labels":{"a":"b"}} from a client that takes its time, and others meanwhile`,
+		Want: "the id 7, and the label",
+		Got:  result(fmt.Sprintf("the id %d and the labels %v", u.ID, u.Labels), err),
+		Why:  "a slow client's body must not get mixed with those of others",
+	})
+	seed, r := seeded()
+	type trip struct {
+		sent, back random
+		err        error
+	}
+	shared := randomValue(r, 2)
+	trips := make([][]trip, 8)
+	var wg sync.WaitGroup
+	for i := range trips {
+		trips[i] = []trip{{sent: randomValue(r, 2)}, {sent: shared}, {sent: randomValue(r, 2)}, {sent: shared}}
+		wg.Go(func() {
+			for j := range trips[i] {
+				trip := &trips[i][j]
+				var b bytes.Buffer
+				if trip.err = jsonboundary.Encode(&b, &trip.sent); trip.err == nil {
+					trip.back, trip.err = jsonboundary.Decode[random](&b, plenty)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, trip := range slices.Concat(trips...) {
+		expect.That(t, trip.err == nil && equal(trip.sent, trip.back), expect.Message{
+			Did: fmt.Sprintf("encoded random values and decoded them again in eight goroutines at once "+
+				"(seed %d), among them %+v", seed, trip.sent),
+			Want: "the same value",
+			Got:  result(fmt.Sprintf("%+v", trip.back), trip.err),
+			Why:  "a service answers many at once, and each of them through these two functions",
+		})
+	}
+}
+
+type writing func(p []byte) (int, error)
+
+func (w writing) Write(p []byte) (int, error) { return w(p) }
+
+type reading func(p []byte) (int, error)
+
+func (r reading) Read(p []byte) (int, error) { return r(p) }
+
 // decode calls Decode, and makes a panic the check's failure.
 func decode[T any](t *testing.T, text string) (v T, err error) {
 	t.Helper()
@@ -1039,7 +1300,7 @@ func expectTrailing(t *testing.T, text string) {
 	t.Helper()
 	u, err := decode[user](t, text)
 	expect.That(t, known.Is(err, jsonboundary.ErrTrailing), expect.Message{
-		Did:  fmt.Sprintf("decoded %#q", text),
+		Did:  "decoded " + strings.Replace(fmt.Sprintf("%#q", text), strings.Repeat(" ", 9000), " (9,000 spaces) ", 1),
 		Want: "ErrTrailing: there is more than one document",
 		Got:  result(fmt.Sprintf("the id %d", u.ID), err),
 		Why: "whoever sent two documents believes that both were taken; and what one system " +
@@ -1215,6 +1476,35 @@ func (f *filling) Write(p []byte) (int, error) {
 	}
 	f.room -= len(p)
 	return len(p), nil
+}
+
+// pausing returns nothing, and no error, before each piece: io.Reader allows it, and it is not the end.
+type pausing struct {
+	r     io.Reader
+	ready bool
+}
+
+func (p *pausing) Read(b []byte) (int, error) {
+	if p.ready = !p.ready; p.ready {
+		return 0, nil
+	}
+	return p.r.Read(b)
+}
+
+// breaking returns its bytes and the error at once, and the end to whoever asks again.
+type breaking struct {
+	text string
+	err  error
+}
+
+func (b *breaking) Read(p []byte) (int, error) {
+	n := copy(p, b.text)
+	if b.text = b.text[n:]; b.text != "" {
+		return n, nil
+	}
+	err := b.err
+	b.err = io.EOF
+	return n, err
 }
 
 type failing struct{ err error }

@@ -488,7 +488,8 @@ func appendStruct(b []byte, v reflect.Value) (_ []byte, err error) {
 		f := v.Type().Field(i)
 		name, ok := nameOf(f)
 		options := strings.Split(f.Tag.Get("json"), ",")[1:]
-		if !ok || slices.Contains(options, "omitzero") && v.Field(i).IsZero() {
+		if !ok || slices.Contains(options, "omitzero") && v.Field(i).IsZero() ||
+			slices.Contains(options, "omitempty") && empty(v.Field(i)) {
 			continue
 		}
 		if !first {
@@ -501,6 +502,17 @@ func appendStruct(b []byte, v reflect.Value) (_ []byte, err error) {
 		}
 	}
 	return append(b, '}'), nil
+}
+
+// empty is what the option omitempty leaves out: no struct is empty.
+func empty(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map:
+		return v.Len() == 0
+	case reflect.Struct:
+		return false
+	}
+	return v.IsZero()
 }
 
 // appendString escapes what it must and leaves all else as it is.
