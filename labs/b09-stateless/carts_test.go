@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/backend-labs/backend-labs/harness/kit/account"
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 )
@@ -18,7 +22,8 @@ func TestItemsAreKeptAsTheyAre(t *testing.T) {
 	f := newFleet(2, secret)
 	ann := f.login(t, "ann")
 	skus := []string{"lamp, small", `sofa "Oslo"`, "7", "007", "Lamp", " lamp", "lamp\nred", "a|b;c",
-		"null", " ", strings.Repeat("a table for each office ", 1000), "<b>&amp;", "mit Lehne: grün", `back\slash`, "[]", "%2C"}
+		"null", " ", strings.Repeat("a table for each office ", 1000), "<b>&amp;", "mit Lehne: grün", `back\slash`, "[]", "%2C",
+		strings.Repeat("a chair for each desk ", 4000)}
 	ann.mustAdd(t, skus...)
 	ann.wantCart(t, skus, fmt.Sprintf("added %d items with odd names, and asked for the cart",
 		len(skus)), "a warehouse finds by its exact name what has been sold, or not at all")
@@ -37,6 +42,43 @@ func TestItemsAreKeptAsTheyAre(t *testing.T) {
 		Got:  fmt.Sprintf("%d items: %s", len(got), ends(got)),
 		Why:  "what was answered with 2xx was promised, also to a company that furnishes an office",
 	})
+
+	dan := f.login(t, "dan")
+	f.chunked = true
+	added := dan.add("lamp")
+	f.chunked = false
+	expect.That(t, added.ok(), expect.Message{
+		Did:  `added "lamp" to dan's cart with a body that comes in chunks, so without a Content-Length`,
+		Want: "any 2xx",
+		Got:  added.String(),
+		Why: "a proxy that passes a body on as it comes does not know its length yet; where it ends says " +
+			"the body itself",
+	})
+
+	request, _ := account.Current()
+	r := rand.New(rand.NewPCG(request.Seed, 9))
+	carol := f.login(t, "carol")
+	var odd []string
+	for c := range rune(0x20) {
+		odd = append(odd, string(c), "a"+string(c)+"b")
+	}
+	for range 40 {
+		odd = append(odd, randomText(r))
+	}
+	carol.mustAdd(t, odd...)
+	carol.wantCart(t, odd, fmt.Sprintf("added %d items, among them one of each character below the space "+
+		"and texts at random (seed %d), and asked for the cart", len(odd), request.Seed),
+		"any character can be in a text, also the one that separates texts somewhere")
+}
+
+// randomText is a text that is not empty, of characters that mean something somewhere.
+func randomText(r *rand.Rand) string {
+	alphabet := []rune("aA0 .,:;|/\\\"'`[]{}()<>&=%+-_#\x00\x1e\x1f\x7f\n\r\t\u00a0\u0085\u2028\ufeffé漢😀")
+	text := make([]rune, 1+r.IntN(6))
+	for i := range text {
+		text[i] = alphabet[r.IntN(len(alphabet))]
+	}
+	return string(text)
 }
 
 // ends shows a long cart in short.
@@ -63,6 +105,30 @@ func TestWhatIsAnsweredIsStored(t *testing.T) {
 					"that is killed takes it along, and nobody is told")
 		}
 	})
+	aReadIsUnderWay(t)
+}
+
+// aReadIsUnderWay asks for a cart after an item was added, while a read from before that is not back yet.
+func aReadIsUnderWay(t *testing.T) {
+	t.Helper()
+	f := newFleet(1, secret)
+	ann := f.login(t, "ann")
+	ann.mustAdd(t, "lamp")
+	read := &held{make(chan struct{}), make(chan struct{})}
+	f.store.hold = read
+	var wg sync.WaitGroup
+	wg.Go(func() { f.do("GET", "/cart", ann.token, nil) })
+	select {
+	case <-read.has:
+	case <-time.After(5 * time.Second): // nobody reads
+	}
+	ann.mustAdd(t, "sofa")
+	ann.wantCart(t, []string{"lamp", "sofa"}, "asked for a cart with lamp, which took the store a while; added sofa "+
+		"meanwhile, and asked for the cart once more",
+		"what was read for another request may be from before the item was added: each request that begins after "+
+			"the 2xx has to see it")
+	close(read.free)
+	wg.Wait()
 }
 
 func TestTheStoreIsCalledForTheRequest(t *testing.T) {
@@ -96,6 +162,7 @@ func TestAStoreThatFailsIsA5xx(t *testing.T) {
 		fmt.Errorf("query: %w", context.DeadlineExceeded),
 		context.Canceled, // by the driver, which closes a connection
 		fs.ErrNotExist,
+		fmt.Errorf("query: %w", io.EOF), // a connection that the database has closed
 		errors.New("backup in conflict with the database"),
 	} {
 		isA5xx(t, f, ann, err)

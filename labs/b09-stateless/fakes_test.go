@@ -64,6 +64,7 @@ type fleet struct {
 	store   *memory
 	secret  []byte
 	amnesia bool // each request gets an instance of its own
+	chunked bool // bodies come without their length
 	pin     int  // if not negative: the instance that gets all requests
 
 	instances []http.Handler
@@ -71,8 +72,13 @@ type fleet struct {
 	last      atomic.Int64 // the number of the instance that got the last request, from 1
 }
 
+// room is how much there is behind a fleet's secret.
+const room = 256
+
 func newFleet(n int, secret []byte) *fleet {
-	f := &fleet{store: new(memory), secret: secret, pin: -1}
+	// with room behind it, as a secret has that was cut out of a file
+	shared := append(make([]byte, 0, len(secret)+room), secret...)
+	f := &fleet{store: new(memory), secret: shared, pin: -1}
 	f.add(n)
 	return f
 }
@@ -85,6 +91,14 @@ func (f *fleet) add(n int) {
 
 // do sends a request to the instance whose turn it is, through one of several proxies.
 func (f *fleet) do(method, path, token string, body any) answer {
+	if token != "" {
+		token = "Bearer " + token
+	}
+	return f.send(method, path, token, body)
+}
+
+// send is do with a header Authorization as it is.
+func (f *fleet) send(method, path, authorization string, body any) answer {
 	turn := int(f.next.Add(1) - 1)
 	which := turn % len(f.instances)
 	if f.pin >= 0 {
@@ -96,6 +110,9 @@ func (f *fleet) do(method, path, token string, body any) answer {
 	}
 	r := httptest.NewRequestWithContext(context.WithValue(context.Background(), requestKey{}, true),
 		method, path, jsonOf(body))
+	if f.chunked {
+		r.ContentLength, r.TransferEncoding = -1, []string{"chunked"}
+	}
 	if len(f.instances) > 1 || f.amnesia {
 		r.RemoteAddr = fmt.Sprintf("198.51.100.%d:%d", turn%5+1, 40000+turn)
 		r.Header.Set("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", turn%7+1))
@@ -104,8 +121,8 @@ func (f *fleet) do(method, path, token string, body any) answer {
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
 	}
 	w := httpwire.New()
 	h.ServeHTTP(w.Writer(), r)
@@ -143,7 +160,7 @@ func login(t *testing.T, name string, do func(method, path, token string, body a
 	var reply struct{ Token string }
 	err := json.Unmarshal([]byte(got.body), &reply)
 	expect.That(t, got.status == 200 && err == nil && reply.Token != "", expect.Message{
-		Did:  fmt.Sprintf(`logged in: POST /login with {"user":%q}`, name),
+		Did:  fmt.Sprintf(`logged in: POST /login with {"user":%s}`, brief(name)),
 		Want: `200 and {"token":"…"}`,
 		Got:  got.String(),
 	})
@@ -159,8 +176,8 @@ func (u *user) mustAdd(t *testing.T, skus ...string) {
 	for _, sku := range skus {
 		got := u.add(sku)
 		expect.That(t, got.ok(), expect.Message{
-			Did: fmt.Sprintf("added %q to the cart of %q, with the token from the login", sku,
-				u.name),
+			Did: fmt.Sprintf("added %s to the cart of %s, with the token from the login", brief(sku),
+				brief(u.name)),
 			Want: "any 2xx",
 			Got:  got.String(),
 		})

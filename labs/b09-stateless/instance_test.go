@@ -1,6 +1,7 @@
 package stateless_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -170,7 +171,9 @@ func TestUsersAreKeptApart(t *testing.T) {
 	long := strings.Repeat("Ann of the long name, ", 20)
 	for _, name := range []string{"ann", "bob", "Ann", "ann ", " ann", "ann\n", "ann.bob",
 		"ann:bob", "ann|1", `ann"`, "ann/../bob", "änn", "a\u0308nn", "bob.ann", "ann%20", " ",
-		long, long + "!", "\x00", "null", "0"} {
+		long, long + "!", strings.Repeat(long, 8), "\x00", "ann\x00", "null", "0",
+		// pairs that are one in CRC-32, FNV-1 and FNV-1a of 32 bits
+		"wlkffsvo", "okxxbftd", "wlasdmom", "bmdzgxpl", "ygyjbood", "siouunwq"} {
 		u := f.login(t, name)
 		u.mustAdd(t, "of "+name)
 		users = append(users, u)
@@ -182,6 +185,16 @@ func TestUsersAreKeptApart(t *testing.T) {
 			"one user who sees another's cart is an incident that has to be reported to an "+
 				"authority")
 	}
+
+	spare := f.secret[len(f.secret):cap(f.secret)]
+	expect.That(t, bytes.Equal(f.secret, secret) && bytes.Equal(spare, make([]byte, room)), expect.Message{
+		Did: fmt.Sprintf("logged in as %d users, added an item for each, and looked at the slice that all "+
+			"instances got as secret, and at the room behind it", len(users)),
+		Want: "it is as it was",
+		Got:  fmt.Sprintf("%q, and behind it %q", f.secret, bytes.TrimRight(spare, "\x00")),
+		Why: "append writes behind a slice where there is room: all instances have this one, so two requests " +
+			"at once sign and check each other's text",
+	})
 
 	// who knows what the keys in the store are called
 	keys := f.store.keys()

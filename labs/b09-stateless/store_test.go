@@ -26,6 +26,7 @@ type memory struct {
 	noReads, noWrites error // of a store that is broken
 	refused           int   // calls since it is broken: it is well again after a thousand
 	strays            int   // calls with the context of no request
+	hold              *held // what the next read meets
 }
 
 // breakDown makes the store answer reads and writes with errors, or well again with nil.
@@ -68,8 +69,12 @@ func (m *memory) Get(ctx context.Context, key string) ([]byte, int64, error) {
 		return nil, 0, err
 	}
 	m.mu.Lock()
-	e, contended := m.entries[key], m.contended
+	e, contended, hold := m.entries[key], m.contended, m.hold
+	m.hold = nil
 	m.mu.Unlock()
+	if hold != nil {
+		hold.wait()
+	}
 	if contended {
 		m.meet(key)
 	}
@@ -95,6 +100,18 @@ func (m *memory) PutIf(ctx context.Context, key string, val []byte, version int6
 	}
 	m.entries[key] = entry{slices.Clone(val), version + 1}
 	return nil
+}
+
+// held is a read that has its value and does not come back with it before it is let go, or two seconds are over: those
+// who wait for it with a lock are right, too.
+type held struct{ has, free chan struct{} }
+
+func (h *held) wait() {
+	close(h.has)
+	select {
+	case <-h.free:
+	case <-time.After(2 * time.Second):
+	}
 }
 
 // meeting is where two readers of a key wait for each other.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ func TestTokensCannotBeForged(t *testing.T) {
 	ann.wantCart(t, nil, "logged in as ann and as bob, added an item to bob's cart, and asked "+
 		"for ann's", "")
 	wantStranger401(t, f)
+	aTokenIsSentAsABearer(t, f, ann)
 	for _, forged := range forgeries(ann.token, "ann", "bob") {
 		got := f.do("GET", "/cart", forged.token, nil)
 		expect.That(t, got.status == 401, expect.Message{
@@ -33,6 +35,11 @@ func TestTokensCannotBeForged(t *testing.T) {
 				"believe it without a signature",
 		})
 		nothingIsDone(t, f, bob, forged)
+	}
+	for _, digit := range []string{"1", "2", "7", "9"} {
+		for _, forged := range moved(f.login(t, "bob"+digit).token, "bob", digit) {
+			nothingIsDone(t, f, bob, forged)
+		}
 	}
 }
 
@@ -51,6 +58,36 @@ func nothingIsDone(t *testing.T, f *fleet, victim *user, forged forgery) {
 		Got:  got.String(),
 		Why:  "a body behind a 401 is read by whoever wants to",
 	})
+}
+
+// aTokenIsSentAsABearer sends a good token in other ways.
+func aTokenIsSentAsABearer(t *testing.T, f *fleet, u *user) {
+	t.Helper()
+	for _, header := range []string{u.token, "Basic " + u.token, "Token " + u.token, "Bearer" + u.token,
+		"Bearer", "Bearer ", "Bearer: " + u.token, "Bearer=" + u.token} {
+		got := f.send("GET", "/cart", header, nil)
+		expect.That(t, got.status == 401, expect.Message{
+			Did: fmt.Sprintf("logged in as %s, got the token %q, and asked for the cart with the header "+
+				"Authorization: %s", u.name, u.token, header),
+			Want: "401: a token is sent as Authorization: Bearer <token>, and this is none",
+			Got:  got.String(),
+			Why: "what is behind Basic is a name and a password, and what has no scheme nobody knows: " +
+				"proxies and logs hide a token where they know that it is one",
+		})
+	}
+	for _, name := range []string{"token", "access_token", "bearer", "authorization", "Authorization"} {
+		for _, scheme := range []string{"", "Bearer "} {
+			path := "/cart?" + url.Values{name: {scheme + u.token}}.Encode()
+			got := f.send("GET", path, "", nil)
+			expect.That(t, got.status == 401, expect.Message{
+				Did:  fmt.Sprintf("logged in as %s, and sent GET %s without a header Authorization", u.name, path),
+				Want: "401: a token is sent as Authorization: Bearer <token>, and this is none",
+				Got:  got.String(),
+				Why: "an address is kept by browsers, proxies and logs, and sent on to the next site: a token in it is " +
+					"everybody's",
+			})
+		}
+	}
 }
 
 func TestATokenLastsADay(t *testing.T) {
@@ -119,6 +156,50 @@ func TestAnyChangeToATokenIsRefused(t *testing.T) {
 
 const severalSpellings = "a token with several spellings cannot be blocked or counted by its text, " +
 	"and where a decoder is lenient, somebody finds out with what else it is"
+
+// moved are tokens of a user who is called like another one with a digit behind it, in which that digit stands at the
+// beginning of what follows the name. Where both were signed as one text, the signature is still good.
+func moved(token, name, digit string) (all []forgery) {
+	plain := func(s string) ([]byte, error) { return []byte(s), nil }
+	ways := []struct {
+		encode func([]byte) string
+		decode func(string) ([]byte, error)
+	}{
+		{func(b []byte) string { return string(b) }, plain},
+		{hex.EncodeToString, hex.DecodeString},
+		{base64.RawURLEncoding.EncodeToString, base64.RawURLEncoding.DecodeString},
+		{base64.URLEncoding.EncodeToString, base64.URLEncoding.DecodeString},
+		{base64.RawStdEncoding.EncodeToString, base64.RawStdEncoding.DecodeString},
+		{base64.StdEncoding.EncodeToString, base64.StdEncoding.DecodeString},
+	}
+	for _, separator := range []string{".", ":", "|"} {
+		parts := strings.Split(token, separator)
+		for i := range len(parts) - 1 {
+			for _, way := range ways {
+				if got, err := way.decode(parts[i]); err != nil || string(got) != name+digit {
+					continue
+				}
+				changed := slices.Clone(parts)
+				changed[i], changed[i+1] = way.encode([]byte(name)), digit+parts[i+1]
+				all = append(all, forgery{"the token of " + name + digit + " with the " + digit +
+					" moved from the name to what follows it", strings.Join(changed, separator)})
+			}
+		}
+	}
+	// the name and what follows it, encoded as one
+	for _, way := range ways[1:] {
+		for _, separator := range []string{".", ":", "|", ",", "\x00", " "} {
+			parts := strings.Split(token, ".")
+			got, err := way.decode(parts[0])
+			if head, tail, ok := strings.Cut(string(got), separator); err == nil && ok && head == name+digit {
+				parts[0] = way.encode([]byte(name + separator + digit + tail))
+				all = append(all, forgery{"the token of " + name + digit + " with the " + digit +
+					" moved from the name to what follows it", strings.Join(parts, ".")})
+			}
+		}
+	}
+	return all
+}
 
 // forgery is a token that somebody has made out of their own.
 type forgery struct{ how, token string }

@@ -66,9 +66,9 @@ func (in *instance) user(token string) (string, bool) {
 
 func (in *instance) authenticated(h func(w http.ResponseWriter, r *http.Request, user string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		user, ok := in.user(token)
-		if !ok {
+		if !ok || !bearer {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "log in", http.StatusUnauthorized)
 			return
