@@ -328,7 +328,7 @@ func TestConcurrentCallersShareOneBucket(t *testing.T) {
 			expect.That(t, got == burst, message(
 				fmt.Sprintf("let %d goroutines call a full bucket of %d at one instant", callers,
 					burst),
-				fmt.Sprintf("exactly %d allowed", burst), fmt.Sprintf("%d allowed", got)))
+				fmt.Sprintf("exactly %d allowed", burst), fmt.Sprintf("%d allowed%s", got, against(int(got), burst))))
 		}
 	})
 
@@ -363,7 +363,7 @@ func TestConcurrentCallersShareOneBucket(t *testing.T) {
 						"let 2 goroutines make %d calls each, by Allow or by AllowN(2), on "+
 							"%s at the same moment, with many buckets", calls, there),
 					fmt.Sprintf("exactly %d tokens taken from each", size(i)),
-					fmt.Sprintf("%d taken from one of them", n)))
+					fmt.Sprintf("%d taken from one of them%s", n, against(int(n), size(i)))))
 			}
 		}
 		return together
@@ -371,6 +371,14 @@ func TestConcurrentCallersShareOneBucket(t *testing.T) {
 	for range 100 {
 		dripsOnce(t)
 	}
+}
+
+// against says on which side of what was there a number of tokens is.
+func against(taken, there int) string {
+	if taken > there {
+		return ", more than there were"
+	}
+	return ", though there were more"
 }
 
 // dripsOnce has several goroutines call one bucket in real time, and then takes what is left: each moment has dripped
