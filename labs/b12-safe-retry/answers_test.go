@@ -100,13 +100,14 @@ func TestTheContextEndsTheWait(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		n := over(t, 5, minute, unavailable, unavailable)
 		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(3*time.Second, func() { cancel(errors.New("the user has closed the page")) })
+		const left = 3*time.Second + 1234567 // seldom on the second
+		time.AfterFunc(left, func() { cancel(errors.New("the user has closed the page")) })
 		got := n.do(t, request(t, "GET", "/documents/1", "").WithContext(ctx))
-		expect.That(t, got.took == 3*time.Second && sentinel.Is(got.err, context.Canceled),
+		expect.That(t, got.took == left && sentinel.Is(got.err, context.Canceled),
 			expect.Message{
-				Did: "sent a GET whose attempts were " + unavailable.String() + ", with a backoff of a " +
-					"minute, and cancelled its context after 3 s with a cause of its own",
-				Want: "context.Canceled at +3s: the context's error",
+				Did: fmt.Sprintf("sent a GET whose attempts were %s, with a backoff of a minute, and cancelled its "+
+					"context after %v with a cause of its own", unavailable, left),
+				Want: fmt.Sprintf("context.Canceled at +%v: the context's error, at once", left),
 				Got:  fmt.Sprintf("%s at +%v", got, got.took),
 				Why: "callers ask whether it was cancelled, and not why; the cause they can read " +
 					"from the context, too",
@@ -144,6 +145,24 @@ func TestAnEndedRequestLeavesNothingOpen(t *testing.T) {
 		})
 		wantClosed(t, did, *bodies)
 	})
+	bubble.Run(t, func(t *testing.T) {
+		r, bodies := trackedRequest(t, "the whole document")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r = r.WithContext(ctx)
+		opens := r.GetBody
+		r.GetBody = func() (io.ReadCloser, error) {
+			cancel()
+			return opens()
+		}
+		n := over(t, 5, linear, answerLost)
+		got := n.do(t, r)
+		const did = "sent a PUT whose first answer was lost, and whose context was cancelled while GetBody made the next body"
+		expect.That(t, got.err != nil && n.count() <= 2, expect.Message{
+			Did: did, Want: "an error, and 2 attempts at most", Got: got.String() + "; " + n.attempts(),
+		})
+		wantClosed(t, did, *bodies)
+	})
 }
 
 func TestAbandonedAnswersFreeTheirConnection(t *testing.T) {
@@ -152,6 +171,31 @@ func TestAbandonedAnswersFreeTheirConnection(t *testing.T) {
 	}
 	bubble.Run(t, func(t *testing.T) { abandoned(t, page, 3*time.Second) })
 	bubble.Run(t, wantClosedThoughBroken)
+	bubble.Run(t, wantNoErrorOfClose)
+}
+
+// closesBadly is a body whose Close fails.
+type closesBadly struct{ io.Reader }
+
+func (closesBadly) Close() error { return errReset }
+
+// wantNoErrorOfClose has an answer that can be read, and whose Close fails.
+func wantNoErrorOfClose(t *testing.T) {
+	t.Helper()
+	attempts := 0
+	rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+		if attempts++; attempts == 1 {
+			return &http.Response{StatusCode: 503, Body: closesBadly{strings.NewReader("come back")}, Request: r}, nil
+		}
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	}), 3, linear)
+	_, err := rt.RoundTrip(request(t, "GET", "/documents/1", ""))
+	expect.That(t, err == nil && attempts == 2, expect.Message{
+		Did:  "sent a GET; attempt 1 was answered with a 503 whose body can be read, but whose Close fails",
+		Want: "200 from attempt 2",
+		Got:  fmt.Sprintf("error %v, %d attempts", err, attempts),
+		Why:  "what becomes of an answer that nobody wants is no reason to give up: the attempt after it may be answered",
+	})
 }
 
 // wantClosedThoughBroken has an answer that breaks off.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -51,7 +52,6 @@ func TestALostGetIsSentAgain(t *testing.T) {
 	}
 }
 
-// TestTheWaitBeginsBehindTheAttempt: an attempt that fails by a timeout takes its time.
 func TestEveryAttemptHasTheContext(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		type key struct{}
@@ -64,15 +64,45 @@ func TestEveryAttemptHasTheContext(t *testing.T) {
 		rt.RoundTrip(r.WithContext(context.WithValue(r.Context(), key{}, "of the request")))
 		expect.That(t, len(seen) == 3 && seen[0] == "of the request" && seen[1] == seen[0] &&
 			seen[2] == seen[0], expect.Message{
-			Did:  "sent a GET with a value in its context, let every attempt end with an error, and looked for the value in each",
+			Did: "sent a GET with a value in its context, let every attempt end with an error, and looked for the " +
+				"value in each",
 			Want: "3 attempts with the request's context, or one made from it",
 			Got:  fmt.Sprintf("%q", seen),
 			Why: "an attempt that does not know of the request's end goes on when the caller has left, " +
 				"and what is traced by the context is lost from the second attempt on",
 		})
 	})
+	for _, at := range []int{1, 2, 3} {
+		bubble.Run(t, func(t *testing.T) { wantEndsWithTheRequest(t, at) })
+	}
 }
 
+// wantEndsWithTheRequest cancels the request while an attempt is on its way.
+func wantEndsWithTheRequest(t *testing.T, at int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	attempts, ended := 0, false
+	rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+		if attempts++; attempts == at {
+			cancel()
+			time.Sleep(time.Second)
+			ended = r.Context().Err() != nil
+		}
+		return nil, errReset
+	}), 4, linear)
+	rt.RoundTrip(request(t, "GET", "/", "").WithContext(ctx))
+	expect.That(t, ended && attempts == at, expect.Message{
+		Did: fmt.Sprintf("sent a GET whose attempts fail, cancelled its context while attempt %d was on its way, "+
+			"and looked a second later at the context of that attempt", at),
+		Want: fmt.Sprintf("it has ended, too, and no attempt after the %d that were made", at),
+		Got:  fmt.Sprintf("ended: %t; %d attempts", ended, attempts),
+		Why: "when the caller has left, the attempt that is on its way holds a connection for nobody; it hears of " +
+			"that by its context alone",
+	})
+}
+
+// TestTheWaitBeginsBehindTheAttempt: an attempt that fails by a timeout takes its time.
 func TestTheWaitBeginsBehindTheAttempt(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		var at []time.Duration
@@ -95,6 +125,28 @@ func TestTheWaitBeginsBehindTheAttempt(t *testing.T) {
 			Why: "a server that hangs makes every attempt slow; counted from its beginning, " +
 				"the wait is over before the attempt is, and nothing is spared",
 		})
+	})
+	for _, wait := range []time.Duration{1, 1500 * time.Microsecond, 100 * 24 * time.Hour} {
+		bubble.Run(t, func(t *testing.T) { wantThisWait(t, wait) })
+	}
+}
+
+// wantThisWait has a backoff of an unusual size.
+func wantThisWait(t *testing.T, wait time.Duration) {
+	t.Helper()
+	var at []time.Duration
+	start := time.Now()
+	rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+		at = append(at, time.Since(start))
+		return nil, errReset
+	}), 3, func(int) time.Duration { return wait })
+	rt.RoundTrip(request(t, "GET", "/price", ""))
+	want := []time.Duration{0, wait, 2 * wait}
+	expect.That(t, slices.Equal(at, want), expect.Message{
+		Did:  fmt.Sprintf("sent a GET whose attempts fail at once, 3 at most, with a backoff of %v", wait),
+		Want: fmt.Sprintf("attempts at %v", want),
+		Got:  fmt.Sprintf("attempts at %v", at),
+		Why:  "how long a wait is the caller has decided, to the nanosecond and to the day",
 	})
 }
 
@@ -175,11 +227,34 @@ func TestMaxAttemptsIsAllThereAre(t *testing.T) {
 			})
 		}
 	}
+	for _, most := range []int{300, math.MaxInt} {
+		bubble.Run(t, func(t *testing.T) { wantPatience(t, most) })
+	}
 	bubble.Run(t, wantOwnAttempts)
 	wantTheLast(t, unavailable, answerLost)
 	wantTheLast(t, answerLost, unavailable)
 	wantTheLast(t, unavailable, badGateway)
 	bubble.Run(t, wantUnread)
+}
+
+// wantPatience has an outage that ends before the attempts do.
+func wantPatience(t *testing.T, most int) {
+	t.Helper()
+	attempts := 0
+	rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+		if attempts++; attempts < 300 {
+			return nil, errReset
+		}
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	}), most, linear)
+	_, err := rt.RoundTrip(request(t, "GET", "/documents/1", ""))
+	expect.That(t, err == nil && attempts == 300, expect.Message{
+		Did:  fmt.Sprintf("sent a GET with maxAttempts = %d; the first 299 attempts failed", most),
+		Want: "200 from attempt 300",
+		Got:  fmt.Sprintf("error %v after %d attempts", err, attempts),
+		Why: "a job at night may say: as often as it takes. What it may need costs nothing before it is needed, " +
+			"and how much that is only the caller knows",
+	})
 }
 
 // wantTheLast has two attempts that end differently.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
@@ -58,6 +59,20 @@ func TestABodyThatIsGoneIsNotSentAgain(t *testing.T) {
 	})
 	bubble.Run(t, func(t *testing.T) { wantOneAttempt(t, -1, "of a length that is not known, ContentLength -1") })
 	bubble.Run(t, func(t *testing.T) { wantOneAttempt(t, 0, "of a length that is not known, ContentLength 0") })
+	bubble.Run(t, func(t *testing.T) {
+		r := request(t, "PUT", "/documents/1", stream)
+		r.GetBody = nil
+		n := over(t, 3, linear, unavailable)
+		got := n.do(t, r)
+		expect.That(t, n.count() == 1 && got.status == 503 && got.body == page, expect.Message{
+			Did: "sent a PUT whose body cannot be had again, as its GetBody is nil; attempt 1 was " +
+				unavailable.String(),
+			Want: "1 attempt, and that response with its body unread",
+			Got:  got.String() + "; " + n.attempts(),
+			Why: "there is no other attempt, so this answer is what the caller gets, with all that the server says " +
+				"in it",
+		})
+	})
 	for _, none := range []struct {
 		what string
 		body io.ReadCloser
@@ -168,12 +183,80 @@ func TestTheRequestIsLeftAsItWas(t *testing.T) {
 		wantClosed(t, "sent a PUT that needed 3 attempts, and looked at its bodies", *bodies)
 	})
 	bubble.Run(t, wantTheSameAgain)
+	bubble.Run(t, wantUntouchedMeanwhile)
+	bubble.Run(t, wantBodiesFromGetBody)
 }
 
-// wantTheSameAgain has a request with all that a request has besides its method and body.
+// wantUntouchedMeanwhile looks at the caller's request whenever somebody else is asked for something.
+func wantUntouchedMeanwhile(t *testing.T) {
+	t.Helper()
+	r, _ := trackedRequest(t, "the whole document")
+	first, getBody := r.Body, r.GetBody
+	r.Header.Set("Idempotency-Key", "k")
+	look := func(when string) {
+		t.Helper()
+		expect.That(t, r.Body == first && len(r.Header) == 1 && r.Header.Get("Idempotency-Key") == "k", expect.Message{
+			Did:  "sent a PUT that needed 3 attempts, and looked at the caller's request " + when,
+			Want: "the Body that it had, and the headers Idempotency-Key: k and no other",
+			Got:  fmt.Sprintf("the same Body: %t; headers %v", r.Body == first, r.Header),
+			Why: "put back afterwards is too late: the attempt before may still be reading the body, and another " +
+				"goroutine may look at the request at any moment",
+		})
+	}
+	r.GetBody = func() (io.ReadCloser, error) {
+		look("when GetBody was called")
+		return getBody()
+	}
+	attempts := 0
+	rt := retrying(t, function(func(a *http.Request) (*http.Response, error) {
+		attempts++
+		look(fmt.Sprintf("during attempt %d", attempts))
+		swallow(a.Body)
+		return nil, errReset
+	}), 3, func(n int) time.Duration {
+		look(fmt.Sprintf("when backoff(%d) was called", n))
+		return linear(n)
+	})
+	rt.RoundTrip(r)
+}
+
+// wantBodiesFromGetBody counts the bodies that were had from GetBody and read.
+func wantBodiesFromGetBody(t *testing.T) {
+	t.Helper()
+	const text = "the whole document"
+	r := request(t, "PUT", "/documents/1", text)
+	var bodies []*counted
+	r.GetBody = func() (io.ReadCloser, error) {
+		bodies = append(bodies, &counted{Reader: strings.NewReader(text)})
+		return bodies[len(bodies)-1], nil
+	}
+	rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
+		swallow(r.Body)
+		return nil, errReset
+	}), 4, linear)
+	rt.RoundTrip(r)
+	read := 0
+	for _, b := range bodies {
+		if b.read == len(text) {
+			read++
+		}
+	}
+	expect.That(t, read >= 3, expect.Message{
+		Did:  "sent a PUT that needed 4 attempts, and counted the bodies that GetBody gave and that were read",
+		Want: "3 at least: one for each attempt behind the first",
+		Got:  fmt.Sprintf("%d, of %d that it gave", read, len(bodies)),
+		Why: "a body may be a film of a gigabyte. It can be had again from where it lies, and whoever keeps it in " +
+			"memory instead needs that much for each request that is under way",
+	})
+}
+
+// wantTheSameAgain has a request with all that a request has besides its method.
 func wantTheSameAgain(t *testing.T) {
 	t.Helper()
-	r := request(t, "GET", "/documents/1?part=2&part=3", "")
+	r := request(t, "PUT", "/documents/1?part=2&part=3", "the whole document")
+	r.Close = true
+	r.Trailer = http.Header{"Checksum": {"17"}}
+	r.TransferEncoding = []string{"identity"}
 	r.Host = "shop.example"
 	r.Header["Cookie"] = []string{"cart=7", "theme=dark"}
 	r.Header["X-Empty"] = []string{""}
@@ -181,22 +264,31 @@ func wantTheSameAgain(t *testing.T) {
 	attempts := 0
 	rt := retrying(t, function(func(r *http.Request) (*http.Response, error) {
 		attempts++
-		same := r.URL.String() == want.URL.String() && r.Host == want.Host
+		swallow(r.Body)
+		same := r.URL.String() == want.URL.String() && r.Host == want.Host && r.Method == want.Method &&
+			r.ContentLength == want.ContentLength && r.Close == want.Close &&
+			slices.Equal(r.TransferEncoding, want.TransferEncoding) && slices.Equal(r.Trailer["Checksum"], []string{"17"})
 		for name, values := range want.Header {
 			same = same && slices.Equal(r.Header[name], values)
 		}
 		expect.That(t, same, expect.Message{
-			Did:  fmt.Sprintf("sent a GET whose attempts fail, and looked at attempt %d", attempts),
-			Want: fmt.Sprintf("the request: host %s, %s, headers %v", want.Host, want.URL, want.Header),
-			Got:  fmt.Sprintf("host %s, %s, headers %v", r.Host, r.URL, r.Header),
+			Did:  fmt.Sprintf("sent a PUT whose attempts fail, and looked at attempt %d", attempts),
+			Want: "the request: " + all(want),
+			Got:  all(r),
 			Why: "what is sent again is the same request. One that lacks something is another one, which was never " +
 				"asked for, and is answered by another server, or for another user",
 		})
 		return nil, errReset
 	}), 3, linear)
 	rt.RoundTrip(r)
-	expect.That(t, attempts == 3, expect.Message{Did: "sent a GET whose attempts fail, 3 at most",
+	expect.That(t, attempts == 3, expect.Message{Did: "sent a PUT whose attempts fail, 3 at most",
 		Want: "3 attempts", Got: fmt.Sprint(attempts)})
+}
+
+// all is what a request has besides its body.
+func all(r *http.Request) string {
+	return fmt.Sprintf("%s, host %s, %s, headers %v, ContentLength %d, TransferEncoding %v, Trailer %v, Close %t",
+		r.Method, r.Host, r.URL, r.Header, r.ContentLength, r.TransferEncoding, r.Trailer, r.Close)
 }
 
 // trackedRequest is a PUT whose bodies are all noted.

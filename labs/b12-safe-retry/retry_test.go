@@ -3,6 +3,7 @@ package retry_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
@@ -147,6 +148,11 @@ func TestIdempotentMethodsAreSentAgain(t *testing.T) {
 				Why:  why + ", with a body or without",
 			})
 		})
+		got = retry.IsIdempotent(&http.Request{Method: verb, Header: http.Header{"Idempotency-Key": {""}}})
+		expect.That(t, got, expect.Message{
+			Did:  fmt.Sprintf("asked IsIdempotent for a request with the method %s and an empty Idempotency-Key", name),
+			Want: "true", Got: "false", Why: why + ", and an empty key takes nothing away from that",
+		})
 	}
 }
 
@@ -167,7 +173,18 @@ func TestAnUnknownMethodIsSentOnce(t *testing.T) {
 		Did: "asked IsIdempotent for a request with the method CONNECT", Want: "false", Got: "true",
 		Why: "it opens a tunnel, and whatever goes through may be anything",
 	})
-	for _, verb := range []string{"FROB", "LINK", "CONNECT"} {
+	for _, verb := range unknown {
+		for _, keys := range []http.Header{nil, {}, {"Idempotency-Key": {""}}, {"X-Request-Id": {"7"}}} {
+			got := retry.IsIdempotent(&http.Request{Method: verb, Header: keys})
+			expect.That(t, !got, expect.Message{
+				Did:  fmt.Sprintf("asked IsIdempotent for a request with the method %q and the headers %v", verb, keys),
+				Want: "false: it is none of the six, and there is no key", Got: "true",
+				Why: "what is repeated by itself has to be on the list; what looks like it, or is said to be like it, " +
+					"is somebody's guess",
+			})
+		}
+	}
+	for _, verb := range append(unknown, "LINK", "CONNECT") {
 		r := &http.Request{Method: verb, Header: http.Header{"Idempotency-Key": {"7"}}}
 		expect.That(t, retry.IsIdempotent(r), expect.Message{
 			Did:  fmt.Sprintf("asked IsIdempotent for a %s with an Idempotency-Key", verb),
@@ -175,7 +192,20 @@ func TestAnUnknownMethodIsSentOnce(t *testing.T) {
 			Why: "the promise is the server's, for everything that comes with a key",
 		})
 	}
+	long := strings.Repeat("signed-", 60)
+	expect.That(t, retry.IsIdempotent(&http.Request{Method: "POST", Header: http.Header{"Idempotency-Key": {long}}}),
+		expect.Message{
+			Did:  fmt.Sprintf("asked IsIdempotent for a POST with an Idempotency-Key of %d letters", len(long)),
+			Want: "true: it is not empty", Got: "false",
+			Why: "how long a key may be is for the server to say; a client that counts letters leaves its own keys " +
+				"without effect",
+		})
 }
+
+// unknown are methods that are none of the six, though some look or sound like them.
+var unknown = []string{"FROB", "POST", "PATCH", "get", "Head", "dELETE", " GET", "GET ", "PUT\t", "GETS", "GE", "T",
+	"DELETEALL", "GET,PUT", "QUERY", "SEARCH", "PROPFIND", "REPORT", "MKCOL", "COPY", "MOVE", "LOCK", "UNBIND", "PRI",
+	"CONNECT", "*", " ", "OPTION\u017f", "\u212aPUT"}
 
 func wantSentOnce(t *testing.T, verb, why string) {
 	t.Helper()
