@@ -42,19 +42,14 @@ func TestTheLabelSaysHowToRead(t *testing.T) {
 		"a note is not needed")
 	wantOrder(t, jsonType, "\r\n\t "+asJSON+" \n", order,
 		"white space around a JSON value is part of no value; many libraries end with a line break")
-	long := strings.Repeat("a floor for each of the lamps ", 10_000)
-	got, err := decode("/orders", jsonType, `{"sku":"B-2","qty":1,"note":"`+long+`"}`)
-	expect.That(t, err == nil && got == orders.Order{SKU: "B-2", Qty: 1, Note: long}, expect.Message{
-		Did:  fmt.Sprintf("called DecodeOrder with JSON whose note has %d bytes", len(long)),
-		Want: "the order, with all of its note",
-		Got:  fmt.Sprintf("a note of %d bytes, error %v", len(got.Note), err),
-		Why:  "the contract knows no longest note; one that is cut off reads like a whole one",
-	})
+	wantLongOnes(t)
 	const large = 9007199254740993 // a float64 takes it for the even number before it
 	wantOrder(t, jsonType, `{"sku":"B-2","qty":9007199254740993}`,
 		orders.Order{SKU: "B-2", Qty: large}, "a whole number is read as one, however large")
 	wantOrder(t, formType, `sku=B-2&qty=9007199254740993`, orders.Order{SKU: "B-2", Qty: large},
 		"a whole number is read as one, however large")
+	wantOrder(t, formType, `sku=B-2&qty=010`, orders.Order{SKU: "B-2", Qty: 10},
+		"a qty has decimal digits, whichever is the first")
 	padded := orders.Order{SKU: " B 2 ", Qty: 1, Note: " ring twice\n"}
 	wantOrder(t, jsonType, `{"sku":" B 2 ","qty":1,"note":" ring twice\n"}`, padded,
 		"spaces in a text are part of it")
@@ -62,6 +57,33 @@ func TestTheLabelSaysHowToRead(t *testing.T) {
 		"spaces in a text are part of it")
 	wantOnlyTheBody(t)
 	wantWhateverTheMethod(t)
+}
+
+// wantLongOnes has bodies of a mebibyte, which have to be read, and longer ones, of which nothing may be cut off.
+func wantLongOnes(t *testing.T) {
+	t.Helper()
+	const mebibyte = 1 << 20
+	for _, one := range []struct{ label, before, behind string }{
+		{jsonType, `{"sku":"B-2","qty":1,"note":"`, `"}`},
+		{formType, "sku=B-2&qty=1&note=", ""},
+	} {
+		for _, size := range []int{300_000, mebibyte, mebibyte + 1, 3 * mebibyte} {
+			note := strings.Repeat("n", size-len(one.before)-len(one.behind))
+			got, err := decode("/orders", one.label, one.before+note+one.behind)
+			whole := err == nil && got == orders.Order{SKU: "B-2", Qty: 1, Note: note}
+			refused := size > mebibyte && known.Is(err, orders.ErrMalformed)
+			want := "the order, with all of its note"
+			if size > mebibyte {
+				want += ", or ErrMalformed"
+			}
+			expect.That(t, whole || refused, expect.Message{
+				Did:  fmt.Sprintf("called DecodeOrder with Content-Type: %s and a body of %d bytes", one.label, size),
+				Want: want,
+				Got:  fmt.Sprintf("a note of %d bytes of %d, error %v", len(got.Note), len(note), err),
+				Why:  "whatever the bound, what is beyond it is refused and not cut off: half a note reads like a whole one",
+			})
+		}
+	}
 }
 
 // wantWhateverTheMethod sends forms with methods for which net/http does not parse any.
@@ -179,10 +201,24 @@ func TestABodyThatIsNotWhatItSays(t *testing.T) {
 		{"JSON that is a text", "/orders", jsonType, `"sku"`, "a text is JSON, and no object"},
 		{"JSON that breaks off", "/orders", jsonType, `{"sku":"A-17","qty":3`, "half an order is none"},
 		{"JSON with something after it", "/orders", jsonType, asJSON + " x", "a body that goes on after its JSON value is not JSON"},
+		{"JSON with a bracket too many", "/orders", jsonType, asJSON + "}",
+			"a body that goes on after its JSON value is not JSON"},
+		{"JSON with another bracket after it", "/orders", jsonType, asJSON + " ]",
+			"a body that goes on after its JSON value is not JSON"},
+		{"JSON with a NUL after it", "/orders", jsonType, asJSON + "\x00",
+			"a body that goes on after its JSON value is not JSON"},
+		{"JSON with a form feed after it", "/orders", jsonType, asJSON + "\f",
+			"white space in JSON is the space, the tab and the two ends of a line, and nothing else"},
+		{"JSON with a no-break space before it", "/orders", jsonType, "\u00a0" + asJSON,
+			"white space in JSON is the space, the tab and the two ends of a line, and nothing else"},
 		{"two JSON objects", "/orders", jsonType, asJSON + asJSON, "two orders in one body: one of them would be lost"},
 		{"an empty body", "/orders", jsonType, "", "nothing is not an order"},
 		{"a qty that is no number", "/orders", formType, "sku=A-17&qty=three", "an order for \"three\" must not become one for 0"},
 		{"a form with half a thing", "/orders", formType, "sku=A-17&qty=1.5", "cut to a whole number, somebody gets less than was ordered"},
+		{"a form with a hexadecimal qty", "/orders", formType, "sku=A-17&qty=0x10",
+			"a qty has decimal digits; read in any other way it is a number that nobody has entered"},
+		{"a form with digits in groups", "/orders", formType, "sku=A-17&qty=1_000",
+			"a qty has decimal digits; read in any other way it is a number that nobody has entered"},
 		{"JSON with half a thing", "/orders", jsonType, `{"sku":"A-17","qty":1.5}`, "cut to a whole number, somebody gets less than was ordered"},
 		{"JSON with a qty of another type", "/orders", jsonType, `{"sku":"A-17","qty":"three"}`, "an order for \"three\" must not become one for 0"},
 		{"JSON with a note of another type", "/orders", jsonType, `{"sku":"A-17","qty":3,"note":5}`, "a member of another type is not left out: nobody knows what was meant"},
@@ -272,9 +308,9 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 				d.UseNumber()
 				err := d.Decode(&back)
 				same := back["sku"] == o.SKU && back["qty"] == json.Number(fmt.Sprint(o.Qty)) &&
-					back["note"] == o.Note
+					back["note"] == o.Note && len(back) == 3 && json.Valid([]byte(got.body))
 				expect.That(t, err == nil && same, expect.Message{
-					Did: did, Want: "the order as a JSON object with sku, qty and note",
+					Did: did, Want: "the order as one JSON object with sku, qty and note",
 					Got: got.String(),
 				})
 				continue
@@ -288,6 +324,29 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 					"change nothing",
 			})
 		}
+	}
+	wantItsOwnLabel(t)
+}
+
+// wantItsOwnLabel has a handler in front that has already said what the answer will be.
+func wantItsOwnLabel(t *testing.T) {
+	t.Helper()
+	for _, accept := range []string{jsonType, csvType} {
+		label := map[string]string{jsonType: "application/json", csvType: "text/csv; charset=utf-8"}[accept]
+		w := httpwire.New()
+		w.Writer().Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Writer().Header().Set("X-Content-Type-Options", "")
+		orders.WriteOrder(w.Writer(), request("/orders/1", accept, "", ""), order)
+		got := answer{w.Status(), w.Header(), w.Body()}
+		expect.That(t, slices.Equal(got.header["Content-Type"], []string{label}) &&
+			slices.Equal(got.header["X-Content-Type-Options"], []string{"nosniff"}), expect.Message{
+			Did: "called WriteOrder with Accept: " + accept + " behind a handler that had set Content-Type: text/html and " +
+				"an empty X-Content-Type-Options",
+			Want: "Content-Type: " + label + " and X-Content-Type-Options: nosniff, once each",
+			Got: fmt.Sprintf("Content-Type: %q, X-Content-Type-Options: %q", got.header["Content-Type"],
+				got.header["X-Content-Type-Options"]),
+			Why: "whoever writes the bytes knows what they are; a label that was there before is one of other bytes",
+		})
 	}
 }
 
