@@ -153,6 +153,27 @@ func TestAFailedFlushIsOpen(t *testing.T) {
 		d.mustEnd(t, 2*time.Second, did+"; sent the chunk again 2 s later")
 		s.whole(t, f, did+"; sent the chunk again")
 	})
+	virtual(t, func(t *testing.T) { theOnlyChunk(t) })
+}
+
+// theOnlyChunk is the first one and the last one: its upload has begun when its flush fails.
+func theOnlyChunk(t *testing.T) {
+	t.Helper()
+	s, f := newStateful(), newFile("note", 100)
+	s.sink.failing = 1
+	is5xx(t, f.send(s, 0, 100), "NewStateful, with a flush that fails: the only chunk of an upload")
+	d := s.drain(context.Background())
+	const did = "let flush fail for the only chunk of an upload, and called Drain"
+	time.Sleep(time.Second)
+	expect.That(t, !d.returned(), expect.Message{
+		Did:  did,
+		Want: "it waits: an upload is open from its first PATCH until it is flushed",
+		Got:  d.String(),
+		Why:  "the client sends the chunk once more, and finds nobody",
+	})
+	f.take(t, s, 0, 100, did+"; sent the chunk again 1 s later")
+	d.mustEnd(t, time.Second, did+"; sent the chunk again 1 s later")
+	s.whole(t, f, did+"; sent the chunk again")
 }
 
 // TestDrainRefusesNewUploads asks at several moments, and for what is not new as well.

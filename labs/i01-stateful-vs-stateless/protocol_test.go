@@ -26,6 +26,40 @@ func TestAnotherOffsetIsRefused(t *testing.T) {
 	})
 }
 
+// TestAnyChunkIsTaken sends bodies that do not say how long they are, and uploads that are to be very large.
+func TestAnyChunkIsTaken(t *testing.T) {
+	both(t, func(t *testing.T, s *server) {
+		f := newFile("lesson", 100_000)
+		for _, at := range []int{0, 100, 40_000, 99_999} {
+			to := map[int]int{0: 100, 100: 40_000, 40_000: 99_999, 99_999: 100_000}[at]
+			got := f.stream(s, strconv.Itoa(at), &pieces{f.data[at:to]}, -1)
+			did := fmt.Sprintf("%s: PATCH at %d with %d bytes, chunked, so without a Content-Length", s.kind,
+				at, to-at)
+			expect.That(t, got.taken(to), expect.Message{
+				Did:  did,
+				Want: fmt.Sprintf("any 2xx, and Upload-Offset: %d", to),
+				Got:  got.String(),
+				Why: "HTTP lets a client send what it does not know the length of yet; where the body ends " +
+					"its reader says",
+			})
+			f.at(t, s, to, did+"; then", "")
+		}
+		s.whole(t, f, "sent an upload in chunked bodies")
+		huge := newFile("huge", 100)
+		for at := 0; at < 100; at += 50 {
+			got := huge.part(s, at, at+50, 1<<60)
+			expect.That(t, got.taken(at+50), expect.Message{
+				Did: fmt.Sprintf("%s: PATCH at %d with 50 bytes, of an upload that is to have 2^60", s.kind,
+					at),
+				Want: fmt.Sprintf("any 2xx, and Upload-Offset: %d", at+50),
+				Got:  got.String(),
+				Why: "what a client announces costs it nothing: a server that makes room for it at once is " +
+					"brought down by a header",
+			})
+		}
+	})
+}
+
 func refused(t *testing.T, s *server, f file, at, end int) {
 	t.Helper()
 	did := fmt.Sprintf("%s took %d of 400 bytes. PATCH at %d", s.kind, end, at)

@@ -2,6 +2,7 @@ package upload_test
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -52,6 +53,42 @@ func TestFlushFails(t *testing.T) {
 			flushFails(t, size)
 		}
 	})
+	for range 20 {
+		askedDuringAFlush(t)
+	}
+}
+
+// askedDuringAFlush has a flush that fails, and a client who asks while it is at work. Who waits for its end to answer
+// does so in real time.
+func askedDuringAFlush(t *testing.T) {
+	t.Helper()
+	s, f := newStateful(), newFile("lesson", 400)
+	for at := 0; at < 300; at += 100 {
+		f.take(t, s, at, at+100, s.kind)
+	}
+	s.sink.failing = 1
+	look := make(chan reply, 1)
+	s.sink.slow = func(string) time.Duration {
+		go func() { look <- f.head(s) }()
+		for i := 0; i < 1000 && len(look) == 0; i++ {
+			runtime.Gosched()
+		}
+		return 0
+	}
+	last, got := f.send(s, 300, 400), <-look
+	s.sink.slow = nil
+	const did = "NewStateful took 300 of 400 bytes; the last chunk came, and flush failed"
+	expect.That(t, got.taken(300), expect.Message{
+		Did:  did + ": HEAD while flush was at work",
+		Want: "any 2xx, and Upload-Offset: 300, at once or when flush has ended",
+		Got:  got.String(),
+		Why: "a client that hears of all its bytes deletes its copy; the chunk is not taken before flush " +
+			"has taken it",
+	})
+	is5xx(t, last, did)
+	f.at(t, s, 300, did+"; then", "the chunk was not taken, so the client sends it again")
+	f.take(t, s, 300, 400, did+"; sent it again")
+	s.whole(t, f, did+"; sent it again")
 }
 
 func flushFails(t *testing.T, size int) {

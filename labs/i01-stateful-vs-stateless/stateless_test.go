@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -75,7 +76,8 @@ func TestTwoStoresHaveNothingInCommon(t *testing.T) {
 }
 
 var storeErrors = []error{errors.New("connection refused"), context.DeadlineExceeded,
-	http.ErrMissingFile, errors.New("no such upload"), errors.New("another offset")}
+	http.ErrMissingFile, errors.New("no such upload"), errors.New("another offset"),
+	io.EOF, fmt.Errorf("query: %w", io.ErrUnexpectedEOF)}
 
 func TestAStoreThatFailsIs5xx(t *testing.T) {
 	for _, cause := range storeErrors {

@@ -262,4 +262,18 @@ func quick(t *testing.T, s *server, id, when string) {
 			"takes its time makes them one queue",
 	})
 	s.whole(t, f, "sent an upload "+when)
+	// Which of them would meet a slow one in a table of locks is a matter of luck: with many, some do.
+	began = time.Now()
+	for i := range 1000 {
+		other := newFile(fmt.Sprintf("many-%s-%d", id, i), 1)
+		other.take(t, s, 0, 1, s.kind+", "+when)
+		took := time.Since(began)
+		expect.That(t, took < time.Second, expect.Message{
+			Did:  fmt.Sprintf("%s: sent 1000 uploads of a byte %s", s.kind, when),
+			Want: "none takes any time",
+			Got:  fmt.Sprintf("number %d took %v", i+1, took),
+			Why: "a lock that some uploads share makes them one queue, if a shorter one: who is in it is " +
+				"luck, and with many clients somebody always is",
+		})
+	}
 }
