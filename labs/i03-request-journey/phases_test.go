@@ -134,6 +134,15 @@ func TestAFailureBelongsToItsPhase(t *testing.T) {
 		})
 	}
 	inWorld(t, func(t *testing.T, w *world) {
+		w.name("shop.test")
+		g := w.after("made a world in which a name is known, and has no address").
+			get(t.Context(), "http://shop.test/", nil)
+		g.want(stages(g.Phases) == "dns" || stages(g.Phases) == "dns connect",
+			"the phase dns, or dns and connect, of which the last has failed",
+			"a name may have records of another kind alone; there is nothing to be dialled, and nothing to wait for")
+		g.wantFailed(stages(g.Phases))
+	})
+	inWorld(t, func(t *testing.T, w *world) {
 		w.site("shop.test", "80", pages, "192.0.2.1")
 		for _, url := range []string{"gopher://shop.test/", "http:///page", "http://[shop.test/",
 			"http://shop.test:65616/"} { // 65616 is 80, if all but 16 bits are cut off

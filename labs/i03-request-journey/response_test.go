@@ -103,6 +103,34 @@ func TestABodyEndsWhereHTTPSays(t *testing.T) {
 		g.wantOf(slices.Equal(g.Header["X-Tag"], []string{"a", "b"}), "X-Tag: a and X-Tag: b in Header",
 			fmt.Sprint(g.Header), "")
 	})
+	noBody(t)
+}
+
+// noBody gets responses that have none, whatever their head says of it.
+func noBody(t *testing.T) {
+	t.Helper()
+	for _, tt := range []struct {
+		status int
+		head   string
+	}{
+		{204, "204 No Content\r\nContent-Length: 10"},
+		{304, "304 Not Modified\r\nContent-Length: 10"},
+		{304, "304 Not Modified\r\nTransfer-Encoding: chunked"},
+		{304, "304 Not Modified\r\nETag: \"a\""},
+	} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.site("shop.test", "80", always(piece{text: "HTTP/1.1 " + tt.head + "\r\n\r\n"}), "192.0.2.1")
+			for _, reused := range []bool{false, true} {
+				g := w.after("had a server answer with %q and nothing behind it", tt.head).
+					get(t.Context(), "http://shop.test/", nil)
+				g.want(g.err == nil && g.Status == tt.status && len(g.Body) == 0 && g.took == 0,
+					fmt.Sprintf("%d without a body, at once", tt.status),
+					"a 304 may say how long the page is that the client has already; no byte of it is sent, "+
+						"and whoever waits for it waits for ever")
+				g.want(g.Reused == reused, fmt.Sprintf("Reused %v", reused), whyReuse)
+			}
+		})
+	}
 }
 
 func TestABodyThatEndsEarlyIsAnError(t *testing.T) {
