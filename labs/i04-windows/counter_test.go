@@ -24,7 +24,7 @@ func TestCounterWeighsTheWindowBefore(t *testing.T) {
 			{12, 1600 * time.Microsecond, 2 * time.Millisecond, 3, 3},
 			{3, time.Second, 1900 * time.Millisecond, 2, 3},
 			{1, time.Second, 1900 * time.Millisecond, 0, 1},
-			{200_000, 24 * time.Hour, 30 * time.Hour, 50_000, 50_000},
+			{200_000, 24 * time.Hour, 32 * time.Hour, 66_666, 66_667},
 		} {
 			c.try(t)
 		}

@@ -51,10 +51,13 @@ func TestSilentKeysAreForgotten(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, k := range kinds {
 			for _, w := range []time.Duration{time.Minute, 7 * time.Second} {
-				afterSilence(t, k, w)
+				for _, keys := range []int{1000, 1, 10} {
+					afterSilence(t, k, w, keys)
+				}
 				besideABusyKey(t, k, w)
 				besideADeniedKey(t, k, w)
 			}
+			afterSilence(t, k, time.Minute, 20_000)
 			onTheHeap(t, k)
 		}
 	})
@@ -63,16 +66,16 @@ func TestSilentKeysAreForgotten(t *testing.T) {
 const whyForgotten = "keys come and go: addresses, sessions, tokens that somebody makes up. A " +
 	"limiter that keeps them grows until the process is killed, and whoever wants that sends keys"
 
-func afterSilence(t *testing.T, k kind, w time.Duration) {
+func afterSilence(t *testing.T, k kind, w time.Duration, keys int) {
 	t.Helper()
 	l := k.make(100, w)
-	crowd(l, 1000)
+	crowd(l, keys)
 	time.Sleep(3 * w)
 	l.Allow("alice")
 	got := entries(t, l, k)
 	expect.That(t, got >= 1 && got <= k.each, expect.Message{
-		Did: fmt.Sprintf("called %s(100, %v) once with each of 1000 keys, waited for %v, called it "+
-			"once with another key, and asked for Entries", k.name, w, 3*w),
+		Did: fmt.Sprintf("called %s(100, %v) once with each of %d keys, waited for %v, called it "+
+			"once with another key, and asked for Entries", k.name, w, keys, 3*w),
 		Want: fmt.Sprintf("%s: what is stored for the last key", span(1, k.each)),
 		Got:  fmt.Sprint(got),
 		Why:  whyForgotten,

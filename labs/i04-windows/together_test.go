@@ -25,6 +25,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 	})
 	for _, k := range kinds {
 		meet(t, k)
+		meetAtAnEdge(t, k)
 	}
 }
 
@@ -90,6 +91,57 @@ func meet(t *testing.T, k kind) {
 		}
 		return together
 	})
+}
+
+// meetAtAnEdge lets two callers be the first in a window that come with a key known from the one before.
+func meetAtAnEdge(t *testing.T, k kind) {
+	t.Helper()
+	const rounds, limit, before, calls = 1000, 20, 4, 30
+	least, most := limit-before, limit-before
+	switch k.name {
+	case fixed.name:
+		least, most = limit, limit
+	case counter.name: // its estimate, of 3.99…, may be rounded down
+		most++
+	}
+	lockstep.Enough(2000, 2*time.Second, func() int {
+		ls := almostThrough(k, limit, before, rounds)
+		counts := make([]atomic.Int32, rounds)
+		done, together := lockstep.Run(rounds, 2, time.Second, func(round, _ int) {
+			counts[round].Add(int32(admitted(ls[round], "alice", calls)))
+		})
+		for i := range done {
+			n := int(counts[i].Load())
+			expect.That(t, n >= least && n <= most, expect.Message{
+				Did: fmt.Sprintf("made %d requests of %s(%d, half a century), and then, when its next "+
+					"window had just begun, let 2 goroutines make %d each at the same moment, with many "+
+					"limiters", before, k.name, limit, calls),
+				Want: fmt.Sprintf("%s admitted by each in the new window", span(least, most)),
+				Got:  fmt.Sprintf("%d admitted by one of them", n),
+				Why: "two callers may find at once that a window is over. If each sets the count back, what " +
+					"the other has counted by then is lost; if the new number is seen before the new count, " +
+					"the old one decides",
+			})
+		}
+		return together
+	})
+}
+
+// almostThrough returns limiters whose first window since 1970 has just ended, and had so many
+// requests of alice. The next lasts as long again.
+func almostThrough(k kind, limit, before, n int) []windows.Limiter {
+	for lead := 20 * time.Millisecond; ; lead *= 2 {
+		edge := time.Now().Add(lead)
+		ls := make([]windows.Limiter, n)
+		for i := range ls {
+			ls[i] = k.make(limit, time.Duration(edge.UnixNano()))
+			admitted(ls[i], "alice", before)
+		}
+		if time.Now().Before(edge) {
+			until(edge)
+			return ls
+		}
+	}
 }
 
 func TestAllowNeverWaits(t *testing.T) {

@@ -2,6 +2,7 @@ package windows_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -93,7 +94,7 @@ var widths = []time.Duration{time.Minute, 7 * time.Second, 777 * time.Millisecon
 
 func TestFixedWindowsBeginAtTheUnixEpoch(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		for _, w := range widths {
+		for _, w := range append(slices.Clone(widths), 333*time.Nanosecond) {
 			l := windows.NewFixed(3, w)
 			edge := nextEdge(w)
 			for _, step := range []struct {
@@ -116,6 +117,28 @@ func TestFixedWindowsBeginAtTheUnixEpoch(t *testing.T) {
 				})
 			}
 		}
+		longAfter(t)
+	})
+}
+
+// longAfter counts in windows that are more than 32 bits of seconds after the epoch.
+func longAfter(t *testing.T) {
+	t.Helper()
+	until(time.Date(2110, 1, 1, 0, 0, 0, 0, time.UTC))
+	l := windows.NewFixed(3, time.Minute)
+	until(nextEdge(time.Minute))
+	var got []int
+	for _, wait := range []time.Duration{time.Minute - 1, 1, time.Minute - 1} {
+		got = append(got, admitted(l, "alice", 5))
+		time.Sleep(wait)
+	}
+	expect.That(t, slices.Equal(got, []int{3, 0, 3}), expect.Message{
+		Did: "in the year 2110, made 5 requests of NewFixed(3, 1m) at the beginning of a minute, 5 in its " +
+			"last nanosecond, and 5 at the beginning of the next",
+		Want: "admitted: 3, then 0, then 3",
+		Got:  fmt.Sprint(got),
+		Why: "a count of seconds in 32 bits is used up in 2038, or in 2106; from then on the windows lie " +
+			"where nobody else counts them",
 	})
 }
 
@@ -182,7 +205,7 @@ func TestKeysAndLimitersAreIndependent(t *testing.T) {
 			admitted(l, "alice", 10)
 			long := strings.Repeat("alice and her sisters ", 4)
 			longer := strings.Repeat(long, 100)
-			for _, other := range []string{"bob", "Alice", "alice ", "alice1", "", "0", long + "1",
+			for _, other := range []string{"bob", "Alice", "alice ", "alice1", "alice\x00", "", "0", long + "1",
 				long + "2", longer + "1", longer + "2", "\xff", "\xfe", "plumless", "buckeroo",
 				"costarring", "liquid"} {
 				got := admitted(l, other, 10)
@@ -231,7 +254,39 @@ func TestKeysAndLimitersAreIndependent(t *testing.T) {
 				Got:  fmt.Sprintf("%d admitted", most),
 				Why:  "an API is sold by the thousand, too",
 			})
+			widest(t, k)
 		}
+	})
+}
+
+// widest has a limit and a window that are as great as they can be.
+func widest(t *testing.T, k kind) {
+	t.Helper()
+	l := k.make(math.MaxInt, time.Minute)
+	until(nextEdge(time.Minute))
+	got := admitted(l, "alice", 100)
+	until(nextEdge(time.Minute))
+	got += admitted(l, "alice", 100)
+	expect.That(t, got == 200, expect.Message{
+		Did: fmt.Sprintf("made 100 requests of %s(math.MaxInt, 1m), and 100 at the beginning of the next minute",
+			k.name),
+		Want: "all 200 admitted",
+		Got:  fmt.Sprintf("%d admitted", got),
+		Why: "the greatest number is how many a configuration says that there is no limit; nothing that is " +
+			"worked out with it may be greater still, and no memory is as great",
+	})
+	const ever = time.Duration(math.MaxInt64)
+	l = k.make(3, ever)
+	got = admitted(l, "alice", 10)
+	time.Sleep(365 * 24 * time.Hour)
+	l.Allow("bob")
+	later := admitted(l, "alice", 10)
+	expect.That(t, got == 3 && later == 0, expect.Message{
+		Did:  fmt.Sprintf("made 10 requests of %s(3, %v), which are 292 years, and 10 a year later", k.name, ever),
+		Want: "3 admitted, then 0",
+		Got:  fmt.Sprintf("%d, then %d", got, later),
+		Why: "the longest Duration is how many a configuration says once and never again; two or three times as " +
+			"long is less than nothing in an int64",
 	})
 }
 

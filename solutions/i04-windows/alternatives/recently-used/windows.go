@@ -71,7 +71,7 @@ func (r *recent) Allow(key string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	for e := r.byTime.Front(); e != nil && now.Sub(e.Value.(*used).at) >= 2*r.window; e = r.byTime.Front() {
+	for e := r.byTime.Front(); e != nil && now.Sub(e.Value.(*used).at)-r.window >= r.window; e = r.byTime.Front() {
 		delete(r.byKey, r.byTime.Remove(e).(*used).key)
 	}
 	e, ok := r.byKey[key]
