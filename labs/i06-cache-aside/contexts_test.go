@@ -48,12 +48,13 @@ func TestACacheIsToldToStop(t *testing.T) {
 			w.repo.Get(t.Context(), lamp.ID)
 			w.repo.List(t.Context())
 			w.repo.Update(t.Context(), newLamp)
+			w.repo.Delete(t.Context(), chair.ID)
 			time.Sleep(time.Minute)
 			mu.Lock()
 			defer mu.Unlock()
 			expect.That(t, calls > 0 && longest <= 50*time.Millisecond+500*time.Microsecond,
 				expect.Message{
-					Did: fmt.Sprintf("called Get, List and Update while each %s of the cache would take 10 s, "+
+					Did: fmt.Sprintf("called Get, List, Update and Delete while each %s of the cache would take 10 s, "+
 						"unless its context ends", name),
 					Want: fmt.Sprintf("at least one %s, and each ended by its context within 50 ms", name),
 					Got:  fmt.Sprintf("%d, the longest of which took %v", calls, longest),
@@ -66,24 +67,28 @@ func TestACacheIsToldToStop(t *testing.T) {
 
 func TestADelThatWorkedIsNotRepeated(t *testing.T) {
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
-		dels := map[string]int{}
 		w.db.afterCommit = w.cache.forget // what was forgotten before the commit does not count
-		w.update(newLamp)
-		for _, o := range w.cache.ops("Del") {
-			for _, k := range o.keys {
-				dels[k]++
+		for _, c := range []struct {
+			write string
+			call  func() error
+		}{
+			{"Update", func() error { return w.repo.Update(t.Context(), newLamp) }},
+			{"Delete", func() error { return w.repo.Delete(t.Context(), chair.ID) }},
+		} {
+			expect.NoError(t, c.call(), expect.Message{Did: "called " + c.write, Want: "nil"})
+			dels := w.dels()
+			for k, n := range dels {
+				expect.That(t, n == 1, expect.Message{
+					Did: "called " + c.write +
+						", and counted for each key how often the cache was told to forget it after the commit",
+					Want: "once: it worked",
+					Got:  fmt.Sprintf("%d times, for %q", n, k),
+					Why:  "each is a round trip that the caller waits for, and the busier the cache the longer",
+				})
 			}
+			expect.That(t, len(dels) > 0, expect.Message{Did: "called " + c.write, Want: "a Del after the commit",
+				Got: "none"})
 		}
-		for k, n := range dels {
-			expect.That(t, n == 1, expect.Message{
-				Did:  "called Update, and counted for each key how often the cache was told to forget it after the commit",
-				Want: "once: it worked",
-				Got:  fmt.Sprintf("%d times, for %q", n, k),
-				Why:  "each is a round trip that the caller waits for, and the busier the cache the longer",
-			})
-		}
-		expect.That(t, len(dels) > 0, expect.Message{Did: "called Update", Want: "a Del after the commit",
-			Got: "none"})
 	})
 	// Whoever forgets both keys in one call tries both again, as neither has worked then.
 	simulate(t, time.Minute, func(t *testing.T, w *world) {

@@ -1,10 +1,12 @@
 package cacheaside_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,6 +38,17 @@ func TestInstancesShareTheCache(t *testing.T) {
 			Got:  fmt.Sprintf("%d from Get; %s from List", got.Price, names),
 			Why: "the next request of whoever has changed something goes to any instance; what one " +
 				"of them keeps for itself nobody else can make it forget",
+		})
+		next := *w
+		next.repo = cacheaside.NewRepo(w.db, w.cache, 30*time.Second)
+		next.update(nextLamp)
+		got, names = w.get(lamp.ID), w.names()
+		expect.That(t, got == nextLamp && names == "[chair 80 lamp 40]", expect.Message{
+			Did: "called Get and List at one instance, Update with a price of 40 at another one, whose ttl is 30 s and not " +
+				"1 min, and Get and List at the first",
+			Want: "40 from both",
+			Got:  fmt.Sprintf("%d from Get; %s from List", got.Price, names),
+			Why:  "while a new configuration is rolled out the instances have different ones, and one cache",
 		})
 	})
 }
@@ -84,10 +97,13 @@ func TestAnEntryIsWhatTheDatabaseHas(t *testing.T) {
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		w.db.remove(lamp.ID)
 		w.db.remove(chair.ID)
+		w.db.backwards = true
 		items := []cacheaside.Item{{}, {ID: "1", Name: "a|b;c,d:e\tf"}, {ID: "2", Name: "two\nlines"},
 			{ID: "3", Name: `"quoted" \ <b>&amp;`}, {ID: "4", Name: "a\x00b"}, {ID: "5", Name: " "},
 			{ID: "6", Price: math.MaxInt>>10 + 2}, {ID: "7", Price: math.MaxInt}, {ID: "8", Price: math.MinInt},
 			{ID: "9", Name: "null", Price: -1}}
+		listed := slices.Clone(items)
+		slices.Reverse(listed)
 		for _, it := range items {
 			w.db.put(it)
 		}
@@ -103,12 +119,11 @@ func TestAnEntryIsWhatTheDatabaseHas(t *testing.T) {
 				})
 			}
 			all, err := w.repo.List(t.Context())
-			slices.SortFunc(all, func(a, b cacheaside.Item) int { return strings.Compare(a.ID, b.ID) })
-			expect.That(t, err == nil && slices.Equal(all, items), expect.Message{
-				Did:  fmt.Sprintf("called List, which is answered from the %s", from),
-				Want: fmt.Sprintf("%#v", items),
+			expect.That(t, err == nil && slices.Equal(all, listed), expect.Message{
+				Did:  fmt.Sprintf("called List, which is answered from the %s; the database begins with the last id", from),
+				Want: fmt.Sprintf("%#v", listed),
 				Got:  fmt.Sprintf("%#v, error: %v", all, err),
-				Why:  "what was put into the cache has to come out of it as it was",
+				Why:  "what was put into the cache has to come out of it as it was, and a list has an order",
 			})
 		}
 		loads, lists := w.db.counts()
@@ -173,50 +188,88 @@ func aLongListIsAnAnswer(t *testing.T) {
 }
 
 func TestNobodyWaitsForAnotherCall(t *testing.T) {
+	for _, at := range []string{"Load", "List", "Save", "Delete"} {
+		nobodyWaits(t, "Get, List, Update and Delete, of which the one whose "+at+" it is hangs in the database for 10 s",
+			func(w *world) {
+				var hung atomic.Bool
+				w.db.onCall = func(name string) {
+					if name == at && !hung.Swap(true) {
+						time.Sleep(10 * time.Second)
+					}
+				}
+			})
+	}
+	for _, at := range []string{"Get", "Set", "Del"} {
+		nobodyWaits(t, "Get, List, Update and Delete, of which the first whose "+at+" it is hangs in the cache for 10 s",
+			func(w *world) {
+				var hung atomic.Bool
+				w.cache.meddle(func(_ context.Context, o op) error {
+					if o.name == at && !hung.Swap(true) {
+						time.Sleep(10 * time.Second)
+					}
+					return nil
+				})
+			})
+	}
+}
+
+// nobodyWaits makes a call of each kind, of which hang lets one hang, and another of each kind meanwhile.
+func nobodyWaits(t *testing.T, first string, hang func(*world)) {
+	t.Helper()
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
-		answered := true
-		var calls atomic.Int32
-		w.db.onLoad = func() {
-			if calls.Add(1) == 1 {
-				time.Sleep(10 * time.Second)
-			}
-		}
-		done := make(chan struct{})
-		go func() { defer close(done); w.repo.Get(t.Context(), lamp.ID) }()
-		time.Sleep(time.Millisecond) // it is at the database
-		start := time.Now()
-		var took [3]time.Duration
-		for i, call := range []func() bool{
-			func() bool { return w.get(lamp.ID) == lamp },
-			func() bool { return w.get(chair.ID) == chair },
-			func() bool { w.update(newLamp); return true },
+		w.db.put(desk)
+		hang(w)
+		var all sync.WaitGroup
+		for _, call := range []func(){
+			func() { w.repo.Get(t.Context(), lamp.ID) },
+			func() { w.repo.List(t.Context()) },
+			func() { w.repo.Update(t.Context(), lamp) },
+			func() { w.repo.Delete(t.Context(), desk.ID) },
 		} {
-			answered = call() && answered
-			took[i] = time.Since(start)
-			start = time.Now()
+			all.Go(call)
 		}
-		<-done
-		expect.That(t, answered && max(took[0], took[1], took[2]) <= dbTime, expect.Message{
-			Did: fmt.Sprintf("called Get for the lamp, which hangs in the database for 10 s, and "+
-				"meanwhile Get for the lamp, Get for the chair, and Update; the database takes %v",
-				dbTime),
-			Want: fmt.Sprintf("the lamp, the chair and nil, %v for each of the three", dbTime),
-			Got: fmt.Sprintf("the items that are there: %v; it took %v, %v and %v", answered,
-				took[0], took[1], took[2]),
-			Why: "one connection that hangs would hold up everybody who asks for the same, and with " +
-				"one lock for all of them everybody else",
-		})
+		time.Sleep(dbTime + time.Millisecond) // one of them hangs, the others have returned
+		for _, c := range []struct {
+			what string
+			call func() (answer any, err error)
+			want any
+		}{
+			{"Get for the lamp", func() (any, error) { return w.repo.Get(t.Context(), lamp.ID) }, lamp},
+			{"Get for the chair", func() (any, error) { return w.repo.Get(t.Context(), chair.ID) }, chair},
+			{"List", func() (any, error) { all, err := w.repo.List(t.Context()); return len(all) >= 2, err }, true},
+			{"Update", func() (any, error) { return nil, w.repo.Update(t.Context(), newLamp) }, nil},
+			{"Delete", func() (any, error) { return nil, w.repo.Delete(t.Context(), chair.ID) }, nil},
+		} {
+			start := time.Now()
+			got, err := c.call()
+			took := time.Since(start)
+			expect.That(t, err == nil && got == c.want && took <= dbTime, expect.Message{
+				Did:  fmt.Sprintf("called %s, and meanwhile %s; the database takes %v", first, c.what, dbTime),
+				Want: fmt.Sprintf("what there is, within %v", dbTime),
+				Got:  fmt.Sprintf("%v, error: %v, after %v", got, err, took),
+				Why: "one connection that hangs would hold up everybody who asks for the same, and with " +
+					"one lock for all of them everybody else",
+			})
+		}
+		all.Wait()
 	})
 }
 
 func TestTheDatabaseMayTakeItsTime(t *testing.T) {
+	for _, slow := range []time.Duration{200 * time.Millisecond, 20 * time.Second} {
+		slowDatabase(t, slow)
+	}
+}
+
+func slowDatabase(t *testing.T, slow time.Duration) {
+	t.Helper()
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
-		w.db.slow = 200 * time.Millisecond
+		w.db.slow = slow
 		w.get(lamp.ID)
 		w.get(lamp.ID)
 		loads, _ := w.db.counts()
 		expect.That(t, loads == 1, expect.Message{
-			Did:  "called Get twice, while the database takes 220 ms",
+			Did:  fmt.Sprintf("called Get twice, while the database takes %v", dbTime+slow),
 			Want: "1 Load: the 50 ms are for the cache, and the cache has not taken any",
 			Got:  fmt.Sprintf("%d Loads", loads),
 			Why:  "a cache that is not filled when the database is slow is missing when it is needed",
@@ -224,7 +277,7 @@ func TestTheDatabaseMayTakeItsTime(t *testing.T) {
 		w.update(newLamp)
 		got := w.get(lamp.ID)
 		expect.That(t, got == newLamp, expect.Message{
-			Did:  "called Update with a price of 35, while the database takes 220 ms, and Get",
+			Did:  fmt.Sprintf("called Update with a price of 35, while the database takes %v, and Get", dbTime+slow),
 			Want: "35: there is as much time to forget as ever",
 			Got:  fmt.Sprint(got.Price),
 			Why:  "otherwise each write that takes long is invisible until the ttl",

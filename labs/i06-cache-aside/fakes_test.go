@@ -33,7 +33,8 @@ type fakeDB struct {
 	tl     *timeline.Timeline
 
 	beforeCommit, afterCommit func()
-	onLoad                    func() // runs ahead of each Load
+	onCall                    func(name string) // runs ahead of each call
+	backwards                 bool              // List begins with the last id
 	slow                      time.Duration
 	calls, strays             int // all, and those whose context has no callerKey
 }
@@ -41,8 +42,7 @@ type fakeDB struct {
 type callerKey struct{}
 
 func (d *fakeDB) Load(ctx context.Context, id string) (cacheaside.Item, error) {
-	call(d.onLoad)
-	if err := d.work(ctx); err != nil {
+	if err := d.work(ctx, "Load"); err != nil {
 		return cacheaside.Item{}, err
 	}
 	d.mu.Lock()
@@ -61,7 +61,7 @@ func (d *fakeDB) Load(ctx context.Context, id string) (cacheaside.Item, error) {
 
 func (d *fakeDB) Save(ctx context.Context, it cacheaside.Item) error {
 	call(d.beforeCommit)
-	if err := d.work(ctx); err != nil {
+	if err := d.work(ctx, "Save"); err != nil {
 		return err
 	}
 	d.put(it)
@@ -72,7 +72,7 @@ func (d *fakeDB) Save(ctx context.Context, it cacheaside.Item) error {
 
 func (d *fakeDB) Delete(ctx context.Context, id string) error {
 	call(d.beforeCommit)
-	if err := d.work(ctx); err != nil {
+	if err := d.work(ctx, "Delete"); err != nil {
 		return err
 	}
 	d.remove(id)
@@ -82,7 +82,7 @@ func (d *fakeDB) Delete(ctx context.Context, id string) error {
 }
 
 func (d *fakeDB) List(ctx context.Context) ([]cacheaside.Item, error) {
-	if err := d.work(ctx); err != nil {
+	if err := d.work(ctx, "List"); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
@@ -92,6 +92,9 @@ func (d *fakeDB) List(ctx context.Context) ([]cacheaside.Item, error) {
 	var all []cacheaside.Item
 	for _, id := range slices.Sorted(maps.Keys(d.items)) {
 		all = append(all, d.items[id])
+	}
+	if d.backwards {
+		slices.Reverse(all)
 	}
 	return all, nil
 }
@@ -123,7 +126,10 @@ func (d *fakeDB) counts() (loads, lists int) {
 }
 
 // work takes the time of a call, unless the caller gives up first.
-func (d *fakeDB) work(ctx context.Context) error {
+func (d *fakeDB) work(ctx context.Context, name string) error {
+	if d.onCall != nil {
+		d.onCall(name)
+	}
 	d.mu.Lock()
 	d.calls++
 	if ctx.Value(callerKey{}) == nil {
@@ -163,12 +169,13 @@ type op struct {
 }
 
 func (c *fakeCache) Get(ctx context.Context, k string) ([]byte, error) {
-	if err := c.begin(ctx, op{name: "Get", keys: []string{k}}); err != nil {
-		return nil, err
-	}
+	failed := c.begin(ctx, op{name: "Get", keys: []string{k}})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[k]
+	if failed != nil {
+		return slices.Clone(e.value), failed // as far as it had come
+	}
 	if !ok || !e.expires.IsZero() && !time.Now().Before(e.expires) {
 		c.tl.Point("cache", "Get %s: miss", k)
 		return nil, fmt.Errorf("get %q: %w", k, cacheaside.ErrMiss)

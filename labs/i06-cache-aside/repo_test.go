@@ -258,6 +258,11 @@ func atOnce(t *testing.T, committed, lane string,
 
 func TestACacheThatIsDownIsAMiss(t *testing.T) {
 	checkWithout(t, "refuses every call", down)
+	for _, with := range []error{context.Canceled, context.DeadlineExceeded} {
+		checkWithout(t, fmt.Sprintf("refuses every call with an error that is %q", with),
+			func(context.Context, op) error { return fmt.Errorf("pool: %w", with) })
+	}
+	aFailedGetIsAMiss(t)
 	simulate(t, time.Minute, func(t *testing.T, w *world) {
 		w.get(lamp.ID)
 		w.cache.meddle(func(_ context.Context, o op) error {
@@ -279,6 +284,30 @@ func TestACacheThatIsDownIsAMiss(t *testing.T) {
 			Got:  fmt.Sprintf("%d further Loads", loads-before),
 			Why: "an outage of a second should last for a second; whoever then leaves the cache alone for longer sends " +
 				"all that load to the database",
+		})
+	})
+}
+
+// aFailedGetIsAMiss has a Get that fails, but returns what it has read so far.
+func aFailedGetIsAMiss(t *testing.T) {
+	t.Helper()
+	simulate(t, time.Minute, func(t *testing.T, w *world) {
+		w.get(lamp.ID)
+		w.names()
+		w.db.put(newLamp)
+		w.cache.meddle(func(_ context.Context, o op) error {
+			if o.name == "Get" {
+				return errDown
+			}
+			return nil
+		})
+		got, names := w.get(lamp.ID), w.names()
+		expect.That(t, got == newLamp && names == "[chair 80 lamp 35]", expect.Message{
+			Did: "called Get and List, changed the lamp in the database from 30 to 35, and called both again while each " +
+				"Get of the cache returns an error beside bytes",
+			Want: "35 from both: an error is a miss, whatever comes with it",
+			Got:  fmt.Sprintf("%d from Get, %s from List", got.Price, names),
+			Why:  "what comes beside an error is as much as had arrived by then; nobody promises that it means anything",
 		})
 	})
 }
@@ -490,22 +519,12 @@ func TestAFailingForgetIsGivenUp(t *testing.T) {
 			return nil
 		})
 		w.update(nextLamp) // nil, although nothing can be forgotten
-		tries := map[string]int{}
-		for _, o := range w.cache.ops("Del") {
-			for _, k := range o.keys {
-				tries[k]++
-			}
-		}
-		for k, n := range tries {
-			expect.That(t, n <= 4, expect.Message{
-				Did:  "let every Del fail and called Update",
-				Want: "each key tried at most 4 times: once, and 3 times more",
-				Got:  fmt.Sprintf("%d times for %q", n, k),
-				Why:  "retries without end turn a broken cache into an overloaded one",
-			})
-		}
+		tries := w.dels()
+		w.notTooOften("Update", tries)
+		w.cache.forget()
 		expect.NoError(t, w.repo.Delete(t.Context(), chair.ID), expect.Message{
 			Did: "let every Del fail and called Delete", Want: "nil: the item is deleted"})
+		w.notTooOften("Delete", w.dels())
 		time.Sleep(time.Minute + time.Millisecond)
 		got := w.get(lamp.ID)
 		expect.That(t, got == nextLamp && len(tries) > 0, expect.Message{
@@ -515,6 +534,29 @@ func TestAFailingForgetIsGivenUp(t *testing.T) {
 			Got:  fmt.Sprintf("%d", got.Price),
 		})
 	})
+}
+
+// dels counts for each key how often the cache was told to forget it.
+func (w *world) dels() map[string]int {
+	n := map[string]int{}
+	for _, o := range w.cache.ops("Del") {
+		for _, k := range o.keys {
+			n[k]++
+		}
+	}
+	return n
+}
+
+func (w *world) notTooOften(write string, tries map[string]int) {
+	w.t.Helper()
+	for k, n := range tries {
+		expect.That(w.t, n <= 4, expect.Message{
+			Did:  "let every Del fail and called " + write,
+			Want: "each key tried at most 4 times: once, and 3 times more",
+			Got:  fmt.Sprintf("%d times for %q", n, k),
+			Why:  "retries without end turn a broken cache into an overloaded one",
+		})
+	}
 }
 
 func TestErrorsAreNotRemembered(t *testing.T) {
@@ -542,24 +584,38 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 }
 
 func TestACancelledReadIsNotRemembered(t *testing.T) {
-	simulate(t, time.Minute, func(t *testing.T, w *world) {
-		ctx, cancel := context.WithTimeout(t.Context(), dbTime/2)
-		defer cancel()
-		_, err := w.repo.Get(ctx, lamp.ID)
-		expect.That(t, known.Is(err, context.DeadlineExceeded), expect.Message{
-			Did: fmt.Sprintf("called Get with a context that ends after %v; the database takes %v",
-				dbTime/2, dbTime),
-			Want: "the error that the database returned: context deadline exceeded",
-			Got:  known.Say(err),
+	for _, with := range []error{context.DeadlineExceeded, context.Canceled} {
+		simulate(t, time.Minute, func(t *testing.T, w *world) {
+			ends := func() (context.Context, context.CancelFunc) {
+				if with == context.DeadlineExceeded {
+					return context.WithTimeout(t.Context(), dbTime/2)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(dbTime/2, cancel)
+				return ctx, cancel
+			}
+			ctx, cancel := ends()
+			defer cancel()
+			_, err := w.repo.Get(ctx, lamp.ID)
+			ctx, cancel = ends()
+			defer cancel()
+			_, errList := w.repo.List(ctx)
+			expect.That(t, known.Is(err, with) && known.Is(errList, with), expect.Message{
+				Did: fmt.Sprintf("called Get and List with contexts that end after %v; the database takes %v",
+					dbTime/2, dbTime),
+				Want: fmt.Sprintf("the error that the database returned: %v", with),
+				Got:  known.Say(err) + ", and " + known.Say(errList),
+			})
+			got, err := w.repo.Get(t.Context(), lamp.ID)
+			all, errList := w.repo.List(t.Context())
+			expect.That(t, err == nil && got == lamp && errList == nil && len(all) == 2, expect.Message{
+				Did:  "called Get and List with contexts that ended too early, and again with one that doesn't",
+				Want: "the lamp, and 2 items",
+				Got:  fmt.Sprintf("%+v, error: %v; %d items, error: %v", got, err, len(all), errList),
+				Why:  "one impatient client must not hide what there is from all others",
+			})
 		})
-		got, err := w.repo.Get(t.Context(), lamp.ID)
-		expect.That(t, err == nil && got == lamp, expect.Message{
-			Did:  "called Get with a context that ended too early, and again with one that doesn't",
-			Want: "the lamp",
-			Got:  fmt.Sprintf("%+v, error: %v", got, err),
-			Why:  "one impatient client must not hide the item from all others",
-		})
-	})
+	}
 }
 
 func TestAWriteCountsWhoeverStillWaits(t *testing.T) {
@@ -568,8 +624,13 @@ func TestAWriteCountsWhoeverStillWaits(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		w.db.afterCommit = cancel
-		w.repo.Update(ctx, newLamp)
+		err := w.repo.Update(ctx, newLamp)
 		w.db.afterCommit = nil
+		expect.NoError(t, err, expect.Message{
+			Did:  "called Update with a context that ended when the database had just committed",
+			Want: "nil: the write is committed",
+			Why:  "whoever is told that it has failed does it again, or tells a person so",
+		})
 		got := w.get(lamp.ID)
 		expect.That(t, got == newLamp, expect.Message{
 			Did: "read the lamp, and called Update with a context that ended when the database " +
@@ -604,9 +665,14 @@ func TestADeleteCountsWhoeverStillWaits(t *testing.T) {
 					})
 				}
 			}
-			w.repo.Delete(ctx, lamp.ID)
+			err := w.repo.Delete(ctx, lamp.ID)
 			w.db.afterCommit = nil
-			_, err := w.repo.Get(t.Context(), lamp.ID)
+			expect.NoError(t, err, expect.Message{
+				Did:  "called Delete with a context that ended when " + when,
+				Want: "nil: the item is deleted",
+				Why:  "whoever is told that it has failed does it again, or tells a person so",
+			})
+			_, err = w.repo.Get(t.Context(), lamp.ID)
 			names := w.names()
 			expect.That(t, known.Is(err, cacheaside.ErrNotFound) && names == "[chair 80]", expect.Message{
 				Did: "read the lamp and the list, and called Delete with a context that ended when " +
@@ -786,6 +852,16 @@ func TestUnreadableEntriesAreMisses(t *testing.T) {
 				Got:  fmt.Sprintf("%+v, error: %v; %d items, error: %v", got, err, len(all), errList),
 				Why: "the entries that a cache holds during a deployment were written by the " +
 					"version before; what happens to decode is not yet an answer",
+			})
+			loads, lists := w.db.counts()
+			w.get(lamp.ID)
+			w.names()
+			loadsNow, listsNow := w.db.counts()
+			expect.That(t, loads == loadsNow && lists == listsNow, expect.Message{
+				Did:  "replaced each value that the cache holds by " + c.what + ", and called Get and List, twice each",
+				Want: "nothing asked of the database the second time: a miss fills the cache",
+				Got:  fmt.Sprintf("%d further Loads and %d further Lists", loadsNow-loads, listsNow-lists),
+				Why:  "what nobody replaces is unreadable until its ttl ends, and sends every reader to the database",
 			})
 		})
 	}
