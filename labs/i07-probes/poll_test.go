@@ -32,16 +32,25 @@ func cancelledPolls(t *testing.T) {
 	for _, minds := range []bool{true, false} {
 		db := database()
 		db.is(nil, time.Hour, minds)
-		p := begin(usual(db.dep()))
-		p.Started()
-		for range 3 {
-			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(300*time.Millisecond, cancel)
-			p.Poll(ctx)
-			time.Sleep(4 * time.Second)
+		for _, cancels := range []time.Duration{300 * time.Millisecond, 0} {
+			p := begin(usual(db.dep()))
+			p.Started()
+			when := "300 ms later"
+			if cancels == 0 {
+				when = "before it had begun"
+			}
+			for range 3 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if cancels == 0 {
+					cancel()
+				}
+				time.AfterFunc(cancels, cancel)
+				p.Poll(ctx)
+				time.Sleep(4 * time.Second)
+			}
+			p.wants(t, "began 3 polls of one whose check hangs, and cancelled the context of each "+when,
+				unready, "why nobody waits for longer does not matter: by then the dependency has not answered")
 		}
-		p.wants(t, "began 3 polls of one whose check hangs, and cancelled the context of each 300 ms later",
-			unready, "why nobody waits for longer does not matter: by then the dependency has not answered")
 	}
 }
 
@@ -156,6 +165,14 @@ func TestChecksRunAtTheSameTime(t *testing.T) {
 		takes(t, did, 600*time.Millisecond, func() { p.poll(t) })
 		p.wants(t, did, ready, "one after another they would take 1.8 s, and a slow dependency "+
 			"takes their time away from those that are well")
+		for i := range 147 {
+			f := &fake{name: fmt.Sprintf("shard %d", i), critical: true, takes: 600 * time.Millisecond, minds: true}
+			deps = append(deps, f.dep())
+		}
+		p = begin(usual(deps...))
+		p.Started()
+		did = "made a poll of 1 s, whose 150 checks take 600 ms each"
+		takes(t, did, 600*time.Millisecond, func() { p.poll(t) })
 	})
 }
 
@@ -209,6 +226,29 @@ func TestAnotherFailureEndsNoCheck(t *testing.T) {
 		}
 		p.wants(t, "made 3 polls of 1 s; recommendations, which are not critical, hang, and db "+
 			"takes 500 ms", ready, "whatever else hangs, the database has answered in time")
+		anotherTakesItsTime(t)
+	})
+}
+
+// anotherTakesItsTime has one that is not critical answer last.
+func anotherTakesItsTime(t *testing.T) {
+	t.Helper()
+	extra, db := &fake{name: "recommendations"}, database()
+	extra.is(nil, 500*time.Millisecond, true)
+	p := begin(usual(extra.dep(), db.dep()))
+	p.Started()
+	p.poll(t)
+	_, flying, ended := extra.seen()
+	time.Sleep(time.Millisecond) // for a check that has just been told
+	_, _, after := extra.seen()
+	expect.That(t, flying == 0 && len(ended) == 0 && len(after) == 0, expect.Message{
+		Did: "made a poll of 1 s; db answers at once, and recommendations, which are not critical, take 500 ms",
+		Want: "if the poll has begun to check recommendations, it returns when they have answered, and their " +
+			"context does not end before",
+		Got: fmt.Sprintf("when it returned %d checks of recommendations were running; %d were cut off", flying,
+			len(after)),
+		Why: "what a poll has begun it ends. A check that is cut off each time does all of its work in vain, and " +
+			"tells in its log of a dependency that is down",
 	})
 }
 
@@ -228,16 +268,52 @@ func TestTheContextOfACheck(t *testing.T) {
 			Why: "a check that is not told goes on for ever: a connection and a goroutine are " +
 				"lost in each poll, as long as the database hangs",
 		})
-		db.is(nil, 3*time.Minute, true)
-		takes(t, "made a poll without a deadline, whose check takes 3 minutes", 3*time.Minute,
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(700*time.Millisecond, cancel)
+		p.Poll(ctx)
+		time.Sleep(time.Millisecond)
+		_, _, ended = db.seen()
+		expect.That(t, len(ended) == 2 && ended[1] == 700*time.Millisecond, expect.Message{
+			Did: "made a poll without a deadline, whose check waits for the end of its context, and cancelled the " +
+				"poll's after 700 ms",
+			Want: "the check's context ends with it",
+			Got:  fmt.Sprintf("%d checks were told, after: %v", len(ended), ended),
+			Why:  "whoever gives up a poll gives up its checks: no deadline tells them",
+		})
+		stopsMeanwhile(t)
+		const long = 3 * 24 * time.Hour
+		db.is(nil, long, true)
+		takes(t, "made a poll without a deadline, whose check takes 3 days", long,
 			func() { p.Poll(t.Context()) })
 		_, _, ended = db.seen()
-		expect.That(t, len(ended) == 1, expect.Message{
-			Did:  "made a poll without a deadline, whose check takes 3 minutes",
+		expect.That(t, len(ended) == 2, expect.Message{
+			Did:  "made a poll without a deadline, whose check takes 3 days",
 			Want: "its context does not end while it runs",
 			Got:  fmt.Sprintf("it ended %v after the check had begun", ended[len(ended)-1]),
 			Why: "how long a poll may take is said by whoever polls; a limit of one's own calls " +
 				"a slow database dead",
 		})
+	})
+}
+
+// stopsMeanwhile calls all that may be called while a check runs.
+func stopsMeanwhile(t *testing.T) {
+	t.Helper()
+	db := database()
+	db.is(nil, 500*time.Millisecond, true)
+	p := begin(usual(db.dep()))
+	time.AfterFunc(100*time.Millisecond, p.Started)
+	time.AfterFunc(200*time.Millisecond, p.Beat)
+	time.AfterFunc(300*time.Millisecond, p.Stopping)
+	p.poll(t)
+	time.Sleep(time.Millisecond) // for a check that has just been told
+	_, _, ended := db.seen()
+	expect.That(t, len(ended) == 0, expect.Message{
+		Did: "during a poll of 1 s, whose check takes 500 ms, called Started after 100 ms, Beat after 200 ms and " +
+			"Stopping after 300 ms",
+		Want: "the context of the check does not end while it runs",
+		Got:  fmt.Sprintf("it ended: the check returned after %v", ended),
+		Why: "only whoever polls ends a poll. A check that is cut off because the process is leaving is one more " +
+			"alarm about a database that is well",
 	})
 }

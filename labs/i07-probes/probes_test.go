@@ -2,6 +2,7 @@ package probes_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,6 +57,9 @@ func TestUpForGood(t *testing.T) {
 		p.wants(t, "called Started, then let 5 polls in a row fail", up, why)
 		time.Sleep(time.Hour)
 		p.wants(t, "called Started, then did not beat for an hour", up, why)
+		p.Started()
+		p.wants(t, "called Started, let 5 polls in a row fail, and called Started once more", answers{200, 0, 503},
+			"what polls have found is as true as before")
 		p.Stopping()
 		p.wants(t, "called Started, then Stopping", up, why)
 
@@ -69,7 +73,7 @@ func TestUpForGood(t *testing.T) {
 // TestBeatsKeepItAlive has windows that are no whole seconds, too.
 func TestBeatsKeepItAlive(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		for _, window := range []time.Duration{30 * time.Second, 1500 * time.Millisecond} {
+		for _, window := range []time.Duration{30 * time.Second, 1500 * time.Millisecond, 20 * time.Millisecond} {
 			o := usual()
 			o.LiveWindow = window
 			p := begin(o)
@@ -102,6 +106,15 @@ func TestBeatsKeepItAlive(t *testing.T) {
 
 func TestTheStartMayTakeItsTime(t *testing.T) {
 	virtual(t, func(t *testing.T) {
+		endless := usual()
+		endless.LiveWindow = 1<<63 - 1
+		p := begin(endless)
+		p.Started()
+		const why = "whoever wants no limit gives the longest that there is: now plus that is not in the past"
+		time.Sleep(time.Hour)
+		p.wants(t, "with a LiveWindow of "+endless.LiveWindow.String()+", called Started; an hour later", answers{livez: 200}, why)
+		time.Sleep(1000 * 24 * time.Hour)
+		p.wants(t, "with a LiveWindow of "+endless.LiveWindow.String()+", called Started; 1000 days later", answers{livez: 200}, why)
 		for _, beats := range []bool{false, true} {
 			slow := "a start of 90 s, with a LiveWindow of 30 s and no beat"
 			o := usual()
@@ -130,7 +143,25 @@ func TestTheStartMayTakeItsTime(t *testing.T) {
 			p.wants(t, "called Started after "+slow+", and beat 30.001 s later", answers{livez: 200},
 				"whoever beats is alive")
 		}
+		startedAgain(t)
 	})
+}
+
+// startedAgain calls Started in each round, as a loop may that warms up again.
+func startedAgain(t *testing.T) {
+	t.Helper()
+	o := usual()
+	o.LiveWindow = 30 * time.Second
+	p := begin(o)
+	for range 4 {
+		p.Started()
+		time.Sleep(20 * time.Second)
+	}
+	p.wants(t, "with a LiveWindow of 30 s, called Started every 20 s, and nothing else; 20 s after the fourth",
+		answers{livez: 200}, "Started is a beat, each time: whoever calls it is not hanging")
+	time.Sleep(11 * time.Second)
+	p.wants(t, "with a LiveWindow of 30 s, called Started every 20 s, and nothing else; 31 s after the fourth",
+		answers{livez: 503}, "it is a beat, and no more than that")
 }
 
 func TestLeaving(t *testing.T) {
@@ -148,6 +179,7 @@ func TestLeaving(t *testing.T) {
 		short := usual()
 		short.LiveWindow = 30 * time.Second
 		leave("called Started, then Stopping", short, up, none)
+		leave("called Started, and Stopping twice", short, up, func(p process) { p.Stopping() })
 		leave("called Stopping, then beat", short, up, func(p process) { p.Beat() })
 		leave("called Stopping, then made 10 good polls", short, up, func(p process) {
 			for range 10 {
@@ -170,9 +202,19 @@ func leavesBeforeItIsUp(t *testing.T) {
 	p := begin(usual())
 	p.Stopping()
 	p.Started()
-	p.wants(t, "called Stopping, then Started", answers{livez: 200, readyz: 503},
-		"a deploy that is taken back stops processes that are still starting. One that is "+
-			"ready when it is about to leave gets requests, and takes them with it")
+	const why = "a deploy that is taken back stops processes that are still starting. One that is " +
+		"ready when it is about to leave gets requests, and takes them with it"
+	p.wants(t, "called Stopping, then Started", answers{livez: 200, readyz: 503}, why)
+	p.wants(t, "called Stopping of a process that finishes its start nevertheless", answers{startupz: 200},
+		"it has come up, whatever comes next")
+	time.Sleep(2 * time.Hour)
+	p.wants(t, "called Stopping before the start was over, with a LiveWindow of 1 h; 2 hours later", waiting, why)
+
+	p = begin(usual())
+	p.Started()
+	p.Stopping()
+	p.Started()
+	p.wants(t, "called Started, Stopping, and Started once more", waiting, why)
 }
 
 func TestProbesAreIndependent(t *testing.T) {
@@ -196,7 +238,21 @@ func TestProbesAreIndependent(t *testing.T) {
 		other.Stopping()
 		one.polls(t, db, "FailAfter: 3, RecoverAfter: 2 and other Probes that are stopping", "oo",
 			"01", why)
+		pollsBeside(t)
 	})
+}
+
+// pollsBeside has a poll of one hang while the other polls.
+func pollsBeside(t *testing.T) {
+	t.Helper()
+	db, cache := database(), database()
+	db.is(nil, time.Hour, true)
+	one, other := begin(usual(db.dep())), begin(usual(cache.dep()))
+	var wg sync.WaitGroup
+	wg.Go(func() { one.poll(t) })
+	time.Sleep(100 * time.Millisecond)
+	takes(t, "made a poll while one of the other Probes hung", 0, func() { other.poll(t) })
+	wg.Wait()
 }
 
 // TestNothingRunsInTheBackground is the one check that looks at what is left: see virtual.

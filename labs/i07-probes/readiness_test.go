@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +50,17 @@ func (s sequence) run(t *testing.T, why string) {
 	p.polls(t, db, with, s.polls, s.ready, why)
 }
 
+// many has 300 polls of the same kind, of which the last decides; good ones come after a failed one.
+func many(failAfter, recoverAfter int, poll, before, after rune) sequence {
+	s := sequence{failAfter: failAfter, recoverAfter: recoverAfter}
+	if poll == 'o' {
+		s.polls, s.ready = "x", "0"
+	}
+	s.polls += strings.Repeat(string(poll), 300)
+	s.ready += strings.Repeat(string(before), 299) + string(after)
+	return s
+}
+
 func TestOnlyARowOfFailuresCounts(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, s := range []sequence{
@@ -55,6 +69,7 @@ func TestOnlyARowOfFailuresCounts(t *testing.T) {
 			{1, 1, "x", "0"},
 			{5, 1, "xxxxx", "11110"},
 			{2, 4, "oooxx", "11110"},
+			many(300, 1, 'x', '1', '0'),
 		} {
 			s.run(t, "a failure now and then is normal. A pod that goes for each of them makes "+
 				"the others do its work, and then they go, too")
@@ -73,6 +88,7 @@ func TestOnlyARowOfGoodPollsRecovers(t *testing.T) {
 			{1, 1, "xoxo", "0101"},
 			{2, 3, "xxoooxxoo", "100011000"},
 			{5, 1, "xxxxxo", "111101"},
+			many(1, 300, 'o', '0', '1'),
 		} {
 			s.run(t, "a database that has just come back often goes again. A pod that "+
 				"returns too early takes requests that it then cannot answer, and one that "+
@@ -103,6 +119,24 @@ func TestPollsBeforeTheStartCount(t *testing.T) {
 		p.Started()
 		p.wants(t, "let 2 polls in a row fail, with FailAfter: 3, then called Started", ready, why)
 		p.polls(t, db, "2 failed polls before Started and FailAfter: 3", "x", "0", why)
+
+		p = begin(usual(db.dep()))
+		for _, err := range []error{errDown, errDown, errDown, nil, nil} {
+			db.is(err, 0, true)
+			p.settled(t)
+		}
+		p.Started()
+		p.wants(t, "made 3 failed polls and 2 good ones, with FailAfter: 3 and RecoverAfter: 2, then called Started",
+			ready, "it was down while the process warmed up, and has come back before it was needed")
+
+		p = begin(usual(db.dep()))
+		for _, err := range []error{errDown, errDown, nil} {
+			db.is(err, 0, true)
+			p.settled(t)
+		}
+		p.Started()
+		p.polls(t, db, "2 failed polls and a good one before Started, and FailAfter: 3", "xxx", "110",
+			"the good one has ended the row, also before the start")
 	})
 }
 
@@ -122,8 +156,31 @@ func TestWhichDependenciesCount(t *testing.T) {
 		}
 		p.wants(t, "made 5 polls without any dependency", ready,
 			"there is nothing that could be down")
+		inVain(t)
 		ofOneName(t)
 	})
+}
+
+// inVain makes polls that find nothing out, of what needs nothing.
+func inVain(t *testing.T) {
+	t.Helper()
+	extra := &fake{name: "recommendations"}
+	extra.is(nil, time.Hour, true)
+	for of, deps := range map[string][]probes.Dep{
+		"without any dependency": nil, "of recommendations alone, which are not critical and hang": {extra.dep()},
+	} {
+		for _, after := range []time.Duration{0, time.Second} {
+			p := begin(usual(deps...))
+			p.Started()
+			for range 5 {
+				ctx, cancel := context.WithTimeout(t.Context(), after)
+				p.Poll(ctx)
+				cancel()
+			}
+			p.wants(t, fmt.Sprintf("made 5 polls %s, whose contexts ended after %v", of, after), ready,
+				"it is checks of critical dependencies that fail, and not the poll itself: there was none that could")
+		}
+	}
 }
 
 // ofOneName has two databases that are called alike, one of which is down.
@@ -198,7 +255,9 @@ func oneOfSeveral(t *testing.T, a, b, extra *fake, deps []probes.Dep) {
 func TestEveryErrorIsAFailure(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, err := range []error{errDown, context.Canceled, context.DeadlineExceeded,
-			fmt.Errorf("ping: %w", context.Canceled), errors.Join(errDown, context.Canceled)} {
+			fmt.Errorf("ping: %w", context.Canceled), errors.Join(errDown, context.Canceled),
+			io.EOF, fmt.Errorf("ping: %w", fs.ErrNotExist), errors.New(""), (*quiet)(nil),
+			fmt.Errorf("ping: %w", errors.ErrUnsupported)} {
 			db := database()
 			db.is(err, 0, true)
 			p := begin(usual(db.dep()))
@@ -213,3 +272,8 @@ func TestEveryErrorIsAFailure(t *testing.T) {
 		}
 	})
 }
+
+// quiet is an error also as a nil pointer, and has nothing to say.
+type quiet struct{}
+
+func (*quiet) Error() string { return "" }

@@ -71,8 +71,11 @@ func New(o Options) *Probes {
 func (p *Probes) Started() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.up = true
 	if p.phase == booting {
-		p.phase, p.up = running, true
+		p.phase = running
+	}
+	if p.phase == running {
 		p.windUp()
 	}
 }
