@@ -37,7 +37,8 @@ func (b *logbook) Write(p []byte) (int, error) {
 	return b.buf.Write(p)
 }
 
-// failures are the records at the level Error and above, each as the values of its attributes.
+// failures are the records at the level Error, each as the values of its attributes, and those at another level above
+// Info and Warn as the name of that level.
 func (b *logbook) failures(t *testing.T) (all [][]string) {
 	t.Helper()
 	b.mu.Lock()
@@ -47,7 +48,12 @@ func (b *logbook) failures(t *testing.T) (all [][]string) {
 		if err := json.Unmarshal(line, &record); err != nil {
 			t.Fatal(err)
 		}
-		if level := record["level"]; level == "DEBUG" || level == "INFO" || level == "WARN" {
+		level := fmt.Sprint(record["level"])
+		if name, _, _ := strings.Cut(level, "+"); name == "DEBUG" || name == "INFO" || name == "WARN" {
+			continue
+		}
+		if level != "ERROR" {
+			all = append(all, []string{"at the level " + level})
 			continue
 		}
 		for _, key := range []string{"time", "level", "msg"} {

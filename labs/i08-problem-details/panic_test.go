@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
@@ -20,7 +21,11 @@ import (
 func TestAPanicIsAProblem(t *testing.T) {
 	problem.Register(errSoldOut, soldOut)
 	for _, value := range []any{"index out of range", errors.New("pq: hunter2"), errSoldOut,
-		fmt.Errorf("reserve: %w", errSoldOut), 42, problem.Invalid{{Pointer: "#/qty"}}} {
+		fmt.Errorf("reserve: %w", errSoldOut), 42, problem.Invalid{{Pointer: "#/qty"}},
+		later{errors.New("busy"), time.Second}, panics(func() { _ = []int{}[len(beginnings)] }),
+		fmt.Errorf("upstream: %w", http.ErrAbortHandler), http.ErrAbortHandler.Error(),
+		errors.New(http.ErrAbortHandler.Error()), (*failure)(nil), "out of range\nwhile it counted the lamps",
+		strings.Repeat("called from shop.go:7, ", 2000) + "and that is all"} {
 		log := newLogbook()
 		h := problem.Recover(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "5000")
@@ -29,8 +34,9 @@ func TestAPanicIsAProblem(t *testing.T) {
 			panic(value)
 		}), log.Logger)
 		got := serve(h, request("r-5"))
-		did := fmt.Sprintf("served a handler that sends the statuses 103 and 199 and then panics with %T(%v)",
-			value, value)
+		text := fmt.Sprint(value)
+		did := fmt.Sprintf("served a handler that sends the statuses 103 and 199 and then panics with %T(%s)",
+			value, short(text))
 		expect.That(t, got.status == 500 && got.header.Get("Content-Length") == "", expect.Message{
 			Did: did, Want: "a problem with the status 500, and no Content-Length of another body",
 			Got: fmt.Sprintf("%s, Content-Length %q", got, got.header.Get("Content-Length")),
@@ -40,13 +46,22 @@ func TestAPanicIsAProblem(t *testing.T) {
 		wantMember(t, did, got, "title", "Internal Server Error", "")
 		wantMember(t, did, got, "instance", "urn:req:r-5", "")
 		wantMember(t, did, got, "errors", nil, "")
+		wantMember(t, did, got, "retry_after", nil, "")
+		if value == (*failure)(nil) {
+			text = "" // in which words it is logged is open
+		}
 		failures := log.failures(t)
-		expect.That(t, len(failures) == 1 && finds(failures[0], fmt.Sprint(value), "urn:req:r-5"),
+		expect.That(t, len(failures) == 1 && finds(failures[0], text, "urn:req:r-5"),
 			expect.Message{Did: did + ", and read the log",
-				Want: "one record at the level Error, with the value and urn:req:r-5 in its attributes",
-				Got:  fmt.Sprintf("%d records: %q", len(failures), failures)})
+				Want: "one record at the level Error, with the whole value and urn:req:r-5 in its attributes",
+				Got:  short(fmt.Sprintf("%d records: %q", len(failures), failures))})
 	}
 }
+
+// failure is an error that cannot be asked where it is nil.
+type failure struct{ text string }
+
+func (f *failure) Error() string { return f.text }
 
 // beginnings are ways in which an answer can have begun, and what the client has got by then.
 var beginnings = []struct {
@@ -80,16 +95,17 @@ var beginnings = []struct {
 }
 
 func TestAPanicInTheMiddleCutsTheAnswer(t *testing.T) {
-	for _, tt := range beginnings {
+	for i, tt := range beginnings {
+		value := []any{errors.New("row 12"), "row 12"}[i%2]
 		log := newLogbook()
 		h := problem.Recover(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/csv")
 			tt.begin(w)
-			panic(errors.New("row 12"))
+			panic(value)
 		}), log.Logger)
 		w := httpwire.New()
 		went := panics(func() { h.ServeHTTP(w.Writer(), request("r-6")) })
-		did := "served a handler that " + tt.what + ", and then panics"
+		did := fmt.Sprintf("served a handler that %s, and then panics with %T(%v)", tt.what, value, value)
 		expect.That(t, went == http.ErrAbortHandler, expect.Message{Did: did,
 			Want: "Recover panics with http.ErrAbortHandler",
 			Got:  fmt.Sprintf("it panicked with %v", went),

@@ -1,10 +1,12 @@
 package problem_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -65,6 +67,12 @@ func TestParseReadsAProblem(t *testing.T) {
 		expect.That(t, same(got, want), expect.Message{Did: told(409, kind, whole),
 			Want: said(want), Got: said(got), Why: whyTolerant})
 	}
+	for _, body := range []string{"\n " + whole, whole + "\r\n\t "} {
+		got := parse(t, 409, media, body)
+		expect.That(t, same(got, want), expect.Message{Did: told(409, media, fmt.Sprintf("%q", body)),
+			Want: said(want), Got: said(got), Why: "space round an object is no part of it; most servers end with a line feed"})
+	}
+	extensionsAsTheyAre(t)
 	long := strings.Repeat("and so on ", 10_000)
 	read := parse(t, 409, media, `{"title":"Sold out","detail":"`+long+`"}`)
 	expect.That(t, read.Title == "Sold out" && read.Detail == long, expect.Message{
@@ -73,6 +81,21 @@ func TestParseReadsAProblem(t *testing.T) {
 		Got:  fmt.Sprintf("the title %q, and %d bytes of detail", read.Title, len(read.Detail)),
 		Why:  "a limit that the contract does not have makes the longest explanation none",
 	})
+}
+
+// extensionsAsTheyAre has members that look like something else.
+func extensionsAsTheyAre(t *testing.T) {
+	t.Helper()
+	const members = `{"errors":[{"pointer":"#/qty","detail":"is missing"}],"retry_after":2,"owner":null,` +
+		`"limits":{"day":5},"big":9007199254740993,"":"","statuses":[]}`
+	var want map[string]any
+	if err := json.Unmarshal([]byte(members), &want); err != nil {
+		t.Fatal(err)
+	}
+	got := parse(t, 422, media, members).Ext
+	expect.That(t, reflect.DeepEqual(got, want), expect.Message{Did: told(422, media, members),
+		Want: fmt.Sprintf("in Ext what encoding/json makes of it: %#v", want), Got: fmt.Sprintf("%#v", got),
+		Why: whyTolerant})
 }
 
 func TestParseBelievesTheStatusOfTheResponse(t *testing.T) {
@@ -98,6 +121,7 @@ func TestParseTakesAWrongTypeForNothing(t *testing.T) {
 		{`{"type":true,"title":"t","detail":"d"}`, "about:blank", "t"},
 		{`{"type":"","title":"t","detail":"d"}`, "", "t"},
 		{`{"type":"https://e.com/p","title":"","detail":"d"}`, "https://e.com/p", ""},
+		{`{"type":"https://e.com/p","title":" ","detail":"d"}`, "https://e.com/p", " "},
 	} {
 		got := parse(t, 503, media, tt.body)
 		want := problem.Problem{Type: tt.kind, Title: tt.title, Status: 503, Detail: "d"}
@@ -121,10 +145,13 @@ func TestParseOfWhatIsNoProblem(t *testing.T) {
 		{"application/json", whole},
 		{"application/problem+xml", "<problem/>"},
 		{"", whole},
+		{media + "-seq", whole},
 		{media, ""},
 		{media, `{"type":"https://e.com/p",`},
 		{media, whole + " and more"},
 		{media, whole + whole},
+		{media, whole + "}"},
+		{media, whole + " ]"},
 		{media, "[" + whole + "]"},
 		{media, `"https://e.com/p"`},
 		{media, "null"},
@@ -137,16 +164,25 @@ func TestParseOfWhatIsNoProblem(t *testing.T) {
 			Why: "between you and the server are proxies that have never heard of problems; what they " +
 				"say is a failure all the same, and no crash of the client"})
 	}
+	for _, kind := range []string{"text/html", media} {
+		got := parse(t, 499, kind, "{}")
+		want := problem.Problem{Type: "about:blank", Status: 499}
+		expect.That(t, same(got, want), expect.Message{Did: told(499, kind, "{}"),
+			Want: said(want), Got: said(got),
+			Why: "http.StatusText does not know this status: a title that was made up stands for something " +
+				"that nobody has said"})
+	}
 }
 
 func TestParseSaysThatABodyCannotBeRead(t *testing.T) {
-	broken := errors.New("connection reset")
-	for _, begin := range []string{"", `{"type":"https://e.com/p"}`} {
-		p, err := problem.Parse(&http.Response{StatusCode: 502, Header: http.Header{"Content-Type": {media}},
-			Body: io.NopCloser(io.MultiReader(strings.NewReader(begin), iotest.ErrReader(broken)))})
-		expect.That(t, err != nil, expect.Message{
-			Did:  fmt.Sprintf("parsed a response whose body breaks off with an error behind %q", begin),
-			Want: "an error", Got: fmt.Sprintf("%+v and no error", p),
-			Why: "what did not arrive may have said something else"})
+	for _, broken := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF} {
+		for _, begin := range []string{"", `{"type":"https://e.com/p"}`} {
+			p, err := problem.Parse(&http.Response{StatusCode: 502, Header: http.Header{"Content-Type": {media}},
+				Body: io.NopCloser(io.MultiReader(strings.NewReader(begin), iotest.ErrReader(broken)))})
+			expect.That(t, err != nil, expect.Message{
+				Did:  fmt.Sprintf("parsed a response whose body breaks off with the error %q behind %q", broken, begin),
+				Want: "an error", Got: fmt.Sprintf("%+v and no error", p),
+				Why: "what did not arrive may have said something else"})
+		}
 	}
 }

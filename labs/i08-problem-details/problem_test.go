@@ -135,6 +135,14 @@ func TestAllInvalidFieldsAtOnce(t *testing.T) {
 	for _, v := range []problem.Invalid{{}, nil} {
 		noField(t, v)
 	}
+	many := problem.Invalid{{Pointer: "#/city", Detail: "is too long"}, {Pointer: "#/city", Detail: "is no city"},
+		{Pointer: "#/city", Detail: "is too long"}, {Pointer: "#/zip"}, {Pointer: "", Detail: "is no order"}}
+	for i := range 300 {
+		many = append(many, problem.FieldError{Pointer: fmt.Sprintf("#/lines/%d", 299-i), Detail: "is missing"})
+	}
+	wantMember(t, "wrote an error that is Invalid and names 305 fields, one of them twice for two reasons and once more "+
+		"for the first", write(many, "r-4", newLogbook()), "errors", many,
+		"what is left out is found out in the next round, and a number of their own for each field is no longer theirs")
 }
 
 func noField(t *testing.T, v problem.Invalid) {
@@ -146,6 +154,11 @@ func noField(t *testing.T, v problem.Invalid) {
 		Why: "whoever made the error has seen what is wrong; a 500 wakes somebody for it"})
 	wantMember(t, did, none, "errors", []string{}, "who goes through the array finds one")
 }
+
+// mistakes is an error that cannot be the key of a map, nor be compared.
+type mistakes []string
+
+func (m mistakes) Error() string { return strings.Join(m, ", ") }
 
 func TestWhatIsUnknownSaysNothing(t *testing.T) {
 	problem.Register(errSoldOut, soldOut)
@@ -163,6 +176,7 @@ func TestWhatIsUnknownSaysNothing(t *testing.T) {
 		{fmt.Errorf("reserve: %w", fs.ErrPermission), 500, "Internal Server Error"},
 		{fmt.Errorf("reserve: %w", &http.MaxBytesError{Limit: 9}), 500, "Internal Server Error"},
 		{fmt.Errorf("reserve: %w", io.EOF), 500, "Internal Server Error"},
+		{mistakes{"pq: password=hunter2"}, 500, "Internal Server Error"},
 		{fmt.Errorf("10.1.2.3: %w", errDown), 503, "The warehouse does not answer"},
 		{fmt.Errorf("10.1.2.3: %w", errSoldOut), 409, soldOut.Title},
 	} {
@@ -201,8 +215,9 @@ func TestFailuresOfTheServerAreLoggedOnce(t *testing.T) {
 	errLeft := errors.New("the client has left")
 	problem.Register(errLeft, problem.Problem{Status: 499, Title: "Client Closed Request"})
 	for _, err := range []error{errors.New("pq: password=hunter2 at 10.1.2.3"),
-		fmt.Errorf("reserve a lamp: %w", errDown),
-		errors.New("a stack: " + strings.Repeat("called from shop.go:7, ", 200) + "and that is all")} {
+		fmt.Errorf("reserve a lamp: %w", errDown), fmt.Errorf("reserve a lamp: %w", context.Canceled),
+		errors.New("a stack: " + strings.Repeat("called from shop.go:7, ", 20_000) + "and that is all"),
+		errors.Join(errors.New("reserve a lamp: no answer"), errors.New("and give it back: no answer"))} {
 		log := newLogbook()
 		got := write(err, "r-77", log)
 		failures := log.failures(t)
@@ -216,6 +231,7 @@ func TestFailuresOfTheServerAreLoggedOnce(t *testing.T) {
 					"leads from one to the other; what is logged twice is counted twice",
 			})
 	}
+	afterTheClientLeft(t)
 	for _, err := range []error{errSoldOut, problem.Invalid{{Pointer: "#/qty", Detail: "is missing"}},
 		errLeft} {
 		log := newLogbook()
@@ -226,6 +242,52 @@ func TestFailuresOfTheServerAreLoggedOnce(t *testing.T) {
 			Got:  fmt.Sprintf("%q", log.failures(t)),
 			Why:  "alarms hang on that level; one that rings for every typo is soon switched off",
 		})
+	}
+	for status := 400; status <= 599; status++ {
+		err := fmt.Errorf("registered as %d", status)
+		problem.Register(err, problem.Problem{Status: status, Title: "An error of the shop"})
+		log := newLogbook()
+		write(err, "r-79", log)
+		failures := log.failures(t)
+		want := "no record at the level Error: that is the client's mistake"
+		ok := len(failures) == 0
+		if status >= 500 {
+			want = "one record at the level Error, with the text of the error and urn:req:r-79 in its attributes"
+			ok = len(failures) == 1 && finds(failures[0], err.Error(), "urn:req:r-79")
+		}
+		expect.That(t, ok, expect.Message{
+			Did:  fmt.Sprintf("wrote an error that is registered with the status %d, and read the log", status),
+			Want: want,
+			Got:  short(fmt.Sprintf("%d records: %q", len(failures), failures)),
+			Why:  "RFC 9110, 15: what a status means that one does not know its first digit says",
+		})
+	}
+}
+
+// afterTheClientLeft fails requests whose contexts have ended.
+func afterTheClientLeft(t *testing.T) {
+	t.Helper()
+	for _, way := range []string{"writes an error", "panics"} {
+		log := newLogbook()
+		r := request("r-80")
+		ctx, cancel := context.WithCancel(r.Context())
+		cancel()
+		h := problem.Recover(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if way == "panics" {
+				panic("row 12")
+			}
+			problem.Write(w, r, errors.New("row 12"), log.Logger)
+		}), log.Logger)
+		var got answer
+		went := panics(func() { got = serve(h, r.WithContext(ctx)) })
+		failures := log.failures(t)
+		expect.That(t, went == nil && got.status == 500 && len(failures) == 1 &&
+			finds(failures[0], "row 12", "urn:req:r-80"), expect.Message{
+			Did: fmt.Sprintf("served a handler that %s, for a request whose context has been cancelled", way),
+			Want: "a problem with the status 500, and one record at the level Error, with the text and " +
+				"urn:req:r-80 in its attributes",
+			Got: short(fmt.Sprintf("%s; panic: %v; %d records: %q", got, went, len(failures), failures)),
+			Why: "the client has left, perhaps because nothing works here; the mistake is still the program's"})
 	}
 }
 
@@ -262,7 +324,8 @@ func TestTheTypeIsStable(t *testing.T) {
 func TestExtensionMembers(t *testing.T) {
 	ext := map[string]any{"type": "evil", "title": "evil", "status": 200, "detail": "evil",
 		"instance": "evil", "errors": "evil", "retry_after": 7, "balance": 30, "owner": nil,
-		"accounts": []string{"/account/1", "/account/2"}, "Type": "another"}
+		"accounts": []string{"/account/1", "/account/2"}, "Type": "another",
+		"left": 0, "blocked": false, "note": ""}
 	p := problem.Problem{Type: "https://api.example.com/problems/no-credit", Status: 403, Ext: ext}
 	problem.Register(errLimit, p)
 	before := asJSON(ext)
@@ -272,10 +335,15 @@ func TestExtensionMembers(t *testing.T) {
 		"standard one would make clients believe it"
 	wantMember(t, did, got, "balance", 30, why)
 	wantMember(t, did, got, "accounts", ext["accounts"], why)
+	const whyEmpty = "0, false and the empty text are said, too: who has registered them wants them read"
+	wantMember(t, did, got, "left", 0, whyEmpty)
+	wantMember(t, did, got, "blocked", false, whyEmpty)
+	wantMember(t, did, got, "note", "", whyEmpty)
 	_, there := got.members()["owner"]
 	expect.That(t, there, expect.Message{Did: did, Want: "the member owner, which is null",
 		Got: got.String(), Why: "null says that there is none; a member that is missing says nothing"})
 	wantMember(t, did, got, "Type", "another", "member names differ by the case of a letter, too")
+	wantMember(t, did, got, "errors", "evil", "no field of the request is invalid here, so nothing else has that name")
 	wantMember(t, did, got, "type", p.Type, why)
 	wantMember(t, did, got, "title", "Forbidden", why)
 	wantMember(t, did, got, "status", 403, why)
@@ -313,7 +381,7 @@ func TestRetryAfter(t *testing.T) {
 	}{
 		{1200 * time.Millisecond, 2}, {2 * time.Second, 2}, {time.Millisecond, 1},
 		{time.Nanosecond, 1}, {time.Second, 1}, {time.Second + 1, 2}, {90 * time.Minute, 5400},
-		{1<<63 - 1, 9223372037}, {0, nil}, {-time.Second, nil}, {-time.Nanosecond, nil},
+		{1<<63 - 1, 9223372037}, {1e9*time.Second + 1, 1000000001}, {0, nil}, {-time.Second, nil}, {-time.Nanosecond, nil},
 	} {
 		for _, err := range []error{later{errLimit, tt.after},
 			fmt.Errorf("tenant 9: %w", later{errLimit, tt.after}),
@@ -340,6 +408,14 @@ func TestRetryAfter(t *testing.T) {
 	}
 	got := write(fmt.Errorf("db: %w", later{errors.New("busy"), 2 * time.Second}), "r-1", newLogbook())
 	wantMember(t, "wrote an error that is not registered and says RetryAfter 2s", got, "retry_after", 2, "")
+	field := problem.Invalid{{Pointer: "#/slot", Detail: "is taken until noon"}}
+	got = write(later{field, 2 * time.Second}, "r-1", newLogbook())
+	const did = "wrote an error that is Invalid and says RetryAfter 2s"
+	const why = "what is the client's mistake now may be none in a while; both were said"
+	wantMember(t, did, got, "retry_after", 2, why)
+	wantMember(t, did, got, "errors", field, why)
+	expect.That(t, got.header.Get("Retry-After") == "2", expect.Message{Did: did, Want: "Retry-After: 2",
+		Got: fmt.Sprintf("%q", got.header.Values("Retry-After")), Why: why})
 	got = write(later{errLimit, 2 * time.Second}, "r-1", newLogbook(), "Retry-After", "120")
 	header := got.header.Values("Retry-After")
 	expect.That(t, slices.Equal(header, []string{"2"}), expect.Message{
@@ -353,7 +429,8 @@ func TestHeadersOfAnotherBodyGo(t *testing.T) {
 		"Content-Encoding", "gzip", "ETag", `"v7"`, "Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT",
 		"Cache-Control", "public, max-age=3600", "Content-Type", "text/csv",
 		"X-Request-Id", "r-1", "Vary", "Accept-Language",
-		"Content-Security-Policy", "default-src 'none'", "Content-Language", "en", "Set-Cookie", "theme=dark")
+		"Content-Security-Policy", "default-src 'none'", "Content-Language", "en", "Set-Cookie", "theme=dark",
+		"Expires", "Mon, 02 Jan 2006 15:04:05 GMT", "Content-Disposition", "attachment", "Content-Range", "bytes 0-9/10")
 	const did = "wrote an error into an answer whose headers had been set for a compressed, " +
 		"cached file of 5000 bytes"
 	for _, name := range []string{"Content-Length", "Content-Encoding", "ETag", "Last-Modified",
@@ -365,12 +442,13 @@ func TestHeadersOfAnotherBodyGo(t *testing.T) {
 	expect.That(t, got.header.Get("Content-Type") == "application/problem+json", expect.Message{
 		Did: did, Want: "the media type application/problem+json", Got: got.header.Get("Content-Type")})
 	for _, h := range [][2]string{{"X-Request-Id", "r-1"}, {"Vary", "Accept-Language"}, {"Set-Cookie", "theme=dark"},
-		{"Content-Security-Policy", "default-src 'none'"}, {"Content-Language", "en"}} {
+		{"Content-Security-Policy", "default-src 'none'"}, {"Content-Language", "en"}, {"Expires", "Mon, 02 Jan 2006 15:04:05 GMT"},
+		{"Content-Disposition", "attachment"}, {"Content-Range", "bytes 0-9/10"}} {
 		name, want := h[0], h[1]
 		expect.That(t, got.header.Get(name) == want, expect.Message{Did: did,
 			Want: fmt.Sprintf("%s: %s, as it was set", name, want),
 			Got:  fmt.Sprintf("%s: %q", name, got.header.Values(name)),
-			Why:  "it says nothing of the bytes of the body that is not sent"})
+			Why:  "the contract names five that go; what others mean to this service only it can know"})
 	}
 }
 
