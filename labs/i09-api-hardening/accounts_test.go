@@ -30,7 +30,32 @@ func TestRightPasswordsDoNotCount(t *testing.T) {
 		Got:  statuses(guesses),
 		Why:  whyBounded,
 	})
+	wantNothingCleared(t, s)
 	wantFailuresDoNotCount(t, s)
+}
+
+// wantNothingCleared has somebody guess for carl who also knows his password, or carl come in between.
+func wantNothingCleared(t *testing.T, s *site) {
+	t.Helper()
+	var got []answer
+	wrong := 0
+	for i := range 40 {
+		password := fmt.Sprint("wrong-", i)
+		if i%4 == 3 {
+			password = "carl-secret"
+		}
+		a := s.login("carl@shop.example", password, i)
+		if got = append(got, a); a.status == 401 {
+			wrong++
+		}
+	}
+	expect.That(t, wrong >= surelyLooked-1 && wrong < surelyRefused, expect.Message{
+		Did:  "tried three wrong passwords for carl and then the right one, ten times, within a second",
+		Want: "401 for at most 9 of the 30 wrong ones: a right one does not count, and takes nothing from the others",
+		Got:  fmt.Sprintf("401 for %d: %s", wrong, statuses(got)),
+		Why: "with each time that its owner logs in whoever guesses would begin anew, and the owner of a " +
+			"popular account does so all day",
+	})
 }
 
 // wantFailuresDoNotCount has right passwords meet a table of sessions that fails.

@@ -55,8 +55,9 @@ func TestEveryAnswerSaysNosniff(t *testing.T) {
 
 func TestOtherOriginsReadNothing(t *testing.T) {
 	s := open(t)
-	for _, origin := range []string{"https://evil.example", "null", "http://localhost",
-		"https://shop.example.evil.example", "https://evilshop.example",
+	for _, origin := range []string{"https://evil.example", "null", "http://localhost", "http://localhost:3000",
+		"https://localhost:8443", "http://127.0.0.1:8080", "https://evilshop.example", "http://shop.example",
+		"https://shopxexample", "https://shop.example.evil.example",
 		"https://evil.example/.shop.example", "https://shop.example@evil.example"} {
 		for _, sent := range all[:15] {
 			r := request(sent.who, sent.line, strings.NewReader(sent.body))
@@ -142,4 +143,37 @@ func TestAFailureSaysNothing(t *testing.T) {
 		pg.Exec(t, s.own, "ALTER TABLE "+table+"_gone RENAME TO "+table)
 	}
 	s.wants("ann", "GET /orders/2", "", 200, "o'chair")
+	wantFailedWritesTold(t, s)
+}
+
+// wantFailedWritesTold has a database that reads, and does not write.
+func wantFailedWritesTold(t *testing.T, s *site) {
+	t.Helper()
+	pg.Exec(t, s.own, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION 'relation users_gone does not exist'; END $$`)
+	for _, table := range []string{"users", "orders", "sessions", "webhooks"} {
+		pg.Exec(t, s.own, `CREATE TRIGGER refuse BEFORE INSERT OR UPDATE OR DELETE ON `+table+`
+			FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	}
+	for _, sent := range []struct{ who, line, body string }{
+		{"ann", "PATCH /me", `{"name":"Anna"}`},
+		{"ann", "PUT /orders/2", `{"note":"x"}`},
+		{"olga", "DELETE /admin/users/5", ""},
+		{"ann", "POST /webhooks", `{"url":"https://hooks.example/"}`},
+		{"", "POST /login", `{"email":"ann@shop.example","password":"ann-secret"}`},
+	} {
+		got := s.do(sent.who, sent.line, sent.body)
+		told := details.FindString(got.body + fmt.Sprint(got.header))
+		expect.That(t, got.status == 500 && told == "", expect.Message{
+			Did: fmt.Sprintf("had the database refuse each write, and sent %s as %q%s", sent.line, sent.who,
+				with(sent.body)),
+			Want: "500, and not a word of what the database has said",
+			Got:  fmt.Sprintf("%s (%q)", got, told),
+			Why:  "whoever is told that it is done goes away, and it is not",
+		})
+	}
+	for _, table := range []string{"users", "orders", "sessions", "webhooks"} {
+		pg.Exec(t, s.own, `DROP TRIGGER refuse ON `+table)
+	}
+	s.wants("ann", "PATCH /me", `{"name":"Anna"}`, 200, "Anna")
 }

@@ -114,12 +114,17 @@ func wantRefusedThenLetIn(t *testing.T, s *site) {
 		Why: "behind one address may be a whole company; and what shuts everybody out is an " +
 			"attack of its own",
 	})
-	s.sleep(61 * time.Second)
+	s.sleep(time.Minute + time.Millisecond)
 	got = s.login("bob@shop.example", "bob-secret", 1)
+	then := got.String()
+	if got.status != 204 {
+		s.sleep(2 * time.Second)
+		then += fmt.Sprintf("; and after 62 s %d", s.login("bob@shop.example", "bob-secret", 2).status)
+	}
 	expect.That(t, got.status == 204, expect.Message{
-		Did:  "tried 20 wrong passwords for bob, and 61 s later the right one",
+		Did:  "tried 20 wrong passwords for bob, and 60.001 s later the right one",
 		Want: "204",
-		Got:  got.String(),
+		Got:  then,
 		Why: "an account that stays shut until somebody calls support can be shut by " +
 			"everybody who knows its e-mail address",
 	})
@@ -200,11 +205,11 @@ func wantPace(t *testing.T, s *site, who string, pace time.Duration) {
 		})
 		s.sleep(pace)
 	}
-	s.sleep(61*time.Second - pace)
+	s.sleep(time.Minute + time.Millisecond - pace)
 	got := s.login(email, who+"-secret", 1)
 	expect.That(t, got.status == 204, expect.Message{
-		Did: fmt.Sprintf("tried a wrong password for %s every %v, and the right one 61 s after the "+
-			"last", who, pace),
+		Did: fmt.Sprintf("tried a wrong password for %s every %v, and the right one 60.001 s after "+
+			"the last", who, pace),
 		Want: "204", Got: got.String(),
 		Why: "secure and useless: its owner has to get in some day"})
 }

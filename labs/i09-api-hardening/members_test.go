@@ -94,7 +94,8 @@ func wantJSON(t *testing.T, s *site) {
 	deep := strings.Repeat("[", 10_000)
 	for _, line := range []string{"PATCH /me", "PUT /orders/2", "POST /webhooks", "POST /login"} {
 		for _, body := range []string{"", `{"name":`, `{"name":"a"} {"role":"admin"}`, "name=Max",
-			`{"note":"x"}garbage`, `{"name":` + deep, `["name"]`} {
+			`{"note":"x"}garbage`, `{"name":"Max"}}`, `{"note":"x"}]`, `{"url":"https://hooks.example/"}}`,
+			`{"email":"ann@shop.example","password":"ann-secret"}]`, `{"name":` + deep, `["name"]`} {
 			got := s.do("ann", line, body)
 			did := fmt.Sprintf("sent %s as ann with %q", line, shorten(body))
 			expect.That(t, got.status == 400 || got.status == 422, expect.Message{

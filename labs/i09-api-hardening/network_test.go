@@ -140,7 +140,7 @@ func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	}
 	near, far := net.Pipe()
 	n.open = append(n.open, near, far)
-	if port == "443" {
+	if port == "443" || port == "8443" {
 		far = tls.Server(far, &tls.Config{Certificates: []tls.Certificate{n.cert},
 			SessionTicketsDisabled: true})
 	}
@@ -165,12 +165,31 @@ func (n *network) serve(c net.Conn, at netip.Addr) {
 		status, header = r.URL.Query().Get("status")+" Elsewhere", "Location: "+to+"\r\n"
 	case r.URL.Path == "/fails":
 		status = "500 Internal Server Error"
+	case strings.HasPrefix(r.URL.Path, "/answers/"):
+		status = strings.TrimPrefix(r.URL.Path, "/answers/") + " So"
+	case r.URL.Path == "/round" && n.turns() < manyTurns:
+		status, header = "307 Elsewhere", "Location: /round\r\n"
+	case r.URL.Path == "/round":
+		status = "500 Enough"
 	case at.Unmap().String() == metadata:
 		body = credentials
+	}
+	if status == "204 So" {
+		body = ""
 	}
 	fmt.Fprintf(c, "HTTP/1.1 %s\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s", status,
 		header, len(body), body)
 	io.Copy(io.Discard, c)
+}
+
+// manyTurns is after how many calls a redirect in a circle ends, so that the check does.
+const manyTurns = 60
+
+// turns is how many calls have arrived since the last look.
+func (n *network) turns() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.calls)
 }
 
 // reached are the addresses that were connected to since the last call, and what has arrived there.

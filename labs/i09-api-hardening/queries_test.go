@@ -68,6 +68,12 @@ func TestASearchIsText(t *testing.T) {
 	wantList(t, s, "q="+url.QueryEscape("a_b"), "5", verbatim)
 	wantList(t, s, "q="+url.QueryEscape(`b\sh`), "5", verbatim)
 	wantList(t, s, "q=e", "3 5", verbatim) // desk and shelf, not o'chair
+	const asWritten = "a search that finds more than was asked for, or all there is, is another one: what it is " +
+		"good for is decided by whoever asks"
+	wantList(t, s, "q=c", "2", asWritten) // and not the note of the desk
+	wantList(t, s, "q=DESK", "", asWritten)
+	wantList(t, s, "q=+", "4", asWritten)
+	wantList(t, s, "q=desk+", "", asWritten)
 	const wild = "% and _ mean something in a LIKE: who searches for them searches for everything, " +
 		"and can keep the database busy with a pattern of many"
 	for _, q := range []string{"%k", "d_sk", "%%", "o%r", "_", "100_"} {
@@ -85,7 +91,7 @@ func TestASortIsOneOfThree(t *testing.T) {
 	for _, sort := range []string{`"price"`, "price desc", "id;drop table users--",
 		"(select pg_sleep(30))", "password_hash",
 		"(select password_hash from users limit 1)", "price,id", "item--", "note",
-		"user_id", "id desc", "-price", "2", "nosuchcolumn", "'", "price\x00", "1/0",
+		"user_id", "PRICE", " price", "price ", "id desc", "-price", "2", "nosuchcolumn", "'", "price\x00", "1/0",
 		"orders.note",
 		"(case when (select role from users where id=4)='admin' then -id else id end)"} {
 		got, ids := s.list("sort=" + url.QueryEscape(sort))
@@ -121,7 +127,8 @@ func TestPagesAreBounded(t *testing.T) {
 		query string
 		want  int
 	}{{"?limit=101", 100}, {"?limit=300", 100}, {"?limit=1000000000", 100},
-		{"?limit=2147483648", 100}, {"?limit=100", 100}, {"?limit=99", 99}, {"?limit=1", 1},
+		{"?limit=2147483648", 100}, {"?limit=4294967297", 100}, {"?limit=9223372036854775807", 100},
+		{"?limit=100", 100}, {"?limit=99", 99}, {"?limit=1", 1},
 		{"?limit=21", 21}, {"", 20}, {"?limit=101&sort=price&q=brick", 100}} {
 		query, want := page.query, page.want
 		got, n := count(query)
@@ -133,10 +140,17 @@ func TestPagesAreBounded(t *testing.T) {
 				"copy and send all there is, as often as they like",
 		})
 	}
+	got, n := count("?limit=99999999999999999999")
+	expect.That(t, got.status == 400 || n == 100, expect.Message{
+		Did:  "sent GET /orders?limit=99999999999999999999 as carl, who has 300",
+		Want: "400, or 200 and 100 orders: it is more than 100, and more than 64 bits have room for",
+		Got:  fmt.Sprintf("%d of them: %s", n, got),
+		Why:  "a number that was not understood is not the default: whoever asks for much is given little, and not told",
+	})
 	for _, limit := range []string{"0", "-1", "-100", "1e9", "all", "NULL", "50;select 1",
 		"1 OFFSET 5",
 		"5.5",
-		"99999999999999999999", "(select 50)", "+", "0x7f"} {
+		"(select 50)", "+", "0x7f"} {
 		query := "?limit=" + url.QueryEscape(limit)
 		got, n := count(query)
 		expect.That(t, got.status == 400 || n >= 1 && n <= 100, expect.Message{

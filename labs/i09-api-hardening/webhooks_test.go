@@ -142,6 +142,8 @@ func TestWebhooksSpeakHTTPSOnly(t *testing.T) {
 	}
 	wantHook(t, s, "https://hooks.example/hook", "hooks.example/hook")
 	wantHook(t, s, "HTTPS://hooks.example/other", "hooks.example/other")
+	wantHook(t, s, "https://hooks.example:8443/hook", "hooks.example:8443/hook")
+	wantHook(t, s, "https://93.184.215.14:443/hook", "93.184.215.14")
 }
 
 func TestEveryAddressOfANameCounts(t *testing.T) {
@@ -197,7 +199,16 @@ func TestRedirectsLeadOutsideOnly(t *testing.T) {
 		}
 		wantRefused(t, s, redirect(redirect(to, "307"), "307"), "", outside)
 	}
-	got := s.hook(redirect("https://hooks.example/hook", "307"))
+	got := s.hook("https://hooks.example/round")
+	_, calls := s.net.reached()
+	expect.That(t, got.status == 422 && len(calls) < manyTurns, expect.Message{
+		Did:  "added the webhook https://hooks.example/round, which redirects to itself",
+		Want: "422, in the end: it is never answered with 2xx",
+		Got:  fmt.Sprintf("%d redirects followed, and then the check has ended it", len(calls)),
+		Why: "a redirect in a circle holds the request, and what it has, for as long as somebody else likes; a hundred of " +
+			"them, and nobody else is served",
+	})
+	got = s.hook(redirect("https://hooks.example/hook", "307"))
 	expect.That(t, got.status == 201 || got.status == 422, expect.Message{
 		Did:  "added a webhook that redirects to another public address",
 		Want: "201 or 422: whether redirects are followed is up to you",
@@ -215,10 +226,13 @@ func redirect(to, status string) string {
 func TestARefusalDoesNotSayWhy(t *testing.T) {
 	s := drawn(t)
 	s.net.name("in.hooks.example", "10.0.0.1")
+	s.net.name("empty.hooks.example", "")
 	fails := s.hook("https://hooks.example/fails")
 	for _, to := range []string{"https://down.example/", "https://nosuchname.example/",
 		"https://10.0.0.1/", "https://in.hooks.example/", "https://localhost/", "http://hooks.example/",
-		"https://127.0.0.1:5432/", redirect("https://10.0.0.1/", "307"), "ftp://x/"} {
+		"https://127.0.0.1:5432/", redirect("https://10.0.0.1/", "307"), "ftp://x/",
+		"https://hooks.example/answers/300", "https://hooks.example/answers/304", "https://hooks.example/answers/404",
+		"https://empty.hooks.example/"} {
 		got := s.hook(to)
 		expect.That(t, got.status == 422 && got.same(fails), expect.Message{
 			Did: "added the webhook " + to + ", and https://hooks.example/fails, which is public and " +
@@ -233,5 +247,7 @@ func TestARefusalDoesNotSayWhy(t *testing.T) {
 	expect.That(t, stored == 0, expect.Message{
 		Did: "added webhooks that cannot be reached or answer 500", Want: "none stored",
 		Got: fmt.Sprintf("%d stored", stored), Why: "the next events would go there"})
-	wantHook(t, s, "https://hooks.example/hook", "hooks.example/hook")
+	for _, code := range []string{"200", "201", "202", "204", "299"} {
+		wantHook(t, s, "https://hooks.example/answers/"+code, "hooks.example/answers/"+code)
+	}
 }

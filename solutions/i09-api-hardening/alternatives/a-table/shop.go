@@ -265,8 +265,8 @@ func (a *App) orders(r request) (reply, error) {
 	if !ok {
 		query = sorted["id"]
 	}
-	limit, err := strconv.ParseUint(r.URL.Query().Get("limit"), 10, 32)
-	if err != nil || limit == 0 {
+	limit, _ := strconv.ParseUint(r.URL.Query().Get("limit"), 10, 32) // the largest one, of what is too large
+	if limit == 0 {
 		limit = 20
 	}
 	rows, err := a.DB.Query(r.Context(), query, r.by.ID)

@@ -349,8 +349,8 @@ func (o *outside) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("not https")
 	}
 	all, err := o.Resolve(r.Context(), r.URL.Hostname())
-	if err != nil {
-		return nil, err
+	if err != nil || len(all) == 0 {
+		return nil, fmt.Errorf("no address: %w", err)
 	}
 	for _, ip := range all {
 		if ip = ip.Unmap(); !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Is4() && odd(ip.As4()) {
