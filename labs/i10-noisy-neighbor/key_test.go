@@ -84,6 +84,14 @@ func TestAPrincipalIsOneClient(t *testing.T) {
 		for _, other := range []string{"Alice", "alice ", " alice", "\talice", "al ice", "alice:1", "alic\u0435"} {
 			same(t, by("alice", home), by(other, home), false, "these are two names")
 		}
+		long := strings.Repeat("a tenant of a tenant, ", 50)
+		for _, two := range [][2]string{{long + "1", long + "2"}, {"\xff", "\xfe"}, {"a\nb", "ab"}, {"a\nb", "a b"},
+			{"a\x00b", "a"}, {"\u00e9", "e\u0301"}} {
+			expect.That(t, fairshare.ClientKey(by(two[0], home)(), proxies) != fairshare.ClientKey(by(two[1], home)(), proxies),
+				expect.Message{Did: fmt.Sprintf("made a request by the principal %s and one by the principal %s", short(two[0]),
+					short(two[1])),
+					Want: "two keys", Got: "one", Why: "these are two names, and an authenticator has told them apart"})
+		}
 		same(t, by("alice", home), at(home), false,
 			"somebody at the same address who has not logged in would use up her share")
 		whatever := "whoever may choose a name could choose an address, and use up somebody's share"
@@ -97,6 +105,14 @@ func TestAPrincipalIsOneClient(t *testing.T) {
 			}
 		}
 	})
+}
+
+// short is a name for a message.
+func short(name string) string {
+	if len(name) <= 40 {
+		return fmt.Sprintf("%q", name)
+	}
+	return fmt.Sprintf("%q… (%d bytes, the last of them %q)", name[:40], len(name), name[len(name)-1:])
 }
 
 func TestAnAddressIsOneClient(t *testing.T) {
@@ -139,6 +155,11 @@ func TestWhatAClientWritesIsNotBelieved(t *testing.T) {
 		}
 		same(t, at("203.0.113.9"), with(at("203.0.113.9"), "X-Forwarded-For", "10.0.0.1"), true,
 			"the address of a proxy in a header is no proxy")
+		for _, inside := range []string{"127.0.0.1", "::1", "192.168.0.1", "172.16.0.1", "169.254.0.1", "fd00::1", "fe80::1",
+			"100.64.0.1", "11.0.0.1"} {
+			same(t, at(inside), via(inside, "203.0.113.7"), true,
+				"who is trusted is said by the options. Whatever else is near may be a stranger's container or notebook")
+		}
 		same(t, at("2001:db8:bb::2"), via("2001:db8:bb::2", "203.0.113.7"), true,
 			"only 2001:db8:bb::1 is trusted there, and not its neighbours")
 	})
@@ -161,6 +182,7 @@ var forwarded = []struct {
 	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7, 10.0.0.9, 2001:db8:aa::1"}, "203.0.113.7",
 		whyLeft},
 	{"10.0.0.1", []string{"203.0.113.7, ::ffff:10.0.0.9"}, "203.0.113.7", whyProxy},
+	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7" + strings.Repeat(", 10.0.0.8", 50)}, "203.0.113.7", whyAll},
 	{"10.0.0.1", []string{"2001:db8:bb::2"}, "2001:db8:bb::2", whyProxy},
 	{"10.0.0.1", []string{"203.0.113.7, 2001:db8:bb::2"}, "2001:db8:bb::2", whyLeft},
 	{"10.0.0.1", nil, "10.0.0.1", whyAll},
@@ -177,6 +199,9 @@ var forwarded = []struct {
 	{"10.0.0.1", []string{"198.51.100.1, shop.example, 10.0.0.8, 10.0.0.9"}, "10.0.0.8", whyUnknown},
 	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.777"}, "10.0.0.1", whyUnknown},
 	{"10.0.0.1", []string{"unknown, 203.0.113.7"}, "203.0.113.7", whyUnknown},
+	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7/32"}, "10.0.0.1", whyUnknown},
+	{"10.0.0.1", []string{`198.51.100.1, "203.0.113.7"`}, "10.0.0.1", whyUnknown},
+	{"10.0.0.1", []string{"198.51.100.1, for=203.0.113.7, 10.0.0.9"}, "10.0.0.9", whyUnknown},
 	{"10.0.0.1", []string{"  203.0.113.7  "}, "203.0.113.7", whyForm},
 	{"10.0.0.1", []string{"198.51.100.1,203.0.113.7"}, "203.0.113.7", whyForm},
 	{"10.0.0.1", []string{"203.0.113.7:4711"}, "203.0.113.7", whyForm},
