@@ -66,6 +66,10 @@ var manners = []struct {
 		r.Header.Set("Idempotency-Key", "another")
 		charged(w, n)
 	}},
+	{"sets a header without anything in it", func(w http.ResponseWriter, r *http.Request, n int) {
+		w.Header().Set("Content-Security-Policy", "")
+		charged(w, n)
+	}},
 	{"sends a 204", func(w http.ResponseWriter, r *http.Request, n int) {
 		w.WriteHeader(http.StatusNoContent)
 	}},
@@ -147,6 +151,11 @@ func TestAnotherBodyIsAnotherRequest(t *testing.T) {
 			{"two members, then the same in the other order", `{"a":1,"b":2}`, `{"b":2,"a":1}`},
 			{"a body, then none", "x", ""}, {"no body, then one", "", "x"},
 			{"1 MiB, then the same with another last byte", mib, mib[1:] + "y"},
+			{"4200 cents, then 2400", `{"cents":4200}`, `{"cents":2400}`},
+			{"two bodies with the same CRC-32", `{"seat":"plumless"}`, `{"seat":"buckeroo"}`},
+			{"two bodies with the same Adler-32", `{"cents":1221}`, `{"cents":3003}`},
+			{"two bodies with the same FNV-1 of 32 bits", "creamwove", "quists"},
+			{"two bodies with the same FNV-1a of 32 bits", "costarring", "liquid"},
 		} {
 			s := &shop{}
 			h := guard(newMemory(), s)

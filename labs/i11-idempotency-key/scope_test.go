@@ -47,6 +47,10 @@ func TestRequestsOfOthersAreNoRepetition(t *testing.T) {
 			{operation{"ann", "/caf\u00e9", "k"}, operation{"ann", "/cafe\u0301", "k"}},
 			{operation{"ann", "/charges", strings.Repeat("k", 254) + "1"},
 				operation{"ann", "/charges", strings.Repeat("k", 254) + "2"}},
+			// with the same CRC-32, whatever stands around them
+			{operation{"ann", "/charges", "plumless"}, operation{"ann", "/charges", "buckeroo"}},
+			{operation{"ann", "/plumless", "k"}, operation{"ann", "/buckeroo", "k"}},
+			{operation{"plumless", "/charges", "k"}, operation{"buckeroo", "/charges", "k"}},
 		} {
 			different(t, tt.one, tt.two, "POST")
 		}
