@@ -208,6 +208,10 @@ func TestTracestate(t *testing.T) {
 // wantOneList demands that several lines are what one line of them would be.
 func wantOneList(t *testing.T) {
 	t.Helper()
+	many := "m00=1" // 31 members
+	for i := range 30 {
+		many += fmt.Sprintf(",m%02d=1", i+1)
+	}
 	for _, tc := range []struct {
 		lines []string
 		want  string
@@ -215,6 +219,8 @@ func wantOneList(t *testing.T) {
 		{[]string{"foo=1", "bar=2"}, "foo=1,bar=2"},
 		{[]string{"foo=1,bar=2", "", "baz=3"}, "foo=1,bar=2,baz=3"},
 		{[]string{"foo=1", "no member", "bar=2"}, ""},
+		{[]string{many, "foo=1"}, many + ",foo=1"},
+		{[]string{many, "foo=1", "bar=2"}, ""}, // 33 members
 	} {
 		did := fmt.Sprintf("received a request with a valid traceparent and %d lines of tracestate, %q", len(tc.lines),
 			tc.lines)
@@ -291,6 +297,41 @@ func TestIDsAreRandom(t *testing.T) {
 					"count at the same number, or have the same clock",
 			})
 		}
+	}
+	wantAPartForEach(t)
+}
+
+// wantAPartForEach sends one request several times, as a client does that tries again, and looks whether the id of a
+// part has been taken from one of the other ids.
+func wantAPartForEach(t *testing.T) {
+	t.Helper()
+	for _, header := range []string{valid, ""} {
+		did := "received a request without a traceparent"
+		if header != "" {
+			did = "received a request with the traceparent " + header
+		}
+		parts := map[[8]byte]bool{}
+		for range 10 {
+			span, _ := served(t, did, with("traceparent", header))
+			parts[span.SpanID] = true
+			for what, id := range map[string][]byte{"the beginning of the TraceID": span.TraceID[:8],
+				"the end of the TraceID": span.TraceID[8:], "the Parent": span.Parent[:]} {
+				expect.That(t, string(id) != string(span.SpanID[:]), expect.Message{
+					Did:  did,
+					Want: "a SpanID that is random: nothing of it is known from other ids",
+					Got:  fmt.Sprintf("trace %s and part %s: that is %s", traceOf(span), spanOf(span), what),
+					Why: "whoever knows one id then knows another, and services that do the same have one part " +
+						"between them",
+				})
+			}
+		}
+		expect.That(t, len(parts) == 10, expect.Message{
+			Did:  did + ", ten times the same",
+			Want: "ten parts, each with a SpanID of its own",
+			Got:  fmt.Sprintf("%d different ids", len(parts)),
+			Why: "a client that tries again, or two services that are called with one header, do work twice: with one id it " +
+				"is drawn as one, and nobody sees the attempt that was slow",
+		})
 	}
 }
 

@@ -144,7 +144,36 @@ func TestTransportTakesThePlaceOfStaleHeaders(t *testing.T) {
 				"own, or two goroutines that write into one map",
 		})
 	}
+	wantStateTaken(t)
 	wantAllElse(t)
+}
+
+// wantStateTaken sends a request on which a tracestate lies alone, and looks whether it lies there afterwards.
+func wantStateTaken(t *testing.T) {
+	t.Helper()
+	for _, state := range []string{"foo=1", ""} {
+		ctx := spanContext(t, with("traceparent", valid, "tracestate", state))
+		w := &wire{}
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://next.test/rooms", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Tracestate", "old=1")
+		_, err = tracing.Transport(w).RoundTrip(r)
+		did := "sent a request on which a tracestate lies already, old=1, and no traceparent; its span has State " +
+			none(state)
+		out, _ := sentBy(t, w, did)
+		got := strings.Join(out.Header["Tracestate"], " and ")
+		expect.That(t, err == nil && got == state && (state != "" || len(out.Header["Tracestate"]) == 0), expect.Message{
+			Did: did, Want: "tracestate: " + none(state), Got: "tracestate: " + none(got),
+			Why: "what lies there came with another trace",
+		})
+		expect.That(t, fmt.Sprint(r.Header) == "map[Tracestate:[old=1]]", expect.Message{
+			Did:  did + "; looked at the request afterwards",
+			Want: "its headers as they were: a RoundTripper must not change what it is given",
+			Got:  fmt.Sprint(r.Header),
+		})
+	}
 }
 
 // base is a RoundTripper of one function.
@@ -481,6 +510,58 @@ func TestWhatIsLoggedIsAsWithoutLogHandler(t *testing.T) {
 		Why:  "attributes and groups that get lost are what the line was written for",
 	})
 	wantTheRecord(t)
+	wantLoggersApart(t)
+	wantWithNothing(t)
+}
+
+// wantLoggersApart makes two loggers of one that has had so many steps, and writes with the first of them.
+func wantLoggersApart(t *testing.T) {
+	t.Helper()
+	ctx, lines := spanContext(t, with("traceparent", valid)), &journal{}
+	log := slog.New(tracing.LogHandler(lines.handler()))
+	for n := range 9 {
+		first, second := log.With("of", "first"), log.With("of", "second")
+		inner, other := log.WithGroup("first"), log.WithGroup("second")
+		first.InfoContext(ctx, "booked")
+		second.InfoContext(ctx, "booked")
+		inner.InfoContext(ctx, "booked", "of", "first")
+		other.InfoContext(ctx, "booked", "of", "second")
+		for i, line := range lines.take(t) {
+			name := []string{"first", "second"}[i%2]
+			if group, ok := line[name].(map[string]any); ok {
+				line["of"] = group["of"]
+			}
+			expect.That(t, line["of"] == name, expect.Message{
+				Did: fmt.Sprintf("made of a logger that had been through With %d times two more, with two attributes or two "+
+					"groups, called first and second, and logged with the %s one", n, name),
+				Want: "what belongs to that one, and nothing of its sibling",
+				Got:  fmt.Sprint(line),
+				Why: "loggers are made for each request from one that all of them share: where two of them share what they " +
+					"have collected, the customer of one request stands in the line of another",
+			})
+		}
+		log = log.With(fmt.Sprint("a", n), n)
+	}
+}
+
+// wantWithNothing demands the ids behind a WithAttrs or a WithGroup that adds nothing, too.
+func wantWithNothing(t *testing.T) {
+	t.Helper()
+	ctx := spanContext(t, with("traceparent", valid))
+	for what, with := range map[string]func(slog.Handler) slog.Handler{
+		"WithAttrs(nil)": func(h slog.Handler) slog.Handler { return h.WithAttrs(nil) },
+		`WithGroup("")`:  func(h slog.Handler) slog.Handler { return h.WithGroup("") },
+	} {
+		lines := &journal{}
+		slog.New(with(tracing.LogHandler(lines.handler()))).InfoContext(ctx, "booked")
+		written := lines.take(t)
+		expect.That(t, strings.Contains(fmt.Sprint(written), "trace_id:"+theirTrace), expect.Message{
+			Did:  "called " + what + " of what LogHandler returns, and logged a line with a span",
+			Want: "one line, with trace_id " + theirTrace,
+			Got:  fmt.Sprint(written),
+			Why:  "what adds nothing takes nothing away",
+		})
+	}
 }
 
 // tenant is what a handler below looks for in the context.
@@ -512,21 +593,31 @@ func wantTheRecord(t *testing.T) {
 		if traced {
 			ctx = spanContext(t, with("traceparent", valid))
 		}
-		ctx = context.WithValue(ctx, tenant{}, "tenant-7")
-		r := slog.NewRecord(time.Date(2001, 2, 3, 4, 5, 6, 7, time.UTC), slog.LevelDebug, "booked", 4711)
-		var want, got string
-		below{got: &want}.Handle(ctx, r)
-		h := tracing.LogHandler(below{got: &got})
-		if h.Enabled(ctx, slog.LevelDebug) {
-			h.Handle(ctx, r)
+		for _, at := range []time.Time{time.Date(2001, 2, 3, 4, 5, 6, 7, time.UTC), {}} {
+			wantTheRecordOf(t, context.WithValue(ctx, tenant{}, "tenant-7"), traced, at)
 		}
-		expect.That(t, got == want, expect.Message{
-			Did: fmt.Sprintf("logged a line for debugging, with a span: %v, over a handler that has such lines of one tenant "+
-				"alone, and asks the context for it", traced),
-			Want: "what that handler gets without LogHandler: " + want,
-			Got:  none(got),
-			Why: "the time, the place in the code and the context are a part of what is logged: handlers below show them, " +
-				"and decide by them",
-		})
 	}
+}
+
+func wantTheRecordOf(t *testing.T, ctx context.Context, traced bool, at time.Time) {
+	t.Helper()
+	r := slog.NewRecord(at, slog.LevelDebug, "booked", 4711)
+	did := fmt.Sprintf("logged a line for debugging, with a span: %v, over a handler that has such lines of one tenant "+
+		"alone, and asks the context for it", traced)
+	if at.IsZero() {
+		did = fmt.Sprintf("handed on a record without a time, with a span: %v", traced)
+	}
+	var want, got string
+	below{got: &want}.Handle(ctx, r)
+	h := tracing.LogHandler(below{got: &got})
+	if h.Enabled(ctx, slog.LevelDebug) {
+		h.Handle(ctx, r)
+	}
+	expect.That(t, got == want, expect.Message{
+		Did:  did,
+		Want: "what that handler gets without LogHandler: " + want,
+		Got:  none(got),
+		Why: "the time, the place in the code and the context are a part of what is logged: handlers below show them, " +
+			"and decide by them. A record without a time is written without one",
+	})
 }
