@@ -181,10 +181,13 @@ func TestNobodyElseSetsThem(t *testing.T) {
 		later := func(d time.Duration) string {
 			return fmt.Sprintf(`"createdAt":%q`, since.Add(d).Format(time.RFC3339Nano))
 		}
+		_, offset := since.Zone()
+		elsewhere := time.FixedZone("", (offset+3600)%(12*3600))
+		sameMoment := fmt.Sprintf(`"createdAt":%q`, since.In(elsewhere).Format(time.RFC3339Nano))
 		for _, member := range []string{`"id":"coffee"`, `"id":"Tea"`, `"id":"tea "`, `"id":"te"`, `"id":null`, `"id":7`, `"id":""`,
 			`"id":{"of":"tea"}`, `"createdAt":null`, `"createdAt":"1999-12-31T23:59:59Z"`,
 			`"createdAt":[]`, `"createdAt":""`, later(time.Second), later(-time.Second),
-			later(time.Millisecond)} {
+			later(time.Millisecond), sameMoment} {
 			for _, method := range []string{"PATCH", "PUT"} {
 				s.refused(t, method, "tea", `{"a":2,`+member+`}`, []int{422}, why)
 			}
