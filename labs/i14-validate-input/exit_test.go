@@ -108,6 +108,15 @@ func TestFindByName(t *testing.T) {
 	find("ann")
 
 	pool := pg.Pool(t)
+	for _, name := range []string{"ann\x00", "\x00", "a\x00nn", "an\xffn", "\xffann", "bob\xc3"} {
+		got, err := signup.FindByName(t.Context(), pool, name)
+		expect.That(t, len(got) == 0, expect.Message{
+			Did:  "looked for the users with the name " + short(name),
+			Want: "nobody, with an error or without one: no text of PostgreSQL is this one",
+			Got:  fmt.Sprintf("%v, error: %v", got, err),
+			Why:  "what is taken out to please the database makes another name of it, and that one has an owner",
+		})
+	}
 	pg.Exec(t, pool, "INSERT INTO users (name) SELECT 'Anna' FROM generate_series(1, 1000)")
 	many, err := signup.FindByName(t.Context(), pool, "Anna")
 	expect.That(t, err == nil && len(many) == 1000, expect.Message{
@@ -139,12 +148,14 @@ func TestFindByNameWithOtherSettings(t *testing.T) {
 func TestFilesBelowTheRoot(t *testing.T) {
 	files := []string{"a/b.txt", "c.txt", "..notes.txt", "a/b..c.txt", ".hidden", "a b.txt", "<b>.txt",
 		"über.txt", "o'brien.txt",
+		"caf\xe9.txt",
 		"...", "x/y/z/w/v", "%2e%2e", "~", "-rf", "a\\b", "etc/passwd", "a..", "a\nb", "*", strings.Repeat("n", 255)}
 	root, _ := upload(t, files...)
 	must(t, os.Symlink("a/b.txt", filepath.Join(root.Name(), "link")))
 	must(t, os.Symlink("../c.txt", filepath.Join(root.Name(), "a", "up")))
 	must(t, os.Symlink("a", filepath.Join(root.Name(), "folder")))
-	for _, f := range append(files, "link", "a/up", "folder/b.txt") {
+	for _, f := range append(files, "link", "a/up", "folder/b.txt", "./c.txt", "a/../c.txt", "a//b.txt", "a/./b.txt",
+		"x/y/../../c.txt") {
 		want := map[string]string{"link": "b.txt", "a/up": "c.txt"}[f]
 		if want == "" {
 			want = filepath.Base(f)
