@@ -145,6 +145,15 @@ func TestIdleForTooLong(t *testing.T) {
 			})
 			closed(t, s, did+"let one be idle for 1 ms more, and borrowed", []int{1},
 				"what is not closed stays open at the server")
+			release(p, again)
+			again = borrow(t, p, did+"borrowed again", "")
+			next := come(t.Context(), p)
+			time.Sleep(2 * limit)
+			give(p, again, true)
+			passed := did + "used one for twice as long, and gave it back while somebody waited"
+			expect.That(t, next.served(t, passed, 2*limit, "") == again, expect.Message{
+				Did: passed, Want: "it goes to who waited", Got: "another one was dialled for that",
+				Why: "in use it was not idle, and it has just been given back"})
 			s.right(t, did, 1)
 		}
 	})
@@ -250,6 +259,11 @@ func usedAllTheTime(t *testing.T, limit time.Duration) {
 		})
 		release(p, c)
 	}
+	again := borrow(t, p, did+"borrowed 1 ms before its end", "")
+	expect.That(t, again == first, expect.Message{
+		Did: did + "gave it back 1 ms before its end, and borrowed at once", Want: "the same connection",
+		Got: "another one", Why: "closed too early, it is dialled for nothing"})
+	release(p, again)
 	time.Sleep(2 * time.Millisecond)
 	c := borrow(t, p, did+"borrowed 1 ms after that", "")
 	expect.That(t, c != first, expect.Message{

@@ -135,8 +135,35 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 		p = pool.New(s.config(2))
 		shut(t.Context(), p).returned(t, "closed a pool that was never used", nil, 0, "there is "+
 			"nothing to wait for")
+		closedInNoTime(t)
 		s.right(t, did, 2)
 	})
+}
+
+// closedInNoTime closes a pool with a context that has ended before.
+func closedInNoTime(t *testing.T) {
+	t.Helper()
+	s := &server{}
+	p := pool.New(s.config(2))
+	a, b := borrow(t, p, "borrowed one", ""), borrow(t, p, "borrowed two", "")
+	line := come(t.Context(), p)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	const did = "closed a pool with a context that has ended, while both connections were lent and somebody waited; "
+	const why = "the time to wait is over, but the pool is closed all the same: a program that ends in a hurry " +
+		"is to leave nothing open"
+	shut(ended, p).returned(t, did, context.Canceled, 0, why)
+	line.fails(t, did+"who waited", pool.ErrClosed, 0, why)
+	give(p, a, true)
+	give(p, b, true)
+	closed(t, s, did+"then gave both back", []int{1, 2}, why)
+	come(t.Context(), p).fails(t, did+"and came after that", pool.ErrClosed, 0, why)
+
+	s = &server{}
+	p = pool.New(s.config(2))
+	release(p, borrow(t, p, "borrowed one", ""))
+	shut(ended, p)
+	closed(t, s, "closed a pool that has one idle connection, with a context that has ended", []int{1}, why)
 }
 
 // TestCloseOfWhatIsSlow has two closes that take a minute, then a dial that takes an hour.

@@ -98,7 +98,7 @@ func TestGivingUpLosesNothing(t *testing.T) {
 		a = borrow(t, p, did+"; then gave both back, and borrowed one", why)
 		borrow(t, p, did+"; then gave both back, and borrowed two", why)
 
-		cancelled, patient := come(t.Context(), p), come(t.Context(), p)
+		cancelled, patient := come(patience(t, time.Hour), p), come(t.Context(), p)
 		time.Sleep(3 * time.Millisecond)
 		cancelled.cancel()
 		cancelled.fails(t, "waited, and was cancelled after 3 ms", context.Canceled,
@@ -115,7 +115,9 @@ func TestGivingUpInTheVeryMoment(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, healthy := range []bool{true, false} {
 			s := &server{}
-			p := pool.New(s.config(2))
+			config := s.config(2)
+			config.IdleTimeout, config.MaxLifetime = time.Minute, time.Hour
+			p := pool.New(config)
 			did := fmt.Sprintf("let somebody give up in the moment in which a connection was "+
 				"given back, healthy: %t; both orders, 100 times", healthy)
 			const why = "with deadlines it happens every day: what was handed to somebody who is " +
@@ -144,6 +146,10 @@ func TestGivingUpInTheVeryMoment(t *testing.T) {
 			borrow(t, p, did+"; then borrowed one", why)
 			borrow(t, p, did+"; then borrowed two", why)
 			s.right(t, did, 2)
+			dials, _, _, _ := s.seen()
+			expect.That(t, !healthy || dials == 2, expect.Message{Did: did, Want: "dials: 2",
+				Got: fmt.Sprintf("dials: %d", dials),
+				Why: "whoever gave up takes nothing with it: the connection is healthy, and the next one's"})
 		}
 	})
 }
@@ -175,6 +181,33 @@ func TestFailedDialsCostNoPlace(t *testing.T) {
 			"tell it: without that it waits for ever")
 		s.right(t, did, 1)
 	})
+	virtual(t, dialsWithALimitOfTheirOwn)
+}
+
+// dialsWithALimitOfTheirOwn fail with the error of a context that is not that of Acquire, while
+// another connection is idle.
+func dialsWithALimitOfTheirOwn(t *testing.T) {
+	for _, err := range []error{context.DeadlineExceeded, context.Canceled, errRefused} {
+		s := &server{}
+		p := pool.New(s.config(2))
+		c := borrow(t, p, "borrowed one", "")
+		s.is(err, time.Second, 0)
+		did := fmt.Sprintf("lent one, and let a dial for somebody else fail after 1 s with the error %v, "+
+			"while the context of Acquire goes on", err)
+		dialling := come(t.Context(), p)
+		give(p, c, true)
+		time.Sleep(time.Second)
+		dialling.fails(t, did, err, time.Second, "a Dial may have a limit of its own; whoever gets neither a "+
+			"connection nor an error goes on with nil")
+		s.is(nil, 0, 0)
+		did += "; the first was given back meanwhile"
+		stats(t, p, did, 1, 1, 0)
+		closed(t, s, did, nil, "it is healthy: when one dial fails, those that are there are worth more than ever")
+		again := borrow(t, p, did+", and borrowed again", "")
+		expect.That(t, again == c, expect.Message{Did: did + ", and borrowed again",
+			Want: "the one that is idle", Got: "another one", Why: "an idle one is lent before one is dialled"})
+		s.right(t, did, 2)
+	}
 }
 
 func TestADialEndsWithItsCaller(t *testing.T) {

@@ -45,6 +45,47 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		dialled("borrowed and gave back two at a time, 20 times, with Max: 3", 2)
 		s.right(t, "borrowed and gave back", 3)
 	})
+	virtual(t, func(t *testing.T) {
+		for _, raw := range []any{nil, 7, []byte("socket")} {
+			allAlike(t, raw)
+		}
+	})
+}
+
+// allAlike has connections that differ in nothing but that they are two.
+func allAlike(t *testing.T, raw any) {
+	t.Helper()
+	did := fmt.Sprintf("borrowed two at a time from a pool whose Dial gives each connection the Raw %#v, and "+
+		"gave both back; 3 times", raw)
+	dials := 0
+	config := pool.Config{Max: 2, Close: func(*pool.Conn) {},
+		Dial: func(context.Context) (*pool.Conn, error) { dials++; return &pool.Conn{Raw: raw}, nil }}
+	got := "as many"
+	func() {
+		defer func() {
+			if r := recover(); r != nil {
+				got = fmt.Sprintf("a panic: %v", r)
+			}
+		}()
+		p := pool.New(config)
+		for range 3 {
+			a, err := p.Acquire(t.Context())
+			b, err2 := p.Acquire(t.Context())
+			if err != nil || err2 != nil || a == nil || b == nil || a == b {
+				got = fmt.Sprintf("%p with error %v, then %p with error %v", a, err, b, err2)
+				return
+			}
+			release(p, a)
+			release(p, b)
+		}
+		if open, idle, _ := p.Stats(); dials != 2 || open != 2 || idle != 2 {
+			got = fmt.Sprintf("dials: %d, open: %d, idle: %d", dials, open, idle)
+		}
+	}()
+	expect.That(t, got == "as many", expect.Message{Did: did,
+		Want: "two connections each time, and in the end 2 dials, 2 open, 2 idle", Got: got,
+		Why: "what a connection is the pool need not know: what is in Raw is its owner's, may be nil, " +
+			"the same in two of them, or nothing that can be compared"})
 }
 
 // TestNoMoreThanMax counts at the server.
