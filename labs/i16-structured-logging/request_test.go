@@ -16,6 +16,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/httpwire"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	jsonlog "github.com/backend-labs/backend-labs/labs/i16-structured-logging"
 )
 
@@ -318,7 +319,7 @@ func TestAResponseControllerWorks(t *testing.T) {
 		Did:  "flushed behind the middleware, by an http.ResponseController",
 		Want: "what was written is sent at once", Got: fmt.Sprintf("%v, flushed: %v", flush, w.Flushed()),
 		Why: "a wrapper that hides what is below it turns a stream of events into one late answer"})
-	expect.That(t, errors.Is(deadline, http.ErrNotSupported), expect.Message{
+	expect.That(t, sentinel.Is(deadline, http.ErrNotSupported), expect.Message{
 		Did:  "set a deadline for reading, which a recorder does not know",
 		Want: "http.ErrNotSupported", Got: fmt.Sprint(deadline)})
 	done := make(chan error, 1)
