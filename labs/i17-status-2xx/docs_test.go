@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -33,6 +34,34 @@ func TestANewDocumentIsCreated(t *testing.T) {
 		Why: "the creator can change the document without asking for it first"})
 }
 
+// TestALocationLeadsThere has ids that cannot stand in a path as they are.
+func TestALocationLeadsThere(t *testing.T) {
+	for _, id := range []string{"n1", "a/b", "50%", "a%2Fb", "what?", "a#b", "a b", "für", "a+b", "a;b", `"`, "..b"} {
+		s := newStore()
+		s.id = id
+		h := docs.Documents(s)
+		got := ask(h, "POST", "/docs", sent)
+		did := fmt.Sprintf("POST /docs, where the store gives the id %q, then GET of its Location", id)
+		wantStatus(t, got, expect.Message{Did: did}, 201)
+		there := answer{}
+		to := where(t, "/docs", got)
+		if to != "" {
+			there = ask(h, "GET", to, "")
+		}
+		expect.That(t, there.status == 200 && sameJSON(there.body, got.body), expect.Message{Did: did,
+			Want: "a Location, and there the document", Got: got.String() + "; " + there.String(),
+			Why: "what stands in an id means something else in a path, until it is escaped"})
+
+		put := ask(h, "PUT", to+"x", sent)
+		did = fmt.Sprintf("PUT %sx, which does not exist", to)
+		wantStatus(t, put, expect.Message{Did: did}, 201)
+		if len(put.header.Values("Location")) > 0 {
+			expect.That(t, where(t, to+"x", put) == to+"x", expect.Message{Did: did,
+				Want: "no Location, or one that leads there", Got: put.String()})
+		}
+	}
+}
+
 var strong = regexp.MustCompile(`^"[!#-~]*"$`)
 
 func TestTheTagIsTheDocuments(t *testing.T) {
@@ -57,7 +86,7 @@ func TestTheTagIsTheDocuments(t *testing.T) {
 				tags[tag]), Why: "a cache would take one for the other"})
 		tags[tag] = id
 	}
-	for _, text := range []string{"it stands!", "IT STANDS"} {
+	for _, text := range []string{"it stands!", "IT STANDS", "it  stands"} {
 		ask(h, "PUT", "/docs/1", fmt.Sprintf(`{"slug":"desk","text":%q}`, text))
 		tag := ask(h, "GET", "/docs/1", "").header.Get("ETag")
 		expect.That(t, tags[tag] == "" && strong.MatchString(tag), expect.Message{
@@ -65,6 +94,31 @@ func TestTheTagIsTheDocuments(t *testing.T) {
 			Want: "an ETag that there has not been", Got: "ETag: " + tag,
 			Why: "who has the old text would never learn of the new one"})
 		tags[tag] = text
+	}
+	// These two texts have the same checksum, by each polynomial of hash/crc32 and hash/crc64, wherever they
+	// stand; the third has the letters of the second in another order.
+	for _, text := range []string{
+		"cjnmmbebhmhhkgmdbhaonggjmmalhelmdjbofaaakiaogkdglaidmhhidfdkdmhe",
+		"oakli`mohfehlkgdcfefkfln`ibnbkaboboenckmheclcefomhghndlndfdkdmhe",
+		"`aoklimohfehlkgdcfefkfln`ibnbkaboboenckmheclcefomhghndlndfdkdmhe",
+	} {
+		ask(h, "PUT", "/docs/1", fmt.Sprintf(`{"slug":"desk","text":%q}`, text))
+		tag := ask(h, "GET", "/docs/1", "").header.Get("ETag")
+		expect.That(t, tags[tag] == "", expect.Message{
+			Did:  fmt.Sprintf("replaced the text %q by %q, which has the same checksum, and asked for it", tags[tag], text),
+			Want: "an ETag that there has not been", Got: "ETag: " + tag,
+			Why: "a checksum tells what a bad line has done to a text; two texts often have the same"})
+		tags[tag] = text
+	}
+	for _, id := range []string{`"`, "a b", "a\nb"} {
+		s := newStore()
+		s.id = id
+		tag := ask(docs.Documents(s), "POST", "/docs", sent).header.Get("ETag")
+		expect.That(t, strong.MatchString(tag), expect.Message{
+			Did:  fmt.Sprintf("POST /docs, where the store gives the id %q", id),
+			Want: `a strong ETag: visible characters in quotes, without W/`,
+			Got:  fmt.Sprintf("ETag: %q", tag),
+			Why:  "an id may be any text; in a tag it ends it too early, or the header"})
 	}
 	for _, last := range []string{"on", "off"} {
 		ask(h, "PUT", "/docs/1", fmt.Sprintf(`{"slug":"desk","text":"%s %s"}`, strings.Repeat("-", 100_000), last))
@@ -111,6 +165,23 @@ func TestPutCreatesOrReplaces(t *testing.T) {
 		Did: "PUT /docs/9 with the id 8 in its body, then GET /docs/8"}, 404)
 	wantJSON(t, ask(h, "GET", "/docs/1", ""), 200, `{"id":"1","slug":"desk","text":"it stands"}`,
 		expect.Message{Did: "PUT /docs/9, then GET /docs/1"})
+	putWhatArrives(t)
+}
+
+// putWhatArrives puts a document that arrives just before.
+func putWhatArrives(t *testing.T) {
+	t.Helper()
+	s := newStore()
+	s.arrives = true
+	got := ask(docs.Documents(s), "PUT", "/docs/3", `{"slug":"chair","text":"it is put"}`)
+	did := "PUT /docs/3, where another client puts it, too, as soon as the store has said that there is none"
+	status := []int{201}
+	if !s.created {
+		status = []int{200, 204}
+	}
+	wantStatus(t, got, expect.Message{
+		Did: fmt.Sprintf("%s; Put has said created: %t", did, s.created),
+		Why: "between a Get and a Put others come; the store alone knows who was first"}, status...)
 }
 
 // wantItsTag demands that an ETag, if there is one, is that of the document as it is.
@@ -192,6 +263,14 @@ func TestWhatIsWrongIsNo2xx(t *testing.T) {
 		wantStatus(t, ask(h, tt.method, tt.path, tt.body), expect.Message{
 			Did: fmt.Sprintf("%s %s with the body %q", tt.method, tt.path, tt.body)}, tt.status)
 	}
+	s.fails = errors.New("connection refused")
+	for _, tt := range [][3]string{{"GET", "/docs/1", ""}, {"POST", "/docs", sent}, {"PUT", "/docs/1", sent},
+		{"DELETE", "/docs/1", ""}, {"POST", "/docs/search", `{"text":"it"}`}} {
+		wantStatus(t, ask(h, tt[0], tt[1], tt[2]), expect.Message{
+			Did: fmt.Sprintf("%s %s, where the store says: %v", tt[0], tt[1], s.fails),
+			Why: "it is not known whether it is there, gone or found; whoever is told so does not try again"}, 500)
+	}
+	s.fails = nil
 	wantJSON(t, ask(h, "GET", "/docs/1", ""), 200, `{"id":"1","slug":"lamp","text":"it stands"}`,
 		expect.Message{Did: "sent bodies that are not JSON, then GET of a document"})
 	expect.That(t, s.count() == 1, expect.Message{Did: "sent bodies that are not JSON",

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
@@ -73,6 +75,20 @@ func TestAnExportIsAcceptedNotDone(t *testing.T) {
 		isDone(t, client, s, monitor, start)
 		expect.Show(t, "an export, from accepted to done", tl)
 	})
+	for _, result := range []string{`{"orders":9007199254740993,"sum":0.10}`, `"<&>"`, `false`, `{}`, `null`} {
+		bubble.Run(t, func(t *testing.T) {
+			s := newStore()
+			s.result = result
+			h := docs.Documents(s)
+			monitor := where(t, "/exports", ask(h, "POST", "/exports", ""))
+			time.Sleep(6 * time.Second)
+			to := where(t, monitor, ask(h, "GET", monitor, ""))
+			wantJSON(t, ask(h, "GET", to, ""), 200, result, expect.Message{
+				Did: fmt.Sprintf("GET of the result of an export, which is %s", result),
+				Why: "what Export returned is not to be read and written anew: a number may be larger than a float64 " +
+					"can tell"})
+		})
+	}
 }
 
 // isDone demands that an export is done when its 5 s are over, and stays so.
@@ -95,6 +111,9 @@ func isDone(t *testing.T, client *http.Client, s *store, monitor string, start t
 		Did: did + ", and of the result"})
 	wantJSON(t, over(t, client, "GET", result, ""), 200, `[{"export":1}]`, expect.Message{
 		Did: did + ", and of the result, twice"})
+	wantStatus(t, over(t, client, "GET", monitor, ""), expect.Message{
+		Did: did + ", of the result, and of the monitor again",
+		Why: "whoever has lost the answer, or comes second, asks it, too"}, 303)
 	time.Sleep(25 * time.Hour)
 	wantJSON(t, over(t, client, "GET", result, ""), 200, `[{"export":1}]`, expect.Message{
 		Did: did + ", and of the result, again on the next day",
@@ -128,9 +147,51 @@ func TestEachExportIsItsOwn(t *testing.T) {
 			wantJSON(t, over(t, client, "GET", result, ""), 200, fmt.Sprintf(`[{"export":%d}]`, i+1),
 				expect.Message{Did: did + fmt.Sprintf("; GET of result %d when both are done", i+1)})
 		}
+		wantStatus(t, over(t, client, "GET", monitors[0]+"x", ""), expect.Message{
+			Did: did + "; GET of the first monitor with an x behind it",
+			Why: "that would be another export's, and nobody has started it"}, 404)
 		n, _ := s.started()
 		expect.That(t, n == 2, expect.Message{Did: did, Want: "Export was called twice",
 			Got: fmt.Sprint(n, " times")})
+	})
+}
+
+func TestManyExportsAtOnce(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		const many = 150
+		s := newStore()
+		h := docs.Documents(s)
+		answers := make([]answer, many)
+		var all sync.WaitGroup
+		start := time.Now()
+		for i := range many {
+			all.Go(func() { answers[i] = ask(h, "POST", "/exports", "") })
+		}
+		all.Wait()
+		took := time.Since(start)
+		did := fmt.Sprintf("%d times POST /exports in the same moment, where an export takes 5 s", many)
+		monitors := map[string]bool{}
+		for _, got := range answers {
+			expect.That(t, got.status == 202 && took == 0, expect.Message{Did: did, Want: "202 at once for each",
+				Got: fmt.Sprintf("%s, and all of them after %v", got, took), Why: "it is accepted, and not done"})
+			monitors[where(t, "/exports", got)] = true
+		}
+		expect.That(t, len(monitors) == many && !monitors[""], expect.Message{Did: did,
+			Want: fmt.Sprintf("%d monitors", many), Got: fmt.Sprint(len(monitors)),
+			Why: "a monitor is for one export: whoever shares one gets what somebody else has begun"})
+		time.Sleep(10 * time.Minute)
+		results := map[string]bool{}
+		for monitor := range monitors {
+			got := ask(h, "GET", monitor, "")
+			wantStatus(t, got, expect.Message{Did: did + "; GET of a monitor 10 minutes later",
+				Why: "each was accepted, and each is done"}, 303)
+			results[ask(h, "GET", where(t, monitor, got), "").body] = true
+		}
+		synctest.Wait() // whatever a GET of a monitor has begun
+		n, _ := s.started()
+		expect.That(t, n == many && len(results) == many, expect.Message{Did: did,
+			Want: fmt.Sprintf("Export called %d times, and as many results", many),
+			Got:  fmt.Sprintf("%d times, and %d results", n, len(results))})
 	})
 }
 

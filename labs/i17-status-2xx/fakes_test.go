@@ -2,8 +2,10 @@ package docs_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -30,6 +32,11 @@ type store struct {
 	exports int
 	ended   int           // exports that were stopped before they were done
 	takes   time.Duration // an export
+	result  string        // of an export, or ""
+	id      string        // of what is created, or ""
+	fails   error         // what each method but Export says
+	created bool          // what Put has said
+	arrives bool          // a document arrives as soon as Get has said that it is not there
 	tl      *timeline.Timeline
 }
 
@@ -44,13 +51,16 @@ func newStore(all ...docs.Doc) *store {
 func (s *store) Create(ctx context.Context, d docs.Doc) (docs.Doc, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fails != nil {
+		return docs.Doc{}, s.fails
+	}
 	for _, there := range s.all {
 		if there.Slug == d.Slug {
 			return there, fmt.Errorf("insert: %w", docs.ErrExists)
 		}
 	}
 	s.last++
-	d.ID, d.Text = fmt.Sprint("n", s.last), strings.TrimSpace(d.Text)
+	d.ID, d.Text = cmp.Or(s.id, fmt.Sprint("n", s.last)), strings.TrimSpace(d.Text)
 	s.all[d.ID] = d
 	return d, nil
 }
@@ -58,8 +68,14 @@ func (s *store) Create(ctx context.Context, d docs.Doc) (docs.Doc, error) {
 func (s *store) Get(ctx context.Context, id string) (docs.Doc, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fails != nil {
+		return docs.Doc{}, s.fails
+	}
 	d, ok := s.all[id]
 	if !ok {
+		if s.arrives {
+			s.all[id] = docs.Doc{ID: id, Slug: "chair", Text: "it arrives"}
+		}
 		return d, fmt.Errorf("select: %w", docs.ErrNotFound)
 	}
 	return d, nil
@@ -68,7 +84,11 @@ func (s *store) Get(ctx context.Context, id string) (docs.Doc, error) {
 func (s *store) Put(ctx context.Context, d docs.Doc) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fails != nil {
+		return false, s.fails
+	}
 	_, there := s.all[d.ID]
+	s.created = !there
 	d.Text = strings.TrimSpace(d.Text)
 	s.all[d.ID] = d
 	return !there, nil
@@ -77,6 +97,9 @@ func (s *store) Put(ctx context.Context, d docs.Doc) (bool, error) {
 func (s *store) Delete(ctx context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fails != nil {
+		return s.fails
+	}
 	if _, there := s.all[id]; !there {
 		return fmt.Errorf("delete: %w", docs.ErrNotFound)
 	}
@@ -87,6 +110,9 @@ func (s *store) Delete(ctx context.Context, id string) error {
 func (s *store) Search(ctx context.Context, text string) (found []docs.Doc, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fails != nil {
+		return nil, s.fails
+	}
 	for _, id := range slices.Sorted(maps.Keys(s.all)) {
 		if strings.Contains(s.all[id].Text, text) {
 			found = append(found, s.all[id])
@@ -105,7 +131,7 @@ func (s *store) Export(ctx context.Context) (json.RawMessage, error) {
 	select {
 	case <-time.After(s.takes):
 		run.End("done")
-		return json.RawMessage(fmt.Sprintf(`[{"export":%d}]`, n)), nil
+		return json.RawMessage(cmp.Or(s.result, fmt.Sprintf(`[{"export":%d}]`, n))), nil
 	case <-ctx.Done():
 		run.End("stopped").Breaks()
 		s.mu.Lock()
@@ -208,9 +234,20 @@ func where(t *testing.T, from string, a answer) string {
 
 // sameJSON reports whether two texts are the same JSON value.
 func sameJSON(a, b string) bool {
-	var one, two any
-	return json.Unmarshal([]byte(a), &one) == nil && json.Unmarshal([]byte(b), &two) == nil &&
-		reflect.DeepEqual(one, two)
+	one, err := value(a)
+	two, err2 := value(b)
+	return err == nil && err2 == nil && reflect.DeepEqual(one, two)
+}
+
+// value is the one JSON value of a text, with its numbers as they are written.
+func value(text string) (v any, err error) {
+	if !json.Valid([]byte(text)) {
+		return nil, errors.New("no JSON value")
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	err = d.Decode(&v)
+	return v, err
 }
 
 func asJSON(v any) string {

@@ -2,8 +2,10 @@ package docs_test
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	docs "github.com/backend-labs/backend-labs/labs/i17-status-2xx"
@@ -42,6 +44,14 @@ func TestReplySaysWhatHappened(t *testing.T) {
 				Why: "with it a client can ask later whether something has changed"})
 		}
 	}
+	for i, kind := range []docs.Kind{docs.Replaced, docs.Deleted, docs.Accepted} {
+		what, status := []string{"Replaced", "Deleted", "Accepted"}[i], []int{200, 200, 202}[i]
+		for _, body := range []any{docs.Doc{}, 0, false, "", map[string]int{}} {
+			wantJSON(t, reply(docs.Outcome{Kind: kind, Body: body}), status, asJSON(body), expect.Message{
+				Did: fmt.Sprintf("called Reply with %s and the Body %#v", what, body),
+				Why: "this is a Body, and not nil: zero, false and what is empty are said, too"})
+		}
+	}
 	got := reply(docs.Outcome{Kind: docs.Accepted, Monitor: "/jobs/3", ETag: `"v7"`})
 	did := "called Reply with Accepted, a Monitor, an ETag and no Body"
 	wantStatus(t, got, expect.Message{Did: did}, 202)
@@ -62,6 +72,10 @@ func TestAnEmptyListIsAList(t *testing.T) {
 	}
 	wantJSON(t, reply(docs.Outcome{Kind: docs.Replaced, Body: none}), 200, "[]", expect.Message{
 		Did: "called Reply with Replaced and a nil slice as the Body", Why: "there is a body: a list"})
+	wantJSON(t, reply(docs.Outcome{Kind: docs.Deleted, Body: none}), 200, "[]", expect.Message{
+		Did: "called Reply with Deleted and a nil slice as the Body", Why: "there is a body: a list"})
+	wantJSON(t, reply(docs.Outcome{Kind: docs.Accepted, Body: none}), 202, "[]", expect.Message{
+		Did: "called Reply with Accepted and a nil slice as the Body", Why: "there is a body: a list"})
 }
 
 func TestA204HasNothing(t *testing.T) {
@@ -102,14 +116,19 @@ func TestDecode(t *testing.T) {
 		{205, asJSON(lamp), false, false},
 		{200, "", false, true}, {200, "\n", false, true}, {201, "", false, true}, {202, "", false, true},
 		{200, "{", false, true}, {200, "OK", false, true}, {200, asJSON(lamp) + "{}", false, true},
-		{200, asJSON(lamp) + "x", false, true},
+		{200, asJSON(lamp) + "x", false, true}, {200, asJSON(lamp) + "}", false, true},
+		{200, asJSON(lamp) + "]", false, true}, {200, asJSON(lamp) + far + "x", false, true},
+		{200, asJSON(lamp) + far, true, false}, {200, far + asJSON(lamp), true, false},
+		{200, strings.TrimSuffix(asJSON(lamp), "}") + `,"since":2020}`, true, false},
 		{404, asJSON(lamp), false, true}, {500, "", false, true}, {303, asJSON(lamp), false, true},
 		{304, "", false, true}, {199, asJSON(lamp), false, true}, {300, asJSON(lamp), false, true},
-		{409, asJSON(lamp), false, true},
+		{409, asJSON(lamp), false, true}, {600, asJSON(lamp), false, true}, {999, asJSON(lamp), false, true},
+		{200, "\ufeff" + asJSON(lamp), false, true},
 	} {
 		res, closed := response(tt.status, tt.body)
 		v, present, err := docs.Decode[docs.Doc](res)
-		did := fmt.Sprintf("called Decode with a %d and the body %q", tt.status, tt.body)
+		shown := strings.ReplaceAll(tt.body, far, " (10,000 spaces) ")
+		did := fmt.Sprintf("called Decode with a %d and the body %q", tt.status, shown)
 		got := fmt.Sprintf("%+v, present: %t, error: %v", v, present, err)
 		switch {
 		case tt.fails:
@@ -131,7 +150,26 @@ func TestDecode(t *testing.T) {
 			Got: fmt.Sprintf("that of the %d is open", tt.status),
 			Why: "its connection is never used again, and one day there is none left"})
 	}
+	res, closed := response(200, "")
+	res.Body.(*closer).Reader = io.MultiReader(strings.NewReader("12"), iotest.ErrReader(io.ErrUnexpectedEOF))
+	v, present, err := docs.Decode[int](res)
+	expect.That(t, err != nil && !present && closed(), expect.Message{
+		Did:  "called Decode with a 200 whose connection was cut after 12",
+		Want: "an error, no value, and the body of the response is closed",
+		Got:  fmt.Sprintf("%d, present: %t, error: %v, closed: %t", v, present, err, closed()),
+		Why:  "it may have been the beginning of 1200: what was read is not what was sent"})
+	res, _ = response(200, asJSON(lamp))
+	res.ContentLength = -1 // as net/http says it of an answer in chunks
+	one, present, err := docs.Decode[docs.Doc](res)
+	expect.That(t, err == nil && present && one == lamp, expect.Message{
+		Did:  "called Decode with a 200 whose length is not known before (a ContentLength of -1)",
+		Want: fmt.Sprintf("%+v, present: true, no error", lamp),
+		Got:  fmt.Sprintf("%+v, present: %t, error: %v", one, present, err),
+		Why:  "a server that writes more than fits in its buffer does not say how long it will be"})
 }
+
+// far is more space than a decoder reads at once.
+var far = strings.Repeat(" ", 10_000)
 
 func wantNumber(t *testing.T, did string, err error, status int) {
 	t.Helper()
@@ -161,6 +199,15 @@ func TestDecodeOfLists(t *testing.T) {
 		Want: "nil, present: true, no error",
 		Got:  fmt.Sprintf("%v, present: %t, error: %v", none, present, err),
 		Why:  "null is a JSON value: the server has answered, and this is what it says"})
+	for _, body := range []string{"0", "-1.5", "false", `"OK"`, `""`} {
+		res, _ := response(200, body)
+		v, present, err := docs.Decode[any](res)
+		expect.That(t, err == nil && present && asJSON(v) == body, expect.Message{
+			Did:  fmt.Sprintf("called Decode with a 200 and the body %s", body),
+			Want: "this value, present: true, no error",
+			Got:  fmt.Sprintf("%v, present: %t, error: %v", v, present, err),
+			Why:  "numbers, texts and false are JSON values as well as lists and objects are"})
+	}
 	const many = 2 << 20
 	res, _ = response(200, `["`+strings.Repeat("a", many)+`"]`)
 	v, present, err := docs.Decode[[]string](res)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 )
 
@@ -93,7 +94,7 @@ func Reply(w http.ResponseWriter, r *http.Request, o Outcome) {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	if string(data) == "null" { // a nil slice: an empty list is one, too
+	if raw, _ := o.Body.(json.RawMessage); string(data) == "null" && raw == nil { // a nil slice is a list
 		data = []byte("[]")
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -141,7 +142,7 @@ func (d *documents) create(r *http.Request) (Outcome, error) {
 	case err != nil:
 		return Outcome{}, err
 	}
-	return Outcome{Kind: Created, Location: "/docs/" + doc.ID, ETag: tag(doc), Body: doc}, nil
+	return Outcome{Kind: Created, Location: "/docs/" + url.PathEscape(doc.ID), ETag: tag(doc), Body: doc}, nil
 }
 
 func (d *documents) get(r *http.Request) (Outcome, error) {
@@ -162,7 +163,7 @@ func (d *documents) put(r *http.Request) (Outcome, error) {
 	if doc, err = d.store.Get(r.Context(), doc.ID); err != nil { // as it was stored
 		return Outcome{}, err
 	}
-	return Outcome{Kind: Created, Location: "/docs/" + doc.ID, ETag: tag(doc), Body: doc}, nil
+	return Outcome{Kind: Created, Location: "/docs/" + url.PathEscape(doc.ID), ETag: tag(doc), Body: doc}, nil
 }
 
 func (d *documents) delete(r *http.Request) (Outcome, error) {

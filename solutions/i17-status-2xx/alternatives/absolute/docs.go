@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 )
@@ -95,7 +96,7 @@ func Reply(w http.ResponseWriter, r *http.Request, o Outcome) {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	if string(data) == "null" { // a nil slice: an empty list is one, too
+	if raw, _ := o.Body.(json.RawMessage); string(data) == "null" && raw == nil { // a nil slice is a list
 		data = []byte("[]")
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -116,7 +117,7 @@ func Documents(s Store) http.Handler {
 		if errors.Is(err, ErrExists) {
 			return Outcome{Kind: Found, Body: is}, nil
 		}
-		return Outcome{Kind: Created, Location: at(r, "/docs/"+is.ID), ETag: tag(is), Body: is}, err
+		return Outcome{Kind: Created, Location: at(r, "/docs/"+url.PathEscape(is.ID)), ETag: tag(is), Body: is}, err
 	})
 	d.handle("PUT /docs/{id}", func(r *http.Request) (Outcome, error) {
 		sent, err := read[Doc](r)
@@ -129,7 +130,7 @@ func Documents(s Store) http.Handler {
 		}
 		o, err := d.get(r)
 		if o.Kind = Replaced; created {
-			o.Kind, o.Location = Created, r.URL.Path
+			o.Kind, o.Location = Created, r.URL.EscapedPath()
 		}
 		return o, err
 	})

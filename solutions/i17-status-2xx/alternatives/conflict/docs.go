@@ -10,6 +10,7 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strconv"
 	"sync"
@@ -115,7 +116,7 @@ func Documents(s Store) http.Handler {
 	show := func(k Kind, d Doc) Outcome {
 		tag := strconv.FormatUint(maphash.Comparable(seed, d), 36)
 		return Outcome{Kind: k, ETag: `"` + tag + `"`, Body: d, Location: map[bool]string{
-			true: "/docs/" + d.ID}[k == Created]}
+			true: "/docs/" + url.PathEscape(d.ID)}[k == Created]}
 	}
 	mux.HandleFunc("POST /docs", handle(func(r *http.Request) (Outcome, error) {
 		d, err := read[Doc](r)
