@@ -65,6 +65,9 @@ func (v *vault) down(err error, hangs bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.err, v.hangs = err, hangs
+	if err != nil {
+		v.versions = nil
+	}
 }
 
 // asked is how often Fetch was called since the last time.
@@ -119,10 +122,7 @@ func (v *vault) Fetch(ctx context.Context) (versions map[int]string, current int
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.err != nil {
-		return nil, 0, v.err
-	}
-	return maps.Clone(v.versions), v.current, nil
+	return maps.Clone(v.versions), v.current, v.err
 }
 
 const (

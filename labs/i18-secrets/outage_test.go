@@ -23,6 +23,10 @@ var outages = []struct {
 	down func(v *vault)
 }{
 	{"says " + errDown.Error(), func(v *vault) { v.down(errDown, false) }},
+	{"says " + errDown.Error() + ", and lists keys beside the error", func(v *vault) {
+		v.down(errDown, false)
+		v.broken(3, map[int]string{1: keyOf(1), 9: keyOf(9), 3: keyOf(3)})
+	}},
 	{"does not answer", func(v *vault) { v.down(nil, true) }},
 	{"has no key for its current version",
 		func(v *vault) { v.broken(3, map[int]string{1: keyOf(1), 9: keyOf(9)}) }},
@@ -31,7 +35,7 @@ var outages = []struct {
 }
 
 func TestTheStoreIsDown(t *testing.T) {
-	for _, outage := range outages {
+	for i, outage := range outages {
 		bubble.RunLeaky(t, func(t *testing.T) {
 			v := newVault(1)
 			r := secrets.NewRing(v, ttl, grace)
@@ -58,11 +62,9 @@ func TestTheStoreIsDown(t *testing.T) {
 			expect.That(t, n <= 12, expect.Message{Did: did + ", Sign every ms for 10 s",
 				Want: "a fetch a second", Got: fmt.Sprintf("%d fetches", n),
 				Why: "what is down does not get up while everybody asks it a thousand times a second"})
-			soonest := v.again()
-			expect.That(t, soonest < 0 || soonest >= time.Second, expect.Message{
+			wantPause(t, v, expect.Message{
 				Did:  did + ", Sign every ms for 10 s",
 				Want: "no fetch within 1 s after one that has failed",
-				Got:  fmt.Sprintf("one %v after that", soonest),
 				Why:  "it has just said that it cannot, or has just needed all the time there was"})
 			wantVerified(t, r, 1, true, did, "its grace has begun, and not ended")
 			wantVerified(t, r, 2, true, did, "")
@@ -72,6 +74,11 @@ func TestTheStoreIsDown(t *testing.T) {
 			wantVerified(t, r, 2, true, did+" for an hour", "")
 			wantVerified(t, r, 1, false, did+" for an hour", "that the store is down is no reason to "+
 				"accept what has ended")
+			if i == 0 {
+				time.Sleep(30 * time.Hour)
+				wantSigned(t, r, 2, did+" for 30 h", "the contract knows no outage that is too long: "+
+					"keys that were good are better than none")
+			}
 			v.down(nil, false)
 			v.publish(4)
 			time.Sleep(1100 * time.Millisecond)
@@ -79,8 +86,18 @@ func TestTheStoreIsDown(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			wantSigned(t, r, 4, did+" no more, for more than a second", "nobody restarts 40 instances "+
 				"because the store was down")
+			wantVerified(t, r, 2, true, did+" no more, and 4 is current instead of 2", "with 2 was signed "+
+				"until now: its grace has just begun")
 		})
 	}
+}
+
+// wantPause ends the check if the store was asked again within a second after a fetch that has failed.
+func wantPause(t *testing.T, v *vault, m expect.Message) {
+	t.Helper()
+	soonest := v.again()
+	m.Got = fmt.Sprintf("one %v after that", soonest)
+	expect.That(t, soonest < 0 || soonest >= time.Second, m)
 }
 
 func TestNothingWasEverFetched(t *testing.T) {
@@ -111,6 +128,10 @@ func TestNothingWasEverFetched(t *testing.T) {
 				}
 				time.Sleep(700 * time.Millisecond)
 			}
+			wantPause(t, v, expect.Message{
+				Did:  did + ", Sign and Verify",
+				Want: "no fetch within 1 s after one that has failed, also if none was good before",
+				Why:  "a store that comes up meets all that wait for it; there are forty instances"})
 			v.down(nil, false)
 			v.publish(1)
 			time.Sleep(1100 * time.Millisecond)
@@ -188,6 +209,27 @@ func TestNothingOfTheRingIsShown(t *testing.T) {
 		r.Sign(ctx, message) // must not panic
 		wantSigned(t, r, 2, "printed a Ring", "")
 	})
+	for _, outage := range outages {
+		bubble.RunLeaky(t, func(t *testing.T) {
+			v, token := newVault(1), by(t, 1)
+			outage.down(v)
+			r := secrets.NewRing(v, ttl, grace)
+			_, signed := r.Sign(background(), message)
+			errs := errors.Join(signed, r.Verify(background(), message, token))
+			if errs == nil {
+				return // that is another check's concern
+			}
+			for _, version := range []int{1, 3, 9} {
+				said := shows(errs.Error(), keyOf(version))
+				expect.That(t, said == "", expect.Message{
+					Did: fmt.Sprintf("Sign and Verify; the store %s from the start, and lists the versions 1 and 9",
+						outage.name),
+					Want: "errors without a key",
+					Got:  fmt.Sprintf("the key of version %d %s: %v", version, said, errs),
+					Why:  "what cannot be used for signing now is a secret all the same, and errors are logged"})
+			}
+		})
+	}
 }
 
 func TestTwoInstancesThroughARotation(t *testing.T) {

@@ -2,7 +2,11 @@ package secrets_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
+	"math"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,7 +29,7 @@ func TestTheCurrentVersionSigns(t *testing.T) {
 			wantSigned(t, r, current, fmt.Sprintf("version %d of 0 to 3 is current", current), why)
 			wantVerified(t, r, current, true, fmt.Sprintf("version %d is current", current), why)
 		}
-		for _, current := range []int{-1, 1 << 30} {
+		for _, current := range []int{-1, 1 << 30, math.MaxInt, math.MinInt} {
 			v.publish(current)
 			time.Sleep(ttl + time.Second)
 			did := fmt.Sprintf("version %d is current, then Sign", current)
@@ -38,6 +42,12 @@ func TestTheCurrentVersionSigns(t *testing.T) {
 				Got:  fmt.Sprintf("the errors %v and %v", err, other),
 				Why:  "a number is a name here; some stores count seconds, or backwards"})
 		}
+		v.broken(5, map[int]string{5: " "})
+		const did = "the first version is 5, and its key is a space; Sign, and Verify of its token"
+		r = secrets.NewRing(v, ttl, grace)
+		err := r.Verify(background(), message, sign(t, r, did))
+		expect.NoError(t, err, expect.Message{Did: did, Want: "accepted",
+			Why: "a space is a poor key, and not an empty one: what is one the source says"})
 	})
 }
 
@@ -99,6 +109,18 @@ func TestTwoRotationsInOneGrace(t *testing.T) {
 		wantVerified(t, r, 1, false, "4 min later", "its grace has ended")
 		wantVerified(t, r, 3, true, "4 min later", "its grace has not")
 	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		const many = 40
+		var listed []int
+		for version := range many {
+			listed = append(listed, version)
+		}
+		r := secrets.NewRing(newVault(many, listed...), ttl, grace)
+		for version := range many + 1 {
+			wantVerified(t, r, version, true, fmt.Sprintf("the first fetch has brought the versions 0 to %d", many),
+				"each is accepted until its grace ends, however many there are")
+		}
+	})
 }
 
 func TestTheGraceIsExact(t *testing.T) {
@@ -143,6 +165,18 @@ func TestTheGraceIsExact(t *testing.T) {
 		wantVerified(t, r, 1, false, did, "a key that has leaked may have to end at once")
 		wantVerified(t, r, 3, false, did, "the grace is that of the ring, for this one, too")
 	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, math.MaxInt64)
+		sign(t, r, "the first Sign")
+		v.publish(2, 3)
+		time.Sleep(ttl + time.Second)
+		const did = "with a grace of math.MaxInt64, version 1 is followed by 2, and 3 is announced"
+		for version := 1; version <= 3; version++ {
+			wantVerified(t, r, version, true, did, "whoever wants no end gives the longest time that "+
+				"there is; a sum with it must not overflow")
+		}
+	})
 }
 
 func TestAnAnnouncedVersion(t *testing.T) {
@@ -172,8 +206,23 @@ func TestAnAnnouncedVersion(t *testing.T) {
 		wantVerified(t, r, 2, false, "version 1 has been current again for an hour", "")
 		v.publish(2, 1)
 		every10s(t, r, ttl+10*time.Second)
-		wantVerified(t, r, 1, true, "version 2 became current for the second time", "the grace of 1 "+
-			"begins anew: it has signed until now")
+		const again = "version 2 became current for the second time"
+		wantVerified(t, r, 1, true, again, "the grace of 1 begins anew: it has signed until now")
+		wantVerified(t, r, 2, true, again, "that it had ended once does not matter: it is current")
+	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, grace)
+		sign(t, r, "the first Sign")
+		v.publish(1, 2)
+		every10s(t, r, ttl+10*time.Second)
+		v.publish(1)
+		every10s(t, r, ttl+10*time.Second)
+		const did = "version 2 was listed, never current, and taken from the list "
+		wantVerified(t, r, 2, true, did+"a minute ago", "whether the source still lists it does not "+
+			"matter; another instance may have signed with it in between")
+		every10s(t, r, grace)
+		wantVerified(t, r, 2, false, did+"6 min ago", "its grace has ended")
 	})
 	bubble.RunLeaky(t, func(t *testing.T) {
 		v := newVault(1)
@@ -212,6 +261,62 @@ func TestNoKeyIsOlderThanItsTime(t *testing.T) {
 		wantSigned(t, r, 4, "version 4 became current, 10 min nothing was called, and a fetch takes "+
 			"300 ms", why)
 	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, grace)
+		sign(t, r, "the first Sign")
+		replaced := map[int]string{1: "Another-Key-1"}
+		v.broken(1, replaced)
+		other := newVault(1)
+		other.broken(1, replaced)
+		fresh := secrets.NewRing(other, ttl, grace)
+		time.Sleep(ttl + time.Millisecond)
+		const did = "the key of version 1 was replaced by another one, with the same number, 1 min and 1 ms ago; "
+		token, is := sign(t, r, did+"Sign"), sign(t, fresh, "Sign with that key")
+		expect.That(t, token == is && r.Verify(background(), message, is) == nil, expect.Message{
+			Did:  did + "Sign, and Verify of a token by the new key",
+			Want: "a token by the new key, and accepted",
+			Got: fmt.Sprintf("by the new key: %t; the error %v", token == is,
+				r.Verify(background(), message, is)),
+			Why: "somebody has mended what was leaked or misspelt; what is used is what was fetched last"})
+	})
+	bubble.RunLeaky(t, replacedAndOld)
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, 300*time.Millisecond, grace)
+		sign(t, r, "the first Sign")
+		v.publish(2, 1)
+		time.Sleep(301 * time.Millisecond)
+		wantSigned(t, r, 2, "with a ttl of 300 ms, version 2 became current 301 ms ago", "the second for "+
+			"which nothing is fetched comes after a failure; this store answers")
+	})
+}
+
+// replacedAndOld replaces the key of a version that is not current any more.
+func replacedAndOld(t *testing.T) {
+	v := newVault(1)
+	r := secrets.NewRing(v, ttl, grace)
+	sign(t, r, "the first Sign")
+	v.publish(2, 1)
+	time.Sleep(ttl + time.Millisecond)
+	sign(t, r, "Sign")
+	seen := time.Now()
+	v.broken(2, map[int]string{2: keyOf(2), 1: "Another-Key-1"})
+	other := newVault(1)
+	other.broken(1, map[int]string{1: "Another-Key-1"})
+	token := sign(t, secrets.NewRing(other, ttl, grace), "Sign with another key of version 1")
+	time.Sleep(3 * ttl)
+	const did = "version 1 was followed by 2 more than 3 min ago, and its key replaced by another one"
+	wantVerified(t, r, 1, false, did+", 3 min ago", "whoever replaces a key that is on its way out has a "+
+		"reason; the one of before was fetched more than ttl ago")
+	err := r.Verify(background(), message, token)
+	expect.NoError(t, err, expect.Message{Did: did + "; Verify a token by the new key", Want: "accepted"})
+	time.Sleep(time.Until(seen.Add(grace + time.Millisecond)))
+	err = r.Verify(background(), message, token)
+	expect.That(t, err != nil, expect.Message{
+		Did:  "version 1 was followed by 2 more than 5 min ago; Verify a token by its key, which was replaced then",
+		Want: "an error", Got: "accepted",
+		Why: "the grace is the version's, and goes on whatever its key is"})
 }
 
 func TestCallsShareWhatWasFetched(t *testing.T) {
@@ -286,6 +391,18 @@ func TestCallsShareWhatWasFetched(t *testing.T) {
 			Want: "back after 100 ms", Got: fmt.Sprint("back after ", took),
 			Why: "nobody reads what comes later"})
 	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, math.MaxInt64, grace)
+		for range 10 {
+			sign(t, r, "Sign every ms, with a ttl of math.MaxInt64")
+			time.Sleep(time.Millisecond)
+		}
+		n := v.asked()
+		expect.That(t, n <= 2, expect.Message{Did: "Sign every ms, 10 times, with a ttl of math.MaxInt64",
+			Want: "one fetch", Got: fmt.Sprint(n),
+			Why: "whoever wants one fetch gives the longest time that there is; a sum with it must not overflow"})
+	})
 	sharedWhenDue(t)
 	for _, call := range []string{"Sign", "Verify"} {
 		bubble.RunLeaky(t, func(t *testing.T) { givesUp(t, call) })
@@ -336,8 +453,8 @@ func givesUp(t *testing.T, call string) {
 		other <- err
 	}()
 	time.Sleep(100 * time.Millisecond)
-	ctx, cancel := context.WithTimeout(background(), 100*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancel(background()) // as that of a request: it has no deadline
+	time.AfterFunc(100*time.Millisecond, cancel)
 	begin := time.Now()
 	if call == "Sign" {
 		r.Sign(ctx, message)
@@ -345,7 +462,7 @@ func givesUp(t *testing.T, call string) {
 		r.Verify(ctx, message, token)
 	}
 	took := time.Since(begin)
-	did := call + " with a context that ends after 100 ms; a fetch takes 500 ms, and another call has begun it"
+	did := call + " with a context that ends after 100 ms, by a cancel; a fetch takes 500 ms, and another call has begun it"
 	expect.That(t, took <= 110*time.Millisecond, expect.Message{Did: did, Want: "back after 100 ms",
 		Got: fmt.Sprint("back after ", took), Why: "nobody reads what comes later, whoever has asked first"})
 	expect.NoError(t, <-other, expect.Message{Did: did, Want: "a token for the other call"})
@@ -407,12 +524,46 @@ func TestForgedTokens(t *testing.T) {
 			}
 		}
 		for _, forged := range []string{"", ".", "v1", "v1.", token + "0", token + token, " " + token,
-			token + "\n"} {
+			token + "\n", token + "\x00"} {
 			check(forged, "a token that is none", message)
 		}
+		for _, behind := range []string{".", ".x", ".v1", "." + token} {
+			check(token+behind, "a token with something behind a point", message)
+		}
+		long := strings.Repeat("x", 1<<20)
+		token, err = r.Sign(background(), []byte(long+"a"))
+		expect.That(t, err == nil && r.Verify(background(), []byte(long+"a"), token) == nil, expect.Message{
+			Did: "Sign and Verify a message of 1 MiB", Want: "accepted", Got: "an error"})
+		check(token, "a token for a message of 1 MiB that differs in its last byte", []byte(long+"b"))
 		same := newVault(7)
 		same.versions[7] = keyOf(1)
 		seven := sign(t, secrets.NewRing(same, ttl, grace), "Sign by version 7")
 		check(seven, "a token of version 7, which is not known, with the same key as 1", message)
 	})
+	bubble.RunLeaky(t, madeWithAnEmptyKey)
+}
+
+// madeWithAnEmptyKey forges tokens with the one key that everybody can guess.
+func madeWithAnEmptyKey(t *testing.T) {
+	v := newVault(1)
+	v.broken(1, map[int]string{1: keyOf(1), 2: "", 3: keyOf(3)})
+	r := secrets.NewRing(v, ttl, grace)
+	wantVerified(t, r, 1, true, "version 1 is current, 2 and 3 are listed, and the key of 2 is empty", "")
+	wantVerified(t, r, 3, true, "version 1 is current, 2 and 3 are listed, and the key of 2 is empty",
+		"what is wrong with 2 does not concern 3")
+	refuses := func(version int, did string) {
+		t.Helper()
+		mac := hmac.New(sha256.New, nil)
+		mac.Write(message)
+		err := r.Verify(background(), message, fmt.Sprintf("v%d.%x", version, mac.Sum(nil)))
+		expect.That(t, err != nil, expect.Message{
+			Did:  did + "; Verify a token of that version, made with an empty key",
+			Want: "an error", Got: "accepted",
+			Why: "the empty key is the first that everybody tries, also for a version that does not sign"})
+	}
+	refuses(2, "version 1 is current, 2 is listed beside it, and its key is empty")
+	v.broken(3, map[int]string{1: "", 3: keyOf(3)})
+	time.Sleep(ttl + time.Second)
+	wantVerified(t, r, 3, true, "version 3 is current, 1 was, and its key is empty now", "")
+	refuses(1, "version 3 is current, 1 was, and its key is empty now")
 }

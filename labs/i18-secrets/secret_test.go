@@ -48,7 +48,7 @@ func TestASecretIsItsText(t *testing.T) {
 		{password, password[1:], false}, {password, password[:len(password)-1], false},
 		{password, strings.ToUpper(password), false}, {password, password + "\x00", false},
 		{password, " " + password, false}, {"", "", true}, {"", "x", false},
-		{"xa", "xb", false}, {"ax", "bx", false},
+		{"\xff", "\xfe", false}, {"xa", "xb", false}, {"ax", "bx", false},
 	} {
 		got := secrets.NewSecret(tt.text).Equal(tt.other)
 		expect.That(t, got == tt.want, expect.Message{
@@ -237,7 +237,8 @@ func TestAFileIsASecret(t *testing.T) {
 		{"abc\r\n", "abc"},
 		{"abc\n\n", "abc\n"}, {"abc\r\n\r\n", "abc\r\n"}, {"abc\r", "abc\r"},
 		{"\nabc", "\nabc"}, {"a\nb\n", "a\nb"}, {" \n", " "}, {"\n\n", "\n"},
-		{"\x00\xff\n", "\x00\xff"}} {
+		{"\x00\xff\n", "\x00\xff"}, {"\ufeffabc\n", "\ufeffabc"}, {"abc\u2028", "abc\u2028"},
+		{"abc\x00\n", "abc\x00"}} {
 		got, err := secrets.ReadFileSecret(file(t, tt[0], 0o600))
 		did := fmt.Sprintf("ReadFileSecret of a file with %q", tt[0])
 		expect.NoError(t, err, expect.Message{Did: did, Want: fmt.Sprintf("%q", tt[1])})
@@ -275,7 +276,7 @@ func TestAFileIsItsOwnersAlone(t *testing.T) {
 		}
 		return name
 	}
-	for _, mode := range []os.FileMode{0o600, 0o400, 0o700, 0o500, 0o711} {
+	for _, mode := range []os.FileMode{0o600, 0o400, 0o700, 0o500, 0o711, 0o620, 0o602, 0o622, 0o733} {
 		path := file(t, "pass-Word\n", mode)
 		for way, path := range map[string]string{" through a link": link(path), "": path} {
 			got, err := secrets.ReadFileSecret(path)

@@ -134,7 +134,7 @@ func (r *Ring) Verify(ctx context.Context, msg []byte, token string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k, known := r.keys[version]
-	if !known || !k.until.IsZero() && !time.Now().Before(k.until) {
+	if !known || k.secret.Reveal() == "" || !k.until.IsZero() && !time.Now().Before(k.until) {
 		return errToken
 	}
 	if !hmac.Equal([]byte(token), []byte(seal(version, k.secret.Reveal(), msg))) {
