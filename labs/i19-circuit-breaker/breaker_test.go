@@ -68,7 +68,9 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 		}
 		opensAfterARareRun(t, time.Hour, "once an hour")
 		opensAfterARareRun(t, 40*24*time.Hour, "every 40 days")
-		opensAfterALongRun(t)
+		opensAfterALongRun(t, 500)
+		opensAfterALongRun(t, 70_000)
+		neverOpens(t)
 	})
 }
 
@@ -85,21 +87,41 @@ func opensAfterARareRun(t *testing.T, apart time.Duration, howOften string) {
 		"%d reached the dependency and failed, called again", howOften, d.calls()))
 }
 
-func opensAfterALongRun(t *testing.T) {
+func opensAfterALongRun(t *testing.T, failures int) {
 	t.Helper()
-	const failures = 500
 	b := breaker.New(breaker.Settings{Failures: failures, OpenFor: 30 * time.Second})
-	d := &dependency{err: errSick}
-	for range failures {
-		b.Do(t.Context(), d.call)
-	}
-	expect.That(t, d.calls() == failures, expect.Message{
+	reached := failing(t, b, failures)
+	expect.That(t, reached == failures, expect.Message{
 		Did:  fmt.Sprintf("with Failures: %d, made that many calls to a dependency that fails", failures),
 		Want: "all of them reach the dependency: the circuit is still closed",
-		Got:  fmt.Sprintf("%d reached it", d.calls()),
+		Got:  fmt.Sprintf("%d reached it", reached),
 		Why:  "a breaker for a million calls a minute is set to hundreds, or it opens every day",
 	})
-	refused(t, b, d, fmt.Sprintf("with Failures: %d, called once more after that many failures", failures))
+	refused(t, b, &dependency{}, fmt.Sprintf("with Failures: %d, called once more after that many failures", failures))
+}
+
+// neverOpens has the largest number of failures that there is, for circuits that are to stay closed.
+func neverOpens(t *testing.T) {
+	t.Helper()
+	const calls = 1000
+	b := breaker.New(breaker.Settings{Failures: math.MaxInt, OpenFor: 30 * time.Second})
+	reached := failing(t, b, calls)
+	expect.That(t, reached == calls && b.State() == "closed", expect.Message{
+		Did: fmt.Sprintf("with the largest int as Failures, made %d calls to a dependency that fails", calls),
+		Want: "all of them reach the dependency, and the circuit is closed still: it is a number of failures " +
+			"that is never reached",
+		Got: fmt.Sprintf("%d reached it; State is %q", reached, b.State()),
+		Why: "who switches a breaker off does so by its settings; cut to fewer bits the largest number is −1",
+	})
+}
+
+// failing makes calls that fail, and counts those that are let through.
+func failing(t *testing.T, b *breaker.Breaker, calls int) (reached int) {
+	t.Helper()
+	for range calls {
+		b.Do(t.Context(), func(context.Context) error { reached++; return errSick })
+	}
+	return reached
 }
 
 func TestASuccessStartsTheCountAgain(t *testing.T) {
@@ -283,10 +305,15 @@ func TestCallersOfAHangingDependencyAreSpared(t *testing.T) {
 func TestAFailedTrialOpensTheCircuitAgain(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, pause := range []time.Duration{
-			30 * time.Second, 1500 * time.Millisecond, 1500 * time.Microsecond,
+			30 * time.Second, 1500 * time.Millisecond, 1500 * time.Microsecond, 1500 * time.Nanosecond,
 		} {
 			trialsFail(t, pause)
 		}
+		for _, err := range alsoFailures {
+			aTrialFailsWith(t, fmt.Sprintf("ends with %q", err), func(context.CancelFunc) error { return err })
+		}
+		aTrialFailsWith(t, fmt.Sprintf("ends with %q after its caller has hung up", errSick),
+			func(hangUp context.CancelFunc) error { hangUp(); return errSick })
 	})
 }
 
@@ -323,6 +350,30 @@ func trialsFail(t *testing.T, pause time.Duration) {
 			"is %v", i, pause)
 		refused(t, b, d, "called right "+since)
 	}
+}
+
+// aTrialFailsWith lets a trial end with an error that is a failure, as it would be of a closed circuit.
+func aTrialFailsWith(t *testing.T, ends string, fn func(hangUp context.CancelFunc) error) {
+	t.Helper()
+	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+	trip(t, b, 5)
+	time.Sleep(30*time.Second + time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b.Do(ctx, func(context.Context) error { return fn(cancel) })
+	did := "with Failures: 5, OpenFor: 30 s and no IsFailure, opened the circuit; made a trial that " + ends
+	d := &dependency{}
+	refused(t, b, d, did+"; called again")
+	time.Sleep(30*time.Second - time.Millisecond)
+	refused(t, b, d, did+"; called again 29.999 s later")
+	time.Sleep(2 * time.Millisecond)
+	err := b.Do(t.Context(), d.call)
+	expect.That(t, err == nil && d.calls() == 1, expect.Message{
+		Did:  did + "; called again 30.001 s later",
+		Want: "the call is the next trial: it reaches the dependency and succeeds",
+		Got:  fmt.Sprintf("%s; calls that reached it: %d", describe(err), d.calls()),
+		Why:  "a trial that fails costs one pause, and no more",
+	})
 }
 
 // TestATrialWithoutAnOutcomeIsNotTheLast leaves open what such a trial decides: the circuit may
@@ -427,29 +478,87 @@ func TestASuccessfulTrialClosesTheCircuit(t *testing.T) {
 			Why: "the second outage of a day is no worse than the first; how long the pause is the " +
 				"settings say",
 		})
-		aSlowTrial(t)
+		aTrialCloses(t, nil, "succeeded after an hour", "a trial that succeeds closes the circuit, however long it takes",
+			func(context.CancelFunc) { time.Sleep(time.Hour) })
+		aTrialCloses(t, nil, "succeeded after its caller had hung up", "what the call returned says that the "+
+			"dependency works; whether somebody still waits for it does not matter",
+			func(hangUp context.CancelFunc) { hangUp() })
+		aTrialCloses(t, unlessNotFound, "succeeded, where IsFailure(nil) would return true",
+			"a success is a success, and the end of the outage", func(context.CancelFunc) {})
+		allTogetherAfterATrial(t)
+		nobodyWaitsForATrial(t)
 	})
 }
 
-// aSlowTrial takes longer than the pause, and succeeds.
-func aSlowTrial(t *testing.T) {
+// aTrialCloses lets a trial do something and succeed. It can end the context of its caller.
+func aTrialCloses(
+	t *testing.T, isFailure func(error) bool, succeeded, why string, fn func(hangUp context.CancelFunc),
+) {
+	t.Helper()
+	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second, IsFailure: isFailure})
+	trip(t, b, 5)
+	time.Sleep(30*time.Second + time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b.Do(ctx, func(context.Context) error { fn(cancel); return nil })
+	d := &dependency{err: errSick}
+	for i := 1; i <= 5; i++ {
+		err := b.Do(t.Context(), d.call)
+		expect.That(t, known.Is(err, errSick), expect.Message{
+			Did: "with Failures: 5 and OpenFor: 30 s, closed the circuit with a trial that " + succeeded +
+				", then let calls fail",
+			Want: fmt.Sprintf("failing call %d reaches the dependency: it takes 5 failures again", i),
+			Got:  "the call got " + describe(err),
+			Why:  why,
+		})
+	}
+}
+
+// allTogetherAfterATrial makes many calls at once when the circuit has closed again.
+func allTogetherAfterATrial(t *testing.T) {
+	t.Helper()
+	const callers = 100
+	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+	trip(t, b, 5)
+	time.Sleep(30*time.Second + time.Millisecond)
+	d := &dependency{}
+	b.Do(t.Context(), d.call)
+	d = &dependency{takes: time.Second}
+	start := time.Now()
+	served := together(callers, func() bool { return b.Do(t.Context(), d.call) == nil })
+	took := time.Since(start)
+	expect.That(t, served == callers && d.calls() == callers && took == d.takes, expect.Message{
+		Did: fmt.Sprintf("closed the circuit with a trial that succeeded, and let %d goroutines call at one "+
+			"instant; each call takes 1 s and succeeds", callers),
+		Want: "all reach the dependency, run side by side, and are done after 1 s: the circuit is closed",
+		Got: fmt.Sprintf("%d returned nil, %d reached the dependency; they were done after %v", served, d.calls(),
+			took),
+		Why: "closed is closed. What the breaker still refuses or holds up is an outage of its own making",
+	})
+}
+
+// nobodyWaitsForATrial calls while a trial hangs. The call may be another trial, or be refused.
+func nobodyWaitsForATrial(t *testing.T) {
 	t.Helper()
 	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
 	trip(t, b, 5)
 	time.Sleep(30*time.Second + time.Millisecond)
-	d := &dependency{takes: time.Hour}
-	b.Do(t.Context(), d.call)
-	d.takes, d.err = 0, errSick
-	for i := 1; i <= 5; i++ {
-		err := b.Do(t.Context(), d.call)
-		expect.That(t, known.Is(err, errSick), expect.Message{
-			Did: "with Failures: 5 and OpenFor: 30 s, closed the circuit with a trial that succeeded " +
-				"after an hour, then let calls fail",
-			Want: fmt.Sprintf("failing call %d reaches the dependency: it takes 5 failures again", i),
-			Got:  "the call got " + describe(err),
-			Why:  "a trial that succeeds closes the circuit, however long it takes",
-		})
-	}
+	trial, other := &dependency{takes: time.Hour}, &dependency{}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { b.Do(t.Context(), trial.call) })
+	time.Sleep(time.Second) // it is under way
+	start := time.Now()
+	err := b.Do(t.Context(), other.call)
+	took := time.Since(start)
+	let := err == nil && other.calls() == 1 || known.Is(err, breaker.ErrOpen) && other.calls() == 0
+	expect.That(t, let && took == 0, expect.Message{
+		Did:  "called while a trial was running that took an hour; a call takes no time",
+		Want: "at once either ErrOpen, the dependency not being called, or what the call returns: nil",
+		Got:  fmt.Sprintf("%s after %v; calls that reached the dependency: %d", describe(err), took, other.calls()),
+		Why: "one slow call holds up no other. Whoever waits for the trial of somebody else holds a connection, " +
+			"memory and a user's patience, as before there was a breaker",
+	})
 }
 
 func TestStateSaysWhatTheBreakerDoes(t *testing.T) {
@@ -664,7 +773,17 @@ func besideSlowCalls(t *testing.T) {
 // TestNothingRunsInTheBackground is the one check that looks at what is left: see virtual.
 func TestNothingRunsInTheBackground(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
+		breaker.New(breaker.Settings{Failures: 5, OpenFor: time.Hour})
 		b := breaker.New(breaker.Settings{Failures: 5, OpenFor: time.Hour})
+		trip(t, b, 5)
+		d := &dependency{}
+		b.Do(t.Context(), d.call) // is refused
+		for _, outcome := range []error{errSick, context.Canceled, nil} {
+			// each is that of a trial
+			time.Sleep(time.Hour + time.Millisecond)
+			d.err = outcome
+			b.Do(t.Context(), d.call)
+		}
 		trip(t, b, 5)
 	})
 }

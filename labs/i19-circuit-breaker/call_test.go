@@ -52,7 +52,7 @@ func errorsAreTheCalls(t *testing.T, trial bool) {
 		fmt.Errorf("get customer 7: %w", errNotFound), context.Canceled,
 		fmt.Errorf("get customer 7: %w", context.Canceled), errors.Join(errLost, context.Canceled),
 		fmt.Errorf("get customer 7: %w", context.DeadlineExceeded),
-		fmt.Errorf("a breaker behind this one: %w", breaker.ErrOpen),
+		fmt.Errorf("a breaker behind this one: %w", breaker.ErrOpen), breaker.ErrOpen,
 	} {
 		b := ready(t, trial)
 		for i := range 2 { // the second opens the circuit, where it counts

@@ -29,6 +29,8 @@ func TestIsFailureDecidesWhatCounts(t *testing.T) {
 			"cause for which it would return true", unlessStatus404,
 			&statusError{code: 404, cause: errSick}, "IsFailure is asked about the error that "+
 				"the call returned: what the client put around the cause is what it decides by")
+		harmless(t, "fail with an error for which IsFailure, which compares by !=, returns false",
+			func(err error) bool { return err != errNotFound }, errNotFound, answer)
 	})
 }
 
@@ -68,16 +70,20 @@ func TestWrappedCancellationsDoNotCount(t *testing.T) {
 	})
 }
 
+// alsoFailures look like a cancellation, or like no failure, and are one.
+var alsoFailures = []error{
+	context.DeadlineExceeded,
+	fmt.Errorf("get customer 7: %w", context.DeadlineExceeded),
+	errors.New("status 500: context canceled"),
+	errors.Join(errSick, errLost),
+	fmt.Errorf("a breaker behind this one: %w", breaker.ErrOpen),
+	breaker.ErrOpen,
+}
+
 // TestEveryOtherErrorCounts has what looks like a cancellation, or like no failure, and is one.
 func TestEveryOtherErrorCounts(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		for _, err := range []error{
-			context.DeadlineExceeded,
-			fmt.Errorf("get customer 7: %w", context.DeadlineExceeded),
-			errors.New("status 500: context canceled"),
-			errors.Join(errSick, errLost),
-			fmt.Errorf("a breaker behind this one: %w", breaker.ErrOpen),
-		} {
+		for _, err := range alsoFailures {
 			counts(t, fmt.Sprintf("fail with %q", err), func(context.CancelFunc) error { return err })
 		}
 		counts(t, fmt.Sprintf("fail with %q after their callers have hung up", errSick),
