@@ -78,6 +78,13 @@ func TestWhatIsLinearStaysLinear(t *testing.T) {
 				Got:  fmt.Sprintf("a peak at %.4g, and %.6g; %s", u.Peak(), u.At(100), model(u)),
 				Why:  "a peak that comes of rounding is a ceiling that nobody has",
 			})
+			expect.That(t, u.Alpha == 0, expect.Message{
+				Did: fmt.Sprintf("fitted samples in which N machines carry exactly N times %.4g, N = %v, and "+
+					"looked at α", gamma, ns),
+				Want: "0: an α below 1e-12 is rounding",
+				Got:  fmt.Sprint(u.Alpha),
+				Why:  "who asks whether there is a lock to look for is sent to look for one",
+			})
 		}
 	}
 	for _, alpha := range []float64{0.05, 0.001, 0.4} {
@@ -106,6 +113,15 @@ func TestWhatIsLinearStaysLinear(t *testing.T) {
 			Did:  fmt.Sprintf("fitted samples of %v, measured on up to a million machines", curve{1000, 0, c.beta}),
 			Want: fmt.Sprintf("a peak at %.6g: a β below 1e-12 becomes 0, and no other one", c.peak),
 			Got:  fmt.Sprintf("a peak at %.6g; %s", u.Peak(), model(u)),
+			Why:  "two teams that fit the same tests must come to the same model",
+		})
+	}
+	for _, c := range []struct{ alpha, want float64 }{{5e-12, 5e-12}, {5e-13, 0}} {
+		u := fit(t, curve{1000, c.alpha, 0}.samples(0, nil, 1, 1000, 100_000, 1_000_000))
+		expect.That(t, near(u.Alpha, c.want, 0.05), expect.Message{
+			Did:  fmt.Sprintf("fitted samples of %v, measured on up to a million machines", curve{1000, c.alpha, 0}),
+			Want: fmt.Sprintf("an α of %v: one below 1e-12 becomes 0, and no other one", c.want),
+			Got:  model(u),
 			Why:  "two teams that fit the same tests must come to the same model",
 		})
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/sentinel"
 	scaling "github.com/backend-labs/backend-labs/labs/i20-scaling-tradeoffs"
 )
 
@@ -45,7 +46,7 @@ func (p plan) holds() *expect.Message {
 			return nil
 		}
 	case !is:
-		m.Got = fmt.Sprintf("the error %q, which is no ImpossibleError", err)
+		m.Got = fmt.Sprintf("the error %s, which is no ImpossibleError", known.Quote(err))
 	default:
 		m.Got = fmt.Sprintf("ErrImpossible, and %.6g as the best that can be had", best)
 		if p.units == 0 && near(best, p.best, 1e-9) {
@@ -55,13 +56,15 @@ func (p plan) holds() *expect.Message {
 	return m
 }
 
+var known = sentinel.Errors{"ErrImpossible": scaling.ErrImpossible}
+
 // impossible looks for an ImpossibleError, by value or by pointer.
 func impossible(err error) (best float64, is bool) {
 	if byValue, ok := errors.AsType[scaling.ImpossibleError](err); ok {
-		return byValue.Best, errors.Is(err, scaling.ErrImpossible)
+		return byValue.Best, known.Is(err, scaling.ErrImpossible)
 	}
 	if byPointer, ok := errors.AsType[*scaling.ImpossibleError](err); ok && byPointer != nil {
-		return byPointer.Best, errors.Is(err, scaling.ErrImpossible)
+		return byPointer.Best, known.Is(err, scaling.ErrImpossible)
 	}
 	return 0, false
 }
@@ -124,6 +127,10 @@ func TestNoMoreThanThePeak(t *testing.T) {
 		Model: scaling.USL{Alpha: 0.5, Beta: 0.1385}}
 	even := scaling.Option{Name: "even", UnitThroughput: 1000, UnitCost: 5, MaxUnits: 50,
 		Model: scaling.USL{Alpha: 0.5, Beta: 0.125}}
+	far := scaling.Option{Name: "far", UnitThroughput: 1000, UnitCost: 5, MaxUnits: 50,
+		Model: scaling.USL{Beta: math.Pow(2, -64)}}
+	farther := far
+	farther.Name, farther.Model.Beta = "farther", 1e-40
 	const why = "beyond the peak each unit that is added makes the whole slower, and is paid for nevertheless"
 	all(t,
 		plan{need: scaling.Need{Demand: 10_000}, options: []scaling.Option{small}, want: "small", units: 16, why: why},
@@ -144,6 +151,10 @@ func TestNoMoreThanThePeak(t *testing.T) {
 			why: "its peak is at 2, and 2 are not more than 2"},
 		plan{need: scaling.Need{Demand: 101}, options: []scaling.Option{tiny}, best: 100,
 			why: "its peak lies below one unit: two carry less than one"},
+		plan{need: scaling.Need{Demand: 5000}, options: []scaling.Option{far}, want: "far", units: 5,
+			why: "its peak, at 4,294,967,296 units, is far away, and no bound"},
+		plan{need: scaling.Need{Demand: 5000}, options: []scaling.Option{farther}, want: "farther", units: 5,
+			why: "its peak, at 1e20 units, is more than an int holds, and no bound"},
 	)
 }
 
@@ -225,6 +236,8 @@ func TestTheCheapestOfAll(t *testing.T) {
 	vast := a
 	vast.MaxUnits = 1_000_000
 	own := scaling.Option{Name: "own", UnitThroughput: 1000, UnitCost: 10, MaxUnits: 100, Model: model}
+	few := scaling.Option{Name: "a", UnitThroughput: 2000, UnitCost: 15, MaxUnits: 1}
+	const twice = "two offers of one name are two options: of some machines few are cheaper, or bigger"
 	const total = "a low price for each request is of no use to whoever has to buy more of them than are needed"
 	all(t,
 		plan{need: scaling.Need{Demand: 3000}, options: []scaling.Option{c, b, a}, want: "a", units: 3, why: total},
@@ -262,6 +275,10 @@ func TestTheCheapestOfAll(t *testing.T) {
 			why: "what is there already costs nothing"},
 		plan{need: scaling.Need{Demand: 3000}, options: []scaling.Option{nameless, b}, want: "", units: 3,
 			why: "an option is an option, whatever it is called"},
+		plan{need: scaling.Need{Demand: 3000}, options: []scaling.Option{few, a}, want: "a", units: 3, why: twice},
+		plan{need: scaling.Need{Demand: 3000}, options: []scaling.Option{a, few}, want: "a", units: 3, why: twice},
+		plan{need: scaling.Need{Demand: 2000}, options: []scaling.Option{few, a}, want: "a", units: 1, why: twice},
+		plan{need: scaling.Need{Demand: 2000}, options: []scaling.Option{a, few}, want: "a", units: 1, why: twice},
 		plan{need: scaling.Need{Demand: 1}, why: "there is nothing to choose from"},
 	)
 }
