@@ -44,6 +44,7 @@ func (u *unit) names() {
 		}
 	})
 	u.reaching()
+	u.executed()
 	u.callers()
 }
 
