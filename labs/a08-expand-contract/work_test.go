@@ -181,7 +181,9 @@ func TestAWriterIsUnderWay(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() { done <- call(t.Context(), patience, w.phases[i].Up, w.db) }()
-		w.waits(done)
+		if w.waits(done) {
+			time.Sleep(tooLong + tooLong/4) // it may wait for a row as long as that takes
+		}
 		if err := commits.Commit(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -215,13 +217,15 @@ func (w *world) begin() pgx.Tx {
 	return tx
 }
 
-// waits waits until the phase that is being done waits for a lock, or for three seconds, or until it is done.
-func (w *world) waits(done chan error) {
+// waits waits until the phase that is being done waits for a lock, which it reports, or for three seconds, or until it
+// is done.
+func (w *world) waits(done chan error) bool {
 	w.t.Helper()
 	for end := time.Now().Add(3 * time.Second); time.Now().Before(end) && len(done) == 0; time.Sleep(2 * time.Millisecond) {
 		if pg.Count(w.t, w.own, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 			AND application_name = $1 AND wait_event_type = 'Lock'`, phasesApp) > 0 {
-			return
+			return true
 		}
 	}
+	return false
 }
