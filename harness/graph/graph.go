@@ -133,14 +133,14 @@ const (
 func (g *graph) svg(done func(string) bool) string {
 	type point struct{ x, y int }
 	at := map[string]point{}
-	high := 0
+	high := 2 * margin
 	for i, layer := range g.order() {
 		for j, l := range layer {
 			at[l.ID] = point{margin + i*(boxWide+gapWide), margin + j*(boxHigh+gapHigh)}
 			high = max(high, at[l.ID].y+boxHigh+margin)
 		}
 	}
-	wide := 2*margin + len(g.layers)*(boxWide+gapWide) - gapWide
+	wide := 2*margin + max(0, len(g.layers)*(boxWide+gapWide)-gapWide)
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="graph" role="img" viewBox="0 0 %d %d" width="%d" height="%d">`+"\n",
 		wide, high, wide, high)

@@ -101,10 +101,12 @@ func TestHunt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := h.Hunt(t.Context(), tests, hunt.Events{})
+			var steps progress
+			got, err := h.Hunt(t.Context(), tests, hunt.Events{Progress: steps.add})
 			if err != nil {
 				t.Fatal(err)
 			}
+			steps.check(t, 2*len(tests.Names))
 			var text strings.Builder
 			hunt.Text(&text, got, report.Style{Columns: 80})
 			if got.Verdict != c.verdict || got.Caught != c.caught || got.Of != 2 ||
@@ -113,6 +115,30 @@ func TestHunt(t *testing.T) {
 					got.Verdict, got.Caught, got.Of, &text, c.verdict, c.caught, c.want)
 			}
 		})
+	}
+}
+
+// progress is what a hunt told of how far it was.
+type progress []hunt.Progress
+
+func (p *progress) add(now hunt.Progress) { *p = append(*p, now) }
+
+// check demands that a hunt begins with the correct solutions, so many verdicts of which there may
+// be, and goes on in single steps, never beyond what it has announced.
+func (p progress) check(t *testing.T, correct int) {
+	t.Helper()
+	before := hunt.Progress{}
+	for i, now := range p {
+		begins := now.Done == 0 && now.What != before.What
+		next := now == hunt.Progress{What: before.What, Done: before.Done + 1, Of: before.Of}
+		if i == 0 && now != (hunt.Progress{What: "the correct solutions", Of: correct}) ||
+			!begins && !next || now.Done > now.Of {
+			t.Errorf("got %+v after %+v, want one more of it, or something else", now, before)
+		}
+		before = now
+	}
+	if len(p) == 0 {
+		t.Error("got no word on how far the hunt is")
 	}
 }
 
@@ -164,4 +190,87 @@ func TestHunter_Grade(t *testing.T) {
 // imports is the head of a file that imports testing and another package.
 func imports(path string) string {
 	return fmt.Sprintf("package adder_test\n\nimport (\n\t\"testing\"\n\t%q\n)\n\n", path)
+}
+
+// TestHunt_noStore leaves it open whether tests pass for which there is no store: they are not at
+// fault.
+func TestHunt_noStore(t *testing.T) {
+	t.Parallel()
+	h, _ := hunter(t)
+	l := named(t, h.Builder().Course, "a01")
+	tests, err := hunt.Parse(l, []byte("package store_test\n\nimport \"testing\"\n\n"+
+		"func TestIt(t *testing.T) { t.Error(\"no\") }\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := h.Hunt(t.Context(), tests, hunt.Events{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Verdict != run.InfraError || !strings.Contains(got.Message, "no Redis here") ||
+		!got.Tests[0].Sound || got.Caught != 0 {
+		t.Errorf("got %+v, want that there is no Redis, and no word on the test", got)
+	}
+}
+
+// TestHunt_oneSolution tells tests that use what only the reference has from those that are no Go.
+func TestHunt_oneSolution(t *testing.T) {
+	t.Parallel()
+	h, l := hunter(t)
+	overwrite(t, filepath.Join(l.SolutionDir, "adder.go"),
+		"package adder\n\nvar Sums int\n\nfunc Add(a, b int) int { return a + b }\n")
+	l.Mutants = nil // they are patches of what is there no more
+	tests, err := hunt.Parse(l, []byte(head+"func TestIt(t *testing.T) { adder.Sums++ }\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := h.Hunt(t.Context(), tests, hunt.Events{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "they compile with the reference, and not with another correct solution: " +
+		"hunt_test.go:11:35: undefined: adder.Sums"
+	if got.Verdict != run.BuildFailed || got.Message != want {
+		t.Errorf("got %s: %s, want %s", got.Verdict, got.Message, want)
+	}
+}
+
+// TestHunt_raced takes back what a test has caught that turns out to have a race of its own. What is
+// told before does not change any more.
+func TestHunt_raced(t *testing.T) {
+	t.Parallel()
+	h, l := hunter(t)
+	h.Options.Race, h.Options.EveryLab, h.Options.Timeout = true, true, time.Minute
+	tests, err := hunt.Parse(l, []byte(head+small+`
+func TestRaces(t *testing.T) {
+	n, done := 0, make(chan int)
+	go func() { n = 1; close(done) }()
+	n = 2
+	<-done
+	if got := add(100, n); got <= 100 {
+		t.Errorf("got %d, want more", got)
+	}
+}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plain []hunt.Outcome
+	got, err := h.Hunt(t.Context(), tests,
+		hunt.Events{Plain: func(o hunt.Outcome) { plain = append(plain, o) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Race.State == run.RaceNotToBeHad {
+		t.Skip(got.Race.Reason)
+	}
+	if len(plain) != 1 || plain[0].Verdict != run.Passed || plain[0].Caught != 2 ||
+		!plain[0].Tests[1].Sound || !plain[0].Answers[1].Caught {
+		t.Errorf("got %+v before the race detector, want that all is caught", plain)
+	}
+	races := got.Tests[1]
+	if races.Sound || races.Said == nil || !races.Said.Race || got.Verdict != run.Failed ||
+		got.Caught != 1 || got.Answers[1].By != "" || len(got.Answers[1].Breaks) != 1 {
+		t.Errorf("got %+v, want that TestRaces catches nothing, since it races", got)
+	}
 }

@@ -32,7 +32,7 @@ func draw() error {
 	if err != nil {
 		return err
 	}
-	failure.Checks = failure.Checks[:3] // as much as one looks at
+	failure.Checks = failure.Checks[:min(3, len(failure.Checks))] // as much as one looks at
 	var text bytes.Buffer
 	report.Terminal(&text, failure, report.Style{Colour: true, Columns: columns})
 	shown := text.String()
@@ -65,8 +65,11 @@ func judged(lab, mutant string) (run.Result, error) {
 		return run.Result{}, fmt.Errorf("judge %s: %w", mutant, err)
 	}
 	var results []run.Result
-	if err := json.Unmarshal(out, &results); err != nil || len(results) != 1 {
-		return run.Result{}, fmt.Errorf("judge %s: %d results, %w", mutant, len(results), err)
+	if err := json.Unmarshal(out, &results); err != nil {
+		return run.Result{}, fmt.Errorf("judge %s: %w", mutant, err)
+	}
+	if len(results) != 1 {
+		return run.Result{}, fmt.Errorf("judge %s: %d results", mutant, len(results))
 	}
 	results[0].DurationMS, results[0].Times = 0, run.Times{}
 	return results[0], nil

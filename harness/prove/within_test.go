@@ -1,11 +1,14 @@
 package prove
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/grade"
 )
 
 func TestDeadline(t *testing.T) {
@@ -85,5 +88,43 @@ func TestBroken(t *testing.T) {
 		if got := Broken(Proof{Lab: "B01", Problems: tt.problems}); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
+	}
+}
+
+// TestProve_stopped begins nothing any more, and says why it was stopped.
+func TestProve_stopped(t *testing.T) {
+	t.Parallel()
+	why := errors.New("enough")
+	ctx, stop := context.WithCancelCause(t.Context())
+	stop(why)
+	var told []Progress
+	proofs, err := (&Prover{}).Prove(ctx, []*course.Lab{{ID: "B01"}}, Options{Runs: 1},
+		func(p Progress) { told = append(told, p) })
+	if !errors.Is(err, why) || len(proofs) > 0 || len(told) > 0 {
+		t.Errorf("got %v, %+v and the error %v, want nothing but why", proofs, told, err)
+	}
+}
+
+// TestChecks counts the verdicts of a round: those of the race detector, too, of a lab that asks for
+// it.
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	two := &course.Lab{Checks: make([]course.Check, 2)}
+	raced := &course.Lab{Checks: make([]course.Check, 3), Race: true}
+	jobs := []grade.Job{{Lab: two}, {Lab: two, Only: []string{"TestIt"}}, {Lab: raced},
+		{Lab: raced, Only: []string{}}}
+	for race, want := range map[bool]int{false: 2 + 1 + 3, true: 2 + 1 + 2*3} {
+		if got := checks(jobs, grade.Options{Race: race}); got != want {
+			t.Errorf("race %v: got %d checks, want %d", race, got, want)
+		}
+	}
+}
+
+func TestAllHold(t *testing.T) {
+	t.Parallel()
+	all := []Proof{{Holds: true}, {Holds: true}, {}}
+	if !AllHold(nil) || !AllHold(all[:2]) || AllHold(all) {
+		t.Errorf("got %v of none, %v of two that hold, %v with one that does not", AllHold(nil),
+			AllHold(all[:2]), AllHold(all))
 	}
 }

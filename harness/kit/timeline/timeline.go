@@ -35,12 +35,15 @@ type Timeline struct {
 
 // New returns an empty timeline. Its lanes are drawn in this order; one that is named later for the
 // first time comes behind them.
-func New(lanes ...string) *Timeline { return &Timeline{lanes: slices.Clone(lanes)} }
+func New(lanes ...string) *Timeline { return From(Picture{Lanes: lanes}) }
 
 // From returns a timeline of steps that are known already, with their times: of a history that was
 // recorded otherwise, or cut down.
 func From(p Picture) *Timeline {
-	tl := &Timeline{lanes: slices.Clone(p.Lanes), virtual: p.Virtual}
+	tl := &Timeline{virtual: p.Virtual}
+	for _, lane := range p.Lanes {
+		tl.lanes = append(tl.lanes, shortened(lane))
+	}
 	for _, s := range p.Steps {
 		s.Text = shortened(s.Text)
 		tl.steps, tl.ids = append(tl.steps, s), max(tl.ids, s.ID)
@@ -158,10 +161,11 @@ func (tl *Timeline) Clear() {
 
 // lane is the index of a lane, which may be a new one.
 func (tl *Timeline) lane(name string) int {
+	name = shortened(name)
 	if i := slices.Index(tl.lanes, name); i >= 0 {
 		return i
 	}
-	tl.lanes = append(tl.lanes, shortened(name))
+	tl.lanes = append(tl.lanes, name)
 	return len(tl.lanes) - 1
 }
 
@@ -173,10 +177,9 @@ func (tl *Timeline) Picture() Picture {
 }
 
 // Encode is the timeline as JSON for a report, at most [MaxBytes] of it: what is far from the
-// marked step is left out.
+// marked step is left out. It is nil where nothing is left.
 func (tl *Timeline) Encode() json.RawMessage {
-	p := tl.Picture().Around(maxSteps)
-	for {
+	for p := tl.Picture().Around(maxSteps); len(p.Steps) > 0; p = p.Around(len(p.Steps) / 2) {
 		data, err := json.Marshal(p)
 		if err != nil {
 			return nil // strings and numbers always marshal
@@ -184,8 +187,8 @@ func (tl *Timeline) Encode() json.RawMessage {
 		if len(data) <= MaxBytes {
 			return data
 		}
-		p = p.Around(len(p.Steps) / 2)
 	}
+	return nil
 }
 
 // String is the timeline as lines of text, a step each, and only those near the marked one.
@@ -222,8 +225,9 @@ func (p Picture) Words(s Step) string {
 // listed is how many steps String has room for.
 const listed = 30
 
-// shortened keeps a text as short as [Decode] demands it.
+// shortened keeps a text as short as [Decode] demands it. What is no UTF-8 would grow in JSON.
 func shortened(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= maxText {
 		return text
 	}
