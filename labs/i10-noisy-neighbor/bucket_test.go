@@ -1,6 +1,7 @@
 package fairshare_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -41,6 +42,8 @@ func TestTheBucket(t *testing.T) {
 				"each has a share of its own")
 		}
 		whateverItAsksFor(t)
+		however(t)
+		afterALongSilence(t)
 		drips(t)
 	})
 }
@@ -59,22 +62,66 @@ func passes(t *testing.T, h http.Handler, c caller, n int, did, why string) {
 // whateverItAsksFor makes requests that differ in all but the client.
 func whateverItAsksFor(t *testing.T) {
 	t.Helper()
+	methods := []string{"GET", "POST", "DELETE", "HEAD", "OPTIONS"}
+	paths := []string{"/orders/1", "/orders/2", "/", "/healthz", "/metrics", "/favicon.ico", "/static/logo.svg"}
 	i, alice := 0, by("alice", "203.0.113.7")
 	passes(t, protected(bucket(10, 10)), func() *http.Request {
 		r := alice()
 		i++
-		r.Method = []string{"GET", "POST", "DELETE"}[i%3]
-		r.URL.Path = fmt.Sprintf("/orders/%d", i)
+		r.Method = methods[i%len(methods)]
+		r.URL.Path = paths[i%len(paths)]
 		r.Host = fmt.Sprintf("shop-%d.example", i%2)
 		return r
 	}, 10, "with Rate 10 and Burst 10, made requests of different methods, paths and hosts as a new "+
 		"client", "the share is that of a client, and not one for each of a thousand routes")
 }
 
+// however has requests that end in some way or other: each has taken its token.
+func however(t *testing.T) {
+	t.Helper()
+	for _, e := range endings {
+		if e.what == "return" {
+			continue
+		}
+		s := &slow{takes: time.Second, end: e.end}
+		h := fairshare.Protect(bucket(0.001, 3))(s)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		var c crowd
+		alice := by("alice", "203.0.113.7")
+		request := func() *http.Request {
+			r := alice()
+			return r.WithContext(withCancel(r.Context(), ctx))
+		}
+		c.send(h, 3, request)
+		c.wg.Wait()
+		cancel()
+		a := send(h, request())
+		expect.That(t, a.status == http.StatusTooManyRequests, expect.Message{
+			Did:  "with Rate 0.001 and Burst 3, made 3 requests whose handlers end with: " + e.what + "; and then one more",
+			Want: "429: each of them has taken a token", Got: a.String(),
+			Why: "what went wrong has cost the server as much as what went well. A client that makes handlers fail, " +
+				"or hangs up, would have no limit"})
+	}
+}
+
+// afterALongSilence has buckets fill for longer than some numbers last.
+func afterALongSilence(t *testing.T) {
+	t.Helper()
+	for _, rate := range []float64{1e6, 100, 1} {
+		h, alice := protected(bucket(rate, 10)), by("alice", "203.0.113.7")
+		passes(t, h, alice, 10, fmt.Sprintf("with Rate %v and Burst 10, made requests as a new client", rate), whyBack)
+		time.Sleep(300 * 24 * time.Hour)
+		passes(t, h, alice, 10, fmt.Sprintf("with Rate %v and Burst 10, made requests after 300 days of silence", rate),
+			whyBack)
+	}
+}
+
+const whyBack = "a customer who comes back after a long time has a full bucket, and no negative one"
+
 // drips asks so often that each time only a part of a token has come in.
 func drips(t *testing.T) {
 	t.Helper()
-	for _, rate := range []float64{10, 0.5, 3, 700} {
+	for _, rate := range []float64{10, 0.5, 3, 700, 2.5, 300_000} {
 		h, alice := protected(bucket(rate, 5)), by("alice", "203.0.113.7")
 		admitted(h, alice, 5)
 		window := time.Duration(20.5 / rate * float64(time.Second)) // for half a token more than 20

@@ -84,6 +84,10 @@ var waits = []struct {
 	{0.01, 2, 500 * time.Millisecond, 99500 * time.Millisecond, 100},
 	{0.01, 1, 95500 * time.Millisecond, 4500 * time.Millisecond, 5},
 	{0.001, 1, 100 * time.Second, 900 * time.Second, 900},
+	{0.000001, 1, 100 * time.Second, 999_900 * time.Second, 999_900},
+	{0.5, 1, 998 * time.Millisecond, 1002 * time.Millisecond, 2},
+	{0.25, 1, 998 * time.Millisecond, 3002 * time.Millisecond, 4},
+	{0.5, 1, 1002 * time.Millisecond, 998 * time.Millisecond, 1},
 }
 
 func TestRetryAfterIsTrue(t *testing.T) {
@@ -142,7 +146,21 @@ func TestTheClientIsToldWhatIsLeft(t *testing.T) {
 		time.Sleep(time.Hour)
 		left("came again after an hour", 200, 9)
 		leftWhileBusy(t)
+		leftOfVeryMany(t)
 	})
+}
+
+// leftOfVeryMany has more tokens than a float32 can count.
+func leftOfVeryMany(t *testing.T) {
+	t.Helper()
+	const burst = 100_000_001
+	h, alice := protected(bucket(1, burst)), by("alice", "203.0.113.7")
+	for i := 1; i <= 3; i++ {
+		did := fmt.Sprintf("with Burst %d, made request %d at one instant", burst, i)
+		r, _ := quota(t, did, send(h, alice()))
+		expect.That(t, r == burst-i, expect.Message{Did: did, Want: fmt.Sprintf("r=%d", burst-i),
+			Got: fmt.Sprintf("r=%d", r), Why: whyFields})
+	}
 }
 
 // leftWhileBusy has a request refused for want of a slot: the tokens are there.

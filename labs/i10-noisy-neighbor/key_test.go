@@ -3,7 +3,9 @@ package fairshare_test
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +47,9 @@ func describe(r *http.Request) string {
 	fmt.Fprintf(&b, "from %s", host)
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		for _, line := range r.Header[name] {
+			if len(line) > 200 {
+				line = fmt.Sprintf("%s… (%d bytes)", line[:100], len(line))
+			}
 			fmt.Fprintf(&b, ", %s: %s", name, line)
 		}
 	}
@@ -85,13 +90,13 @@ func TestAPrincipalIsOneClient(t *testing.T) {
 			same(t, by("alice", home), by(other, home), false, "these are two names")
 		}
 		long := strings.Repeat("a tenant of a tenant, ", 50)
+		longer := strings.Repeat(long, 100)
 		for _, two := range [][2]string{{long + "1", long + "2"}, {"\xff", "\xfe"}, {"a\nb", "ab"}, {"a\nb", "a b"},
-			{"a\x00b", "a"}, {"\u00e9", "e\u0301"}} {
-			expect.That(t, fairshare.ClientKey(by(two[0], home)(), proxies) != fairshare.ClientKey(by(two[1], home)(), proxies),
-				expect.Message{Did: fmt.Sprintf("made a request by the principal %s and one by the principal %s", short(two[0]),
-					short(two[1])),
-					Want: "two keys", Got: "one", Why: "these are two names, and an authenticator has told them apart"})
+			{"a\x00b", "a"}, {"\u00e9", "e\u0301"}, {longer + "1", longer + "2"}, {"a\nb", "a\nc"}, {"a%20b", "a b"},
+			{"a+1@b.example", "a+2@b.example"}, {"a/", "a"}, {"2001:db8::7", "2001:db8:0::7"}} {
+			twoNames(t, two[0], two[1])
 		}
+		same(t, by(" ", home), at(home), false, "a name of a space is a name")
 		same(t, by("alice", home), at(home), false,
 			"somebody at the same address who has not logged in would use up her share")
 		whatever := "whoever may choose a name could choose an address, and use up somebody's share"
@@ -104,7 +109,39 @@ func TestAPrincipalIsOneClient(t *testing.T) {
 				}
 			}
 		}
+		namesOfManyKinds(t)
 	})
+}
+
+// twoNames demands that two principals are two clients.
+func twoNames(t *testing.T, a, b string) {
+	t.Helper()
+	key := func(id string) string { return fairshare.ClientKey(by(id, "203.0.113.7")(), proxies) }
+	expect.That(t, key(a) != key(b), expect.Message{
+		Did:  fmt.Sprintf("made a request by the principal %s and one by the principal %s", short(a), short(b)),
+		Want: "two keys", Got: "one", Why: "these are two names, and an authenticator has told them apart"})
+}
+
+// namesOfManyKinds has names that are keys themselves, and so many of them that short hashes meet.
+func namesOfManyKinds(t *testing.T) {
+	t.Helper()
+	key := func(c caller) string { return fairshare.ClientKey(c(), proxies) }
+	first := key(at("203.0.113.7"))
+	second := key(by(first, "203.0.113.7"))
+	twoNames(t, first, second)
+	twoNames(t, second, key(by(second, "203.0.113.7")))
+	const many = 200_000
+	keys, random := make(map[string]bool, many), rand.New(rand.NewPCG(1, 2))
+	r := at("203.0.113.7")()
+	for range many {
+		id := fmt.Sprintf("%016x", random.Uint64())
+		keys[fairshare.ClientKey(r.WithContext(fairshare.WithPrincipal(r.Context(), id)), proxies)] = true
+	}
+	expect.That(t, len(keys) == many, expect.Message{
+		Did:  fmt.Sprintf("asked for the keys of %d principals", many),
+		Want: fmt.Sprintf("%d keys", many), Got: fmt.Sprintf("%d", len(keys)),
+		Why: "two customers whose names meet in a short hash share one bucket, and whoever may choose a name " +
+			"finds one that meets another's in seconds"})
 }
 
 // short is a name for a message.
@@ -132,6 +169,9 @@ func TestAnAddressIsOneClient(t *testing.T) {
 		same(t, at("::ffff:203.0.113.7"), at("203.0.113.7"), true,
 			"a server that listens for both kinds of addresses sees IPv4 ones in this form")
 		same(t, at("::ffff:203.0.113.7"), at("::ffff:203.0.113.8"), false, few)
+		same(t, at("64:ff9b::203.0.113.7"), at("64:ff9b::198.51.100.1"), true, network)
+		same(t, at("64:ff9b::203.0.113.7"), at("203.0.113.7"), false, few)
+		same(t, at("::203.0.113.7"), at("203.0.113.7"), false, few)
 	})
 }
 
@@ -182,8 +222,12 @@ var forwarded = []struct {
 	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7, 10.0.0.9, 2001:db8:aa::1"}, "203.0.113.7",
 		whyLeft},
 	{"10.0.0.1", []string{"203.0.113.7, ::ffff:10.0.0.9"}, "203.0.113.7", whyProxy},
-	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7" + strings.Repeat(", 10.0.0.8", 50)}, "203.0.113.7", whyAll},
+	{"10.0.0.1", []string{"198.51.100.1, 203.0.113.7" + strings.Repeat(", 10.0.0.8", 5000)}, "203.0.113.7", whyAll},
 	{"10.0.0.1", []string{"2001:db8:bb::2"}, "2001:db8:bb::2", whyProxy},
+	{"10.0.0.1", []string{"198.51.100.1, 192.168.0.7"}, "192.168.0.7", whyPrivate},
+	{"10.0.0.1", []string{"192.168.0.7, 10.0.0.9"}, "192.168.0.7", whyPrivate},
+	{"10.0.0.1", []string{"198.51.100.1, fd00::7"}, "fd00::7", whyPrivate},
+	{"10.0.0.1", []string{"198.51.100.1, 127.0.0.1"}, "127.0.0.1", whyPrivate},
 	{"10.0.0.1", []string{"203.0.113.7, 2001:db8:bb::2"}, "2001:db8:bb::2", whyLeft},
 	{"10.0.0.1", nil, "10.0.0.1", whyAll},
 	{"10.0.0.1", []string{"10.0.0.9"}, "10.0.0.9", whyAll},
@@ -224,6 +268,8 @@ const (
 		"that sends a line of its own has it before the proxy's"
 	whyUnknown = "behind a word that is no address nobody knows what is true. Who wrote it is " +
 		"known, and is the one to hold to"
+	whyPrivate = "an address from inside that is no trusted proxy is a client like any other: a machine in the " +
+		"next room, or somebody who came through it"
 	whyForm = "proxies write addresses in all of these ways, and a client that is not recognised " +
 		"in one of them shares the proxy's bucket with all others"
 )
@@ -237,6 +283,7 @@ func TestTheClientBehindTheProxies(t *testing.T) {
 		same(t, via("10.0.0.1", "203.0.113.7"), via("10.0.0.1", "203.0.113.8"), false, whyProxy)
 		same(t, via("10.0.0.1", "203.0.113.7"), via("10.0.0.2", "203.0.113.7"), true, whyProxy)
 		same(t, via("10.0.0.1", "2001:db8::7"), via("10.0.0.1", "2001:db8::8"), true, whyProxy)
+		othersTrusted(t)
 		r := via("10.0.0.1", "203.0.113.7")()
 		none, peer := fairshare.ClientKey(r, nil), fairshare.ClientKey(at("10.0.0.1")(), nil)
 		expect.That(t, none == peer && none != "", expect.Message{
@@ -244,4 +291,25 @@ func TestTheClientBehindTheProxies(t *testing.T) {
 			Want: "the key of the peer, as " + fmt.Sprintf("%q", peer), Got: fmt.Sprintf("%q", none),
 			Why: "a server that faces the internet has no proxy in front of it, and believes nobody"})
 	})
+}
+
+// othersTrusted has other lists of trusted proxies.
+func othersTrusted(t *testing.T) {
+	t.Helper()
+	for _, tt := range []struct {
+		trusted string
+		want    string
+		why     string
+	}{
+		{"10.1.2.3/8", "203.0.113.7", "a prefix may be written with the address of a machine in it, and is all of " +
+			"that network"},
+		{"0.0.0.0/0", "198.51.100.1", "if all are trusted, the left-most one is the client"},
+	} {
+		trusted := []netip.Prefix{netip.MustParsePrefix(tt.trusted)}
+		r := via("10.9.9.9", "198.51.100.1, 203.0.113.7")()
+		got, want := fairshare.ClientKey(r, trusted), fairshare.ClientKey(at(tt.want)(), nil)
+		expect.That(t, got == want, expect.Message{
+			Did:  fmt.Sprintf("asked ClientKey about a request %s. Trusted is %s", describe(r), tt.trusted),
+			Want: fmt.Sprintf("the key of %s, as %q", tt.want, want), Got: fmt.Sprintf("%q", got), Why: tt.why})
+	}
 }

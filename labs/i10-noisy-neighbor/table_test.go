@@ -65,7 +65,8 @@ func rightBeforeItIsFull(t *testing.T) {
 		burst int
 		later time.Duration
 	}{{2, 5, 2450 * time.Millisecond}, {10, 10, 990 * time.Millisecond}, {3, 10, 3300 * time.Millisecond},
-		{0.3, 1, 3300 * time.Millisecond}, {700, 5, 7 * time.Millisecond}} {
+		{0.3, 2, 6600 * time.Millisecond}, {700, 5, 7 * time.Millisecond}, {1e-3, 5, 4900 * time.Second},
+		{1e-7, 3, 28_000_000 * time.Second}} {
 		h, alice := protected(table(tt.rate, tt.burst, 1)), by("alice", "203.0.113.7")
 		admitted(h, alice, tt.burst)
 		time.Sleep(tt.later)
@@ -151,6 +152,7 @@ func TestWhoFindsNoRoom(t *testing.T) {
 			noRoom(t, room)
 			noRoomInFlight(t, room)
 		}
+		roomForMany(t)
 	})
 }
 
@@ -196,6 +198,22 @@ func noRoom(t *testing.T, room int) {
 	}
 }
 
+// roomForMany has a table of many places, all of which are needed.
+func roomForMany(t *testing.T) {
+	t.Helper()
+	const room = 20_000
+	served := 0
+	next := func(http.ResponseWriter, *http.Request) { served++ }
+	h := fairshare.Protect(table(1e-6, 1, room))(http.HandlerFunc(next))
+	flood(h, room)
+	flood(h, room)
+	expect.That(t, served == room, expect.Message{
+		Did: fmt.Sprintf("with MaxClients %d and Burst 1, let %d clients make a request each, and then another one",
+			room, room),
+		Want: fmt.Sprintf("%d are served: the first of each", room), Got: fmt.Sprintf("%d are served", served),
+		Why: "how many there is room for is said by the options, and by nothing else"})
+}
+
 // noRoomInFlight has newcomers with slow requests.
 func noRoomInFlight(t *testing.T, room int) {
 	t.Helper()
@@ -221,28 +239,39 @@ func noRoomInFlight(t *testing.T, room int) {
 
 func TestThereIsRoomAfterAFlood(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		afterAFlood(t, 10)
-		afterAFlood(t, 1)
+		afterAFlood(t, 2, 10)
+		afterAFlood(t, 2, 1)
+		afterAFlood(t, 100, 10)
 		besideABusyOne(t)
 	})
 }
 
-func afterAFlood(t *testing.T, room int) {
+func afterAFlood(t *testing.T, rate float64, room int) {
 	t.Helper()
-	h := protected(table(2, 5, room))
+	h := protected(table(rate, 5, room))
 	for i := range 200 {
 		admitted(h, stranger(i), 7)
 	}
-	time.Sleep(2500*time.Millisecond + time.Millisecond)
+	later := time.Duration(5/rate*float64(time.Second)) + time.Millisecond
+	time.Sleep(later)
 	for i := range room {
-		got := admitted(h, stranger(1000+i), 7)
+		got := burstOf(h, stranger(1000+i), 5)
 		expect.That(t, got == 5, expect.Message{
-			Did: fmt.Sprintf("with Rate 2, Burst 5 and MaxClients %d, let 200 clients use up their "+
-				"tokens; 2.501 s later %d new ones came", room, room),
+			Did: fmt.Sprintf("with Rate %v, Burst 5 and MaxClients %d, let 200 clients use up their "+
+				"tokens; %v later %d new ones came", rate, room, later, room),
 			Want: "each of these has its Burst of 5", Got: fmt.Sprintf("%d for number %d", got, i+1),
 			Why: "a flood that fills the table for good keeps all new customers out, and nobody can " +
 				"tell why"})
 	}
+}
+
+// burstOf counts how many of the first n requests at one instant are served; -1 if one more is, too.
+func burstOf(h http.Handler, c caller, n int) int {
+	got := admitted(h, c, n)
+	if admitted(h, c, 2) > 0 {
+		return -1
+	}
+	return got
 }
 
 // besideABusyOne has a client with a request in flight, which nobody may forget, in a table of 3.
@@ -250,12 +279,13 @@ func besideABusyOne(t *testing.T) {
 	t.Helper()
 	o := table(2, 5, 3)
 	o.MaxInFlight = 1
-	s := &slow{takes: time.Minute}
+	s := &slow{takes: 2600 * time.Millisecond}
 	mux := http.NewServeMux()
 	mux.Handle("/report", s)
 	mux.Handle("/", ok)
 	h := fairshare.Protect(o)(mux)
 	var c crowd
+	admitted(h, stranger(0), 4)
 	c.send(h, 1, func() *http.Request {
 		r := stranger(0)()
 		r.URL.Path = "/report"
@@ -264,17 +294,23 @@ func besideABusyOne(t *testing.T) {
 	admitted(h, stranger(1), 7)
 	admitted(h, stranger(2), 7)
 	time.Sleep(2500*time.Millisecond + time.Millisecond)
-	got := [2]int{admitted(h, stranger(3), 7), admitted(h, stranger(4), 7)}
+	got := [2]int{burstOf(h, stranger(3), 5), burstOf(h, stranger(4), 5)}
 	busy := send(h, stranger(0)())
 	expect.That(t, got == [2]int{5, 5} && busy.status == 429, expect.Message{
 		Did: "with Rate 2, Burst 5, MaxInFlight 1 and MaxClients 3, had one client with a slow request " +
-			"in flight, and two that used up their tokens; 2.501 s later two new ones came, and then " +
+			"in flight and no token, and two that used up their tokens; 2.501 s later two new ones came, and then " +
 			"the first one again",
 		Want: "both new ones have their Burst of 5, and the first one gets 429",
 		Got:  fmt.Sprintf("%d and %d, and %s", got[0], got[1], busy),
 		Why: "one client that is busy must neither be forgotten nor keep the places of the others " +
 			"occupied"})
 	c.wg.Wait()
+	own := admitted(h, stranger(0), 7)
+	expect.That(t, own == 5 || own == 4, expect.Message{
+		Did:  "when that slow request had ended, 2.6 s after it began, let its client make 7 more",
+		Want: "5 are served, or 4 if the request that was refused has cost one: its bucket has filled again",
+		Got:  fmt.Sprintf("%d are served", own),
+		Why:  "tokens come in by Rate also while others look for room, and for a client that is busy"})
 }
 
 func TestMemoryIsBounded(t *testing.T) {
