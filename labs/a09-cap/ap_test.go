@@ -112,7 +112,36 @@ func TestAPutReplacesWhatItHasSeen(t *testing.T) {
 		oneByOne(t, b)
 		manyAtOnce(t, b)
 		eachItsOwn(t)
+		moreThanAByte(t)
+		for i, key := range twins() {
+			b.put(t, 1, key, fmt.Sprint("thing ", i), nil)
+		}
+		for i, key := range twins() {
+			b.has(t, fmt.Sprintf("wrote to keys that differ in little, and read %.9q, of %d bytes, number %d of them", key,
+				len(key), i), 1, key, "whoever names keys decides which are the same", fmt.Sprint("thing ", i))
+		}
 	})
+}
+
+// moreThanAByte writes the same key more often than a byte can count.
+func moreThanAByte(t *testing.T) {
+	t.Helper()
+	b := baskets{aps(2, network(t, 10*ms))}
+	var seen store.Version
+	const many = 300
+	for i := range many {
+		if err := b.nodes[0].Put(t.Context(), "basket", fmt.Sprint("thing ", i), seen); err != nil {
+			expect.Fatal(t, expect.Message{Did: "called Put", Want: "nil", Got: err.Error()})
+		}
+		_, seen, _ = b.nodes[0].Get(t.Context(), "basket")
+		time.Sleep(10 * ms)
+		if i%100 == 0 {
+			b.gossip(t, 10)
+		}
+	}
+	b.gossip(t, 10)
+	b.haveAll(t, fmt.Sprintf("wrote the same key %d times, each time with the Version of a Get before", many), "basket",
+		lostOrder, fmt.Sprint("thing ", many-1))
 }
 
 // oneByOne has more values side by side than any reasonable basket.

@@ -39,7 +39,22 @@ func TestFiveNodesAreOneRegister(t *testing.T) {
 		}
 		manyKeys(t)
 		lateCopies(t)
+		keysAreKeys(t)
 	})
+}
+
+// keysAreKeys writes to keys that differ in little.
+func keysAreKeys(t *testing.T) {
+	t.Helper()
+	nodes := cps(3, network(t, 10*ms))
+	for i, key := range twins() {
+		puts(t, nodes[i%3], fmt.Sprintf("wrote to keys that differ in little; to %.9q, of %d bytes,", key, len(key)), key,
+			fmt.Sprint("guest ", i))
+	}
+	for i, key := range twins() {
+		read(t, nodes[i%3], fmt.Sprintf("wrote to keys that differ in little, and read %.9q, of %d bytes, number %d of them",
+			key, len(key), i), key, fmt.Sprint("guest ", i))
+	}
 }
 
 // lateCopies has every message arrive again, when it is long out of date.
@@ -299,7 +314,54 @@ func TestASecondIsForTheWholeOperation(t *testing.T) {
 			y.judged(t, did)
 		}
 		cancelled(t)
+		hungUp(t)
+		aRush(t)
 	})
+}
+
+// hungUp has a caller hang up while all nodes reach each other, each message taking 200 ms.
+func hungUp(t *testing.T) {
+	t.Helper()
+	for after := 50 * ms; after < 900*ms; after += 100 * ms {
+		nodes := cps(5, network(t, 200*ms))
+		each(10, func(i int) {
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			defer cancel()
+			c, what := clerk{node: nodes[i/2]}, "Get"
+			var r result
+			if i%2 == 0 {
+				r = c.get(ctx, "seat 1")
+			} else {
+				r, what = c.put(ctx, "seat 1", fmt.Sprint("guest ", i)), "Put"
+			}
+			if r.took > after+ms || r.err != nil && !known.Is(r.err, store.ErrUnavailable) {
+				expect.Fail(t, expect.Message{
+					Did:  fmt.Sprintf("with messages that take 200 ms, called %s with a ctx that ends after %v", what, after),
+					Want: fmt.Sprintf("it returns after %v at the latest, and if it is not done with ErrUnavailable", after),
+					Got:  r.String(),
+					Why:  "nobody waits for the answer any more, in whichever round it is",
+				})
+			}
+		})
+	}
+}
+
+// aRush has 300 callers at a node that is alone.
+func aRush(t *testing.T) {
+	t.Helper()
+	net := network(t, 10*ms)
+	nodes := cps(3, net)
+	net.Split([]int{0}, []int{1, 2})
+	y := &tally{}
+	each(300, func(i int) {
+		c := clerk{node: nodes[0]}
+		if i%2 == 0 {
+			y.add(c.get(t.Context(), "seat 1"))
+		} else {
+			y.add(c.put(t.Context(), "seat 1", fmt.Sprint("guest ", i)))
+		}
+	})
+	y.judged(t, "cut one of three nodes off, and had 300 callers there at once")
 }
 
 // cancelled has a caller who hangs up.

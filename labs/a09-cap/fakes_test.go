@@ -74,6 +74,13 @@ func lookalikes(key string) []string {
 		key + "\xff", key[:len(key)-1], strings.ReplaceAll(key, " ", ""), key + "/" + key, "x" + key, ""}
 }
 
+// twins are keys that differ, and are one for whoever cuts them, hashes them, or wants them in UTF-8.
+func twins() []string {
+	long := strings.Repeat("seat ", 14_000)
+	return []string{long + "1", long + "2", "\xff", "\xfe", "caf\u00e9", "cafe\u0301", "k", "\u212a",
+		"plumless", "buckeroo", "costarring", "liquid"}
+}
+
 func lane(id int) string { return fmt.Sprintf("node %d", id) }
 
 // lanes are those of n nodes, and one for the network.

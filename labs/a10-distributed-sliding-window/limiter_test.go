@@ -300,7 +300,8 @@ func TestKeysHaveLimitsOfTheirOwn(t *testing.T) {
 		long, longer := fmt.Sprintf("%0300d", 0), fmt.Sprintf("%05000d", 0)
 		keys := []string{"alice", "bob", "Alice", "", " alice", "alice " +
 			"", "alice:1", "alice:", "{alice}", "*", "é", "e\u0301",
-			long + "1", long + "2", longer + "1", longer + "2", "a\x00b", "a\nb", "seq", "\xfe", "\xff", "\ufffd"}
+			long + "1", long + "2", longer + "1", longer + "2", "a\x00b", "a\nb", "seq", "\xfe", "\xff", "\ufffd",
+			"1" + longer, "2" + longer, "a", "a\x00", "plumless", "buckeroo", "costarring", "liquid"}
 		for round, want := range []int{3, 0} {
 			for i, key := range keys {
 				got := admitted(t, xs[(i+round)%2], key, 4)

@@ -221,7 +221,33 @@ func TestEvidence(t *testing.T) {
 		proven(t, f, did)
 		harmless(t, r, did)
 		without(t, rec)
+		if rec.sickness == "pool" || rec.sickness == "upstream" {
+			oneDump(t, rec)
+		}
 	})
+}
+
+// oneDump has a shop diagnosed of which one dump of goroutines cannot be had. Each other one shows what
+// it suffers from.
+func oneDump(t *testing.T, rec *recording) {
+	t.Helper()
+	for n := 1; n <= 2; n++ {
+		r := newReplay(rec)
+		dumps := 0
+		r.fails = func(call string, _ int) bool {
+			if call == "Goroutines" {
+				dumps++
+			}
+			return call == "Goroutines" && dumps == n
+		}
+		f, err := nologs.Diagnose(t.Context(), r.veiled(t))
+		did := fmt.Sprintf("diagnosed a shop with the sickness %q, of which Goroutines cannot be had at call %d of it",
+			r.sickness, n)
+		harmless(t, r, did)
+		if dumps > 1 {
+			finds(t, r, f, err, did+", and can at another")
+		}
+	}
 }
 
 func TestMissingEvidence(t *testing.T) {
@@ -284,7 +310,7 @@ func TestContextEnds(t *testing.T) {
 		finds(t, r, f, err, "diagnosed a shop that is well")
 		for after := time.Duration(0); after < 5*time.Second; after += 100 * time.Millisecond {
 			r := newReplay(rec)
-			r.takes = 50 * time.Millisecond
+			r.takes = 130 * time.Millisecond // so that each call is under way at some of these ends
 			ctx, cancel := context.WithTimeout(t.Context(), after)
 			if after%(200*time.Millisecond) != 0 {
 				cancel()
@@ -304,6 +330,9 @@ func TestContextEnds(t *testing.T) {
 			if err != nil {
 				got = err.Error()
 			}
+			expect.That(t, r.restarts == 0, expect.Message{
+				Did:  fmt.Sprintf("diagnosed a shop with a context that ended after %v (%v)", after, want),
+				Want: "no Restart", Got: fmt.Sprint(r.restarts), Why: "nobody has found out anything yet", Picture: r.tl})
 			expect.That(t, sentinel.Is(err, want) && took == after, expect.Message{
 				Did:  fmt.Sprintf("diagnosed a shop with a context that ended after %v (%v)", after, want),
 				Want: "its error, at once", Got: fmt.Sprintf("%s, after %v", got, took),

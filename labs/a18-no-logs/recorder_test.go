@@ -2,6 +2,7 @@ package nologs_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
@@ -36,6 +38,15 @@ func shopHandler(w http.ResponseWriter, r *http.Request) {
 	case r.FormValue("how") == "abort":
 		slowly(d)
 		panic(http.ErrAbortHandler)
+	case r.FormValue("how") == "text":
+		slowly(d)
+		panic("the page is empty")
+	case r.FormValue("how") == "number":
+		slowly(d)
+		panic(404)
+	case r.FormValue("how") == "struct":
+		slowly(d)
+		panic(page{7})
 	case d < slow:
 		time.Sleep(d)
 	default:
@@ -45,6 +56,8 @@ func shopHandler(w http.ResponseWriter, r *http.Request) {
 }
 
 var errPage = errors.New("no such page")
+
+type page struct{ number int }
 
 //go:noinline
 func slowly(d time.Duration) { time.Sleep(d) }
@@ -137,7 +150,90 @@ func TestASlowRequestIsRecorded(t *testing.T) {
 		wg.Wait()
 		expect.That(t, len(r.Dumps()) == 2, expect.Message{Did: did + "; looked after 6 s", Want: "two dumps",
 			Got: fmt.Sprint(len(r.Dumps())), Why: "each request has a time of its own"})
+		r.Close()
 	})
+	eachIsARequest(t)
+	for _, limit := range []time.Duration{time.Millisecond, 0} {
+		shortLimit(t, limit)
+	}
+}
+
+// eachIsARequest makes slow requests of many kinds, one right after another.
+func eachIsARequest(t *testing.T) {
+	t.Helper()
+	kinds := []struct {
+		what, method string
+		takes        time.Duration
+		change       func(*http.Request) *http.Request
+	}{
+		{"once more of the same page", "GET", slow, nil},
+		{"that sends something", "POST", slow, nil},
+		{"of the header alone", "HEAD", slow, nil},
+		{"that removes something", "DELETE", slow, nil},
+		{"that takes a minute", "GET", time.Minute, nil},
+		{"that takes ten hours", "GET", 10 * time.Hour, nil},
+		{"whose client has gone meanwhile", "GET", slow, func(r *http.Request) *http.Request {
+			ctx, cancel := context.WithTimeout(r.Context(), slow/2)
+			t.Cleanup(cancel)
+			return r.WithContext(ctx)
+		}},
+		{"that is to become a websocket", "GET", slow, func(r *http.Request) *http.Request {
+			r.Header.Set("Connection", "Upgrade")
+			r.Header.Set("Upgrade", "websocket")
+			return r
+		}},
+		{"of events without an end", "GET", slow, func(r *http.Request) *http.Request {
+			r.Header.Set("Accept", "text/event-stream")
+			return r
+		}},
+	}
+	r := nologs.NewRecorder(slow, 100)
+	t.Cleanup(r.Close)
+	h := r.Middleware(http.HandlerFunc(shopHandler))
+	bubble.RunLeaky(t, func(t *testing.T) {
+		for round := range 2 {
+			for i, kind := range kinds {
+				req := httptest.NewRequest(kind.method, fmt.Sprintf("/?takes=%v", kind.takes+1), nil)
+				if kind.change != nil {
+					req = kind.change(req)
+				}
+				h.ServeHTTP(httpwire.New().Writer(), req)
+				synctest.Wait()
+				want := round*len(kinds) + i + 1
+				for end := time.Now().Add(time.Second); len(r.Dumps()) < want && time.Now().Before(end); {
+					time.Sleep(10 * time.Millisecond)
+				}
+				expect.That(t, len(r.Dumps()) == want, expect.Message{
+					Did: fmt.Sprintf("made slow requests one right after another; number %d is one %s, "+
+						"and too slow by 1 ns", want, kind.what),
+					Want: fmt.Sprintf("dumps: %d", want), Got: fmt.Sprint(len(r.Dumps())),
+					Why: "whichever request was slow: somebody has waited for it, or has given up"})
+			}
+		}
+	})
+	r.Close()
+}
+
+// shortLimit makes a request that takes exactly as long as is not slow, and one that takes 1 ns more.
+func shortLimit(t *testing.T, limit time.Duration) {
+	t.Helper()
+	r := nologs.NewRecorder(limit, 3)
+	t.Cleanup(r.Close)
+	h := r.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		d, _ := time.ParseDuration(req.FormValue("takes"))
+		slowly(d)
+	}))
+	bubble.RunLeaky(t, func(t *testing.T) {
+		for i, takes := range []time.Duration{limit, limit + 1} {
+			h.ServeHTTP(httpwire.New().Writer(), httptest.NewRequest("GET", fmt.Sprintf("/?takes=%v", takes), nil))
+			time.Sleep(time.Second)
+			expect.That(t, len(r.Dumps()) == i, expect.Message{
+				Did:  fmt.Sprintf("made a recorder for which %v is not too slow, and a request that took %v", limit, takes),
+				Want: fmt.Sprintf("dumps: %d", i), Got: fmt.Sprint(len(r.Dumps())),
+				Why: "what is slow says who makes the recorder: a cache must answer in less than a millisecond"})
+		}
+	})
+	r.Close()
 }
 
 func TestFastRequestsCostNothing(t *testing.T) {
@@ -251,13 +347,16 @@ func TestDumpsDoNotChange(t *testing.T) {
 
 func TestAPanicIsRecorded(t *testing.T) {
 	watched(t, 3, func(t *testing.T, r *nologs.Recorder, ask func(time.Duration, string)) {
-		panics := func(takes time.Duration, how string, with error) {
+		panics := func(takes time.Duration, how string, with any) {
 			got := func() (v any) {
 				defer func() { v = recover() }()
 				ask(takes, how)
 				return nil
 			}()
-			did := fmt.Sprintf("made a request that panics after %v, with %q", takes, with)
+			did := fmt.Sprintf("made a request that panics after %v, with %#v", takes, with)
+			if err, ok := with.(error); ok {
+				did = fmt.Sprintf("made a request that panics after %v, with %q", takes, err)
+			}
 			expect.That(t, got == with, expect.Message{Did: did, Want: "the panic, as it is", Got: fmt.Sprint(got),
 				Why: "the server and other middleware have to see it"})
 			time.Sleep(time.Second)
@@ -273,6 +372,11 @@ func TestAPanicIsRecorded(t *testing.T) {
 		expect.That(t, len(r.Dumps()) == 2, expect.Message{
 			Did:  "made two more, which panic with http.ErrAbortHandler, at once and after 1 s",
 			Want: "two dumps", Got: fmt.Sprint(len(r.Dumps())), Why: "a handler that aborts has panicked like any other"})
+		for _, takes := range []time.Duration{0, 2 * slow} {
+			panics(takes, "text", "the page is empty")
+			panics(takes, "number", 404)
+			panics(takes, "struct", page{7})
+		}
 	})
 }
 

@@ -2,6 +2,7 @@ package pool_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -59,7 +60,8 @@ func TestASlowCloseHoldsUpNobody(t *testing.T) {
 		const why = "a close waits for the other side, which may be gone; whoever could have " +
 			"another connection has nothing to do with that"
 		for _, oldFirst := range []bool{false, true} {
-			oneOfTwoGrowsOld(t, oldFirst, why)
+			oneOfTwoGrowsOld(t, 2, oldFirst, why)
+			oneOfTwoGrowsOld(t, 3, oldFirst, why)
 		}
 		s := &server{}
 		p := pool.New(s.config(2))
@@ -73,10 +75,10 @@ func TestASlowCloseHoldsUpNobody(t *testing.T) {
 	})
 }
 
-func oneOfTwoGrowsOld(t *testing.T, oldFirst bool, why string) {
+func oneOfTwoGrowsOld(t *testing.T, most int, oldFirst bool, why string) {
 	t.Helper()
 	s := &server{}
-	config := s.config(2)
+	config := s.config(most)
 	config.MaxLifetime = time.Minute
 	p := pool.New(config)
 	old := borrow(t, p, "borrowed one", "")
@@ -91,14 +93,15 @@ func oneOfTwoGrowsOld(t *testing.T, oldFirst bool, why string) {
 		give(p, old, true)
 	}
 	time.Sleep(31 * time.Second)
-	did := "let one of two idle connections grow too old, with a Close that takes 10 s, and "
+	did := fmt.Sprintf("with Max: %d, let one of two idle connections grow too old, with a Close that takes 10 s, and ",
+		most)
 	c := borrow(t, p, did+"borrowed", why)
 	expect.That(t, c == young, expect.Message{Did: did + "borrowed", Want: "the other one",
 		Got: name(c), Why: forEver})
 	next := come(t.Context(), p)
 	give(p, c, true)
 	next.served(t, did+"let somebody wait for the other one", 0, why)
-	s.right(t, did, 2)
+	s.right(t, did, most)
 }
 
 func closed(t *testing.T, s *server, did string, want []int, why string) {
@@ -146,7 +149,11 @@ func TestIdleForTooLong(t *testing.T) {
 			closed(t, s, did+"let one be idle for 1 ms more, and borrowed", []int{1},
 				"what is not closed stays open at the server")
 			release(p, again)
+			released := again
 			again = borrow(t, p, did+"borrowed again", "")
+			expect.That(t, again == released, expect.Message{Did: did + "gave one back, and borrowed at once",
+				Want: "the same connection", Got: "another one",
+				Why: "closed too early, it is dialled again and again"})
 			next := come(t.Context(), p)
 			time.Sleep(2 * limit)
 			give(p, again, true)
@@ -157,6 +164,66 @@ func TestIdleForTooLong(t *testing.T) {
 			s.right(t, did, 1)
 		}
 	})
+	virtual(t, func(t *testing.T) {
+		severalGrowOld(t, time.Minute, 0)
+		severalGrowOld(t, 0, time.Hour)
+		const days = 40 * 24 * time.Hour
+		oldInDays(t, days, 0)
+		oldInDays(t, 0, days)
+	})
+}
+
+// oldInDays has a limit that is longer than 32 bits count milliseconds.
+func oldInDays(t *testing.T, idleTimeout, maxLifetime time.Duration) {
+	t.Helper()
+	s := &server{}
+	config := s.config(1)
+	config.IdleTimeout, config.MaxLifetime = idleTimeout, maxLifetime
+	p := pool.New(config)
+	limit := max(idleTimeout, maxLifetime)
+	did := fmt.Sprintf("with an IdleTimeout of %v and a MaxLifetime of %v, used one once, and borrowed ",
+		idleTimeout, maxLifetime)
+	first := borrow(t, p, "borrowed", "")
+	begun := time.Now()
+	for _, after := range []time.Duration{0, limit - time.Millisecond} {
+		release(p, first)
+		time.Sleep(time.Until(begun.Add(after)))
+		c := borrow(t, p, did+after.String()+" later", "")
+		expect.That(t, c == first, expect.Message{Did: did + after.String() + " later",
+			Want: "the same connection", Got: "another one", Why: "closed too early, it is dialled for nothing"})
+	}
+	release(p, first)
+	time.Sleep(limit + time.Millisecond)
+	c := borrow(t, p, did+"when the limit was over for long", "")
+	expect.That(t, c != first, expect.Message{Did: did + "when the limit was over for long",
+		Want: "another connection", Got: "the same one", Why: "a limit is a limit, however long it is"})
+}
+
+// severalGrowOld lets three of three be idle for too long, or live for too long.
+func severalGrowOld(t *testing.T, idleTimeout, maxLifetime time.Duration) {
+	t.Helper()
+	s := &server{}
+	config := s.config(3)
+	config.IdleTimeout, config.MaxLifetime = idleTimeout, maxLifetime
+	p := pool.New(config)
+	var old []*pool.Conn
+	for range 3 {
+		old = append(old, borrow(t, p, "borrowed one of three", ""))
+	}
+	for _, c := range old {
+		release(p, c)
+	}
+	time.Sleep(time.Hour + time.Millisecond)
+	did := fmt.Sprintf("with an IdleTimeout of %v and a MaxLifetime of %v, gave three back, and 1 h and 1 ms later "+
+		"borrowed three", idleTimeout, maxLifetime)
+	for range 3 {
+		c := borrow(t, p, did, "")
+		expect.That(t, !slices.Contains(old, c), expect.Message{Did: did, Want: "three new connections",
+			Got: name(c) + ", one of the old ones",
+			Why: "each of them is closed instead of lent: if one is silent for too long, those beside it are, too"})
+	}
+	closed(t, s, did, []int{1, 2, 3}, "what is not closed stays open at the server")
+	s.right(t, did, 3)
 }
 
 // TestNobodyLivesForEver has one that is always in use, and one that is lent for too long.
@@ -188,8 +255,44 @@ func TestNobodyLivesForEver(t *testing.T) {
 			grownOld(t, limit)
 			oldAndStillThere(t, limit)
 			usedAllTheTime(t, limit)
+			unhealthyAndOld(t, limit)
+			olderThanIdle(t, limit)
 		}
 	})
+}
+
+// unhealthyAndOld gives one back that is both.
+func unhealthyAndOld(t *testing.T, limit time.Duration) {
+	t.Helper()
+	s := &server{}
+	config := s.config(1)
+	config.MaxLifetime = limit
+	p := pool.New(config)
+	c := borrow(t, p, "borrowed", "")
+	time.Sleep(limit + time.Millisecond)
+	give(p, c, false)
+	did := fmt.Sprintf("with a MaxLifetime of %v, gave one back that is too old and unhealthy, too", limit)
+	closed(t, s, did, []int{1}, "two reasons to close it are one close")
+	borrow(t, p, did+", and borrowed one", "")
+	come(t.Context(), p).waits(t, did+", and borrowed two, with Max: 1", "one close frees one place")
+	s.right(t, did, 1)
+}
+
+// olderThanIdle has an IdleTimeout that is longer than the lifetime.
+func olderThanIdle(t *testing.T, limit time.Duration) {
+	t.Helper()
+	s := &server{}
+	config := s.config(1)
+	config.MaxLifetime, config.IdleTimeout = limit, 2*limit
+	p := pool.New(config)
+	first := borrow(t, p, "borrowed", "")
+	release(p, first)
+	time.Sleep(limit + time.Millisecond)
+	did := fmt.Sprintf("with a MaxLifetime of %v and an IdleTimeout of twice that, used one once, let it be idle "+
+		"until 1 ms after its lifetime, and borrowed", limit)
+	c := borrow(t, p, did, "")
+	expect.That(t, c != first, expect.Message{Did: did, Want: "a new connection", Got: "the same one",
+		Why: "each of the two limits holds for itself. " + forEver})
 }
 
 const forEver = "connections that live for ever stay with the old server after a fail-over, keep " +
@@ -290,19 +393,42 @@ func TestZeroIsNoLimit(t *testing.T) {
 	})
 	virtual(t, func(t *testing.T) {
 		const year = 365 * 24 * time.Hour
-		for _, limits := range [][2]time.Duration{{0, 3 * year}, {3 * year, 0}} {
+		const most = math.MaxInt64
+		for _, limits := range [][2]time.Duration{{0, 3 * year}, {3 * year, 0}, {0, most}, {most, 0}, {most, most}} {
 			s := &server{}
 			config := s.config(1)
 			config.IdleTimeout, config.MaxLifetime = limits[0], limits[1]
 			p := pool.New(config)
 			c := borrow(t, p, "borrowed", "")
 			release(p, c)
-			time.Sleep(2 * year)
-			did := fmt.Sprintf("with an IdleTimeout of %v and a MaxLifetime of %v, let one be idle for two "+
-				"years, and borrowed", limits[0], limits[1])
+			idle, word := 2*year, "two years"
+			if max(limits[0], limits[1]) == most {
+				idle, word = time.Hour, "an hour"
+			}
+			time.Sleep(idle)
+			did := fmt.Sprintf("with an IdleTimeout of %v and a MaxLifetime of %v, let one be idle for %s, and borrowed",
+				limits[0], limits[1], word)
 			again := borrow(t, p, did, "")
 			expect.That(t, again == c, expect.Message{Did: did, Want: "the same connection",
 				Got: "another one", Why: "one limit is one limit, and the other is none"})
 		}
+		usedFromTimeToTime(t)
 	})
+}
+
+// usedFromTimeToTime has an IdleTimeout alone, that is never over.
+func usedFromTimeToTime(t *testing.T) {
+	t.Helper()
+	s := &server{}
+	config := s.config(1)
+	config.IdleTimeout = time.Minute
+	p := pool.New(config)
+	did := fmt.Sprintf("with an IdleTimeout of %v and a MaxLifetime of 0, used one every 59 s, 150 times", time.Minute)
+	for range 150 {
+		release(p, borrow(t, p, did, ""))
+		time.Sleep(59 * time.Second)
+	}
+	dials, _, _, _ := s.seen()
+	expect.That(t, dials == 1, expect.Message{Did: did, Want: "dials: 1", Got: fmt.Sprintf("dials: %d", dials),
+		Why: "one limit is one limit, and the other is none"})
 }

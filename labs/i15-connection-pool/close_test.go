@@ -99,11 +99,13 @@ func TestCloseWaitsForWhatIsLent(t *testing.T) {
 			"query is done; what is lent is in the middle of one"
 		time.Sleep(10 * time.Second)
 		closed(t, s, did+"after 10 s", []int{1}, why)
+		stats(t, p, did+"after 10 s", 2, 0, 0)
 		end.waits(t, did+"after 10 s", why)
 		give(p, b, true)
 		closed(t, s, did+"gave one back", []int{1, 2}, "there is nobody to use it")
 		time.Sleep(time.Second)
 		end.waits(t, did+"gave one of two back", why)
+		stats(t, p, did+"gave one of two back", 1, 0, 0)
 		give(p, c, false)
 		time.Sleep(499 * time.Millisecond)
 		end.waits(t, did+"gave both back, and the last close is under way", why)
@@ -113,6 +115,58 @@ func TestCloseWaitsForWhatIsLent(t *testing.T) {
 		stats(t, p, did+"gave both back", 0, 0, 0)
 		s.right(t, did, 3)
 	})
+	virtual(t, oldOnesAtTheEnd)
+	virtual(t, aCloseOfTwoDays)
+}
+
+// oldOnesAtTheEnd closes a pool when all its connections are too old: one is idle, two are lent.
+func oldOnesAtTheEnd(t *testing.T) {
+	for _, limits := range [][2]time.Duration{{time.Minute, 0}, {0, time.Hour}, {time.Minute, time.Hour}} {
+		s := &server{}
+		config := s.config(3)
+		config.IdleTimeout, config.MaxLifetime = limits[0], limits[1]
+		p := pool.New(config)
+		idle := borrow(t, p, "borrowed one", "")
+		a, b := borrow(t, p, "borrowed two", ""), borrow(t, p, "borrowed three", "")
+		release(p, idle)
+		time.Sleep(time.Hour + time.Millisecond)
+		end := shut(t.Context(), p)
+		did := fmt.Sprintf("with an IdleTimeout of %v and a MaxLifetime of %v, let one be idle and two be lent "+
+			"for 1 ms more than an hour, and closed the pool", limits[0], limits[1])
+		const why = "too old or not: what the pool has dialled it closes, once"
+		closed(t, s, did, []int{1}, why)
+		give(p, a, true)
+		closed(t, s, did+"; gave one back healthy", []int{1, 2}, why)
+		give(p, b, false)
+		closed(t, s, did+"; gave one back healthy and one unhealthy", []int{1, 2, 3}, why)
+		end.returned(t, did+"; gave both back", nil, 0, why)
+		s.right(t, did+"; gave both back", 3)
+	}
+}
+
+// aCloseOfTwoDays is waited for: by those in line, and by Close.
+func aCloseOfTwoDays(t *testing.T) {
+	const takes = 48 * time.Hour
+	s := &server{}
+	s.is(nil, 0, takes)
+	p := pool.New(s.config(1))
+	c := borrow(t, p, "borrowed one", "")
+	next := come(t.Context(), p)
+	give(p, c, false)
+	time.Sleep(takes - time.Millisecond)
+	did := fmt.Sprintf("gave the only connection back unhealthy, whose close takes %v, while somebody waited", takes)
+	const why = "a connection counts until Config.Close has returned for it, however long that takes"
+	next.waits(t, did+"; 1 ms before it is done", why)
+	time.Sleep(time.Millisecond)
+	c = next.served(t, did+"; when it is done", takes, why)
+	end := shut(t.Context(), p)
+	time.Sleep(takes)
+	did += "; closed the pool, and kept the next one for as long"
+	end.waits(t, did, "how long Close waits says its context, and nobody else")
+	give(p, c, true)
+	time.Sleep(takes)
+	end.returned(t, did+", and gave it back", nil, 2*takes, why)
+	s.right(t, did, 1)
 }
 
 func TestCloseDoesNotWaitForEver(t *testing.T) {

@@ -3,6 +3,7 @@ package pool_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +56,60 @@ func TestServedInTheirOrder(t *testing.T) {
 			s.right(t, did, 1)
 		}
 	})
+	virtual(t, someLeaveTheLine)
+	virtual(t, aLongLine)
+}
+
+// someLeaveTheLine lets ten wait, of whom the first have the most time, and some in the middle go.
+func someLeaveTheLine(t *testing.T) {
+	for _, gone := range [][]int{nil, {4}, {2, 5, 8}, {0, 9}} {
+		s := &server{}
+		p := pool.New(s.config(1))
+		c := borrow(t, p, "borrowed the only connection", "")
+		did := fmt.Sprintf("let ten wait, who have 10 h, 9 h, … 1 h; of them, counted from 0, went %v; ", gone)
+		var line []*borrower
+		for i := range 10 {
+			line = append(line, come(patience(t, time.Duration(10-i)*time.Hour), p))
+		}
+		for _, i := range gone {
+			line[i].cancel()
+			line[i].fails(t, did+"who went", context.Canceled, 0, "")
+		}
+		stats(t, p, did, 1, 0, 10-len(gone))
+		for i, one := range line {
+			if slices.Contains(gone, i) {
+				continue
+			}
+			give(p, c, true)
+			c = one.served(t, fmt.Sprintf("%sthen gave it back again and again; number %d", did, i), 0, fair)
+		}
+		s.right(t, did, 1)
+	}
+}
+
+// aLongLine is longer than any room that one would set aside for it.
+func aLongLine(t *testing.T) {
+	const many = 1200
+	s := &server{}
+	p := pool.New(s.config(1))
+	c := borrow(t, p, "borrowed the only connection", "")
+	did := fmt.Sprintf("let %d wait for the only connection", many)
+	var line []*borrower
+	for range many {
+		line = append(line, come(t.Context(), p))
+	}
+	const why = "whoever cannot have one waits until it is served or its context ends; how long the line may " +
+		"become its callers bound, and not the pool"
+	line[many-1].waits(t, did+"; the last of them", why)
+	stats(t, p, did, 1, 0, many)
+	for _, one := range line[:3] {
+		give(p, c, true)
+		c = one.served(t, did+", and gave it back again and again", 0, fair)
+	}
+	shut(patience(t, time.Second), p)
+	did += ", and closed the pool"
+	line[many-1].fails(t, did, pool.ErrClosed, 0, why)
+	stats(t, p, did, 1, 0, 0)
 }
 
 // newcomer gives the connection back and asks for one in the same breath, so that nobody has had
@@ -164,6 +219,10 @@ func TestFailedDialsCostNoPlace(t *testing.T) {
 		for range 10 {
 			come(t.Context(), p).fails(t, "let 10 dials fail at once, with Max: 2", errRefused, 0, why)
 		}
+		dials, _, _, _ := s.seen()
+		expect.That(t, dials == 10, expect.Message{Did: "let 10 come while each dial fails, with Max: 2",
+			Want: "dials: 10", Got: fmt.Sprintf("dials: %d", dials),
+			Why: "what the last dial met the next one need not meet: the place is free, and who comes may dial"})
 		s.is(nil, 0, 0)
 		borrow(t, p, "let 10 dials fail, then borrowed one, with Max: 2", why)
 		borrow(t, p, "let 10 dials fail, then borrowed two, with Max: 2", why)
@@ -182,12 +241,33 @@ func TestFailedDialsCostNoPlace(t *testing.T) {
 		s.right(t, did, 1)
 	})
 	virtual(t, dialsWithALimitOfTheirOwn)
+	virtual(t, afterSomeFailures)
+}
+
+// afterSomeFailures borrows when one, two, … dials in a row have failed.
+func afterSomeFailures(t *testing.T) {
+	for n := range 9 {
+		s := &server{}
+		s.is(errRefused, 0, 0)
+		p := pool.New(s.config(2))
+		did := fmt.Sprintf("let %d dials fail in a row, with Max: 2", n)
+		for range n {
+			come(t.Context(), p).fails(t, did, errRefused, 0, "")
+		}
+		s.is(nil, 0, 0)
+		borrow(t, p, did+", then borrowed when the server was back", "the place is free for the next, however "+
+			"many have failed: a pool that stops to dial needs somebody who tells it when to go on")
+	}
 }
 
 // dialsWithALimitOfTheirOwn fail with the error of a context that is not that of Acquire, while
 // another connection is idle.
 func dialsWithALimitOfTheirOwn(t *testing.T) {
-	for _, err := range []error{context.DeadlineExceeded, context.Canceled, errRefused} {
+	for _, err := range []error{context.DeadlineExceeded, context.Canceled, errRefused,
+		fmt.Errorf("dial db:5432: %w", errRefused),
+		fmt.Errorf("look up db: %w", context.DeadlineExceeded),
+		fmt.Errorf("look up db: %w", context.Canceled),
+	} {
 		s := &server{}
 		p := pool.New(s.config(2))
 		c := borrow(t, p, "borrowed one", "")
@@ -226,6 +306,21 @@ func TestADialEndsWithItsCaller(t *testing.T) {
 			"a dial for nobody keeps the place from somebody")
 		s.right(t, did, 1)
 	})
+	virtual(t, aDialOfTwoDays)
+}
+
+// aDialOfTwoDays is waited for, as long as who borrows has set no end to it.
+func aDialOfTwoDays(t *testing.T) {
+	const takes = 48 * time.Hour
+	s := &server{}
+	s.is(nil, takes, 0)
+	p := pool.New(s.config(1))
+	b, next := come(t.Context(), p), come(t.Context(), p)
+	time.Sleep(takes)
+	did := fmt.Sprintf("began a dial that takes %v, with a context without an end", takes)
+	b.served(t, did, takes, "how long a dial may take says the context of Acquire, and nobody else")
+	next.waits(t, did+"; who waited behind", "the only connection is lent")
+	s.right(t, did, 1)
 }
 
 func TestASlowDialHoldsUpNobody(t *testing.T) {

@@ -98,6 +98,7 @@ func TestNoMoreThanMax(t *testing.T) {
 		}
 	})
 	virtual(t, aLargePool)
+	virtual(t, aRush)
 }
 
 // aLargePool lends 150, has 150 more wait, and lends the same 150 once more.
@@ -132,6 +133,34 @@ func aLargePool(t *testing.T) {
 	expect.That(t, dials == many, expect.Message{Did: did + ", and borrowed them again",
 		Want: fmt.Sprintf("dials: %d", many), Got: fmt.Sprintf("dials: %d", dials),
 		Why: "a healthy connection is kept: the next rush needs it"})
+	s.right(t, did, many)
+}
+
+// aRush dials 1100 side by side, keeps them all, and closes them side by side.
+func aRush(t *testing.T) {
+	const many = 1100
+	s := &server{}
+	s.is(nil, time.Second, time.Second)
+	p := pool.New(s.config(many))
+	did := fmt.Sprintf("let %d come at once, with Max: %d and dials of 1 s", many, many)
+	var rush []*borrower
+	for range many {
+		rush = append(rush, come(t.Context(), p))
+	}
+	time.Sleep(time.Second)
+	for _, one := range rush {
+		one.served(t, did, time.Second, "whoever may have a connection does not wait for the dials of others, "+
+			"however many there are")
+	}
+	for _, one := range rush {
+		release(p, one.c)
+	}
+	did += "; they gave all back"
+	stats(t, p, did, many, many, 0)
+	end := shut(t.Context(), p)
+	time.Sleep(time.Second)
+	end.returned(t, did+", and closed the pool, with closes of 1 s", nil, time.Second,
+		"idle ones are closed at once, all of them, however many there are")
 	s.right(t, did, many)
 }
 

@@ -40,8 +40,34 @@ func TestReleaseOfWhatIsNotLent(t *testing.T) {
 			shut(patience(t, time.Second), other)
 			give(other, foreign, healthy)
 			panics(t, other, "a connection for the second time, after Close", foreign, healthy)
+			whileItIsClosed(t, healthy)
 		}
 	})
+}
+
+// whileItIsClosed releases one a second time while Config.Close is under way for it, which takes a second.
+func whileItIsClosed(t *testing.T, healthy bool) {
+	t.Helper()
+	s := &server{}
+	s.is(nil, 0, time.Second)
+	config := s.config(2)
+	config.MaxLifetime = time.Hour
+	p := pool.New(config)
+	unhealthy, old := borrow(t, p, "borrowed one", ""), borrow(t, p, "borrowed another", "")
+	give(p, unhealthy, false)
+	panics(t, p, "a connection for the second time, while it is closed since it is unhealthy", unhealthy, healthy)
+	time.Sleep(time.Hour + time.Millisecond)
+	give(p, old, true)
+	panics(t, p, "a connection for the second time, while it is closed since it is too old", old, healthy)
+	const did = "released two that are closed, each for the second time"
+	time.Sleep(time.Second)
+	s.is(nil, 0, 0)
+	for range 2 {
+		borrow(t, p, did+", and then borrowed two, with Max: 2", "")
+	}
+	come(t.Context(), p).waits(t, did+", and then borrowed three, with Max: 2",
+		"a place that is given free twice is one too many")
+	s.right(t, did, 2)
 }
 
 func panics(t *testing.T, p *pool.Pool, what string, c *pool.Conn, healthy bool) {
@@ -146,4 +172,31 @@ func TestNothingIsLeft(t *testing.T) {
 			Got: fmt.Sprintf("error %v; %d connections left, closed: %v", err, count, closed)})
 		s.right(t, did, 2)
 	})
+	bubble.Run(t, contextsThatGoOn)
+}
+
+// contextsThatGoOn are not ended when all connections are closed, nor when the check is over.
+func contextsThatGoOn(t *testing.T) {
+	s := &server{}
+	p := pool.New(s.config(1))
+	for _, ctx := range []context.Context{context.Background(), openEnded()} {
+		for range 2 {
+			c, err := p.Acquire(ctx)
+			expect.That(t, c != nil && err == nil, expect.Message{
+				Did:  "borrowed with a context that goes on when the connection has been given back",
+				Want: "a connection", Got: fmt.Sprintf("%s, error %v", name(c), err)})
+			p.Release(c, false)
+		}
+	}
+	err := p.Close(openEnded())
+	expect.That(t, err == nil, expect.Message{
+		Did: "closed a pool that has no connection left, with a context that goes on", Want: "nil",
+		Got: fmt.Sprint(err)})
+}
+
+// openEnded is a context that can end, and does not.
+func openEnded() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	_ = end
+	return ctx
 }

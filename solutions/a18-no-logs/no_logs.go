@@ -39,10 +39,14 @@ func Diagnose(ctx context.Context, t Target) (Finding, error) {
 	if ctx.Err() != nil {
 		return Finding{}, ctx.Err()
 	}
+	now := second.goroutines // who waits for what is to be seen at one look
+	if now == nil {
+		now = first.goroutines
+	}
 	// Causes that have the symptoms of others, too, come first.
 	for _, f := range []Finding{
-		exhausted(second.goroutines, metrics),
-		unanswering(second.goroutines),
+		exhausted(now, metrics),
+		unanswering(now),
 		contended(first, second),
 		deadlocked(first, second),
 		looping(e.samples(cpu)),

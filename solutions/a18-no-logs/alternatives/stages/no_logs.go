@@ -117,11 +117,15 @@ func (d *doctor) stacks() *Finding {
 	d.pause(700 * time.Millisecond)
 	after, stuck, ok2 := d.goroutines()
 	locksAfter := d.profile(d.target.Mutex)
-	if _, n := after.top("waits"); n >= 10 {
-		f, n := after.top("holds")
+	seen := after
+	if !ok2 {
+		seen = before
+	}
+	if _, n := seen.top("waits"); n >= 10 {
+		f, n := seen.top("holds")
 		return &Finding{PoolExhausted, f, []string{fmt.Sprintf("%d connections are held", n)}}
 	}
-	if f, n := after.top("calls"); n >= 35 {
+	if f, n := seen.top("calls"); n >= 35 {
 		return &Finding{SlowDependency, f, []string{fmt.Sprintf("%d calls wait", n)}}
 	}
 	if locks != nil && locksAfter != nil {
