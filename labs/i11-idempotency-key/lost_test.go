@@ -12,6 +12,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	"github.com/backend-labs/backend-labs/harness/kit/memhttp"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
+	idempotency "github.com/backend-labs/backend-labs/labs/i11-idempotency-key"
 )
 
 // attempt is one POST over a connection, on the client's lane of a picture.
@@ -62,8 +63,92 @@ func TestTheClientGivesUp(t *testing.T) {
 			"work; sent it again 1 s after the first time"
 		wantRuns(t, s, 1, expect.Message{Did: did, Picture: tl, Why: whyOnce})
 		wantReplay(t, got, charge(1), expect.Message{Did: did, Picture: tl, Why: whyOnce})
+		for _, gone := range departures {
+			got, s := gone.again(t, 201)
+			did := "sent a POST, for which the handler takes 300 ms and the store 50 ms for each call; the client " +
+				gone.how + "; sent it again 1 s after the first time"
+			wantRuns(t, s, 1, expect.Message{Did: did, Why: whyOnce})
+			wantReplay(t, got, charge(1), expect.Message{Did: did, Why: whyOnce})
+		}
 		expect.Show(t, "a client gives up, and gets the answer with its second attempt", tl)
 	})
+}
+
+// departures are ways in which a client goes away: its request's context ends then.
+var departures = []departure{
+	{"goes away while the handler is at work", 200 * time.Millisecond, false},
+	{"goes away while the outcome is being stored", 375 * time.Millisecond, false},
+	{"has no more time while the handler is at work", 200 * time.Millisecond, true},
+	{"has no more time while the outcome is being stored", 375 * time.Millisecond, true},
+}
+
+type departure struct {
+	how      string
+	after    time.Duration
+	deadline bool // the context has one; else it is cancelled
+}
+
+// again sends a request whose client goes away, and once more a second after the first time. The
+// handler answers the first with that status.
+func (d departure) again(t *testing.T, status int) (answer, *shop) {
+	t.Helper()
+	s := &shop{takes: 300 * time.Millisecond,
+		answer: func(w http.ResponseWriter, r *http.Request, n int) {
+			if n == 1 && status != http.StatusCreated {
+				w.WriteHeader(status)
+				return
+			}
+			charged(w, n)
+		}}
+	h := guard(slow{newMemory()}, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	if d.deadline {
+		ctx, cancel = context.WithTimeout(t.Context(), d.after)
+	} else {
+		time.AfterFunc(d.after, cancel)
+	}
+	defer cancel()
+	begin := time.Now()
+	ask(h, post().WithContext(ctx))
+	time.Sleep(time.Until(begin.Add(time.Second)))
+	return ask(h, post()), s
+}
+
+// slow is a Store each of whose calls takes 50 ms, and is given up when its context ends.
+type slow struct{ *memory }
+
+func (s slow) takes(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(50 * time.Millisecond):
+		return nil
+	}
+}
+
+func (s slow) Begin(
+	ctx context.Context, key string, fp []byte, ttl time.Duration,
+) (*idempotency.Record, error) {
+	if err := s.takes(ctx); err != nil {
+		return nil, err
+	}
+	return s.memory.Begin(ctx, key, fp, ttl)
+}
+
+func (s slow) Complete(
+	ctx context.Context, key string, rec idempotency.Record, ttl time.Duration,
+) error {
+	if err := s.takes(ctx); err != nil {
+		return err
+	}
+	return s.memory.Complete(ctx, key, rec, ttl)
+}
+
+func (s slow) Release(ctx context.Context, key string) error {
+	if err := s.takes(ctx); err != nil {
+		return err
+	}
+	return s.memory.Release(ctx, key)
 }
 
 func TestTheConnectionIsCut(t *testing.T) {
@@ -108,6 +193,14 @@ func TestTheConnectionIsCut(t *testing.T) {
 
 func TestAFailureThatNobodyWaitsFor(t *testing.T) {
 	virtual(t, func(t *testing.T) {
+		for _, gone := range departures {
+			got, s := gone.again(t, 503)
+			wantRun(t, s, got, 2, expect.Message{
+				Did: "sent a POST, to which the handler answers 503 after 300 ms; the client " + gone.how +
+					"; sent it again 1 s after the first time",
+				Why: "nothing has been charged, and nobody is at work: with the key still taken, all " +
+					"attempts fail for a minute"})
+		}
 		for _, status := range []int{503, 409, 0} {
 			tl := timeline.New("client", "handler")
 			s := &shop{takes: 300 * time.Millisecond, tl: tl,

@@ -1,6 +1,7 @@
 package idempotency_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -61,7 +62,8 @@ func TestWhatMayPassIsNotRemembered(t *testing.T) {
 func TestAfterAPanicTheKeyIsFree(t *testing.T) {
 	boom := errors.New("boom")
 	virtual(t, func(t *testing.T) {
-		for _, value := range []any{"index out of range", boom, http.ErrAbortHandler, 42} {
+		for _, value := range []any{"index out of range", boom, http.ErrAbortHandler, 42,
+			fmt.Errorf("boom: %w", http.ErrAbortHandler), context.Canceled} {
 			for _, begun := range []bool{false, true} {
 				did := fmt.Sprintf("sent a POST to a handler that panics with %v", value)
 				if begun {

@@ -70,6 +70,23 @@ var manners = []struct {
 		w.Header().Set("Content-Security-Policy", "")
 		charged(w, n)
 	}},
+	{"writes nothing, with Write, and then, too late, sends a 500",
+		func(w http.ResponseWriter, r *http.Request, n int) {
+			w.Write(nil)
+			w.WriteHeader(http.StatusInternalServerError)
+		}},
+	{"sets headers of many kinds", func(w http.ResponseWriter, r *http.Request, n int) {
+		for _, name := range []string{"Www-Authenticate", "Retry-After", "Etag", "Cache-Control", "Age", "Expires",
+			"Content-Language", "Ratelimit", "Server-Timing", "Traceparent", "X-Request-Id", "Access-Control-Allow-Origin"} {
+			w.Header().Set(name, "7")
+		}
+		charged(w, n)
+	}},
+	{"writes 3 MiB in small parts", func(w http.ResponseWriter, r *http.Request, n int) {
+		for i := range 3 << 10 {
+			io.WriteString(w, strings.Repeat(string(rune('a'+i%26)), 1<<10))
+		}
+	}},
 	{"sends a 204", func(w http.ResponseWriter, r *http.Request, n int) {
 		w.WriteHeader(http.StatusNoContent)
 	}},
@@ -149,6 +166,8 @@ func TestAnotherBodyIsAnotherRequest(t *testing.T) {
 			{"the byte ff, then fe", "\xff", "\xfe"},
 			{"a body, then the same with a space behind it", `{"cents":4200}`, `{"cents":4200} `},
 			{"two members, then the same in the other order", `{"a":1,"b":2}`, `{"b":2,"a":1}`},
+			{"a body, then the same behind a byte order mark", "x", "\ufeffx"},
+			{"a body, then the same with a byte 0 behind it", "x", "x\x00"},
 			{"a body, then none", "x", ""}, {"no body, then one", "", "x"},
 			{"1 MiB, then the same with another last byte", mib, mib[1:] + "y"},
 			{"4200 cents, then 2400", `{"cents":4200}`, `{"cents":2400}`},
@@ -207,9 +226,52 @@ func TestTheHandlerGetsTheRequestAsItCame(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, method := range []string{"POST", "PATCH", "PUT"} {
 			gets(t, method, key)
+			gets(t, method, `"`+key+`"`)
 			gets(t, method, "")
+			getsParts(t, method, key)
+			getsNothing(t, method)
 		}
 	})
+}
+
+// getsParts sends a body in chunks, whose length nobody has announced, with a trailer and a query in
+// an order of its own.
+func getsParts(t *testing.T, method, key string) {
+	t.Helper()
+	var got string
+	s := &shop{answer: func(w http.ResponseWriter, r *http.Request, n int) {
+		got = fmt.Sprintf("length %d, encoding %v, trailer %v, query %q, form %v", r.ContentLength, r.TransferEncoding,
+			r.Trailer, r.URL.RawQuery, r.Form)
+		charged(w, n)
+	}}
+	r := request(method, key, body)
+	r.ContentLength, r.TransferEncoding, r.Trailer = -1, []string{"chunked"}, http.Header{"X-Sum": nil}
+	r.URL.RawQuery = "b=2&a=1&c"
+	ask(guard(newMemory(), s), r)
+	const want = `length -1, encoding [chunked], trailer map[X-Sum:[]], query "b=2&a=1&c", form map[]`
+	expect.That(t, got == want, expect.Message{
+		Did:  fmt.Sprintf("sent a %s in chunks, to a handler that looks at how it came", method),
+		Want: want, Got: got,
+		Why: "a handler that checks a signature, or a length, needs the request as it was sent"})
+}
+
+// getsNothing sends a request without a body.
+func getsNothing(t *testing.T, method string) {
+	t.Helper()
+	got := "no run"
+	s := &shop{answer: func(w http.ResponseWriter, r *http.Request, n int) {
+		if got = "no body at all"; r.Body != nil {
+			got = fmt.Sprintf("a body of %d bytes", len(read(r.Body)))
+		}
+		charged(w, n)
+	}}
+	r := request(method, key, "")
+	r.Body = http.NoBody
+	ask(guard(newMemory(), s), r)
+	expect.That(t, got == "a body of 0 bytes", expect.Message{
+		Did:  fmt.Sprintf("sent a %s without a body, to a handler that reads it", method),
+		Want: "a body of 0 bytes", Got: got,
+		Why: "the body of a server's request is never nil: handlers read it without asking"})
 }
 
 func TestABodyThatBreaksOff(t *testing.T) {
@@ -302,10 +364,13 @@ func TestWithoutAKey(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &shop{}
 		h := guard(newMemory(), s)
-		got := ask(h, request("POST", "", body))
-		did := "sent a POST without the header, which is required"
-		wantProblem(t, got, expect.Message{Did: did}, 400)
-		wantRuns(t, s, 0, expect.Message{Did: did})
+		for _, method := range []string{"POST", "PATCH"} {
+			for _, body := range []string{body, ""} {
+				did := fmt.Sprintf("sent a %s of %d bytes without the header, which is required", method, len(body))
+				wantProblem(t, ask(h, request(method, "", body)), expect.Message{Did: did}, 400)
+				wantRuns(t, s, 0, expect.Message{Did: did})
+			}
+		}
 
 		h = idempotency.Idempotent(newMemory(), user, false)(s)
 		for n := range 3 {

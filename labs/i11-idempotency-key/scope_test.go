@@ -14,7 +14,15 @@ import (
 type operation struct{ scope, path, key string }
 
 func (o operation) String() string {
-	return fmt.Sprintf("scope %q, path %q, key %q", o.scope, o.path, o.key)
+	return fmt.Sprintf("scope %s, path %s, key %q", shortened(o.scope), shortened(o.path), o.key)
+}
+
+// shortened is a text for a message.
+func shortened(text string) string {
+	if len(text) > 60 {
+		return fmt.Sprintf("%q… (%d bytes, the last of them %q)", text[:20], len(text), text[len(text)-1:])
+	}
+	return fmt.Sprintf("%q", text)
 }
 
 func (o operation) request(method string) *http.Request {
@@ -27,7 +35,7 @@ func (o operation) request(method string) *http.Request {
 
 func TestRequestsOfOthersAreNoRepetition(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		ann := operation{"ann", "/charges", "k"}
+		ann, long := operation{"ann", "/charges", "k"}, "/"+strings.Repeat("long/", 1000)
 		for _, tt := range []struct{ one, two operation }{
 			{ann, operation{"bob", "/charges", "k"}},
 			{ann, operation{"ann", "/refunds", "k"}},
@@ -47,6 +55,10 @@ func TestRequestsOfOthersAreNoRepetition(t *testing.T) {
 			{operation{"ann", "/caf\u00e9", "k"}, operation{"ann", "/cafe\u0301", "k"}},
 			{operation{"ann", "/charges", strings.Repeat("k", 254) + "1"},
 				operation{"ann", "/charges", strings.Repeat("k", 254) + "2"}},
+			{operation{"ann", "/charges", "a%20b"}, operation{"ann", "/charges", "a b"}},
+			{operation{"ann", "/charges", "a-b"}, operation{"ann", "/charges", "ab"}},
+			{operation{"ann", long + "1", "k"}, operation{"ann", long + "2", "k"}},
+			{operation{long + "1", "/charges", "k"}, operation{long + "2", "/charges", "k"}},
 			// with the same CRC-32, whatever stands around them
 			{operation{"ann", "/charges", "plumless"}, operation{"ann", "/charges", "buckeroo"}},
 			{operation{"ann", "/plumless", "k"}, operation{"ann", "/buckeroo", "k"}},
@@ -55,9 +67,16 @@ func TestRequestsOfOthersAreNoRepetition(t *testing.T) {
 			different(t, tt.one, tt.two, "POST")
 		}
 		different(t, ann, ann, "PATCH")
+		nobody := operation{"", "/charges", "k"}
 		s := &shop{}
 		h := guard(newMemory(), s)
-		first := ask(h, ann.request("POST"))
+		first := ask(h, nobody.request("POST"))
+		wantReplay(t, ask(h, nobody.request("POST")), first, expect.Message{
+			Did: "sent a request with an empty scope twice",
+			Why: "a scope is a text, and an empty one is the same as an empty one"})
+		s = &shop{}
+		h = guard(newMemory(), s)
+		first = ask(h, ann.request("POST"))
 		ask(h, operation{"bob", "/charges", "k"}.request("POST"))
 		wantReplay(t, ask(h, ann.request("POST")), first, expect.Message{
 			Did: "sent a request of ann's, one of bob's with the same key, and ann's again"})

@@ -151,7 +151,9 @@ func TestTheServerKnowsWhoAndSinceWhen(t *testing.T) {
 func TestAnyPathIsAnId(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		s := open(0)
+		long := strings.Repeat("tea-", 75)
 		for _, tt := range [][2]string{{"tea", "tea"}, {"Tea", "Tea"}, {"te", "te"},
+			{long + "1", long + "1"}, {long + "2", long + "2"},
 			{"caf%C3%A9", "café"}, {"a%20%22b%22%3F", `a "b"?`}, {"7", "7"}, {"null", "null"}} {
 			path, id := "/docs/"+tt[0], tt[1]
 			got := s.put(tt[0], `{"n":1}`)

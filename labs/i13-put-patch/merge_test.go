@@ -54,7 +54,14 @@ func TestTheExamplesOfTheRFC(t *testing.T) {
 	}
 }
 
+const (
+	whyName = "a name is any text, letter by letter: two that look alike, or mean something elsewhere, are two " +
+		"members"
+	whyText = "a text is a value, whatever it says: only null removes"
+)
+
 func TestMembersAreMergedAtAnyDepth(t *testing.T) {
+	long := strings.Repeat("a long name ", 25)
 	for _, tt := range [][4]string{
 		{`{"address":{"street":"A","city":"B"}}`, `{"address":{"street":"C"}}`,
 			`{"address":{"street":"C","city":"B"}}`, "a corrected street leaves the city alone"},
@@ -80,10 +87,17 @@ func TestMembersAreMergedAtAnyDepth(t *testing.T) {
 			"a name is any text, and no path: a.b is not the b of a"},
 		{`{"":1,"a":{"":2}}`, `{"":null,"a":{"":3}}`, `{"a":{"":3}}`,
 			"an empty name is a name, too"},
+		{`{"a":1}`, `{" a":2,"a ":3,"\ta":null}`, `{"a":1," a":2,"a ":3}`, whyName},
+		{`{"k":1}`, `{"\u212a":2}`, `{"k":1,"\u212a":2}`, whyName},
+		{`{"\u00e9":1}`, `{"e\u0301":2}`, `{"\u00e9":1,"e\u0301":2}`, whyName},
+		{`{"a":1}`, `{"$set":{"a":2},"__proto__":3,"-":4}`, `{"a":1,"$set":{"a":2},"__proto__":3,"-":4}`, whyName},
+		{`{"` + long + `1":1}`, `{"` + long + `2":2}`, `{"` + long + `1":1,"` + long + `2":2}`, whyName},
+		{`{"a":1,"b":2}`, `{"a":"null","b":" x "}`, `{"a":"null","b":" x "}`, whyText},
+		{`{"a":1}`, `{"a":"\u0000\u2028<&>","b":"\u00e9"}`, `{"a":"\u0000\u2028<&>","b":"\u00e9"}`, whyText},
 	} {
 		wantMerged(t, tt[0], tt[1], tt[2], tt[3])
 	}
-	for _, depth := range []int{8, 200} {
+	for _, depth := range []int{8, 200, 3000} {
 		deep := func(members string) string {
 			return strings.Repeat(`{"a":`, depth) + members + strings.Repeat("}", depth)
 		}

@@ -347,6 +347,7 @@ func (s *service) stuck(t *testing.T, method, call, since string) {
 }
 
 func TestNoRequestWaitsForAnother(t *testing.T) {
+	const many = 200
 	bubble.Run(t, func(t *testing.T) {
 		for _, method := range []string{"PUT", "PATCH", "GET"} {
 			s := open(0)
@@ -354,7 +355,7 @@ func TestNoRequestWaitsForAnother(t *testing.T) {
 			s.begin(t, "fast", `{"n":0}`)
 			s.store.slowly("slow", time.Second)
 			var all sync.WaitGroup
-			for range 40 { // half of them for each handler
+			for range many { // half of them for each handler
 				all.Go(func() { s.send(context.Background(), method, "slow", `{"n":1}`) })
 			}
 			time.Sleep(time.Millisecond)
@@ -372,9 +373,9 @@ func TestNoRequestWaitsForAnother(t *testing.T) {
 				}
 			}
 			n := s.store.running()
-			expect.That(t, n == 40, expect.Message{
-				Did:  fmt.Sprintf("sent %s of one document 40 times at the same moment", method),
-				Want: "all 40 asking the store",
+			expect.That(t, n == many, expect.Message{
+				Did:  fmt.Sprintf("sent %s of one document %d times at the same moment", method, many),
+				Want: fmt.Sprintf("all %d asking the store", many),
 				Got:  fmt.Sprintf("%d asking the store, the others waiting for them", n),
 				Why: "most of what a queue keeps apart would never have collided, and the other " +
 					"instances do not stand in it"})
