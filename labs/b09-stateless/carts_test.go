@@ -112,18 +112,18 @@ func TestWhatIsAnsweredIsStored(t *testing.T) {
 func aReadIsUnderWay(t *testing.T) {
 	t.Helper()
 	f := newFleet(1, secret)
-	ann := f.login(t, "ann")
-	ann.mustAdd(t, "lamp")
+	eve := f.login(t, "eve")
+	eve.mustAdd(t, "lamp")
 	read := &held{make(chan struct{}), make(chan struct{})}
 	f.store.hold = read
 	var wg sync.WaitGroup
-	wg.Go(func() { f.do("GET", "/cart", ann.token, nil) })
+	wg.Go(func() { f.do("GET", "/cart", eve.token, nil) })
 	select {
 	case <-read.has:
 	case <-time.After(5 * time.Second): // nobody reads
 	}
-	ann.mustAdd(t, "sofa")
-	ann.wantCart(t, []string{"lamp", "sofa"}, "asked for a cart with lamp, which took the store a while; added sofa "+
+	eve.mustAdd(t, "sofa")
+	eve.wantCart(t, []string{"lamp", "sofa"}, "asked for a cart with lamp, which took the store a while; added sofa "+
 		"meanwhile, and asked for the cart once more",
 		"what was read for another request may be from before the item was added: each request that begins after "+
 			"the 2xx has to see it")
