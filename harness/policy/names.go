@@ -108,12 +108,7 @@ func (u *unit) hiding(n *ast.InterfaceType) {
 
 // reaching looks at what a package that calls methods by their names, as text, could call.
 func (u *unit) reaching() {
-	by := ""
-	for _, p := range u.pkg.Imports() {
-		if slices.Contains([]string{"text/template", "html/template", "reflect"}, p.Path()) {
-			by = p.Path()
-		}
-	}
+	by := u.importsOneOf(append(slices.Clone(templates), "reflect"))
 	u.each(func(n ast.Node) {
 		e, ok := n.(ast.Expr)
 		if !ok || !u.info.Types[e].IsValue() {
@@ -131,4 +126,14 @@ func (u *unit) reaching() {
 			u.addUnless(n, RuleName, types.ExprString(e), why)
 		}
 	})
+}
+
+// importsOneOf is the last import that is among these paths, or "".
+func (u *unit) importsOneOf(paths []string) (path string) {
+	for _, p := range u.pkg.Imports() {
+		if slices.Contains(paths, p.Path()) {
+			path = p.Path()
+		}
+	}
+	return path
 }

@@ -16,7 +16,7 @@ const whyTemplate = "a template calls any method of a value, also one that is no
 // executed looks at what becomes an interface in a package with templates, as what they are executed with is an any:
 // not a value that leads to one of [members], by its fields, its elements, or what its methods and functions return.
 func (u *unit) executed() {
-	if !slices.ContainsFunc(u.pkg.Imports(), func(p *types.Package) bool { return slices.Contains(templates, p.Path()) }) {
+	if u.importsOneOf(templates) == "" {
 		return
 	}
 	u.conversions(func(e ast.Expr, from, to types.Type) {
