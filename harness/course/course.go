@@ -13,6 +13,8 @@ import (
 	"sort"
 	"strings"
 	"sync"
+
+	"golang.org/x/mod/modfile"
 )
 
 // Level is how far a question goes.
@@ -259,7 +261,7 @@ func Load(root string) (*Course, error) {
 		return nil, err
 	}
 	c := &Course{Root: root}
-	if c.Module, err = modulePath(filepath.Join(root, "go.mod")); err != nil {
+	if c.Module, err = modulePath(root); err != nil {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(root, "labs", "*", "lab.yaml"))
@@ -300,23 +302,35 @@ func Load(root string) (*Course, error) {
 
 // Language is the version of Go that the course's go.mod asks for, such as 1.26.0.
 func (c *Course) Language() (string, error) {
-	return directive(filepath.Join(c.Root, "go.mod"), "go")
+	mod, err := readMod(c.Root)
+	if err != nil {
+		return "", err
+	}
+	if mod.Go == nil {
+		return "", fmt.Errorf("%s: no go line", mod.Syntax.Name)
+	}
+	return mod.Go.Version, nil
 }
 
-func modulePath(gomod string) (string, error) { return directive(gomod, "module") }
-
-// directive is what a go.mod says behind a word.
-func directive(gomod, word string) (string, error) {
-	data, err := os.ReadFile(gomod)
+// modulePath is that of the module in a folder.
+func modulePath(root string) (string, error) {
+	mod, err := readMod(root)
 	if err != nil {
-		return "", fmt.Errorf("read the course: %w", err)
+		return "", err
 	}
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), word+" "); ok {
-			return strings.Trim(strings.TrimSpace(rest), `"`), nil
-		}
+	if mod.Module == nil {
+		return "", fmt.Errorf("%s: no module line", mod.Syntax.Name)
 	}
-	return "", fmt.Errorf("%s: no %s line", gomod, word)
+	return mod.Module.Mod.Path, nil
+}
+
+func readMod(root string) (*modfile.File, error) {
+	path := filepath.Join(root, "go.mod")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the course: %w", err)
+	}
+	return modfile.ParseLax(path, data, nil)
 }
 
 func isFile(path string) bool {
