@@ -49,10 +49,14 @@ type hinted interface{ Hint() string }
 
 func (e *usageError) Hint() string { return e.hint }
 
+// notYet is the error of a command for what may be seen or done once a lab is passed.
+type notYet struct{ *usageError }
+
 // exitCode is the one place where errors become exit codes.
 func exitCode(err error) int {
 	var not *notPassed
 	var usage *usageError
+	var early *notYet
 	var variant *course.NoVariant
 	var broken *course.Error
 	var unrecorded *course.NoStub
@@ -67,7 +71,7 @@ func exitCode(err error) int {
 		return exitStopped
 	case errors.As(err, &not):
 		return not.code
-	case errors.As(err, &noStub), errors.As(err, &unfit) && !unfit.Absent:
+	case errors.As(err, &early), errors.As(err, &noStub), errors.As(err, &unfit) && !unfit.Absent:
 		return exitNot
 	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant),
 		errors.As(err, &unrecorded), errors.As(err, &noRevision),

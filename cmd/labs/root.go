@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,6 +134,12 @@ the answer holds under real stores, real faults and simulated time, and what a w
 		"the course's `folder` (default: the current one or the nearest above it that has labs/)")
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpOn(root))
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		text := strings.TrimSpace(cmp.Or(c.Long, c.Short)) + "\n\n" + c.UsageString()
+		if err := a.Page(term.Reflow(text, a.Columns)); err != nil {
+			a.note("the help cannot be shown: %v", err)
+		}
+	})
 	root.AddGroup(&cobra.Group{ID: "learn", Title: "For learners:"},
 		&cobra.Group{ID: "run", Title: "For whoever runs labs:"})
 	add := func(group string, cmds ...*cobra.Command) {

@@ -52,14 +52,14 @@ func runSolution(ctx context.Context, a *app, args []string, giveUp bool) error 
 			"it lies in solutions/" + l.Slug + ", if whoever gave you the course has left it in",
 		}
 	case !passed && !giveUp && e != nil && e.Result != nil && e.Result.NotYetRaced():
-		return &usageError{
+		return &notYet{&usageError{
 			fmt.Errorf("%s is %s", l.Slug, run.NotYetRaced),
 			remedy(*e.Result) + "; --give-up shows the solution all the same",
-		}
+		}}
 	case !passed && !giveUp:
-		return &usageError{fmt.Errorf("%s is not passed yet", l.Slug),
+		return &notYet{&usageError{fmt.Errorf("%s is not passed yet", l.Slug),
 			"labs hint " + l.Slug +
-				" gives one more hint; --give-up shows the solution all the same"}
+				" gives one more hint; --give-up shows the solution all the same"}}
 	}
 	text := ""
 	for _, f := range l.Files {

@@ -23,6 +23,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/backend-labs/backend-labs/harness/watch"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
@@ -350,7 +351,7 @@ func (o *watchOptions) listPage(context.Context, watch.Scene) (*watch.Page, erro
 		page.Lines, page.Labs = append(page.Lines, line), append(page.Labs, l)
 	})
 	page.Lines, page.Labs = append(page.Lines, ""), append(page.Labs, nil)
-	for line := range strings.SplitSeq(ansi.Wrap(legend, o.columns()-2, ""), "\n") {
+	for line := range strings.SplitSeq(term.Wrap(legend, o.columns()-2), "\n") {
 		page.Lines, page.Labs = append(page.Lines, o.Paint().Faint(line)), append(page.Labs, nil)
 	}
 	return page, nil

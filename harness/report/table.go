@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 // minWhy is the least width of the table's last column; where there is less room, it goes below
@@ -38,9 +39,9 @@ func Table(w io.Writer, results []run.Result, columns int) {
 	}
 	writeRows(w, rows, whys, columns)
 	class := TotalOf(results)
-	fmt.Fprintf(w, "\n%s\n", ansi.Wrap(verdicts(results), max(20, columns), ""))
+	fmt.Fprintf(w, "\n%s\n", term.Wrap(verdicts(results), max(20, columns)))
 	if len(all) > 1 {
-		fmt.Fprintln(w, ansi.Wrap(fmt.Sprintf("%d submissions: %s", len(all), class.Sentence()), max(20, columns), ""))
+		fmt.Fprintln(w, term.Wrap(fmt.Sprintf("%d submissions: %s", len(all), class.Sentence()), max(20, columns)))
 	}
 	tellJudge(w, results, columns)
 }
@@ -74,7 +75,7 @@ func writeRows(w io.Writer, rows [][4]string, whys []string, columns int) {
 			fmt.Fprintln(w, strings.TrimRight(line, " "))
 			continue
 		}
-		text := ansi.Wrap(whys[i], max(minWhy, columns-len(indent)), "")
+		text := term.Wrap(whys[i], max(minWhy, columns-len(indent)))
 		for text := range strings.SplitSeq(text, "\n") {
 			fmt.Fprintln(w, strings.TrimRight(line+text, " "))
 			line = indent
@@ -129,7 +130,7 @@ func tellJudge(w io.Writer, results []run.Result, columns int) {
 		parts = append(parts, value)
 	}
 	if len(parts) > 0 {
-		fmt.Fprintln(w, ansi.Wrap("judged by: "+strings.Join(parts, ", "), max(20, columns), ""))
+		fmt.Fprintln(w, term.Wrap("judged by: "+strings.Join(parts, ", "), max(20, columns)))
 	}
 }
 

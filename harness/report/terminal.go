@@ -107,7 +107,7 @@ func (v *view) printf(format string, args ...any) { fmt.Fprintf(v.w, format, arg
 // block writes text wrapped to the width, each line indented.
 func (v *view) block(indent, text string) {
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		wrapped := ansi.Wrap(Plain(line), max(20, v.s.Columns-len(indent)), "")
+		wrapped := term.Wrap(Plain(line), max(20, v.s.Columns-len(indent)))
 		for part := range strings.SplitSeq(wrapped, "\n") {
 			v.printf("%s%s\n", indent, part)
 		}
@@ -117,7 +117,7 @@ func (v *view) block(indent, text string) {
 // hang writes text behind first, and its other lines as far to the right.
 func (v *view) hang(first, text string) {
 	left := ansi.StringWidth(first)
-	wrapped := ansi.Wrap(text, max(20, v.s.Columns-left), "")
+	wrapped := term.Wrap(text, max(20, v.s.Columns-left))
 	v.printf("%s%s\n", first, strings.ReplaceAll(wrapped, "\n", "\n"+strings.Repeat(" ", left)))
 }
 
@@ -224,7 +224,7 @@ func (v *view) finding(f run.Finding) {
 			continue
 		}
 		label := v.p.Accent(fmt.Sprintf("%-5s", row[0]))
-		wrapped := ansi.Wrap(plainLines(row[1]), max(20, v.s.Columns-13), "")
+		wrapped := term.Wrap(plainLines(row[1]), max(20, v.s.Columns-13))
 		v.printf("      %s %s\n", label, strings.ReplaceAll(wrapped, "\n", "\n            "))
 	}
 	v.picture(f.Picture)
@@ -256,8 +256,8 @@ func (v *view) likely(l *run.Likely) {
 	if l == nil {
 		return
 	}
-	belief := ansi.Wrap(v.p.Warn("A likely cause is the belief:")+" "+l.Misconception,
-		max(20, v.s.Columns-2), "")
+	belief := term.Wrap(v.p.Warn("A likely cause is the belief:")+" "+l.Misconception,
+		max(20, v.s.Columns-2))
 	v.printf("\n  %s\n", strings.ReplaceAll(belief, "\n", "\n  "))
 	v.block("  ", l.Explain)
 }

@@ -5,11 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 // text is a result as package report shows it, by lines. The first is the lab; behind the last
@@ -99,7 +98,7 @@ func (f *frame) fill(failing, passing []run.Check, room int) []string {
 
 // heading is the line with a check's title, in several lines if it is long.
 func (f *frame) heading(line string) []string {
-	return strings.Split(strings.ReplaceAll(ansi.Wrap(line, f.style.Columns, ""), "\n", "\n    "),
+	return strings.Split(strings.ReplaceAll(term.Wrap(line, f.style.Columns), "\n", "\n    "),
 		"\n")
 }
 
