@@ -178,10 +178,20 @@ func (v *view) check(c run.Check) {
 		full = 1
 	}
 	if v.shown > full && !v.s.Verbose {
-		v.block("      ", firstLine(c.Message))
+		v.short(c)
 		return
 	}
 	v.failure(c)
+}
+
+// short is a failure in two lines or so, below others that are shown in full.
+func (v *view) short(c run.Check) {
+	if len(c.Findings) == 0 || messageSaysMore(c) {
+		v.block("      ", firstLine(c.Message))
+		return
+	}
+	f := c.Findings[0]
+	v.finding(run.Finding{Did: firstLine(f.Did), Got: firstLine(f.Got)})
 }
 
 func note(c run.Check) string {

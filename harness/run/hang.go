@@ -38,7 +38,7 @@ func (p Process) explainHang(r account.Report, output string) (message, location
 	case g.Where() == "" && !p.Hunt:
 		return message + " (a check's line), " + g.Doing(), location
 	case g.Moves():
-		return message + ", running: a loop that does not end?", location
+		return message + ", running: a loop that does not end, there or in what is called there?", location
 	}
 	return message + ", " + g.Doing(), location
 }
