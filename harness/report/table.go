@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -29,7 +30,7 @@ func Table(w io.Writer, results []run.Result, columns int) {
 		for _, r := range of.Results {
 			words, remark := r.Words(), strings.Join(append([]string{why(r)}, r.Notes...), "; ")
 			if r.NotYetRaced() { // the words are wider than their column
-				words, remark = "passed so far", "not yet under the race detector; "+strings.TrimPrefix(remark, "; ")
+				words, remark = string(run.Passed), "not yet under the race detector; "+strings.TrimPrefix(remark, "; ")
 			}
 			add(PlainLines(strings.Trim(remark, "; ")), Plain(r.Submission), r.Slug, words, points(r))
 		}
@@ -102,6 +103,9 @@ func stacked(row [4]string, line string, columns int) string {
 	return strings.Join(lines, "\n")
 }
 
+// tellsMost are the states of race runs, those last that say most of how a whole class was judged.
+var tellsMost = []run.RaceState{run.RaceNotNeeded, run.RaceNotBegun, run.RaceLeftOut, run.RaceNotToBeHad, run.RaceDone}
+
 // tellJudge says in one line what has judged, of the first result: it is the same for all but for
 // the backends, which are those of all.
 func tellJudge(w io.Writer, results []run.Result, columns int) {
@@ -117,7 +121,7 @@ func tellJudge(w io.Writer, results []run.Result, columns int) {
 		for kind, b := range other.Backends {
 			r.Backends[kind] = b
 		}
-		if other.Race.State == run.RaceDone || r.Race.State == "" {
+		if slices.Index(tellsMost, other.Race.State) > slices.Index(tellsMost, r.Race.State) {
 			r.Race.State = other.Race.State
 		}
 	}

@@ -338,14 +338,16 @@ func firstLine(s string) string {
 
 // Plain takes out of what somebody's code has printed, or of a name, what could repaint the screen
 // or make the text look other than it is: escape sequences, control characters but tabs, those that
-// reorder text, and what is no character at all, which no XML document may have. What a CI runner
-// would take for a command is parted by a space without width: ##[ anywhere, and :: where a line
+// reorder text, and what is no character at all, which no XML document may have. The end of a line is
+// shown as one character. What a CI runner would take for a command is parted by a space without width: ##[ anywhere, and :: where a line
 // begins.
 func Plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
 			return r
+		case r == '\n': // in a name: whoever shows several lines takes them one by one
+			return '␊'
 		case r < ' ', r >= 0x7f && r < 0xa0, r >= '\u202a' && r <= '\u202e', r >= '\u2066' &&
 			r <= '\u2069', r&0xfffe == 0xfffe:
 			return -1
