@@ -14,6 +14,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/workshop/client"
+	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 // The exit codes, as the help of every command says.
@@ -150,7 +151,7 @@ func (a *app) complain(err error) {
 		hint = h.Hint()
 	}
 	if hint == "" && errors.Is(err, course.ErrUnknownLab) {
-		hint = "labs list shows all that there are"
+		hint = a.whereLabsAre()
 	}
 	if hint == "" && exitCode(err) == exitInfra {
 		hint = cmp.Or(fault.Remedy(err), fault.Doctor)
@@ -160,4 +161,14 @@ func (a *app) complain(err error) {
 	if hint != "" {
 		fmt.Fprintf(a.Err, "%s %s\n", p.Accent("hint:"), a.typed(report.PlainLines(hint)))
 	}
+}
+
+// whereLabsAre is what to do where a lab is not known.
+func (a *app) whereLabsAre() string {
+	if root, err := course.Find(cmp.Or(a.courseDir, ".")); err == nil {
+		if given, err := workspace.Given(root); err == nil && len(given.Labs) > 0 {
+			return "labs list shows those of this workspace; labs init DIR --labs makes one with others"
+		}
+	}
+	return "labs list shows all that there are"
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -274,6 +275,7 @@ func Load(root string) (*Course, error) {
 		wg.Go(func() { labs[i], errs[i] = Read(root, filepath.Base(filepath.Dir(file))) })
 	}
 	wg.Wait()
+	c.Broken = unnamed(root, files)
 	ids := map[string]string{}
 	for i, l := range labs {
 		if errs[i] != nil {
@@ -298,6 +300,24 @@ func Load(root string) (*Course, error) {
 		return a.ID < b.ID
 	})
 	return c, nil
+}
+
+// folderForm is what the name of a lab's folder begins with.
+var folderForm = regexp.MustCompile(`^[bia][0-9]{2}-`)
+
+// unnamed are the errors for folders of labs that have no lab.yaml, beside those files.
+func unnamed(root string, files []string) (errs []error) {
+	entries, err := os.ReadDir(filepath.Join(root, "labs"))
+	if err != nil {
+		return []error{fmt.Errorf("read the course: %w", err)}
+	}
+	for _, e := range entries {
+		file := filepath.Join(root, "labs", e.Name(), "lab.yaml")
+		if e.IsDir() && folderForm.MatchString(e.Name()) && !slices.Contains(files, file) {
+			errs = append(errs, &Error{File: file, Line: 1, Msg: "there is no such file, and a lab is read from it", root: root})
+		}
+	}
+	return errs
 }
 
 // Language is the version of Go that the course's go.mod asks for, such as 1.26.0.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ func csvRow(r run.Result, t Total) []string {
 		r.SourceSHA256,
 		total, fmt.Sprint(t.MaxPoints), inert(why(r)), inert(Plain(strings.Join(r.Notes, "; "))),
 		r.Sandbox, inert(Plain(backend(r, "redis"))), inert(Plain(backend(r, "postgres"))),
-		string(r.Race.State), r.Course.Module, r.Course.Commit,
+		string(r.Race.State), r.Course.Module, cmp.Or(r.Course.Commit, r.Course.Version),
 		fmt.Sprint(r.Course.Modified), r.Go,
 	}
 }

@@ -342,7 +342,7 @@ func TestJSON_schema(t *testing.T) {
 		Likely: &l, Notes: []string{"helper.go is not handed in"},
 		Race: run.Race{State: run.RaceNotToBeHad, Reason: "there is no C compiler here",
 			Remedy: "install gcc"}, Sandbox: "ns",
-		Course: run.Revision{Module: "example.com/course", Commit: "1f65ec7", Modified: true},
+		Course: run.Revision{Module: "example.com/course", Version: "v1.2.0", Commit: "1f65ec7", Modified: true},
 		Times:  run.Times{BuildMS: 1000, ChecksMS: 200.5, RaceMS: 34},
 		Backends: map[string]run.Backend{"redis": {
 			Provider: "local", Version: "7.2.4", Detail: "127.0.0.1:6379",
