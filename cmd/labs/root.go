@@ -266,8 +266,12 @@ func (a *app) building() func(compile.Progress) {
 }
 
 // note is one line of progress. Nothing that stands in it, such as the name of a submission, is
-// interpreted by a terminal or a CI runner.
+// interpreted by a terminal or a CI runner. On a terminal it takes the place of a line that counts, which comes again
+// below it.
 func (a *app) note(format string, args ...any) {
+	if a.ErrTerminal && a.Interactive {
+		fmt.Fprint(a.Err, term.Wiped)
+	}
 	fmt.Fprintln(a.Err, a.Paint().Faint("· "+a.typed(report.PlainLines(fmt.Sprintf(format, args...)))))
 }
 

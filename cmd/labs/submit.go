@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/judge"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/term"
@@ -91,7 +93,15 @@ func (o *submitOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return o.show(sub)
+	if sub.Result != nil {
+		j := judge.Judge{Workspace: w, Remember: true, Builder: func() *compile.Builder { return o.builder(w) }}
+		if err := j.Keep(ctx, l, *sub.Result); err != nil {
+			o.note("the verdict is not noted here: %v", err)
+		}
+	}
+	err = o.show(sub)
+	o.hear(ctx, w)
+	return err
 }
 
 // handedIn are the files of a lab that are handed in, by their names in lab.yaml.

@@ -241,6 +241,9 @@ func Find(dir string) (root string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%w: %s is not there", ErrNoCourse, dir)
+	}
 	if isFile(dir) {
 		return "", fmt.Errorf("%w: %s is a file", ErrNoCourse, dir)
 	}

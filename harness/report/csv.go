@@ -47,7 +47,7 @@ func csvRow(r run.Result, t Total) []string {
 		total = ""
 	}
 	return []string{
-		inert(Plain(r.Submission)), r.Lab, r.Slug, string(r.Verdict), got, fmt.Sprint(r.MaxPoints),
+		inert(Name(r.Submission)), r.Lab, r.Slug, string(r.Verdict), got, fmt.Sprint(r.MaxPoints),
 		passed, fmt.Sprint(len(r.Checks)), likely, fmt.Sprintf("%.1f", r.DurationMS),
 		r.SourceSHA256,
 		total, fmt.Sprint(t.MaxPoints), inert(why(r)), inert(Plain(strings.Join(r.Notes, "; "))),

@@ -418,3 +418,15 @@ func TestPlain(t *testing.T) {
 		})
 	}
 }
+
+func TestName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"ann": "ann", "new\nline": "new␊line", "a\x1b[31mred": "a␛[31mred", "tab\there": "tab␉here", "del\x7f": "del␡",
+		"\u202eright to left": "right to left", "日本": "日本", "::error::x": ":\u200b:error::x",
+	} {
+		if got := report.Name(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}

@@ -32,10 +32,10 @@ func Table(w io.Writer, results []run.Result, columns int) {
 			if r.NotYetRaced() { // the words are wider than their column
 				words, remark = string(run.Passed), "not yet under the race detector; "+strings.TrimPrefix(remark, "; ")
 			}
-			add(PlainLines(strings.Trim(remark, "; ")), Plain(r.Submission), r.Slug, words, points(r))
+			add(PlainLines(strings.Trim(remark, "; ")), Name(r.Submission), r.Slug, words, points(r))
 		}
 		if len(of.Results) > 1 {
-			add("", Plain(of.Name), "in all", "", TotalOf(of.Results).String())
+			add("", Name(of.Name), "in all", "", TotalOf(of.Results).String())
 		}
 	}
 	writeRows(w, rows, whys, columns)

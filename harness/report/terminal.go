@@ -97,7 +97,7 @@ func (v *view) heading(r run.Result) string {
 	case r.Lab != "":
 		return v.p.Strong(r.Lab) + " " + v.p.Strong(r.Title)
 	case r.Submission != "":
-		return v.p.Strong(Plain(r.Submission))
+		return v.p.Strong(Name(r.Submission))
 	}
 	return v.p.Strong("the submission")
 }
@@ -334,6 +334,20 @@ func (v *view) nothingRun(r run.Result) string {
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
+}
+
+// Name is somebody's name, such as that of a submission: what Plain would take out of it is shown by a sign, so that two
+// names are never shown as one.
+func Name(s string) string {
+	return Plain(strings.Map(func(r rune) rune {
+		switch {
+		case r < ' ':
+			return '␀' + r
+		case r == 0x7f:
+			return '␡'
+		}
+		return r
+	}, s))
 }
 
 // Plain takes out of what somebody's code has printed, or of a name, what could repaint the screen

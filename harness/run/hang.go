@@ -43,14 +43,13 @@ func (p Process) explainHang(r account.Report, output string) (message, location
 	return message + ", " + g.Doing(), location
 }
 
-// place is where a goroutine is in the code of whoever is told, else in the other's. Of a loop with nothing in it the
-// runtime knows the file alone, which it says as line 0.
+// place is where a goroutine is in the code of whoever is told, else in the other's.
 func (p Process) place(g stacks.Goroutine) string {
 	place := cmp.Or(g.Where(), g.InCheck())
 	if p.Hunt {
 		place = cmp.Or(g.InCheck(), g.Where())
 	}
-	return strings.TrimSuffix(place, ":0")
+	return place
 }
 
 // leftOut is in an output of which a part is missing.
