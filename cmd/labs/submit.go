@@ -83,7 +83,15 @@ func (o *submitOptions) run(ctx context.Context, args []string) error {
 	}
 	if sub.State != wire.Graded {
 		line := o.waiting("handed in")
-		sub, err = c.Follow(ctx, sub.ID, func(s wire.Submission) { line.set("%s", standing(s)) },
+		begun := false
+		sub, err = c.Follow(ctx, sub.ID, func(s wire.Submission) {
+			if begun && s.State == wire.Waiting {
+				line.set("graded once more, since that was interrupted")
+				return
+			}
+			begun = s.State == wire.Grading
+			line.set("%s", standing(s))
+		},
 			func() { line.set("handed in; the workshop does not answer, waiting for it") })
 		line.over()
 	}

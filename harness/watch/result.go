@@ -89,11 +89,29 @@ func (f *frame) fill(failing, passing []run.Check, room int) []string {
 		return rest
 	}
 	rest, shown := f.some(failing, room-1)
-	sum := fmt.Sprintf("%d more fail", len(failing)-shown)
+	sum := unshown(failing[shown:])
 	if len(passing) > 0 {
 		sum += fmt.Sprintf(", %d hold", len(passing))
 	}
 	return append(rest, "    "+f.p.Faint(sum))
+}
+
+// unshown says how many checks there are besides those that are shown, none of which holds.
+func unshown(checks []run.Check) string {
+	fail := 0
+	for _, c := range checks {
+		if c.Verdict != run.NotJudged && c.Verdict != run.InfraError {
+			fail++
+		}
+	}
+	switch not := len(checks) - fail; {
+	case not == 0:
+		return fmt.Sprintf("%d more fail", fail)
+	case fail == 0:
+		return fmt.Sprintf("%d more are not judged", not)
+	default:
+		return fmt.Sprintf("%d more fail, %d are not judged", fail, not)
+	}
 }
 
 // heading is the line with a check's title, in several lines if it is long.
