@@ -294,16 +294,14 @@ func (o *watchOptions) hintPage(ctx context.Context, s watch.Scene) (*watch.Page
 
 func (o *watchOptions) solutionPage(ctx context.Context, s watch.Scene) (*watch.Page, error) {
 	p, err := o.page(func(a *app) error { return runSolution(ctx, a, []string{s.Lab.Slug}, false) })
-	var usage *usageError
+	var early *notYet
 	switch {
-	case errors.As(err, &usage) && s.Phase == watch.Racing && s.Result.Verdict == run.Passed:
+	case errors.As(err, &early) && s.Phase == watch.Racing && s.Result.Verdict == run.Passed:
 		return nil, errors.New("a moment: the run under the race detector belongs to a pass")
-	case errors.As(err, &usage) && !s.Lab.HasSolution():
-		return nil, err
-	case errors.As(err, &usage) && s.Result != nil && s.Result.NotYetRaced():
+	case errors.As(err, &early) && s.Result != nil && s.Result.NotYetRaced():
 		return nil, fmt.Errorf("%s; labs solution %s --give-up shows it all the same",
 			run.NotYetRaced, s.Lab.Slug)
-	case errors.As(err, &usage):
+	case errors.As(err, &early):
 		return nil, fmt.Errorf(
 			"not passed yet; h gives a hint, and labs solution %s --give-up shows it all the same",
 			s.Lab.Slug)
