@@ -396,6 +396,23 @@ func TestPausesGrowAndDiffer(t *testing.T) {
 		}
 		likely(t, lossy, 200*time.Millisecond, 3, fmt.Sprintf(
 			"had %d clerks call; the first and third attempts were lost, the second reset", 2*clerks))
+		const many = 2000 // of so many one is longer than 49 ms, or is 49 ms where they are whole ones
+		var first []time.Duration
+		for range many {
+			r := ends(notSent, done)
+			retries.NewClerk("ann", r, 0).Add(t.Context(), "boxes", 1)
+			sent := r.sent()
+			expect.That(t, len(sent) == 2, expect.Message{Did: "called; the first attempt could not be sent",
+				Want: "2 attempts", Got: fmt.Sprint(len(sent))})
+			first = append(first, sent[1].begin.Sub(sent[0].end))
+		}
+		longest := slices.Max(first)
+		expect.That(t, longest >= 49*time.Millisecond && longest <= 50*time.Millisecond, expect.Message{
+			Did:  fmt.Sprintf("had %d clerks call; the first attempt could not be sent", many),
+			Want: "pauses of up to 50 ms, the longest of which is 49 ms at least",
+			Got:  fmt.Sprintf("the longest is %v", longest),
+			Why:  "the bound is what all others are twice, four times and eight times of",
+		})
 	})
 }
 

@@ -59,6 +59,11 @@ func TestEventualIsTheAnswerOfAReplica(t *testing.T) {
 			Did:  did + ", but half a second behind, of a value that its session had just written",
 			Want: "old values: no replica has the new one yet", Got: fmt.Sprintf("%d of %d were old", stale, n),
 			Why: "this is what the level costs"})
+		c = empty()
+		did = "read at Eventual before anything was ever written: all nodes are at position 0"
+		wants(t, get(t, c.session(), "greeting", consistency.Eventual), "", answers, expect.Message{Did: did,
+			Why: "however far a replica is, its answer is one, also where it has nothing yet"})
+		asks(t, c, 1, 0, expect.Message{Did: did, Why: "a cluster that begins has no reason to ask its primary"})
 	})
 }
 
@@ -378,7 +383,38 @@ func TestLinearizableAsksWhetherItIsThePrimary(t *testing.T) {
 			asks(t, c, 0, 1, expect.Message{Did: "read at Linearizable from a primary that has been deposed",
 				Why: "what it can answer, no replica can either"})
 		}
+		wants(t, get(t, empty().session(), "balance", consistency.Linearizable), "", 2*answers, expect.Message{
+			Did: "read at Linearizable before anything was ever written: all nodes are at position 0",
+			Why: "nothing is what there is, and nothing has been lost"})
+		othersNeedNoConfirm(t)
 	})
+}
+
+// empty is a cluster in which nothing was ever written.
+func empty() *cluster {
+	c := newCluster(0, 0)
+	c.older -= before // so that the sum is 0
+	return c
+}
+
+// othersNeedNoConfirm has nobody left to answer but a primary that has been deposed.
+func othersNeedNoConfirm(t *testing.T) {
+	t.Helper()
+	c := newCluster(0, 0)
+	s := c.session()
+	s.Put(t.Context(), "greeting", "mine")
+	get(t, s, "greeting", consistency.Linearizable)
+	for _, r := range c.replicas {
+		r.set(fails)
+	}
+	c.primary.depose()
+	for _, l := range levels[:3] {
+		wants(t, get(t, s, "greeting", l), "mine", maxWait+2*answers, expect.Message{
+			Did: fmt.Sprintf("wrote, and read at %s, while each of two replicas failed at once and the primary had "+
+				"been deposed and did not know it: it still answers, and its Confirm gives an error", name(l)),
+			Why: "this level asks how far a node is, and it is as far as that write; whether it still is the primary only " +
+				"Linearizable has to know"})
+	}
 }
 
 func TestSessionsAreApart(t *testing.T) {

@@ -64,6 +64,13 @@ func backInTime(t *testing.T, l consistency.Level, lag time.Duration) {
 		"other one %s", name(l), other)
 	wants(t, get(t, s, "greeting", l), "mine", 200*time.Millisecond, expect.Message{Did: did,
 		Why: "a replica that is restarted is back before a reader has lost patience"})
+	for _, r := range c.replicas {
+		asked := r.clear()
+		expect.That(t, closest(asked) >= 10*time.Millisecond, expect.Message{Did: did,
+			Want: "each replica is asked at most once in 10 ms, also one that answers at once",
+			Got:  fmt.Sprintf("%s was asked %d times, twice within %v", r.name, len(asked), closest(asked)),
+			Why:  "a replica that is being restarted has enough to do; questions without a pause are more of it"})
+	}
 	_, primary := c.reads()
 	expect.That(t, primary == 0, expect.Message{Did: did, Want: "the answer of that replica",
 		Got: "the primary was asked",
@@ -201,6 +208,16 @@ func TestContexts(t *testing.T) {
 		expect.That(t, known.Is(err, context.DeadlineExceeded) && took == time.Second, expect.Message{
 			Did: "put a greeting while the primary hangs, with a context of a second", Want: "its error after 1s",
 			Got: fmt.Sprintf("%s after %v", say(err), took)})
+		c = newCluster(0)
+		unsure := consistency.NewSession(silent{c.primary}, []consistency.Node{c.replicas[0]}, maxWait)
+		ctx1, cancel1 := context.WithTimeout(t.Context(), time.Second)
+		defer cancel1()
+		g := getWith(ctx1, unsure, "greeting", consistency.Linearizable)
+		expect.That(t, known.Is(g.err, context.DeadlineExceeded) && g.took == time.Second, expect.Message{
+			Did: "read at Linearizable, with a context of a second, from a primary that answers, but whose Confirm " +
+				"takes an hour: it cannot reach the others",
+			Want: "the context's error after 1s", Got: g.String(),
+			Why: "cut off from the others a primary waits for them; whoever asks it does not have to"})
 		late := newCluster(time.Hour)
 		s := late.session()
 		s.Put(t.Context(), "greeting", "mine")
@@ -214,6 +231,18 @@ func TestContexts(t *testing.T) {
 			Want: "the primary is not asked: nobody waits for its answer any more", Got: fmt.Sprint(primary, " reads")})
 	})
 }
+
+// silent is a primary that hears nothing of the others.
+type silent struct{ *node }
+
+func (s silent) Confirm(ctx context.Context) error { return sleep(ctx, time.Hour) }
+
+// instant is a node that takes no time, and has no lock.
+type instant struct{}
+
+func (instant) Read(context.Context, string) (string, uint64, error)          { return "mine", 1, nil }
+func (instant) Write(context.Context, string, string) (lsn uint64, err error) { return 1, nil }
+func (instant) Confirm(context.Context) error                                 { return nil }
 
 // slow is a node whose n-th answers come later by so much.
 type slow struct {
@@ -282,6 +311,21 @@ func TestCallsOverlap(t *testing.T) {
 			Did: "read twice at the same time; the answer that was older came last; read at Monotonic when the replica " +
 				"had got as far as that one",
 			Why: "what has been seen is the furthest of all answers, and not the last"})
+		// In each of many sessions a Put and Gets begin at one moment, and nothing orders them but the session: not even
+		// time, for the nodes take none.
+		for range 200 {
+			s := consistency.NewSession(instant{}, []consistency.Node{instant{}}, maxWait)
+			var answered [3]got
+			for l := range answered {
+				wg.Go(func() { answered[l] = get(t, s, "greeting", levels[l]) })
+			}
+			wg.Go(func() { s.Put(t.Context(), "greeting", "mine") })
+			wg.Wait()
+			for l, g := range answered {
+				wants(t, g, "mine", 0, expect.Message{
+					Did: fmt.Sprintf("put a greeting and read at %s at one moment, from nodes that take no time", name(levels[l]))})
+			}
+		}
 		// One that waits holds up no other.
 		c = newCluster(time.Hour)
 		s = c.session()

@@ -645,6 +645,7 @@ func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
 		{"a request line without a method", " / HTTP/1.1\r\nHost: x"},
 		{"a request line with another protocol", "GET / FTP/1.1\r\nHost: x"},
 		{"a header line without a colon", "GET / HTTP/1.1\r\nHost: x\r\nAccept"},
+		{"a header line without a colon in HTTP/1.0", "GET / HTTP/1.0\r\nHost: x\r\nAccept"},
 		{"a space before the colon", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length : 5"},
 		{"a request line that ends in LF alone", "GET / HTTP/1.1\nHost: x"},
 		{"a header line that ends in LF alone", "GET / HTTP/1.1\r\nAccept: a\nHost: x"},
@@ -671,6 +672,7 @@ func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
 		{"a Content-Length with a plus", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +5"},
 		{"an empty Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length:"},
 		{"a hexadecimal Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x10"},
+		{"a Content-Length with a letter", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1a"},
 		{"a Content-Length beyond int64", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775808"},
 	} {
 		wantRefused(t, 400, c.what, c.head, why)
@@ -838,6 +840,7 @@ func TestAStalledClientIsGivenUp(t *testing.T) {
 func TestWhatServeConnReturns(t *testing.T) {
 	wantWriteError(t)
 	wantReadError(t)
+	wantErrorOfPartOfARequest(t)
 	const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, c := range []struct {
 		what, text string
@@ -903,6 +906,33 @@ func wantReadError(t *testing.T) {
 	}
 }
 
+// wantErrorOfPartOfARequest has clients that are gone in the middle of a request, which nobody learns by writing: the
+// network takes what is written.
+func wantErrorOfPartOfARequest(t *testing.T) {
+	t.Helper()
+	const get, post = "GET / HTTP/1.1\r\nHost: x\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n"
+	for _, text := range []string{
+		"GET / HT", get, get + "Accept", get + "\r\n" + get + "Accept", post, post + "hel", post + "hello",
+	} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			s.swallows = true
+			began := time.Now()
+			s.raw(text, hangUp)
+			conn := s.all()[0]
+			end := conn.ended()
+			expect.That(t, end != nil && end.err != nil && end.closed, expect.Message{
+				Did: fmt.Sprintf("sent %q and closed the connection, on which the server can still write as if somebody "+
+					"read it", text),
+				Want: "ServeConn closes the connection and returns an error: the client stopped in the middle of a request",
+				Got:  conn.fate(began),
+				Why: "that nothing more comes is no end of a request: what was cut off would be taken for whole, and nobody " +
+					"would hear of it",
+			})
+		})
+	}
+}
+
 // wantWriteError has connections on which writing fails.
 func wantWriteError(t *testing.T) {
 	t.Helper()
@@ -957,6 +987,7 @@ type server struct {
 	ignoreBodies bool          // the body is not read for the protocol
 	room         int           // so many bytes can be written before writing fails, if not 0
 	resets       bool          // who hangs up resets the connection: reading fails
+	swallows     bool          // what is written to who has hung up is lost, and no error
 
 	mu    sync.Mutex
 	conns []*conn
@@ -991,7 +1022,7 @@ func (s *server) serveConn(c net.Conn) {
 	if s.deadline > 0 {
 		c.SetReadDeadline(time.Now().Add(s.deadline))
 	}
-	serving := &conn{Conn: c, limited: s.room > 0, room: s.room, resets: s.resets}
+	serving := &conn{Conn: c, limited: s.room > 0, room: s.room, resets: s.resets, swallows: s.swallows}
 	s.mu.Lock()
 	s.conns = append(s.conns, serving)
 	s.mu.Unlock()
@@ -1046,6 +1077,7 @@ type conn struct {
 	room    int
 
 	resets    bool         // an end of the stream is an error
+	swallows  bool         // writing never fails
 	deadlines atomic.Int32 // how many were set
 }
 
@@ -1085,6 +1117,9 @@ func (c *conn) Write(p []byte) (int, error) {
 		return 0, broken
 	}
 	n, err := c.Conn.Write(p[:fits])
+	if c.swallows {
+		return len(p), nil
+	}
 	if err == nil && n < len(p) {
 		err = broken
 	}

@@ -75,6 +75,35 @@ func TestAnOrderIsCreatedOnceAndReplayed(t *testing.T) {
 		Got: gw.String(),
 		Why: "a replay that asks others again is slow when they are slow and fails when they fail",
 	})
+	replaysThatAreCut(t, gw, first)
+}
+
+// replaysThatAreCut repeats the request of ann's order over connections that are cut in the middle of each message and of
+// each answer.
+func replaysThatAreCut(t *testing.T, gw *gateway, first answer) {
+	t.Helper()
+	proxy := newProxy(t)
+	instance := connected(t, proxy)
+	from, ends := exchanges(proxy, func() { place(t, instance, gw, "ann", "k1", shoes) })
+	for i, end := range ends {
+		for dir, where := range []string{
+			faultproxy.ToServer: "message %d of the replay was on its way",
+			faultproxy.ToClient: "the answer to message %d of the replay was on its way back",
+		} {
+			proxy := newProxy(t)
+			instance := connected(t, proxy)
+			proxy.CutAfter(faultproxy.Direction(dir), end[dir]-from[dir]-1)
+			a := place(t, instance, gw, "ann", "k1", shoes)
+			expect.That(t, a.is(first) || a.failed() || known.Is(a.err, orders.ErrInProgress), expect.Message{
+				Did: "sent the request again, and cut the connection to the database while " +
+					fmt.Sprintf(where, i+1),
+				Want: first.String() + " again, or an error that is neither ErrMismatch nor ErrDeclined",
+				Got:  a.String(),
+				Why: "what could not be read is not known; told an order that does not exist, or that there is " +
+					"none, the client gives up asking",
+			})
+		}
+	}
 }
 
 func TestAnotherRequestUnderTheSameKeyIsRefused(t *testing.T) {
@@ -363,20 +392,13 @@ type cut struct {
 func planCuts(t *testing.T) (cuts []*cut) {
 	t.Helper()
 	proxy := newProxy(t)
-	passed := func() [2]int {
-		return [2]int{faultproxy.ToServer: proxy.Passed(faultproxy.ToServer),
-			faultproxy.ToClient: proxy.Passed(faultproxy.ToClient)}
-	}
 	var charged [2]int
-	gw := &gateway{onCharge: func(int) error { charged = passed(); return nil }}
+	gw := &gateway{onCharge: func(int) error { charged = passed(proxy); return nil }}
 	instance := connected(t, proxy)
-	began, earlier := passed(), len(proxy.Turns())
-	wantOrder(t, place(t, instance, gw, "user-00", "key-00", shoes), "placed an order")
-
-	for _, turn := range append(proxy.Turns()[earlier:], passed()) {
-		if turn == began {
-			continue
-		}
+	began, ends := exchanges(proxy, func() {
+		wantOrder(t, place(t, instance, gw, "user-00", "key-00", shoes), "placed an order")
+	})
+	for _, turn := range ends {
 		from, phase := began, "before"
 		if turn[faultproxy.ToServer] > charged[faultproxy.ToServer] {
 			from, phase = charged, "after"
@@ -392,6 +414,24 @@ func planCuts(t *testing.T) (cuts []*cut) {
 		}
 	}
 	return cuts
+}
+
+// passed is how many bytes have gone through the proxy so far, by Direction.
+func passed(proxy *faultproxy.Proxy) [2]int {
+	return [2]int{faultproxy.ToServer: proxy.Passed(faultproxy.ToServer),
+		faultproxy.ToClient: proxy.Passed(faultproxy.ToClient)}
+}
+
+// exchanges does something through the proxy, and returns what had passed before, and by the end of each answer.
+func exchanges(proxy *faultproxy.Proxy, do func()) (began [2]int, ends [][2]int) {
+	began, earlier := passed(proxy), len(proxy.Turns())
+	do()
+	for _, turn := range append(proxy.Turns()[earlier:], passed(proxy)) {
+		if turn != began {
+			ends = append(ends, turn)
+		}
+	}
+	return began, ends
 }
 
 // connected is an instance that has a connection through the proxy already.
@@ -525,6 +565,47 @@ func TestADeclinedCardIsTheOutcome(t *testing.T) {
 		wantOrder(t, place(t, db, gw, no.user, no.user+"-2", shoes),
 			declined+", and the same order with a new key")
 	}
+	for user, loss := range map[string]struct {
+		how string
+		of  func(*faultproxy.Proxy)
+	}{
+		"lea": {"no statement reached the database any more", (*faultproxy.Proxy).Reset},
+		"max": {"statements reached the database and their answers were lost", (*faultproxy.Proxy).DropResponses},
+	} {
+		declinedAndCut(t, db, user, loss.how, loss.of)
+	}
+}
+
+// declinedAndCut has a connection break when the gateway has said no. Asked again, it would say yes.
+func declinedAndCut(t *testing.T, db *pgxpool.Pool, user, how string, lose func(*faultproxy.Proxy)) {
+	t.Helper()
+	proxy := newProxy(t)
+	instance := connected(t, proxy)
+	gw := &gateway{tl: timeline.New(), onCharge: func(n int) error {
+		if n > 1 {
+			return nil
+		}
+		lose(proxy)
+		return orders.ErrDeclined
+	}}
+	did := "placed an order that the gateway declined just when the connections to the database broke: " + how
+	first := place(t, instance, gw, user, "k1", shoes)
+	expect.That(t, first.err != nil, expect.Message{
+		Did:     did,
+		Want:    "ErrDeclined, if that is stored, or another error",
+		Got:     first.String(),
+		Why:     "nobody has paid, and there is no such order",
+		Picture: gw.tl,
+	})
+	last := settle(t, db, gw, user, "k1", shoes, settled)
+	expect.That(t, !known.Is(first.err, orders.ErrDeclined) || known.Is(last.err, orders.ErrDeclined), expect.Message{
+		Did:  did + "; then sent the request again",
+		Want: "ErrDeclined from the second call, as the first one has returned it",
+		Got:  fmt.Sprintf("%v from the first call, %v from the second", first, last),
+		Why: "a no that is told before it is stored is forgotten: the client believes that this order did not happen, " +
+			"and the next retry pays for it",
+		Picture: gw.tl,
+	})
 }
 
 // wantDeclinedAgain repeats the user's first request, which was declined, and sends another one
@@ -614,7 +695,19 @@ func TestReapForgetsOldKeysOnly(t *testing.T) {
 	emptyTables(t, own)
 	inParallel(4, keys, func(i int) { place(t, db, &gateway{}, "ann", fmt.Sprint("night-", i), shoes) })
 	<-time.After(wait) // nothing to wait for: the keys must grow old
-	n, err := reap(t, db, wait*4/5)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	n, err := orders.Reap(gone, db, wait*4/5)
+	expect.That(t, n == keys || err != nil, expect.Message{
+		Did:  fmt.Sprintf("used %d keys, and called Reap %v later with a context that had ended", keys, wait),
+		Want: fmt.Sprintf("%d keys removed, or an error", keys),
+		Got:  reaped(n, err),
+		Why:  "a job that could not do its work and says that there was none is looked at when the disk is full",
+	})
+	if err == nil {
+		return // they are gone
+	}
+	n, err = reap(t, db, wait*4/5)
 	expect.That(t, n == keys && err == nil, expect.Message{
 		Did:  fmt.Sprintf("used %d keys, and called Reap(%v) %v later", keys, wait*4/5, wait),
 		Want: fmt.Sprintf("%d keys removed: all that are old enough", keys),

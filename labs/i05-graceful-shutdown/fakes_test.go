@@ -171,6 +171,22 @@ func ask(c *http.Client, path string) <-chan reply {
 	return got
 }
 
+// upload sends a request with a body and does not wait for the answer.
+func upload(c *http.Client, path string, body io.Reader) <-chan reply {
+	got := make(chan reply, 1)
+	go func() {
+		res, err := c.Post(memhttp.URL+path, "text/plain", body)
+		if err != nil {
+			got <- reply{err: err}
+			return
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		got <- reply{status: res.StatusCode, body: string(text), close: res.Close, err: err}
+	}()
+	return got
+}
+
 // ask asks the server over a connection of its own, and records it on a lane of that name.
 func (s *server) ask(lane, path string) <-chan reply {
 	asked, got := s.tl.Begin(lane, "GET"), ask(s.Client(), path)

@@ -83,17 +83,7 @@ func uploads(t *testing.T) {
 			fmt.Fprintf(w, "%s, %v", body, err)
 		}}, shutdown.Options{Timeout: 20 * time.Minute})
 		body, write := io.Pipe()
-		got := make(chan reply, 1)
-		go func() {
-			res, err := s.Client().Post(memhttp.URL+"/upload", "text/plain", body)
-			if err != nil {
-				got <- reply{err: err}
-				return
-			}
-			defer res.Body.Close()
-			text, err := io.ReadAll(res.Body)
-			got <- reply{status: res.StatusCode, body: string(text), close: res.Close, err: err}
-		}()
+		got := upload(s.Client(), "/upload", body)
 		io.WriteString(write, "one")
 		time.Sleep(15 * time.Minute)
 		io.WriteString(write, " two")
@@ -378,54 +368,74 @@ func TestTheTimeoutBoundsTheWait(t *testing.T) {
 
 func TestRequestsAreCutOffWhenTheTimeoutHasPassed(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		cutOff := make(chan time.Time, 1)
-		stuck := func(w http.ResponseWriter, r *http.Request) {
-			<-r.Context().Done()
-			cutOff <- time.Now()
-			// It returns a moment later: connections are closed and contexts cancelled in any order.
-			time.Sleep(time.Millisecond)
-		}
-		s := start(t, paths{"/stuck": stuck}, shutdown.Options{Timeout: 3200 * time.Millisecond})
-		got := ask(s.Client(), "/stuck")
-		synctest.Wait()
-		s.signal()
-		const did = "sent the signal while a request was in flight that lasts until its context " +
-			"ends; DrainDelay is 0, Timeout 3.2 s"
-		s.mustReturn(t, did, "Timeout has passed", s.signalled.Add(3200*time.Millisecond), slack)
-		synctest.Wait()
-		select {
-		case at := <-cutOff:
-			off := at.Sub(s.signalled) - 3200*time.Millisecond
-			expect.That(t, off.Abs() <= time.Millisecond, expect.Message{
-				Did: did,
-				Want: "the request's context is cancelled when Timeout has passed, 3.2 s after " +
-					"the signal",
-				Got: fmt.Sprintf("it was cancelled %v after the signal", at.Sub(s.signalled)),
-				Why: "until then the request may still succeed, and then the platform has no more patience",
-			})
-		default:
-			expect.Fatal(t, expect.Message{
-				Did:  did,
-				Want: "the request's context is cancelled when Timeout has passed",
-				Got:  "Run has returned, and the request goes on as if nothing had happened",
-				Why: "a handler that is not told works on with what is being closed under it, " +
-					"and dies in the middle of a step when the process exits",
-			})
-		}
-		select {
-		case r := <-got:
-			expect.That(t, r.err != nil, expect.Message{Did: did,
-				Want: "the client's connection is closed", Got: r.String()})
-		case <-time.After(time.Second):
-			expect.Fatal(t, expect.Message{
-				Did:  did,
-				Want: "the client's connection is closed",
-				Got:  "1 s after Run had returned the client was still waiting",
-				Why: "a client whose connection is closed can try elsewhere; one that hears " +
-					"nothing waits for its own timeout",
-			})
-		}
+		cutOffInTime(t, "request", "sent the signal while a request was in flight", nil,
+			func(c *http.Client) <-chan reply { return ask(c, "/stuck") })
 	})
+	virtual(t, func(t *testing.T) {
+		body, write := io.Pipe()
+		slow := func(context.Context) error { time.Sleep(time.Second); return nil }
+		cutOffInTime(t, "upload", "registered a closer that takes 1 s, and sent the signal while an upload was in flight, "+
+			"of which its handler has read nothing and", closers{slow},
+			func(c *http.Client) <-chan reply {
+				got := upload(c, "/stuck", body)
+				io.WriteString(write, "one")
+				return got
+			})
+	})
+}
+
+// cutOffInTime has a request in flight that lasts until its context ends, and closers that take a second each.
+func cutOffInTime(t *testing.T, what, how string, c closers, send func(*http.Client) <-chan reply) {
+	t.Helper()
+	cutOff := make(chan time.Time, 1)
+	stuck := func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		cutOff <- time.Now()
+		// It returns a moment later: connections are closed and contexts cancelled in any order.
+		time.Sleep(time.Millisecond)
+	}
+	s := start(t, paths{"/stuck": stuck}, shutdown.Options{Timeout: 3200 * time.Millisecond,
+		Closers: c})
+	got := send(s.Client())
+	synctest.Wait()
+	s.signal()
+	did := how + " that lasts until its context ends; DrainDelay is 0, Timeout 3.2 s"
+	s.mustReturn(t, did, "Timeout has passed and the closers are done",
+		s.signalled.Add(3200*time.Millisecond+time.Duration(len(c))*time.Second), slack)
+	synctest.Wait()
+	select {
+	case at := <-cutOff:
+		off := at.Sub(s.signalled) - 3200*time.Millisecond
+		expect.That(t, off.Abs() <= time.Millisecond, expect.Message{
+			Did: did,
+			Want: "the " + what + "'s context is cancelled when Timeout has passed, 3.2 s after " +
+				"the signal",
+			Got: fmt.Sprintf("it was cancelled %v after the signal", at.Sub(s.signalled)),
+			Why: "until then the request may still succeed; behind it the platform has no more patience, and what the " +
+				"request uses is being closed",
+		})
+	default:
+		expect.Fatal(t, expect.Message{
+			Did:  did,
+			Want: "the " + what + "'s context is cancelled when Timeout has passed",
+			Got:  "Run has returned, and the " + what + " goes on as if nothing had happened",
+			Why: "a handler that is not told works on with what is being closed under it, " +
+				"and dies in the middle of a step when the process exits",
+		})
+	}
+	select {
+	case r := <-got:
+		expect.That(t, r.err != nil, expect.Message{Did: did,
+			Want: "the client's connection is closed", Got: r.String()})
+	case <-time.After(time.Second):
+		expect.Fatal(t, expect.Message{
+			Did:  did,
+			Want: "the client's connection is closed",
+			Got:  "1 s after Run had returned the client was still waiting",
+			Why: "a client whose connection is closed can try elsewhere; one that hears " +
+				"nothing waits for its own timeout",
+		})
+	}
 }
 
 // TestASignalBeforeRunIsASignal has a deploy that is taken back while the process still starts.

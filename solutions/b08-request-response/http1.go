@@ -120,28 +120,28 @@ func readHeader(in *textproto.Reader) (map[string][]string, error) {
 }
 
 // bodyLength looks whether the header is one that everybody understands in the same way.
-func bodyLength(req *Request) (int64, error) {
+func bodyLength(req *Request) (n int64, err error) {
 	if len(req.Header["Host"]) == 0 && req.Proto == "HTTP/1.1" {
-		return 0, refusal{400, "no Host"}
+		return n, refusal{400, "no Host"}
 	}
 	lengths := req.Header["Content-Length"]
 	if len(req.Header["Transfer-Encoding"]) > 0 {
 		if len(lengths) > 0 {
-			return 0, refusal{400, "Content-Length and Transfer-Encoding"}
+			return n, refusal{400, "Content-Length and Transfer-Encoding"}
 		}
-		return 0, refusal{501, "Transfer-Encoding"}
+		return n, refusal{501, "Transfer-Encoding"}
 	}
 	if len(lengths) == 0 {
 		return 0, nil
 	}
 	for _, other := range lengths[1:] {
 		if other != lengths[0] {
-			return 0, refusal{400, "two Content-Lengths"}
+			return n, refusal{400, "two Content-Lengths"}
 		}
 	}
-	n, err := strconv.ParseInt(lengths[0], 10, 64)
+	n, err = strconv.ParseInt(lengths[0], 10, 64)
 	if err != nil || strings.ContainsAny(lengths[0], "+-") {
-		return 0, refusal{400, fmt.Sprintf("Content-Length %q", lengths[0])}
+		return n, refusal{400, fmt.Sprintf("Content-Length %q", lengths[0])}
 	}
 	return n, nil
 }
@@ -166,7 +166,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 func write(conn net.Conn, method string, resp *Response, last bool) error {
 	out := bufio.NewWriter(conn)
-	fmt.Fprintf(out, "HTTP/1.1 %d %s\r\n", resp.Status, reasons[resp.Status])
+	fmt.Fprintf(out, "HTTP/1.1 %d \r\n", resp.Status) // words may follow, for people: programs read the number
 	for name, values := range resp.Header {
 		for _, value := range values {
 			fmt.Fprintf(out, "%s: %s\r\n", name, value)
@@ -185,9 +185,6 @@ func write(conn net.Conn, method string, resp *Response, last bool) error {
 	}
 	return out.Flush() // with the first error of all that was written
 }
-
-// reasons are for people: programs read the number.
-var reasons = map[int]string{200: "OK", 204: "No Content", 400: "Bad Request", 404: "Not Found", 501: "Not Implemented"}
 
 // hasToken looks for a word in fields that are lists with commas.
 func hasToken(fields []string, token string) bool {
