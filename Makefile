@@ -18,7 +18,7 @@ build: bin/labs ## bin/labs
 
 .PHONY: bin/labs
 bin/labs:
-	@$(GO) build -o $@ ./cmd/labs
+	@.ci/patiently $(GO) build -o $@ ./cmd/labs
 	@CGO_ENABLED=0 $(GO) build -o bin/labs-sandbox ./cmd/labs-sandbox
 
 .PHONY: install

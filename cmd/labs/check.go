@@ -48,7 +48,8 @@ attempted. Judged are the files that lab.yaml names, as when they are handed in;
 
 On a terminal each check of a lab is told when it ends, those that failed the last time first; else in the lab's order.
 
-A lab is passed when all that it demands was judged: with --no-race, one that demands the race detector is not yet.
+A lab is passed when all that it demands was judged: with --no-race, one that demands the race detector is not yet, though the
+exit code says that all checks that were run have passed.
 
 ` + exitHelp,
 		Example: `  labs check                          the lab you are at
@@ -283,6 +284,11 @@ func (o *checkOptions) show(jobs []grade.Job, live *report.Live) func(judge.Verd
 			fmt.Fprintln(o.Out, o.Paint().Good("passed")+" under the race detector, too")
 		case v.NotYetRaced():
 			report.Verdict(o.typing(o.Out), v.Result, style)
+		case v.Race.State == run.RaceDone:
+			fmt.Fprintln(o.Out, o.Paint().Faint("under the race detector the same checks fail, and no race was found"))
+		}
+		if o.runs > 1 && v.Verdict == run.Passed {
+			fmt.Fprintln(o.Out, o.Paint().Faint(fmt.Sprintf("each check passed in %d of %d runs, shuffled and under load", o.runs, o.runs)))
 		}
 		if v.Remembered {
 			fmt.Fprintln(o.Out,

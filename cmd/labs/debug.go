@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
 func newDebug(a *app) *cobra.Command {
@@ -51,8 +52,8 @@ func runDebug(ctx context.Context, a *app, args []string) error {
 	}
 	delve, err := exec.LookPath("dlv")
 	if err != nil {
-		return &usageError{errors.New("there is no delve on this machine"),
-			"go install github.com/go-delve/delve/cmd/dlv@latest, and have $(go env GOPATH)/bin on the PATH"}
+		return fault.New("go install github.com/go-delve/delve/cmd/dlv@latest, and have $(go env GOPATH)/bin on the PATH",
+			"there is no delve on this machine")
 	}
 	cmd := exec.CommandContext(ctx, delve, "test", l.Package(), "--", "-test.run", "^"+check+"$", "-test.v", "-test.timeout", "0")
 	cmd.Dir = w.Course.Root

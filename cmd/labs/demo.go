@@ -59,6 +59,12 @@ func runDemo(ctx context.Context, a *app, provider string) error {
 		return err
 	}
 	w, err := a.openAnywhere()
+	if err == nil && workspace.IsOne(w.Course.Root) { // which may have other labs
+		var root string
+		if root, err = origin(w.Course.Root); err == nil {
+			w, err = a.openAt(root)
+		}
+	}
 	if err != nil {
 		return err
 	}

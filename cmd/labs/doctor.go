@@ -11,6 +11,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/backends"
 	"github.com/backend-labs/backend-labs/harness/doctor"
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 type doctorOptions struct {
@@ -101,7 +102,7 @@ func (o *doctorOptions) line(l doctor.Line) {
 // wrapped writes text behind a beginning, with the lines after the first below each other.
 func (o *doctorOptions) wrapped(begin, text string) {
 	indent := strings.Repeat(" ", ansi.StringWidth(begin))
-	lines := strings.Split(ansi.Wrap(text, max(20, o.Columns-len(indent)), ""), "\n")
+	lines := strings.Split(term.Wrap(text, max(20, o.Columns-len(indent))), "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimRight(line, " ")
 	}

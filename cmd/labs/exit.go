@@ -14,6 +14,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/workshop/client"
+	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 // The exit codes, as the help of every command says.
@@ -49,10 +50,14 @@ type hinted interface{ Hint() string }
 
 func (e *usageError) Hint() string { return e.hint }
 
+// notYet is the error of a command for what may be seen or done once a lab is passed.
+type notYet struct{ *usageError }
+
 // exitCode is the one place where errors become exit codes.
 func exitCode(err error) int {
 	var not *notPassed
 	var usage *usageError
+	var early *notYet
 	var variant *course.NoVariant
 	var broken *course.Error
 	var unrecorded *course.NoStub
@@ -67,7 +72,7 @@ func exitCode(err error) int {
 		return exitStopped
 	case errors.As(err, &not):
 		return not.code
-	case errors.As(err, &noStub), errors.As(err, &unfit) && !unfit.Absent:
+	case errors.As(err, &early), errors.As(err, &noStub), errors.As(err, &unfit) && !unfit.Absent:
 		return exitNot
 	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant),
 		errors.As(err, &unrecorded), errors.As(err, &noRevision),
@@ -146,7 +151,7 @@ func (a *app) complain(err error) {
 		hint = h.Hint()
 	}
 	if hint == "" && errors.Is(err, course.ErrUnknownLab) {
-		hint = "labs list shows all that there are"
+		hint = a.whereLabsAre()
 	}
 	if hint == "" && exitCode(err) == exitInfra {
 		hint = cmp.Or(fault.Remedy(err), fault.Doctor)
@@ -156,4 +161,14 @@ func (a *app) complain(err error) {
 	if hint != "" {
 		fmt.Fprintf(a.Err, "%s %s\n", p.Accent("hint:"), a.typed(report.PlainLines(hint)))
 	}
+}
+
+// whereLabsAre is what to do where a lab is not known.
+func (a *app) whereLabsAre() string {
+	if root, err := course.Find(cmp.Or(a.courseDir, ".")); err == nil {
+		if given, err := workspace.Given(root); err == nil && len(given.Labs) > 0 {
+			return "labs list shows those of this workspace; labs init DIR --labs makes one with others"
+		}
+	}
+	return "labs list shows all that there are"
 }

@@ -102,7 +102,7 @@ func runList(a *app, p part, asJSON bool) error {
 		line string) {
 		fmt.Fprintln(&b, line)
 	})
-	fmt.Fprintf(&b, "\n%s\n", table.Faint(ansi.Wrap(legend, a.Columns, "")))
+	fmt.Fprintf(&b, "\n%s\n", table.Faint(term.Wrap(legend, a.Columns)))
 	return a.Page(b.String())
 }
 
@@ -238,7 +238,7 @@ func (t labTable) lab(l *course.Lab, s workspace.Standing, title int) []string {
 	minutes := fmt.Sprintf("  %3d", l.Minutes)
 	const left = 7
 	if t.columns >= roomy {
-		question := strings.Split(ansi.Wrap(l.Question, t.columns-left-title-7, ""), "\n")
+		question := strings.Split(term.Wrap(l.Question, t.columns-left-title-7), "\n")
 		lines := []string{head + padded(l.Title, title) + minutes + "  " + t.Faint(question[0])}
 		for _, more := range question[1:] {
 			lines = append(lines, strings.Repeat(" ", left+title+7)+t.Faint(more))
@@ -246,14 +246,14 @@ func (t labTable) lab(l *course.Lab, s workspace.Standing, title int) []string {
 		return lines
 	}
 	var lines []string
-	about := ansi.Wrap(l.Title+t.Faint(fmt.Sprintf(", %d min", l.Minutes)), max(10, t.columns-left), "")
+	about := term.Wrap(l.Title+t.Faint(fmt.Sprintf(", %d min", l.Minutes)), max(10, t.columns-left))
 	for i, part := range strings.Split(about, "\n") {
 		if i > 0 {
 			head = strings.Repeat(" ", left)
 		}
 		lines = append(lines, head+part)
 	}
-	for _, more := range strings.Split(ansi.Wrap(l.Question, max(10, t.columns-left), ""), "\n") {
+	for _, more := range strings.Split(term.Wrap(l.Question, max(10, t.columns-left)), "\n") {
 		lines = append(lines, strings.Repeat(" ", left)+t.Faint(more))
 	}
 	return lines

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/course"
@@ -17,7 +16,7 @@ func newProgress(a *app) *cobra.Command {
 		Use:   "progress",
 		Short: "How far you have come, by level, and what to do next",
 		Long: `Progress counts what you have passed, by level, and says what to do next. Its bars have a character for each lab:
-` + legend + `, · untouched.
+` + legend + `, · not attempted.
 
 ` + exitHelp,
 		Example: `  labs progress
@@ -110,8 +109,7 @@ func runProgress(a *app, asJSON bool) error {
 		fmt.Fprintf(a.Out, "%-13s %2d of %2d  %s\n", at.Level, at.Passed, at.Total, at.bar)
 	}
 	if a.Interactive {
-		fmt.Fprintf(a.Out, "%s\n\n", a.Paint().Faint(ansi.Wrap(legend+", · untouched", a.Columns,
-			"")))
+		fmt.Fprintf(a.Out, "%s\n\n", a.Paint().Faint(term.Wrap(legend+", · not attempted", a.Columns)))
 	}
 	for _, l := range w.Course.Labs {
 		if s := standings[l.ID]; s.Done() && s != workspace.Passed || s == workspace.NotRaced {

@@ -124,6 +124,10 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if workspace.IsOne(w.Course.Root) {
+		return &usageError{errors.New("prove is for authors: this folder is a learner's, without solutions"),
+			"--course names a course that has them; labs check judges what you write"}
+	}
 	labs, err := w.Course.Select(args)
 	if err != nil {
 		return err

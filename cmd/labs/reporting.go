@@ -67,5 +67,26 @@ func (r *reporter) close(ctx context.Context, a *app) {
 	}
 	if r.place.Waiting() > 0 {
 		a.note("the workshop does not answer; what it is to know is sent later, and nothing is lost")
+		return
+	}
+	a.hearAt(ctx, r.place)
+}
+
+// hear shows what the instructor has said to all since the last command.
+func (a *app) hear(ctx context.Context, w *workspace.Workspace) {
+	if p, err := client.Kept(w.Dir); err == nil {
+		a.hearAt(ctx, p)
+	}
+}
+
+func (a *app) hearAt(ctx context.Context, p *client.Place) {
+	ctx, cancel := context.WithTimeout(ctx, reportWithin)
+	defer cancel()
+	said, err := p.Hear(ctx)
+	if err != nil {
+		return // the next command hears it
+	}
+	for _, m := range said {
+		a.note("the instructor, at %s: %s", m.At.Local().Format("15:04"), m.Text)
 	}
 }

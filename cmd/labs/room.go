@@ -166,7 +166,8 @@ func (o *roomOptions) showStatus(r wire.Room, s wire.Standings) error {
 	for _, l := range r.Labs {
 		deadline := "–"
 		if l.Deadline != nil {
-			deadline = l.Deadline.Local().Format("Mon 15:04") + fmt.Sprintf(" −%d %%", l.LateCost)
+			deadline = l.Deadline.Local().Format("2 Jan 15:04") + fmt.Sprintf(" −%d %%", l.LateCost) +
+				verb(*l.Deadline, time.Now(), "", ", over")
 		}
 		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%d of %d\t%s\n", l.ID, passed[l.ID], at[l.ID], yes(l.Open), deadline, l.Hints,
 			l.HintsOf, l.Title)
@@ -234,7 +235,7 @@ func (o *roomOptions) lab(ctx context.Context, c *client.Client, lab string, cha
 		}
 		deadline := "no deadline"
 		if l.Deadline != nil {
-			deadline = fmt.Sprintf("deadline %s%s, lateness costs %d %%", l.Deadline.Local().Format("Mon 2 Jan 15:04"),
+			deadline = fmt.Sprintf("deadline %s%s, lateness costs %d %%", l.Deadline.Local().Format("Mon 2 Jan 2006 15:04"),
 				verb(*l.Deadline, time.Now(), "", ", which is over"), l.LateCost)
 		}
 		perHour := "any number"

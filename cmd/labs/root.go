@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,6 +134,12 @@ the answer holds under real stores, real faults and simulated time, and what a w
 		"the course's `folder` (default: the current one or the nearest above it that has labs/)")
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpOn(root))
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		text := strings.TrimSpace(cmp.Or(c.Long, c.Short)) + "\n\n" + c.UsageString()
+		if err := a.Page(term.Reflow(text, a.Columns)); err != nil {
+			a.note("the help cannot be shown: %v", err)
+		}
+	})
 	root.AddGroup(&cobra.Group{ID: "learn", Title: "For learners:"},
 		&cobra.Group{ID: "run", Title: "For whoever runs labs:"})
 	add := func(group string, cmds ...*cobra.Command) {
@@ -259,8 +266,12 @@ func (a *app) building() func(compile.Progress) {
 }
 
 // note is one line of progress. Nothing that stands in it, such as the name of a submission, is
-// interpreted by a terminal or a CI runner.
+// interpreted by a terminal or a CI runner. On a terminal it takes the place of a line that counts, which comes again
+// below it.
 func (a *app) note(format string, args ...any) {
+	if a.ErrTerminal && a.Interactive {
+		fmt.Fprint(a.Err, term.Wiped)
+	}
 	fmt.Fprintln(a.Err, a.Paint().Faint("· "+a.typed(report.PlainLines(fmt.Sprintf(format, args...)))))
 }
 

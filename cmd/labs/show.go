@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/prose"
+	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
@@ -107,7 +107,7 @@ func (a *app) foot(l *course.Lab) string {
 
 // hanging is text in lines of so many columns, each behind the indent, the second a little further.
 func hanging(indent, text string, columns int) string {
-	wrapped := ansi.Wrap(text, max(20, columns-len(indent)-2), "")
+	wrapped := term.Wrap(text, max(20, columns-len(indent)-2))
 	return indent + strings.ReplaceAll(wrapped, "\n", "\n"+indent+"  ") + "\n"
 }
 

@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/backend-labs/backend-labs/harness/compile"
 	"github.com/backend-labs/backend-labs/harness/course"
+	"github.com/backend-labs/backend-labs/harness/judge"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
 	"github.com/backend-labs/backend-labs/harness/term"
@@ -81,7 +83,15 @@ func (o *submitOptions) run(ctx context.Context, args []string) error {
 	}
 	if sub.State != wire.Graded {
 		line := o.waiting("handed in")
-		sub, err = c.Follow(ctx, sub.ID, func(s wire.Submission) { line.set("%s", standing(s)) },
+		begun := false
+		sub, err = c.Follow(ctx, sub.ID, func(s wire.Submission) {
+			if begun && s.State == wire.Waiting {
+				line.set("graded once more, since that was interrupted")
+				return
+			}
+			begun = s.State == wire.Grading
+			line.set("%s", standing(s))
+		},
 			func() { line.set("handed in; the workshop does not answer, waiting for it") })
 		line.over()
 	}
@@ -91,7 +101,15 @@ func (o *submitOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return o.show(sub)
+	if sub.Result != nil {
+		j := judge.Judge{Workspace: w, Remember: true, Builder: func() *compile.Builder { return o.builder(w) }}
+		if err := j.Keep(ctx, l, *sub.Result); err != nil {
+			o.note("the verdict is not noted here: %v", err)
+		}
+	}
+	err = o.show(sub)
+	o.hear(ctx, w)
+	return err
 }
 
 // handedIn are the files of a lab that are handed in, by their names in lab.yaml.

@@ -124,16 +124,18 @@ func (a *app) own(ctx context.Context, c *course.Course) error {
 	if err := a.recover(ctx, c.Root); err != nil {
 		return err
 	}
-	given, err := workspace.Given(c.Root)
-	if err != nil {
-		return err
+	from, err := origin(c.Root)
+	if err == nil {
+		c.SolutionsFrom(from)
 	}
-	from := given.Course
-	if from == "" {
-		if from, err = embedded.Folder(); err != nil {
-			return err
-		}
+	return err
+}
+
+// origin is the folder of the course that the workspace at root came from.
+func origin(root string) (string, error) {
+	given, err := workspace.Given(root)
+	if err != nil || given.Course != "" {
+		return given.Course, err
 	}
-	c.SolutionsFrom(from)
-	return nil
+	return embedded.Folder()
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/backend-labs/backend-labs/harness/owner"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/backend-labs/backend-labs/harness/watch"
 	"github.com/backend-labs/backend-labs/harness/workspace"
 )
@@ -293,16 +294,14 @@ func (o *watchOptions) hintPage(ctx context.Context, s watch.Scene) (*watch.Page
 
 func (o *watchOptions) solutionPage(ctx context.Context, s watch.Scene) (*watch.Page, error) {
 	p, err := o.page(func(a *app) error { return runSolution(ctx, a, []string{s.Lab.Slug}, false) })
-	var usage *usageError
+	var early *notYet
 	switch {
-	case errors.As(err, &usage) && s.Phase == watch.Racing && s.Result.Verdict == run.Passed:
+	case errors.As(err, &early) && s.Phase == watch.Racing && s.Result.Verdict == run.Passed:
 		return nil, errors.New("a moment: the run under the race detector belongs to a pass")
-	case errors.As(err, &usage) && !s.Lab.HasSolution():
-		return nil, err
-	case errors.As(err, &usage) && s.Result != nil && s.Result.NotYetRaced():
+	case errors.As(err, &early) && s.Result != nil && s.Result.NotYetRaced():
 		return nil, fmt.Errorf("%s; labs solution %s --give-up shows it all the same",
 			run.NotYetRaced, s.Lab.Slug)
-	case errors.As(err, &usage):
+	case errors.As(err, &early):
 		return nil, fmt.Errorf(
 			"not passed yet; h gives a hint, and labs solution %s --give-up shows it all the same",
 			s.Lab.Slug)
@@ -350,7 +349,7 @@ func (o *watchOptions) listPage(context.Context, watch.Scene) (*watch.Page, erro
 		page.Lines, page.Labs = append(page.Lines, line), append(page.Labs, l)
 	})
 	page.Lines, page.Labs = append(page.Lines, ""), append(page.Labs, nil)
-	for line := range strings.SplitSeq(ansi.Wrap(legend, o.columns()-2, ""), "\n") {
+	for line := range strings.SplitSeq(term.Wrap(legend, o.columns()-2), "\n") {
 		page.Lines, page.Labs = append(page.Lines, o.Paint().Faint(line)), append(page.Labs, nil)
 	}
 	return page, nil

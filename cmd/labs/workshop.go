@@ -16,6 +16,7 @@ import (
 	"github.com/skip2/go-qrcode"
 	"github.com/spf13/cobra"
 
+	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/backend-labs/backend-labs/harness/workshop"
 	"github.com/backend-labs/backend-labs/harness/workshop/client"
 	"github.com/backend-labs/backend-labs/harness/workshop/rehearse"
@@ -35,6 +36,7 @@ type workshopOptions struct {
 	seed          uint64
 	within        time.Duration
 	rehearsed     chan struct{} // closed when the rehearsal is over
+	passing       bool          // the room goes with the run
 	asked         room.Room     // what the command line says of the room
 }
 
@@ -49,7 +51,7 @@ likely believed there.
 
 Everything is kept in a database, a SQLite file in the course's .labs folder unless --database names another one: stopped
 in any way, and started again with the same database, it is the same room, and nothing that was handed in is lost. With
-Postgres, labs worker lets other machines grade, too.
+Postgres, labs worker lets other machines grade, too. A rehearsal has a database that goes with it.
 
 The room's code is for the participants. The instructor's link is for you: whoever has it can do everything. Where output is
 kept by others, choose its secret yourself in $LABS_ROOM_SECRET: then it is not shown.
@@ -116,7 +118,11 @@ func (o *workshopOptions) run(ctx context.Context) error {
 	if o.rehearse > 0 && ctx.Err() != nil {
 		<-o.rehearsed
 	}
-	if ctx.Err() != nil && err == nil {
+	switch {
+	case ctx.Err() == nil || err != nil:
+	case o.passing:
+		o.note("stopped")
+	default:
 		o.note("stopped; the same command goes on where it was")
 	}
 	return o.explained(err)
@@ -141,6 +147,10 @@ func (o *workshopOptions) logTo() (done func(), err error) {
 
 // ready tells how to join, and keeps the instructor's secret for the commands of this machine.
 func (o *workshopOptions) ready(ctx context.Context, s workshop.Served) error {
+	if err := o.roomForRehearsal(ctx, s); err != nil {
+		close(o.rehearsed)
+		return err
+	}
 	if err := (client.Desk{URL: s.Local, Secret: s.Secret}).Keep(); err != nil {
 		o.note("labs room will need --server and $LABS_ROOM_SECRET: %v", err)
 	}
@@ -164,6 +174,9 @@ func (o *workshopOptions) ready(ctx context.Context, s workshop.Served) error {
 	if o.rehearse > 0 {
 		go o.rehearsal(ctx, s)
 	}
+	if o.rehearse > 0 && o.passing {
+		o.note("the room is for the rehearsal alone, and goes with it; --database FILE keeps it")
+	}
 	if kept := keeps(s.Room, o.asked); kept != "" {
 		o.note("the room was made before, and keeps its %s; %s", kept, keepsHint)
 	}
@@ -177,6 +190,19 @@ func (o *workshopOptions) ready(ctx context.Context, s workshop.Served) error {
 		o.note("this address can be reached from the internet, and without TLS whoever is on the way reads along: --tls-cert")
 	}
 	return nil
+}
+
+// roomForRehearsal refuses to rehearse among people.
+func (o *workshopOptions) roomForRehearsal(ctx context.Context, s workshop.Served) error {
+	if o.rehearse == 0 || o.passing {
+		return nil
+	}
+	all, err := s.Store.Participants(ctx)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	return &usageError{fmt.Errorf("the room has %s already", term.Plural(len(all), "participant")),
+		"a rehearsal has a room of its own: leave --database and $LABS_DATABASE out, or name another one"}
 }
 
 // keepsHint is how to have what a room does not take from the command line.

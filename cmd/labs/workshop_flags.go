@@ -154,14 +154,16 @@ func (o *workshopOptions) names() (err error) {
 	return asUsage(err)
 }
 
-// kept is where the room is kept. An archive is shown from a database of its own, which goes with the run.
+// kept is where the room is kept. An archive is shown from a database of its own, and so a rehearsal has one, which goes
+// with the run: nobody who is not there may be in the room of the day.
 func (o *workshopOptions) kept(dir string) (done func(), err error) {
 	none := func() {}
 	if o.o.Database = database(o.o.Database); o.o.Database != "" {
 		return none, nil
 	}
-	if o.o.Archive != "" {
-		tmp, err := owner.TempDir("", "archive")
+	if o.o.Archive != "" || o.rehearse > 0 {
+		o.passing = true
+		tmp, err := owner.TempDir("", "room")
 		o.o.Database = filepath.Join(tmp, "workshop.db")
 		return func() { os.RemoveAll(tmp) }, err
 	}

@@ -86,6 +86,9 @@ type Options struct {
 	// Slots is how many checks will run at once; 0 is the number of cores. More leases at once than
 	// this may wait.
 	Slots int
+	// Lasting says that the servers may outlive the session of whoever starts them, as those of a workshop do: their data is
+	// not kept in memory.
+	Lasting bool
 	// Progress, if not nil, is given a line for a human whenever something takes longer than a
 	// moment. It may be called from several goroutines, but never concurrently.
 	Progress func(string)

@@ -2,6 +2,7 @@ package backends
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"time"
 
@@ -71,15 +72,21 @@ func (st *site) startPostgresContainer(ctx context.Context) (*box, *url.URL, err
 	ctx, cancel := st.bounded(ctx, 3*time.Minute)
 	defer cancel()
 	password := secret()
+	environment := map[string]string{"POSTGRES_INITDB_ARGS": "--no-sync --wal-segsize=1"}
+	inMemory := map[string]string{}
+	if st.hasMemory(ctx, e) {
+		const data = "/labs-data"
+		environment["PGDATA"], inMemory[data] = data, fmt.Sprint("size=", memoryRoom)
+	}
 	options := append(st.customise(e, postgresPort),
 		tcpostgres.WithUsername(adminUser), tcpostgres.WithPassword(password),
 		tcpostgres.WithDatabase("postgres"),
-		testcontainers.WithEnv(
-			map[string]string{"POSTGRES_INITDB_ARGS": "--no-sync --wal-segsize=1"}),
+		testcontainers.WithEnv(environment),
 		testcontainers.WithCmd(append([]string{"postgres"}, settings(st.connections())...)...),
 		testcontainers.WithHostConfigModifier(func(c *container.HostConfig) {
 			c.Ulimits = []*container.Ulimit{hardLimit("data", postgresMemory),
 				hardLimit("fsize", postgresFile)}
+			c.Tmpfs = inMemory
 		}),
 	)
 	c, err := tcpostgres.Run(ctx, image, options...)

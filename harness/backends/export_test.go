@@ -64,3 +64,16 @@ func (o Options) RememberPull(image, why string) error {
 	st.rememberPull(image, why)
 	return nil
 }
+
+// MemoryFolder is where data lies in memory.
+const MemoryFolder = memoryFolder
+
+// HasMemory reports whether data would lie in memory.
+func HasMemory(o Options) bool {
+	st, err := newSite(o)
+	if err != nil {
+		return false
+	}
+	defer st.close()
+	return st.memory() != ""
+}

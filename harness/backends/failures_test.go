@@ -256,7 +256,7 @@ func TestFailure_DiskFull(t *testing.T) {
 		t.Skipf("mount: %v: %s", err, out)
 	}
 	t.Cleanup(func() { exec.Command("umount", "-l", disk).Run() })
-	o := backends.Options{Provider: backends.Local, Dir: filepath.Join(disk, ".labs")}
+	o := backends.Options{Provider: backends.Local, Dir: filepath.Join(disk, ".labs"), Lasting: true} // on that disk
 	wantMissing(t, o, backends.Need{Postgres: true}, backends.DiskFull,
 		"the disk is full: no room for a Postgres in "+disk+"/.labs/tmp",
 		"make room on that disk (40 MB are needed)")

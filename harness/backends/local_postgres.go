@@ -103,7 +103,7 @@ func (st *site) startPostgres(ctx context.Context, bin, provider string) (server
 	if err != nil {
 		return nil, nil, err
 	}
-	dir, err := st.tempDir(Postgres, as)
+	dir, err := st.dataDir(as)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,6 +119,16 @@ func (st *site) startPostgres(ctx context.Context, bin, provider string) (server
 		return nil, nil, err
 	}
 	return server, base, nil
+}
+
+// dataDir makes the folder of a server that runs as u: in memory, or else where all temporary folders are.
+func (st *site) dataDir(u *user) (string, error) {
+	if memory := st.memory(); memory != "" {
+		if dir, err := st.tempDirIn(memory, Postgres, u); err == nil {
+			return dir, nil
+		}
+	}
+	return st.tempDir(Postgres, u)
 }
 
 func (st *site) startPostgresOnce(ctx context.Context, bin, dir, password, provider string,

@@ -161,7 +161,7 @@ func TestQuota_Notifications(t *testing.T) {
 // small whatever a check does, and what a check says not to be in the log at all.
 func TestQuota_ServersFiles(t *testing.T) {
 	needs(t, backends.Local)
-	o := backends.Options{Provider: backends.Local, Slots: 1,
+	o := backends.Options{Provider: backends.Local, Slots: 1, Lasting: true, // on the disk
 		Dir: backendstest.TempDir(t)}
 	need := backends.Need{Postgres: true}
 	s := open(t, o, need)

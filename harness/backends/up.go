@@ -60,6 +60,7 @@ func (u *upState) public() State {
 // If something cannot be started, the error is an [*Error] or joins two, and the State says what is
 // up all the same.
 func Up(ctx context.Context, o Options, need Need) (State, error) {
+	o.Lasting = true
 	st, err := newSite(o)
 	if err != nil {
 		return State{}, err

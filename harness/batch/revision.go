@@ -8,12 +8,18 @@ import (
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/git"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/workspace"
 )
 
 // RevisionOf says which course this is: its module and, where git has it, its commit and whether
-// its own files differ from that. What learners edit is not the course's own.
+// its own files differ from that. What learners edit is not the course's own. A workspace has commits of its learner's, and
+// so it is told by the version of the course that it was given.
 func RevisionOf(ctx context.Context, c *course.Course) run.Revision {
 	r := run.Revision{Module: c.Module}
+	if given, err := workspace.Given(c.Root); err == nil {
+		r.Version, r.Modified = given.Version, given.Edited(c)
+		return r
+	}
 	commit, err := git.Run(ctx, c.Root, "rev-parse", "--verify", "HEAD")
 	if err != nil {
 		return r

@@ -249,10 +249,8 @@ func (b *Builder) run(ctx context.Context, batch *batch) {
 
 // writeOverlay writes what the go command's -overlay reads.
 func (b *Builder) writeOverlay(tmp string, race bool, overlay map[string]string) error {
-	if race {
-		if err := b.mend(tmp, overlay); err != nil {
-			return err
-		}
+	if err := b.mend(tmp, race, overlay); err != nil {
+		return err
 	}
 	data, err := json.Marshal(map[string]any{"Replace": overlay})
 	if err == nil {

@@ -135,8 +135,8 @@ func (p *plan) compileError(c *course.Course, section string) *CompileError {
 	if m := packagesForm.FindStringSubmatch(section); m != nil && len(e.Lines) == 0 {
 		e.Lines = []CompileLine{{File: m[2], Line: 1, Col: 1,
 			Text: fmt.Sprintf(
-				"the package is called %s here, and %s in %s: give this file the name that the "+
-					"stub has", m[1], m[3], m[4])}}
+				"this file says package %s, and %s says package %s: all files of a lab say the one that the stub says",
+				m[1], m[4], m[3])}}
 	}
 	return e
 }

@@ -194,8 +194,8 @@ func TestBuilder_compileErrors(t *testing.T) {
 		{
 			"another package's name", "package other\n\nfunc Add(a, b int) int { return a + b }\n",
 			[]compile.CompileLine{{File: "adder.go", Line: 1, Col: 1,
-				Text: "the package is called other here, and adder in adder_test.go: give this " +
-					"file the name that the stub has"}},
+				Text: "this file says package other, and adder_test.go says package adder: all files of a " +
+					"lab say the one that the stub says"}},
 			"",
 		},
 		{

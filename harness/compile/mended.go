@@ -1,18 +1,20 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/backend-labs/backend-labs/harness/fault"
 )
 
-// mending is a change of one file of the standard library in binaries for the race detector.
+// mending is a change of one file of the standard library.
 type mending struct {
 	file    string // from GOROOT
-	what    string // whoever does not see it, or by what it is seen
+	what    string // what the file has without it
 	changes []change
 }
 
@@ -20,8 +22,15 @@ type mending struct {
 // numbers.
 type change struct{ was, becomes string }
 
-// mendings are what the race detector has to be helped with.
+// mendings are for all binaries: what puts the stack of its caller into an error's text, in which code that panics on
+// purpose could read which check it is in (slog.Value.Resolve; singleflight and errgroup by debug.Stack).
 var mendings = []mending{
+	{"src/log/slog/value.go", "errors that name the check", []change{{"stack(3, 5)", `""`}}},
+	{"src/runtime/debug/stack.go", "panics that name the check", []change{{"return buf[:n]", "return buf[:0]"}}},
+}
+
+// raceMendings are what the race detector has to be helped with.
+var raceMendings = []mending{
 	{"src/runtime/mbarrier.go", "writes that the race detector does not see", unseen()},
 	// A sync.Pool forgets a quarter of what it gets where the race detector looks, so code could find out that it does,
 	// and behave.
@@ -53,49 +62,53 @@ func unseen() (changes []change) {
 	return changes
 }
 
-// mended is the file as it is after the mending.
-func (m mending) mended(t Toolchain) (string, error) {
-	data, err := os.ReadFile(filepath.Join(t.GOROOT, filepath.FromSlash(m.file)))
-	if err != nil {
-		return "", fault.Of("read the library's source", err)
-	}
-	text := string(data)
-	for _, c := range m.changes {
-		if strings.Count(text, c.was) != 1 {
-			return "", &NoRace{fmt.Sprintf("%s of %s is not as it is known, and has %s", m.file, t.GOVERSION, m.what),
-				"use the Go version that go.mod names"}
+// mended are the texts of files after their mendings, by the files' paths.
+func (t Toolchain) mended(all []mending) (map[string]string, error) {
+	texts := map[string]string{}
+	for _, m := range all {
+		path := filepath.Join(t.GOROOT, filepath.FromSlash(m.file))
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fault.Of("read the library's source", err)
 		}
-		text = strings.Replace(text, c.was, c.becomes, 1)
+		text := string(data)
+		for _, c := range m.changes {
+			if strings.Count(text, c.was) != 1 {
+				return nil, &NoRace{fmt.Sprintf("%s of %s is not as it is known, and has %s", m.file, t.GOVERSION, m.what),
+					"use the Go version that go.mod names"}
+			}
+			text = strings.Replace(text, c.was, c.becomes, 1)
+		}
+		texts[path] = text
 	}
-	return text, nil
+	return texts, nil
 }
 
 // mendable is nil if the library is such as can be mended.
 func (t Toolchain) mendable() error {
-	for _, m := range mendings {
-		if _, err := m.mended(t); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := t.mended(slices.Concat(mendings, raceMendings))
+	return err
 }
 
-// mend puts the mended files into an overlay.
-func (b *Builder) mend(tmp string, overlay map[string]string) error {
+// mend puts the mended files into an overlay. A library that is not as it is known stays as it is where the race detector
+// is not asked for: no learner depends on that, and a graded run needs the race detector, too.
+func (b *Builder) mend(tmp string, race bool, overlay map[string]string) error {
 	t, err := b.toolchain()
 	if err != nil {
 		return err
 	}
-	for _, m := range mendings {
-		text, err := m.mended(t)
-		if err != nil {
-			return err
-		}
-		path := filepath.Join(tmp, "mended_"+filepath.Base(m.file))
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			return fault.Of("write the overlay", err)
-		}
-		overlay[filepath.Join(t.GOROOT, filepath.FromSlash(m.file))] = path
+	all := mendings
+	if race {
+		all = slices.Concat(mendings, raceMendings)
 	}
-	return nil
+	texts, err := t.mended(all)
+	if _, unknown := errors.AsType[*NoRace](err); unknown && !race {
+		return nil
+	}
+	for path, text := range texts {
+		to := filepath.Join(tmp, fmt.Sprintf("mended%d_%s", len(overlay), filepath.Base(path)))
+		overlay[path] = to
+		err = errors.Join(err, os.WriteFile(to, []byte(text), 0o644))
+	}
+	return fault.Of("write the overlay", err)
 }

@@ -58,8 +58,9 @@ func (b *Builder) plan(r Request, common string) (*plan, error) {
 	p := &plan{req: r, late: b.Late, sources: map[string]string{}}
 	own, all := sha256.New(), sha256.New()
 	fmt.Fprintln(all, common, r.Race, b.Late)
+	fmt.Fprintln(all, mendings)
 	if r.Race {
-		fmt.Fprintln(all, mendings)
+		fmt.Fprintln(all, raceMendings)
 	}
 	for _, file := range r.Lab.Files {
 		from := filepath.Join(r.Dir, filepath.FromSlash(file))

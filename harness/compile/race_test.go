@@ -69,3 +69,24 @@ func TestMended(t *testing.T) {
 		}
 	}
 }
+
+// TestMended_stacks has panics told by libraries that put the stack into the text, in which the check stands.
+func TestMended_stacks(t *testing.T) {
+	t.Parallel()
+	c := coursetest.New(t, "testdata/names")
+	l, err := coursetest.Lab(c.Root, "b01-names")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &compile.Builder{Course: c, Dir: t.TempDir()}
+	built := b.Build(t.Context(), []compile.Request{{Lab: l, Dir: l.Dir}})[0]
+	if built.Path == "" {
+		t.Fatal(built.Err, built.Compile)
+	}
+	for _, check := range l.Checks {
+		p := run.Process{Binary: built.Path, Test: check.Test, Seed: 1, Timeout: time.Minute, Sandbox: sandbox.None{}}
+		if o, err := p.Run(t.Context()); err != nil || o.Verdict != run.Passed {
+			t.Errorf("%s: got %s, %v, with\n%s", check.Test, o.Verdict, err, o.Output)
+		}
+	}
+}

@@ -9,10 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
 	"sync"
+
+	"golang.org/x/mod/modfile"
 )
 
 // Level is how far a question goes.
@@ -238,6 +241,9 @@ func Find(dir string) (root string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%w: %s is not there", ErrNoCourse, dir)
+	}
 	if isFile(dir) {
 		return "", fmt.Errorf("%w: %s is a file", ErrNoCourse, dir)
 	}
@@ -259,7 +265,7 @@ func Load(root string) (*Course, error) {
 		return nil, err
 	}
 	c := &Course{Root: root}
-	if c.Module, err = modulePath(filepath.Join(root, "go.mod")); err != nil {
+	if c.Module, err = modulePath(root); err != nil {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(root, "labs", "*", "lab.yaml"))
@@ -272,6 +278,7 @@ func Load(root string) (*Course, error) {
 		wg.Go(func() { labs[i], errs[i] = Read(root, filepath.Base(filepath.Dir(file))) })
 	}
 	wg.Wait()
+	c.Broken = unnamed(root, files)
 	ids := map[string]string{}
 	for i, l := range labs {
 		if errs[i] != nil {
@@ -298,25 +305,55 @@ func Load(root string) (*Course, error) {
 	return c, nil
 }
 
-// Language is the version of Go that the course's go.mod asks for, such as 1.26.0.
-func (c *Course) Language() (string, error) {
-	return directive(filepath.Join(c.Root, "go.mod"), "go")
-}
+// folderForm is what the name of a lab's folder begins with.
+var folderForm = regexp.MustCompile(`^[bia][0-9]{2}-`)
 
-func modulePath(gomod string) (string, error) { return directive(gomod, "module") }
-
-// directive is what a go.mod says behind a word.
-func directive(gomod, word string) (string, error) {
-	data, err := os.ReadFile(gomod)
+// unnamed are the errors for folders of labs that have no lab.yaml, beside those files.
+func unnamed(root string, files []string) (errs []error) {
+	entries, err := os.ReadDir(filepath.Join(root, "labs"))
 	if err != nil {
-		return "", fmt.Errorf("read the course: %w", err)
+		return []error{fmt.Errorf("read the course: %w", err)}
 	}
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), word+" "); ok {
-			return strings.Trim(strings.TrimSpace(rest), `"`), nil
+	for _, e := range entries {
+		file := filepath.Join(root, "labs", e.Name(), "lab.yaml")
+		if e.IsDir() && folderForm.MatchString(e.Name()) && !slices.Contains(files, file) {
+			errs = append(errs, &Error{File: file, Line: 1, Msg: "there is no such file, and a lab is read from it", root: root})
 		}
 	}
-	return "", fmt.Errorf("%s: no %s line", gomod, word)
+	return errs
+}
+
+// Language is the version of Go that the course's go.mod asks for, such as 1.26.0.
+func (c *Course) Language() (string, error) {
+	mod, err := readMod(c.Root)
+	if err != nil {
+		return "", err
+	}
+	if mod.Go == nil {
+		return "", fmt.Errorf("%s: no go line", mod.Syntax.Name)
+	}
+	return mod.Go.Version, nil
+}
+
+// modulePath is that of the module in a folder.
+func modulePath(root string) (string, error) {
+	mod, err := readMod(root)
+	if err != nil {
+		return "", err
+	}
+	if mod.Module == nil {
+		return "", fmt.Errorf("%s: no module line", mod.Syntax.Name)
+	}
+	return mod.Module.Mod.Path, nil
+}
+
+func readMod(root string) (*modfile.File, error) {
+	path := filepath.Join(root, "go.mod")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the course: %w", err)
+	}
+	return modfile.ParseLax(path, data, nil)
 }
 
 func isFile(path string) bool {

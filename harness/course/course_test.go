@@ -319,3 +319,24 @@ func exists(file string) bool {
 	_, err := os.Stat(file)
 	return err == nil
 }
+
+// TestLoad_noLabYAML is about folders that look like those of labs.
+func TestLoad_noLabYAML(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	write(t, filepath.Join(root, "go.mod"), "module example.com/course\n")
+	for _, name := range []string{"b16-queue/queue.go", "scratch/x.go", "b1-old/x.go", "c01-other/x.go"} {
+		write(t, filepath.Join(root, "labs", filepath.FromSlash(name)), "package x\n")
+	}
+	c, err := course.Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "labs/b16-queue/lab.yaml:1: there is no such file, and a lab is read from it"
+	if len(c.Broken) != 1 || c.Broken[0].Error() != want {
+		t.Errorf("got %v, want %s", c.Broken, want)
+	}
+	if _, err := c.Named("queue"); err == nil || err.Error() != want {
+		t.Errorf("by its name: got %v, want %s", err, want)
+	}
+}

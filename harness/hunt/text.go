@@ -18,10 +18,10 @@ import (
 // columns.
 func Text(w io.Writer, o Outcome, s report.Style) {
 	v := &view{w: w, s: s, p: term.NewPaint(s.Colour)}
-	v.line("%s\n", ansi.Wrap(fmt.Sprintf("%s %s: %s against %s and %s", v.p.Strong(o.Lab),
+	v.line("%s\n", term.Wrap(fmt.Sprintf("%s %s: %s against %s and %s", v.p.Strong(o.Lab),
 		v.p.Strong(o.Title), term.Plural(len(o.Tests), "test"),
 		term.Plural(o.Correct, "correct solution"), term.Plural(o.Of, "wrong answer")),
-		max(20, s.Columns), ""))
+		max(20, s.Columns)))
 	if o.Message != "" {
 		v.hang("  ", o.Message)
 		v.line("\n%s\n", v.nothing(o))
@@ -37,7 +37,7 @@ func Text(w io.Writer, o Outcome, s report.Style) {
 	if o.Race.State == run.RaceNotToBeHad {
 		v.hang("", "not under the race detector: "+o.Race.Reason)
 	}
-	v.line("%s\n", ansi.Wrap(v.summary(o), max(20, v.s.Columns), ""))
+	v.line("%s\n", term.Wrap(v.summary(o), max(20, v.s.Columns)))
 }
 
 type view struct {
@@ -52,7 +52,7 @@ func (v *view) line(format string, args ...any) { fmt.Fprintf(v.w, format, args.
 func (v *view) hang(first, text string) {
 	indent := strings.Repeat(" ", ansi.StringWidth(first))
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		wrapped := ansi.Wrap(report.Plain(line), max(20, v.s.Columns-len(indent)), "")
+		wrapped := term.Wrap(report.Plain(line), max(20, v.s.Columns-len(indent)))
 		for part := range strings.SplitSeq(wrapped, "\n") {
 			v.line("%s%s\n", first, part)
 			first = indent

@@ -174,6 +174,22 @@ func settled(before, after string) string {
 	return after
 }
 
+// Keep notes a verdict that was given elsewhere on the files that a lab has here: where these are still the same, and the
+// checks by their names, it is as good as one of one's own.
+func (j *Judge) Keep(ctx context.Context, l *course.Lab, r run.Result) error {
+	source, err := compile.SourceSHA256(l, l.Dir)
+	if err != nil || source != r.SourceSHA256 || len(r.Checks) != len(l.Checks) ||
+		slices.ContainsFunc(r.Checks, func(c run.Check) bool { return l.Check(c.Test) == nil }) {
+		return err
+	}
+	checks, err := j.Builder().ChecksSHA256(l)
+	if err != nil {
+		return err
+	}
+	return j.keep(ctx, []grade.Job{{Lab: l, Dir: l.Dir}}, []run.Result{r}, []string{checks},
+		[]string{l.NotHandedIn(l.Dir)})
+}
+
 func (j *Judge) keep(
 	ctx context.Context, jobs []grade.Job, results []run.Result, checks, strays []string,
 ) error {

@@ -296,3 +296,31 @@ func (b *bench) entry(id string) *workspace.Entry {
 	}
 	return p.Entry(id)
 }
+
+// TestJudge_Keep notes a verdict that was given elsewhere, where it is about what is here.
+func TestJudge_Keep(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	l := b.lab("b01")
+	b.solve(l, "mine")
+	b.want(l, "passed; 2 run")
+	given := *b.entry("B01").Result
+	b.fails, b.j.Force = true, true
+	b.want(l, "failed; 2 run")
+	b.fails, b.j.Force = false, false
+
+	other := given
+	other.SourceSHA256 = "of other files"
+	fewer := given
+	fewer.Checks = given.Checks[:1]
+	for _, r := range []run.Result{other, fewer} {
+		if err := b.j.Keep(t.Context(), l, r); err != nil {
+			t.Fatal(err)
+		}
+		b.want(l, "failed from memory; 0 run")
+	}
+	if err := b.j.Keep(t.Context(), l, given); err != nil {
+		t.Fatal(err)
+	}
+	b.want(l, "passed from memory; 0 run")
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 // cell is what a row has on one lane.
@@ -60,7 +61,7 @@ func (g *page) cells(r row) []cell {
 // text is a row's text with its sign, wrapped to so many columns.
 func (g *page) text(r row, words string, width int) []string {
 	var lines []string
-	for i, line := range strings.Split(ansi.Wrap(words, width-2, ""), "\n") {
+	for i, line := range strings.Split(term.Wrap(words, width-2), "\n") {
 		sign := "  "
 		switch {
 		case i == 0:

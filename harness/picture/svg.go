@@ -102,7 +102,7 @@ func (d *drawing) place() {
 	d.room = max(least, min(d.room, (wide-laneFrom)/letter/max(1, len(d.p.Lanes))))
 	y := topHigh + lineHigh + rowGap
 	for _, r := range d.rows {
-		lines := strings.Split(ansi.Wrap(r.says(), d.room, ""), "\n")
+		lines := strings.Split(term.Wrap(r.says(), d.room), "\n")
 		d.texts, d.y = append(d.texts, lines), append(d.y, y)
 		y += len(lines)*lineHigh + rowGap
 	}

@@ -139,7 +139,7 @@ func (g *page) list() {
 		name := g.s.Paint.Faint(pad(g.p.Lanes[r.Lane], lane))
 		g.margin(g.first + i)
 		g.WriteString(name + " " + g.s.Paint.Accent(r.sign()) + " ")
-		wrapped := ansi.Wrap(r.words(g.p), max(10, g.s.Columns-left), "")
+		wrapped := term.Wrap(r.words(g.p), max(10, g.s.Columns-left))
 		for k, line := range strings.Split(wrapped, "\n") {
 			if k > 0 {
 				g.WriteString(strings.Repeat(" ", left))

@@ -102,7 +102,7 @@ func (r *renderer) heading(n *ast.Heading, indent string) {
 // wrap writes text whose first line begins with first, and the others with rest.
 func (r *renderer) wrap(first, rest, text string) {
 	width := max(10, r.columns-ansi.StringWidth(first))
-	for i, line := range strings.Split(ansi.Wrap(text, width, " "), "\n") {
+	for i, line := range strings.Split(term.Wrap(text, width), "\n") {
 		if i == 0 {
 			r.line(first, line)
 		} else {

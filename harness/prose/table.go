@@ -6,6 +6,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/yuin/goldmark/ast"
 	east "github.com/yuin/goldmark/extension/ast"
+
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 // gap is what stands between two columns, and narrow the width below which a column is of no use.
@@ -86,7 +88,7 @@ func (r *renderer) row(cells []string, widths []int, indent string, strong bool)
 		if strong {
 			cell = r.p.Strong(cell)
 		}
-		columns[i] = strings.Split(ansi.Wrap(cell, widths[i], " /"), "\n")
+		columns[i] = strings.Split(term.WrapPaths(cell, widths[i]), "\n")
 		height = max(height, len(columns[i]))
 	}
 	for y := range height {

@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +100,39 @@ func TestForm(t *testing.T) {
 	Text(&out, proofs[:1], false)
 	if want := "B01 b01-adder\n  holds\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// TestForm_order is about labs that come after others.
+func TestForm_order(t *testing.T) {
+	t.Parallel()
+	adder := coursetest.Adder(t)
+	after := func(id string, ids ...string) *course.Lab {
+		l := *adder
+		l.ID, l.After = id, ids
+		return &l
+	}
+	const ring = "after: the labs that come before %s come after it, too, so that none can be the first"
+	for _, tt := range []struct {
+		name string
+		labs []*course.Lab
+		want []string // the problems of the first
+	}{
+		{"after another", []*course.Lab{after("B01", "I01"), after("I01")}, nil},
+		{"after one that is not looked at", []*course.Lab{after("B01", "A01")}, nil},
+		{"after none that there is", []*course.Lab{after("B01", "B99", "I01")}, []string{"after: there is no lab B99 in this course"}},
+		{"after itself", []*course.Lab{after("B01", "B01")}, []string{fmt.Sprintf(ring, "B01")}},
+		{"in a ring", []*course.Lab{after("A01", "I01"), after("I01", "B01"), after("B01", "A01", "I01")},
+			[]string{fmt.Sprintf(ring, "A01")}},
+		{"before a ring", []*course.Lab{after("B01", "I01"), after("I01", "A01"), after("A01", "I01")}, nil},
+	} {
+		proofs, err := Form(tt.labs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(proofs[0].Problems, slices.Concat([]string{}, tt.want)) {
+			t.Errorf("%s: got %q, want %q", tt.name, proofs[0].Problems, tt.want)
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ func Form(labs []*course.Lab) ([]Proof, error) {
 	proofs := make([]Proof, len(labs))
 	for i, l := range labs {
 		s := newSubject(l, filepath.Join(tmp, l.Slug))
+		s.order(labs)
 		proofs[i] = Proof{
 			Lab: l.ID, Slug: l.Slug, Problems: append([]string{}, s.problems...), Notes: []string{},
 			Checks: []string{},
@@ -46,6 +47,32 @@ func (s *subject) form() {
 	s.confusables()
 	s.promises()
 	s.unwritten()
+}
+
+// order holds the labs that the lab says it comes after against those that there are. A ring of labs is seen where all of
+// it is among those that are looked at.
+func (s *subject) order(labs []*course.Lab) {
+	before := map[string][]string{}
+	for _, l := range labs {
+		before[l.ID] = l.After
+	}
+	for _, id := range s.lab.After {
+		found, _ := filepath.Glob(filepath.Join(filepath.Dir(s.lab.Dir), strings.ToLower(id)+"-*", "lab.yaml"))
+		if len(found) == 0 {
+			s.problem("after: there is no lab %s in this course", id)
+		}
+	}
+	seen := map[string]bool{}
+	for next := slices.Clone(s.lab.After); len(next) > 0; next = next[1:] {
+		switch id := next[0]; {
+		case id == s.lab.ID:
+			s.problem("after: the labs that come before %s come after it, too, so that none can be the first", id)
+			return
+		case !seen[id]:
+			seen[id] = true
+			next = append(next, before[id]...)
+		}
+	}
 }
 
 // unwritten names the lines that are still to be written, by the word that "labs new" has put there.
@@ -105,6 +132,9 @@ func (s *subject) has(dir, variant string) bool {
 
 // folder holds the lab's files against the recorded stub, and against what lab.yaml names.
 func (s *subject) folder() {
+	if !s.has(s.lab.Dir, "lab's folder") {
+		return
+	}
 	if _, err := s.lab.Stub(); err != nil {
 		s.problem("the stub is not recorded: labs stub %s --record does it", s.lab.Slug)
 	} else if text := s.lab.NotTheStub(); text != "" {

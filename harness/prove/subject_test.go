@@ -64,6 +64,11 @@ func TestNewSubject_problems(t *testing.T) {
 			[]string{"the stub is not recorded: labs stub b01-adder --record does it"},
 		},
 		{
+			"a file of the lab that is not there",
+			func(t *testing.T, l *course.Lab) { remove(t, l.Dir, "adder.go") },
+			[]string{"the lab's folder has no adder.go, which lab.yaml names in files"},
+		},
+		{
 			"a file that nobody names",
 			func(t *testing.T, l *course.Lab) {
 				write(t, filepath.Join(l.Dir, "helper.go"),

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -46,12 +47,12 @@ func csvRow(r run.Result, t Total) []string {
 		total = ""
 	}
 	return []string{
-		inert(Plain(r.Submission)), r.Lab, r.Slug, string(r.Verdict), got, fmt.Sprint(r.MaxPoints),
+		inert(Name(r.Submission)), r.Lab, r.Slug, string(r.Verdict), got, fmt.Sprint(r.MaxPoints),
 		passed, fmt.Sprint(len(r.Checks)), likely, fmt.Sprintf("%.1f", r.DurationMS),
 		r.SourceSHA256,
 		total, fmt.Sprint(t.MaxPoints), inert(why(r)), inert(Plain(strings.Join(r.Notes, "; "))),
 		r.Sandbox, inert(Plain(backend(r, "redis"))), inert(Plain(backend(r, "postgres"))),
-		string(r.Race.State), r.Course.Module, r.Course.Commit,
+		string(r.Race.State), r.Course.Module, cmp.Or(r.Course.Commit, r.Course.Version),
 		fmt.Sprint(r.Course.Modified), r.Go,
 	}
 }

@@ -35,7 +35,7 @@ func Built(results []run.Result, o PageOptions) page.Report {
 	n := 0
 	for _, of := range BySubmission(results) {
 		n++
-		whose := page.Whose{Anchor: fmt.Sprintf("s%d", n), Name: Plain(of.Name), Points: TotalOf(of.Results).String()}
+		whose := page.Whose{Anchor: fmt.Sprintf("s%d", n), Name: Name(of.Name), Points: TotalOf(of.Results).String()}
 		for i, r := range of.Results {
 			l := pageLab(r)
 			l.Anchor = fmt.Sprintf("s%d-%d", n, i+1)

@@ -105,8 +105,11 @@ func backend(r run.Result, kind string) string {
 // known.
 func revision(c run.Revision) string {
 	text := c.Module
-	if c.Commit != "" {
+	switch {
+	case c.Commit != "":
 		text += "@" + c.Commit
+	case c.Version != "":
+		text += " " + c.Version
 	}
 	if c.Modified {
 		text += " (modified)"

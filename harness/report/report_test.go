@@ -342,7 +342,7 @@ func TestJSON_schema(t *testing.T) {
 		Likely: &l, Notes: []string{"helper.go is not handed in"},
 		Race: run.Race{State: run.RaceNotToBeHad, Reason: "there is no C compiler here",
 			Remedy: "install gcc"}, Sandbox: "ns",
-		Course: run.Revision{Module: "example.com/course", Commit: "1f65ec7", Modified: true},
+		Course: run.Revision{Module: "example.com/course", Version: "v1.2.0", Commit: "1f65ec7", Modified: true},
 		Times:  run.Times{BuildMS: 1000, ChecksMS: 200.5, RaceMS: 34},
 		Backends: map[string]run.Backend{"redis": {
 			Provider: "local", Version: "7.2.4", Detail: "127.0.0.1:6379",
@@ -416,5 +416,17 @@ func TestPlain(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"ann": "ann", "new\nline": "new␊line", "a\x1b[31mred": "a␛[31mred", "tab\there": "tab␉here", "del\x7f": "del␡",
+		"\u202eright to left": "right to left", "日本": "日本", "::error::x": ":\u200b:error::x",
+	} {
+		if got := report.Name(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
 	}
 }

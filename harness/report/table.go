@@ -3,11 +3,13 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 // minWhy is the least width of the table's last column; where there is less room, it goes below
@@ -28,19 +30,19 @@ func Table(w io.Writer, results []run.Result, columns int) {
 		for _, r := range of.Results {
 			words, remark := r.Words(), strings.Join(append([]string{why(r)}, r.Notes...), "; ")
 			if r.NotYetRaced() { // the words are wider than their column
-				words, remark = "passed so far", "not yet under the race detector; "+strings.TrimPrefix(remark, "; ")
+				words, remark = string(run.Passed), "not yet under the race detector; "+strings.TrimPrefix(remark, "; ")
 			}
-			add(PlainLines(strings.Trim(remark, "; ")), Plain(r.Submission), r.Slug, words, points(r))
+			add(PlainLines(strings.Trim(remark, "; ")), Name(r.Submission), r.Slug, words, points(r))
 		}
 		if len(of.Results) > 1 {
-			add("", Plain(of.Name), "in all", "", TotalOf(of.Results).String())
+			add("", Name(of.Name), "in all", "", TotalOf(of.Results).String())
 		}
 	}
 	writeRows(w, rows, whys, columns)
 	class := TotalOf(results)
-	fmt.Fprintf(w, "\n%s\n", ansi.Wrap(verdicts(results), max(20, columns), ""))
+	fmt.Fprintf(w, "\n%s\n", term.Wrap(verdicts(results), max(20, columns)))
 	if len(all) > 1 {
-		fmt.Fprintln(w, ansi.Wrap(fmt.Sprintf("%d submissions: %s", len(all), class.Sentence()), max(20, columns), ""))
+		fmt.Fprintln(w, term.Wrap(fmt.Sprintf("%d submissions: %s", len(all), class.Sentence()), max(20, columns)))
 	}
 	tellJudge(w, results, columns)
 }
@@ -74,7 +76,7 @@ func writeRows(w io.Writer, rows [][4]string, whys []string, columns int) {
 			fmt.Fprintln(w, strings.TrimRight(line, " "))
 			continue
 		}
-		text := ansi.Wrap(whys[i], max(minWhy, columns-len(indent)), "")
+		text := term.Wrap(whys[i], max(minWhy, columns-len(indent)))
 		for text := range strings.SplitSeq(text, "\n") {
 			fmt.Fprintln(w, strings.TrimRight(line+text, " "))
 			line = indent
@@ -101,6 +103,9 @@ func stacked(row [4]string, line string, columns int) string {
 	return strings.Join(lines, "\n")
 }
 
+// tellsMost are the states of race runs, those last that say most of how a whole class was judged.
+var tellsMost = []run.RaceState{run.RaceNotNeeded, run.RaceNotBegun, run.RaceLeftOut, run.RaceNotToBeHad, run.RaceDone}
+
 // tellJudge says in one line what has judged, of the first result: it is the same for all but for
 // the backends, which are those of all.
 func tellJudge(w io.Writer, results []run.Result, columns int) {
@@ -116,7 +121,7 @@ func tellJudge(w io.Writer, results []run.Result, columns int) {
 		for kind, b := range other.Backends {
 			r.Backends[kind] = b
 		}
-		if other.Race.State == run.RaceDone || r.Race.State == "" {
+		if slices.Index(tellsMost, other.Race.State) > slices.Index(tellsMost, r.Race.State) {
 			r.Race.State = other.Race.State
 		}
 	}
@@ -129,7 +134,7 @@ func tellJudge(w io.Writer, results []run.Result, columns int) {
 		parts = append(parts, value)
 	}
 	if len(parts) > 0 {
-		fmt.Fprintln(w, ansi.Wrap("judged by: "+strings.Join(parts, ", "), max(20, columns), ""))
+		fmt.Fprintln(w, term.Wrap("judged by: "+strings.Join(parts, ", "), max(20, columns)))
 	}
 }
 

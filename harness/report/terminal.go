@@ -97,7 +97,7 @@ func (v *view) heading(r run.Result) string {
 	case r.Lab != "":
 		return v.p.Strong(r.Lab) + " " + v.p.Strong(r.Title)
 	case r.Submission != "":
-		return v.p.Strong(Plain(r.Submission))
+		return v.p.Strong(Name(r.Submission))
 	}
 	return v.p.Strong("the submission")
 }
@@ -107,7 +107,7 @@ func (v *view) printf(format string, args ...any) { fmt.Fprintf(v.w, format, arg
 // block writes text wrapped to the width, each line indented.
 func (v *view) block(indent, text string) {
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		wrapped := ansi.Wrap(Plain(line), max(20, v.s.Columns-len(indent)), "")
+		wrapped := term.Wrap(Plain(line), max(20, v.s.Columns-len(indent)))
 		for part := range strings.SplitSeq(wrapped, "\n") {
 			v.printf("%s%s\n", indent, part)
 		}
@@ -117,7 +117,7 @@ func (v *view) block(indent, text string) {
 // hang writes text behind first, and its other lines as far to the right.
 func (v *view) hang(first, text string) {
 	left := ansi.StringWidth(first)
-	wrapped := ansi.Wrap(text, max(20, v.s.Columns-left), "")
+	wrapped := term.Wrap(text, max(20, v.s.Columns-left))
 	v.printf("%s%s\n", first, strings.ReplaceAll(wrapped, "\n", "\n"+strings.Repeat(" ", left)))
 }
 
@@ -178,10 +178,20 @@ func (v *view) check(c run.Check) {
 		full = 1
 	}
 	if v.shown > full && !v.s.Verbose {
-		v.block("      ", firstLine(c.Message))
+		v.short(c)
 		return
 	}
 	v.failure(c)
+}
+
+// short is a failure in two lines or so, below others that are shown in full.
+func (v *view) short(c run.Check) {
+	if len(c.Findings) == 0 || messageSaysMore(c) {
+		v.block("      ", firstLine(c.Message))
+		return
+	}
+	f := c.Findings[0]
+	v.finding(run.Finding{Did: firstLine(f.Did), Got: firstLine(f.Got)})
 }
 
 func note(c run.Check) string {
@@ -224,7 +234,7 @@ func (v *view) finding(f run.Finding) {
 			continue
 		}
 		label := v.p.Accent(fmt.Sprintf("%-5s", row[0]))
-		wrapped := ansi.Wrap(plainLines(row[1]), max(20, v.s.Columns-13), "")
+		wrapped := term.Wrap(plainLines(row[1]), max(20, v.s.Columns-13))
 		v.printf("      %s %s\n", label, strings.ReplaceAll(wrapped, "\n", "\n            "))
 	}
 	v.picture(f.Picture)
@@ -256,8 +266,8 @@ func (v *view) likely(l *run.Likely) {
 	if l == nil {
 		return
 	}
-	belief := ansi.Wrap(v.p.Warn("A likely cause is the belief:")+" "+l.Misconception,
-		max(20, v.s.Columns-2), "")
+	belief := term.Wrap(v.p.Warn("A likely cause is the belief:")+" "+l.Misconception,
+		max(20, v.s.Columns-2))
 	v.printf("\n  %s\n", strings.ReplaceAll(belief, "\n", "\n  "))
 	v.block("  ", l.Explain)
 }
@@ -326,16 +336,32 @@ func firstLine(s string) string {
 	return line
 }
 
+// Name is somebody's name, such as that of a submission: what Plain would take out of it is shown by a sign, so that two
+// names are never shown as one.
+func Name(s string) string {
+	return Plain(strings.Map(func(r rune) rune {
+		switch {
+		case r < ' ':
+			return '␀' + r
+		case r == 0x7f:
+			return '␡'
+		}
+		return r
+	}, s))
+}
+
 // Plain takes out of what somebody's code has printed, or of a name, what could repaint the screen
 // or make the text look other than it is: escape sequences, control characters but tabs, those that
-// reorder text, and what is no character at all, which no XML document may have. What a CI runner
-// would take for a command is parted by a space without width: ##[ anywhere, and :: where a line
+// reorder text, and what is no character at all, which no XML document may have. The end of a line is
+// shown as one character. What a CI runner would take for a command is parted by a space without width: ##[ anywhere, and :: where a line
 // begins.
 func Plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
 			return r
+		case r == '\n': // in a name: whoever shows several lines takes them one by one
+			return '␊'
 		case r < ' ', r >= 0x7f && r < 0xa0, r >= '\u202a' && r <= '\u202e', r >= '\u2066' &&
 			r <= '\u2069', r&0xfffe == 0xfffe:
 			return -1

@@ -38,19 +38,18 @@ func (p Process) explainHang(r account.Report, output string) (message, location
 	case g.Where() == "" && !p.Hunt:
 		return message + " (a check's line), " + g.Doing(), location
 	case g.Moves():
-		return message + ", running: a loop that does not end?", location
+		return message + ", running: a loop that does not end, there or in what is called there?", location
 	}
 	return message + ", " + g.Doing(), location
 }
 
-// place is where a goroutine is in the code of whoever is told, else in the other's. Of a loop with nothing in it the
-// runtime knows the file alone, which it says as line 0.
+// place is where a goroutine is in the code of whoever is told, else in the other's.
 func (p Process) place(g stacks.Goroutine) string {
 	place := cmp.Or(g.Where(), g.InCheck())
 	if p.Hunt {
 		place = cmp.Or(g.InCheck(), g.Where())
 	}
-	return strings.TrimSuffix(place, ":0")
+	return place
 }
 
 // leftOut is in an output of which a part is missing.

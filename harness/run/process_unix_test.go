@@ -263,7 +263,7 @@ var descriptor = regexp.MustCompile(`\(descriptor \d+\)`)
 // TestProcess_hangs is about what has no end. It is stopped and explained after its time.
 func TestProcess_hangs(t *testing.T) {
 	t.Parallel()
-	const loop, at = ", running: a loop that does not end?", "it was then at "
+	const loop, at = ", running: a loop that does not end, there or in what is called there?", "it was then at "
 	for _, tt := range []struct{ binary, test, message, mark string }{
 		{"b01-rogue", "TestLoop", at + "{loop}" + loop, "loop"},
 		{"b01-rogue", "TestSpinLoop", at + "{spin loop}" + loop, "spin loop"},
@@ -325,7 +325,7 @@ func TestProcess_endlessOutputIsCappedAndDrained(t *testing.T) {
 	p.Timeout = time.Second
 	o := mustRun(t, p)
 	want := "not done after 1s, so it was stopped; by then it had printed more than is kept, " +
-		"which takes time, too; it was then at {print}, running: a loop that does not end?"
+		"which takes time, too; it was then at {print}, running: a loop that does not end, there or in what is called there?"
 	if want = places(t, "b01-rogue", want); o.Verdict != run.TimedOut || o.Message != want {
 		t.Errorf("got %s, %q, want %q", o.Verdict, o.Message, want)
 	}

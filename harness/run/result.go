@@ -140,6 +140,8 @@ type Race struct {
 // Revision says which course has judged.
 type Revision struct {
 	Module string `json:"module"`
+	// of labs that has made the workspace, as labs --version tells it; empty where the course itself has judged
+	Version string `json:"version,omitempty"`
 	// of git, in full; empty where there is no repository
 	Commit   string `json:"commit,omitempty"`
 	Modified bool   `json:"modified,omitempty"` // the course's own files differ from the commit's

@@ -89,9 +89,12 @@ func (l *Live) Above(write func()) {
 	write()
 }
 
+// Wiped makes the terminal's line empty.
+const Wiped = "\r\x1b[K"
+
 func (l *Live) wipe() {
 	if l.shown {
-		fmt.Fprint(l.s.Err, "\r\x1b[K")
+		fmt.Fprint(l.s.Err, Wiped)
 		l.shown = false
 	}
 }

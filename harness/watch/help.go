@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/backend-labs/backend-labs/harness/term"
 	"github.com/charmbracelet/x/ansi"
 )
 
@@ -51,7 +52,7 @@ const keyColumn = 11
 // hung is text behind first, wrapped to the columns, its other lines as far to the right.
 func hung(first, text string, columns int) []string {
 	left := ansi.StringWidth(first)
-	lines := strings.Split(ansi.Wrap(text, max(8, columns-left), ""), "\n")
+	lines := strings.Split(term.Wrap(text, max(8, columns-left)), "\n")
 	for i, line := range lines {
 		if i > 0 {
 			first = strings.Repeat(" ", left)

@@ -5,11 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/report"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 // text is a result as package report shows it, by lines. The first is the lab; behind the last
@@ -90,16 +89,34 @@ func (f *frame) fill(failing, passing []run.Check, room int) []string {
 		return rest
 	}
 	rest, shown := f.some(failing, room-1)
-	sum := fmt.Sprintf("%d more fail", len(failing)-shown)
+	sum := unshown(failing[shown:])
 	if len(passing) > 0 {
 		sum += fmt.Sprintf(", %d hold", len(passing))
 	}
 	return append(rest, "    "+f.p.Faint(sum))
 }
 
+// unshown says how many checks there are besides those that are shown, none of which holds.
+func unshown(checks []run.Check) string {
+	fail := 0
+	for _, c := range checks {
+		if c.Verdict != run.NotJudged && c.Verdict != run.InfraError {
+			fail++
+		}
+	}
+	switch not := len(checks) - fail; {
+	case not == 0:
+		return fmt.Sprintf("%d more fail", fail)
+	case fail == 0:
+		return fmt.Sprintf("%d more are not judged", not)
+	default:
+		return fmt.Sprintf("%d more fail, %d are not judged", fail, not)
+	}
+}
+
 // heading is the line with a check's title, in several lines if it is long.
 func (f *frame) heading(line string) []string {
-	return strings.Split(strings.ReplaceAll(ansi.Wrap(line, f.style.Columns, ""), "\n", "\n    "),
+	return strings.Split(strings.ReplaceAll(term.Wrap(line, f.style.Columns), "\n", "\n    "),
 		"\n")
 }
 

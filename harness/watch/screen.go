@@ -281,8 +281,8 @@ func (f *frame) old(lines []string) []string {
 func (f *frame) wrap(indent, text string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
-		for part := range strings.SplitSeq(ansi.Wrap(report.Plain(line),
-			f.style.Columns-len(indent), ""), "\n") {
+		for part := range strings.SplitSeq(term.Wrap(report.Plain(line),
+			f.style.Columns-len(indent)), "\n") {
 			lines = append(lines, strings.TrimRight(indent+part, " "))
 		}
 	}

@@ -169,6 +169,30 @@ func Given(root string) (*Handout, error) {
 	return h, nil
 }
 
+// Edited reports whether one of the course's own files in the workspace, which are neither those of labs to edit nor those
+// beside the course, is not as it was given.
+func (h *Handout) Edited(c *course.Course) bool {
+	learners := map[string]bool{}
+	for _, name := range templateNames {
+		learners[name] = true
+	}
+	for _, l := range c.Labs {
+		for _, file := range l.Files {
+			learners[path.Join("labs", l.Slug, file)] = true
+		}
+	}
+	for name, sum := range h.Files {
+		if learners[name] {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(c.Root, filepath.FromSlash(name)))
+		if err != nil || hash(data) != sum {
+			return true
+		}
+	}
+	return false
+}
+
 // IsOne reports whether the tree at root is a workspace, and no course.
 func IsOne(root string) bool {
 	_, err := os.Lstat(filepath.Join(root, Manifest))

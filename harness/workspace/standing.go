@@ -17,7 +17,7 @@ type Standing string
 // The standings. Unknown is that of files that cannot be read, and of those of a course that has
 // recorded no stub.
 const (
-	Untouched Standing = "untouched"
+	Untouched Standing = "not attempted"
 	Unknown   Standing = "not judged yet"
 	Begun     Standing = "begun"
 	NotRaced  Standing = run.NotYetRaced

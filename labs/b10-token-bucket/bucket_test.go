@@ -588,7 +588,7 @@ func drain(t *testing.T, l *tokenbucket.Limiter, burst int) {
 	t.Helper()
 	if got := allowed(l, burst); got != burst {
 		expect.Fatal(t, expect.Message{
-			Did:  fmt.Sprintf("made %d calls on a new limiter with a burst of %d", burst, burst),
+			Did:  fmt.Sprintf("emptied a new limiter with a burst of %d, a token at a time", burst),
 			Want: "all allowed: a bucket starts full",
 			Got:  fmt.Sprintf("%d allowed", got),
 		})

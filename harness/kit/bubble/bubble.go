@@ -204,6 +204,6 @@ func give(t *testing.T, jam stacks.Jam, after time.Duration) {
 		When: fmt.Sprintf("after %v of real time in which virtual time could not move",
 			after.Round(time.Second))}
 	account.Record(f)
-	fmt.Printf("--- FAIL: %s\n%s\n", t.Name(), expect.Text(f))
+	fmt.Printf("--- FAIL: %s\n    %s\n", t.Name(), strings.ReplaceAll(expect.Text(f), "\n", "\n    "))
 	os.Exit(1)
 }

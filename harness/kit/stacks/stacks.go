@@ -121,8 +121,7 @@ var labFolder = regexp.MustCompile(`/(?:labs|solutions)/[bia]\d\d-[^/]+/`)
 // modules; and the course below one that is called like a lab's, so what counts is what comes last.
 func IsLab(place string) bool {
 	folders := labFolder.FindAllStringIndex(place, -1)
-	// what the compiler gives an inlined empty loop
-	if len(folders) == 0 || strings.HasSuffix(place, ".go:1") {
+	if len(folders) == 0 {
 		return false
 	}
 	below := place[folders[len(folders)-1][1]-1:]
@@ -143,14 +142,24 @@ func (g Goroutine) Labs() (in []Frame) {
 	return in
 }
 
-// Where is file:line of the innermost frame that is the lab's own code, "" if there is none.
+// Where is file:line of the innermost frame that is the lab's own code, "" if there is none. Of a loop with nothing in it
+// the compiler knows no line, and says 0 or 1: then it is the file, and in brackets the function.
 func (g Goroutine) Where() string {
 	for _, f := range g.Frames {
 		if IsLab(f.Place) {
-			return Short(f.Place)
+			return f.where()
 		}
 	}
 	return ""
+}
+
+func (f Frame) where() string {
+	file, line, _ := strings.Cut(Short(f.Place), ":")
+	if line != "0" && line != "1" {
+		return Short(f.Place)
+	}
+	_, name, _ := strings.Cut(Short(f.Func), ".")
+	return file + " (in " + strings.NewReplacer("(*", "", "(", "", ")", "").Replace(name) + ")"
 }
 
 // StartedAt is file:line of the statement that started it, if that is in the lab's own code.
@@ -161,11 +170,11 @@ func (g Goroutine) StartedAt() string {
 	return ""
 }
 
-// InCheck is file:line of the innermost frame that is a check's.
+// InCheck is file:line of the innermost frame that is a check's, or what [Goroutine.Where] says without a line.
 func (g Goroutine) InCheck() string {
 	for _, f := range g.Frames {
 		if strings.Contains(f.Place, "_test.go:") && !strings.Contains(f.Place, "/zz_labs_") {
-			return Short(f.Place)
+			return f.where()
 		}
 	}
 	return ""

@@ -118,7 +118,7 @@ func TestIsLab(t *testing.T) {
 		"/home/ada/course/solutions/b01-thing/alternatives/other/thing.go:12":       true,
 		"/home/ada/harness/course/labs/b01-thing/thing.go:12":                       true,
 		"/home/ada/go/pkg/mod/course/labs/b01-thing/thing.go:12":                    true,
-		"/home/ada/course/labs/b01-thing/thing.go:1":                                false,
+		"/home/ada/course/labs/b01-thing/thing.go:1":                                true,
 		"/home/ada/course/labs/b01-thing/zz_labs_begin.go:12":                       false,
 		"/home/ada/course/labs/b01-thing/thing_test.go:12":                          false,
 		"/home/ada/course/harness/kit/bubble/bubble.go:12":                          false,
@@ -162,6 +162,22 @@ func TestGoroutine_Doing(t *testing.T) {
 	} {
 		if got := (stacks.Goroutine{State: state}).Doing(); got != want {
 			t.Errorf("%s: got %q, want %q", state, got, want)
+		}
+	}
+}
+
+// TestGoroutine_Where_noLine is about loops with nothing in them.
+func TestGoroutine_Where_noLine(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ function, place, want string }{
+		{"example.com/labs/b01-thing.(*Box).Take", "/c/labs/b01-thing/thing.go:1", "thing.go (in Box.Take)"},
+		{"example.com/labs/b01-thing.Box.Take.func1", "/c/labs/b01-thing/thing.go:0", "thing.go (in Box.Take.func1)"},
+		{"example.com/labs/b01-thing.New", "/c/labs/b01-thing/thing.go:1", "thing.go (in New)"},
+		{"example.com/labs/b01-thing.New", "/c/labs/b01-thing/thing.go:10", "thing.go:10"},
+	} {
+		g := stacks.Goroutine{Frames: []stacks.Frame{{Func: tt.function, Place: tt.place}}}
+		if got := g.Where(); got != tt.want {
+			t.Errorf("%s at %s: got %q, want %q", tt.function, tt.place, got, tt.want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -286,4 +287,36 @@ func TestDesk(t *testing.T) {
 	if d, err := client.KeptDesk(); err != nil || d.URL != "http://b" || d.Secret != "s" {
 		t.Errorf("got %+v, %v", d, err)
 	}
+}
+
+// TestPlace_Hear wants each message once, the oldest first, whoever asks.
+func TestPlace_Hear(t *testing.T) {
+	said := []wire.Message{{ID: 2, Text: "second"}, {ID: 1, Text: "first"}}
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, wire.Me{Messages: said}) })
+	dir := t.TempDir()
+	if err := (client.Place{URL: c.Base(), Token: "the-token"}).Keep(dir); err != nil {
+		t.Fatal(err)
+	}
+	hear := func(want ...string) {
+		t.Helper()
+		p, err := client.Kept(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard, err := p.Hear(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range heard {
+			got = append(got, m.Text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	hear("first", "second")
+	hear()
+	said = append(said, wire.Message{ID: 3, Text: "third"})
+	hear("third")
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -25,6 +26,7 @@ type Place struct {
 	Name     string `json:"name"`
 	Token    string `json:"token"`
 	Recovery string `json:"recovery,omitempty"`
+	Heard    int64  `json:"heard,omitempty"` // the last message to all that was shown here
 
 	dir string
 }
@@ -61,6 +63,25 @@ func Kept(dir string) (*Place, error) {
 			filepath.Join(dir, placeFile), err)
 	}
 	return p, nil
+}
+
+// Hear gives what the instructor has said to all since the last time, the oldest first.
+func (p *Place) Hear(ctx context.Context) ([]wire.Message, error) {
+	c, err := p.Client()
+	if err != nil {
+		return nil, err
+	}
+	me, err := c.Me(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fresh := slices.DeleteFunc(me.Messages, func(m wire.Message) bool { return m.ID <= p.Heard })
+	slices.SortFunc(fresh, func(a, b wire.Message) int { return cmp.Compare(a.ID, b.ID) })
+	if len(fresh) == 0 {
+		return nil, nil
+	}
+	p.Heard = fresh[len(fresh)-1].ID
+	return fresh, p.Keep(p.dir)
 }
 
 // Client is one that speaks for whoever has the place.

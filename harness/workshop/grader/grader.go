@@ -60,7 +60,7 @@ func New(ctx context.Context, o Options) (*Grader, error) {
 		return nil, err
 	}
 	g.stores = stores.New(backends.Options{Provider: o.Backend, Dir: o.Dir, Apart: true, Slots: o.Slots * g.parallel(),
-		Progress: o.Say})
+		Lasting: true, Progress: o.Say})
 	return g, nil
 }
 

@@ -92,6 +92,9 @@ func (s *Store) saveTable(ctx context.Context, table string, enc *json.Encoder) 
 			}
 			row[name] = v
 		}
+		if table == "room" && row["ended"] == int64(0) {
+			row["ended"] = micros(s.now()) // what comes later is not in it
+		}
 		if err := enc.Encode(archiveRow{table, row}); err != nil {
 			return fmt.Errorf("write the archive: %w", err)
 		}
