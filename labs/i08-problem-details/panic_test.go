@@ -20,23 +20,25 @@ import (
 
 func TestAPanicIsAProblem(t *testing.T) {
 	problem.Register(errSoldOut, soldOut)
-	for _, value := range []any{"index out of range", errors.New("pq: hunter2"), errSoldOut,
+	for i, value := range []any{"index out of range", errors.New("pq: hunter2"), errSoldOut,
 		fmt.Errorf("reserve: %w", errSoldOut), 42, problem.Invalid{{Pointer: "#/qty"}},
 		later{errors.New("busy"), time.Second}, panics(func() { _ = []int{}[len(beginnings)] }),
 		fmt.Errorf("upstream: %w", http.ErrAbortHandler), http.ErrAbortHandler.Error(),
 		errors.New(http.ErrAbortHandler.Error()), (*failure)(nil), "out of range\nwhile it counted the lamps",
 		strings.Repeat("called from shop.go:7, ", 2000) + "and that is all"} {
+		interim := []int{http.StatusEarlyHints, 199}[:i%3] // are no answer yet
 		log := newLogbook()
 		h := problem.Recover(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "5000")
-			w.WriteHeader(http.StatusEarlyHints) // 103 is no answer yet
-			w.WriteHeader(199)                   // nor is this
+			for _, status := range interim {
+				w.WriteHeader(status)
+			}
 			panic(value)
 		}), log.Logger)
 		got := serve(h, request("r-5"))
 		text := fmt.Sprint(value)
-		did := fmt.Sprintf("served a handler that sends the statuses 103 and 199 and then panics with %T(%s)",
-			value, short(text))
+		did := fmt.Sprintf("served a handler that sends %d statuses of 1xx and then panics with %T(%s)",
+			len(interim), value, short(text))
 		expect.That(t, got.status == 500 && got.header.Get("Content-Length") == "", expect.Message{
 			Did: did, Want: "a problem with the status 500, and no Content-Length of another body",
 			Got: fmt.Sprintf("%s, Content-Length %q", got, got.header.Get("Content-Length")),
@@ -77,6 +79,10 @@ var beginnings = []struct {
 	{"sends 103 Early Hints and the status 200", func(w http.ResponseWriter) {
 		w.WriteHeader(http.StatusEarlyHints)
 		w.WriteHeader(http.StatusOK)
+	}, ""},
+	{"sends the status 200 and, too late, 103 Early Hints", func(w http.ResponseWriter) {
+		w.WriteHeader(http.StatusOK)
+		w.WriteHeader(http.StatusEarlyHints)
 	}, ""},
 	{"writes half a body, without a status", func(w http.ResponseWriter) {
 		io.WriteString(w, "half of")

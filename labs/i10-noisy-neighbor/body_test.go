@@ -37,7 +37,26 @@ type sink struct {
 	step   int // how much it reads at a time; 0: all
 	got    int
 	err    error
-	status int // that it answers when reading fails; 0: none
+	fails  failure
+	silent bool // it answers nothing when all is read
+}
+
+// failure is what a handler does when it cannot read on, and what its client gets.
+type failure struct {
+	what string
+	do   func(w http.ResponseWriter)
+	want int
+	body string // with any status but 413
+}
+
+var failures = []failure{
+	{"nothing", func(http.ResponseWriter) {}, 413, ""},
+	{"400", func(w http.ResponseWriter) { w.WriteHeader(400) }, 400, ""},
+	{"422", func(w http.ResponseWriter) { w.WriteHeader(422) }, 422, ""},
+	{"200 without a body", func(w http.ResponseWriter) { w.WriteHeader(200) }, 200, ""},
+	{"199, which is no answer yet", func(w http.ResponseWriter) { w.WriteHeader(199) }, 413, ""},
+	{"with a text", func(w http.ResponseWriter) { io.WriteString(w, "too long") }, 200, "too long"},
+	{"with a flush", func(w http.ResponseWriter) { http.NewResponseController(w).Flush() }, 200, ""},
 }
 
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -58,10 +77,10 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	switch {
-	case s.err == nil:
+	case s.err != nil:
+		s.fails.do(w)
+	case !s.silent:
 		io.WriteString(w, "done")
-	case s.status != 0:
-		w.WriteHeader(s.status)
 	}
 }
 
@@ -101,7 +120,7 @@ func fits(t *testing.T, announced bool) {
 	t.Helper()
 	for _, size := range []int{maxBody, maxBody - 1, 1} {
 		for _, step := range []int{0, 1, maxBody} {
-			s := &sink{step: step}
+			s := &sink{step: step, silent: size < maxBody}
 			a, _ := uploads(s, size, announced)
 			expect.That(t, a.status == 200 && s.got == size && s.err == nil, expect.Message{
 				Did: fmt.Sprintf("sent a body of %d bytes, with MaxBody %d; its size is announced: %v",
@@ -117,8 +136,8 @@ func TestABodyThatTurnsOutToBeTooLarge(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		for _, size := range []int{maxBody + 1, 1 << 26} {
 			for _, step := range []int{0, 1, 700, 64 << 10} {
-				for _, status := range []int{0, 400, 422} {
-					tooLarge(t, size, &sink{step: step, status: status})
+				for _, fails := range failures {
+					tooLarge(t, size, &sink{step: step, fails: fails})
 				}
 			}
 		}
@@ -140,11 +159,11 @@ func tooLarge(t *testing.T, size int, s *sink) {
 	expect.That(t, u.read <= maxBody+1, expect.Message{Did: did,
 		Want: fmt.Sprintf("at most %d bytes are read", maxBody+1),
 		Got:  fmt.Sprintf("%d were read", u.read), Why: whyBody})
-	want, what := 413, "nothing"
-	if s.status != 0 {
-		want, what = s.status, fmt.Sprint(s.status)
-	}
-	expect.That(t, a.status == want, expect.Message{
-		Did: did + " and then answers " + what, Want: fmt.Sprint(want), Got: a.String(),
-		Why: "a 200 without a body would say that all has been taken"})
+	wrong := a.status != s.fails.want || a.status != 413 && a.body != s.fails.body
+	expect.That(t, !wrong, expect.Message{
+		Did:  did + " and then answers " + s.fails.what,
+		Want: fmt.Sprintf("%d, and nothing behind what it has written", s.fails.want),
+		Got:  fmt.Sprintf("%s with the body %q", a, a.body),
+		Why: "a 200 without a body would say that all has been taken; and an answer that has begun is the " +
+			"handler's, to its last byte"})
 }

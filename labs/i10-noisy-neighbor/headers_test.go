@@ -218,7 +218,12 @@ func TestEveryAnswerTellsTheQuota(t *testing.T) {
 			}},
 		} {
 			a := send(fairshare.Protect(bucket(10, 10))(tt.next), by("alice", "203.0.113.7")())
-			quota(t, "made a request of a handler that "+tt.what, a)
+			did := "made a request of a handler that " + tt.what
+			quota(t, did, a)
+			after := a.header.Values("Retry-After")
+			expect.That(t, len(after) == 0, expect.Message{Did: did, Want: "no Retry-After: it was not refused",
+				Got: fmt.Sprintf("Retry-After: %q", after),
+				Why: "a client that has been served and is told to come again does so, and pays twice"})
 		}
 	})
 }
