@@ -100,7 +100,8 @@ func TestWhatWasObservedIsBefore(t *testing.T) {
 	for _, ts := range []regions.TS{
 		{wall, 0, "us-1"}, {wall, 7, "us-1"}, {wall, 7, "a"}, {wall + 1, 0, "a"}, {wall + int64(400*ms), 0, "us-1"},
 		{wall + int64(400*ms), 3, "us-1"}, {wall + int64(498*ms), 9, "us-1"}, {wall - int64(time.Hour), 9, "us-1"},
-		{wall, math.MaxUint32, "us-1"}, {wall + int64(100*ms), math.MaxUint32, "us-1"}, {}, {math.MinInt64, 0, "us-1"},
+		{wall, math.MaxUint32, "us-1"}, {wall, math.MaxUint32 - 1, "us-1"},
+		{wall + int64(100*ms), math.MaxUint32, "us-1"}, {}, {math.MinInt64, 0, "us-1"},
 	} {
 		c := regions.NewHLC("eu-1", func() time.Time { return noon }, 500*ms)
 		before := c.Now()

@@ -212,6 +212,7 @@ func TestNamesAreTheURLs(t *testing.T) {
 		{"http://SHOP.TEST:80/", "shop.test", "80"},
 		{"http://shop.test:443/", "shop.test:443", "443"},
 		{"http://shop.test:8080/", "shop.test:8080", "8080"},
+		{"http://shop.test:65535/", "shop.test:65535", "65535"},
 	} {
 		inWorld(t, func(t *testing.T, w *world) {
 			p := w.site("shop.test", tt.port, pages, "192.0.2.1")

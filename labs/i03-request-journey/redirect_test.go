@@ -3,6 +3,7 @@ package journey_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -57,7 +58,7 @@ func TestRedirectsAreFollowed(t *testing.T) {
 			get(t.Context(), "http://shop.test/old/a", nil).ok("/new/c")
 	})
 	inWorld(t, theLastResponseCounts)
-	inWorld(t, ledAstray)
+	ledAstray(t)
 	othersAreReturned(t)
 }
 
@@ -81,13 +82,18 @@ func theLastResponseCounts(t *testing.T, w *world) {
 }
 
 // ledAstray is redirected to where no web server can be.
-func ledAstray(t *testing.T, w *world) {
+func ledAstray(t *testing.T) {
+	t.Helper()
 	for _, location := range []string{"gopher://shop.test/", "https:///new", "http://[shop.test/",
 		"http://shop.test:65536/"} {
-		w.site("shop.test", "80", always(moved(302, location)...), "192.0.2.1")
-		g := w.after("had a server redirect to %s", location).
-			get(t.Context(), "http://shop.test/", nil)
-		g.want(g.err != nil, "an error", "a redirect is not what the caller has asked for")
+		inWorld(t, func(t *testing.T, w *world) {
+			w.site("shop.test", "80", always(moved(302, location)...), "192.0.2.1")
+			g := w.after("had a server redirect to %s", location).
+				get(t.Context(), "http://shop.test/", nil)
+			g.want(g.err != nil, "an error", "a redirect is not what the caller has asked for")
+			g.wantOf(slices.Equal(slices.Compact(w.asked), []string{"shop.test"}), "shop.test resolved, and nothing else",
+				fmt.Sprintf("%q resolved", w.asked), "what is no URL leads nowhere; whoever goes on asks for what nobody has said")
+		})
 	}
 }
 

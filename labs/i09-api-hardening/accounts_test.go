@@ -3,6 +3,8 @@ package shop_test
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,6 +34,81 @@ func TestRightPasswordsDoNotCount(t *testing.T) {
 	})
 	wantNothingCleared(t, s)
 	wantFailuresDoNotCount(t, s)
+	wantAllLetIn(t, s)
+	wantNoCredit(t, s)
+}
+
+// crowdOf logs people in at the same moment, with the right passwords, and calls between while these are looked at.
+func (s *site) crowdOf(emails []string, between func()) (got []answer) {
+	got = make([]answer, len(emails))
+	var looking atomic.Int64
+	on := make(chan struct{})
+	s.verifyBy(func(hash, password string) bool {
+		if slices.Contains(emails, strings.TrimSuffix(password, "-secret")+"@shop.example") {
+			looking.Add(1)
+			<-on
+		}
+		return hash == "hash-of-"+password
+	})
+	var wg sync.WaitGroup
+	for i, email := range emails {
+		name, _, _ := strings.Cut(email, "@")
+		wg.Go(func() { got[i], _ = s.try(tried(email, name+"-secret", i)) })
+	}
+	for end := time.Now().Add(time.Second); int(looking.Load()) < len(emails) && time.Now().Before(end); {
+		time.Sleep(time.Millisecond) // those that wait for nobody are soon all there
+	}
+	between()
+	close(on)
+	wg.Wait()
+	s.verifyBy(nil)
+	return got
+}
+
+// wantAllLetIn has four people log in at the same moment.
+func wantAllLetIn(t *testing.T, s *site) {
+	t.Helper()
+	s.sleep(3 * time.Minute)
+	got := s.crowdOf([]string{"ann@shop.example", "bob@shop.example", "mallory@shop.example", "olga@shop.example"},
+		func() {})
+	expect.That(t, statuses(got) == "204 204 204 204", expect.Message{
+		Did:  "logged in as ann, bob, mallory and olga at the same moment, each with the right password",
+		Want: "204 each time",
+		Got:  statuses(got),
+		Why:  "at nine in the morning everybody comes at once; nobody has guessed",
+	})
+}
+
+// wantNoCredit has bob log in four times at the same moment, and a minute pass while his passwords are looked at.
+func wantNoCredit(t *testing.T, s *site) {
+	t.Helper()
+	s.sleep(3 * time.Minute)
+	done := make(chan struct{})
+	let := s.crowdOf(slices.Repeat([]string{"bob@shop.example"}, 4), func() {
+		s.sleep(61 * time.Second)
+		go func() {
+			defer close(done)
+			s.try(tried("ann@shop.example", "ann-secret", 9))
+		}()
+		select {
+		case <-done:
+		case <-time.After(time.Second): // it waits for bob's
+		}
+	})
+	<-done
+	s.sleep(50 * time.Second)
+	got := s.guess("bob@shop.example", 12)
+	s.sleep(11 * time.Second)
+	got = append(got, s.guess("bob@shop.example", 12)...)
+	n := strings.Count(statuses(got), "401")
+	expect.That(t, n < surelyRefused && statuses(let) == "204 204 204 204", expect.Message{
+		Did: "logged in as bob 4 times at the same moment, with the right password, which took a minute to look at; " +
+			"tried 12 wrong ones 50 s later, and 12 more 11 s after those",
+		Want: "204 four times, and 401 for at most 9 of the 24, which lie within 11 s",
+		Got:  fmt.Sprintf("%s; 401 for %d: %s", statuses(let), n, statuses(got)),
+		Why: "what is taken off in a minute in which it was never counted is a credit: whoever logs in slowly buys " +
+			"guesses with it",
+	})
 }
 
 // wantNothingCleared has somebody guess for carl who also knows his password, or carl come in between.
@@ -124,10 +201,13 @@ func TestNobodyLearnsWhoHasAnAccount(t *testing.T) {
 func wantLookedAt(t *testing.T, s *site, email string) {
 	t.Helper()
 	const slow = 60 * time.Millisecond
-	var looked atomic.Int64
-	s.verifyBy(func(_, password string) bool {
+	var looked, empty atomic.Int64
+	s.verifyBy(func(hash, password string) bool {
 		if password == "wrong for "+email { // not one that was tried before
 			looked.Add(1)
+			if hash == "" {
+				empty.Add(1)
+			}
 		}
 		time.Sleep(slow)
 		return false
@@ -144,6 +224,12 @@ func wantLookedAt(t *testing.T, s *site, email string) {
 		Want: "CheckPassword called once",
 		Got:  fmt.Sprintf("called %d times", looked.Load()),
 		Why:  whySlow,
+	})
+	expect.That(t, empty.Load() == 0, expect.Message{
+		Did:  did,
+		Want: "CheckPassword called with a hash: UnknownHash is there for whoever has none",
+		Got:  "called with an empty one",
+		Why:  "of what is no hash it sees at once that it is none: " + whySlow,
 	})
 	expect.That(t, took >= slow, expect.Message{
 		Did:  did,

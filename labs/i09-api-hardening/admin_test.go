@@ -30,6 +30,17 @@ func TestAdminsOnly(t *testing.T) {
 		Did: "sent DELETE /admin/users/5 as olga, the admin", Want: "users 1 2 3 4 left",
 		Got: left, Why: "secure and useless: that is what the function is for"})
 	s.wants("olga", "DELETE /admin/users/5", "", 404, "")
+	pg.Exec(t, s.own, `INSERT INTO users (id, email, name, password_hash) VALUES (9080, 'dave@shop.example', 'Dave', '')`)
+	s.wants("olga", "DELETE /admin/users/9080", "", 204, "")
+	for _, id := range []string{"one", "1.0", "99999999999999999999"} {
+		got := s.do("olga", "DELETE /admin/users/"+id, "")
+		expect.That(t, got.status == 404 || got.status == 400, expect.Message{
+			Did:  fmt.Sprintf("sent DELETE /admin/users/%s as olga, the admin", id),
+			Want: "404, or 400: there is no such user",
+			Got:  got.String(),
+			Why:  "an admin who mistypes a number and is told that it is done has deleted nobody, and does not know it",
+		})
+	}
 	s.wants("bob", "GET /orders/1", "", 200, "lamp")
 	wantRolesAreTodays(t, s)
 }

@@ -40,11 +40,12 @@ type network struct {
 	dialled []string            // addresses with ports
 	calls   []string            // requests that have arrived
 	open    []net.Conn
+	meeting chan struct{} // closed when manyMeet calls have come to /meet
 }
 
 func newNetwork(t *testing.T, tl *timeline.Timeline) *network {
 	t.Helper()
-	n := &network{tl: tl, names: map[string][]string{
+	n := &network{tl: tl, meeting: make(chan struct{}), names: map[string][]string{
 		"hooks.example": {"93.184.215.14"},
 		"localhost":     {"127.0.0.1 ::1"},
 		"2130706433":    {"127.0.0.1"}, // as a libc reads them
@@ -158,7 +159,16 @@ func (n *network) serve(c net.Conn, at netip.Addr) {
 	io.Copy(io.Discard, r.Body)
 	n.mu.Lock()
 	n.calls = append(n.calls, fmt.Sprintf("%s %s%s at %s", r.Method, r.Host, r.URL.Path, at))
+	if r.URL.Path == "/meet" && len(n.calls) == manyMeet {
+		close(n.meeting)
+	}
 	n.mu.Unlock()
+	if r.URL.Path == "/meet" {
+		select {
+		case <-n.meeting:
+		case <-time.After(time.Second): // they come one by one
+		}
+	}
 	status, header, body := "200 OK", "", "thanks"
 	switch to := r.URL.Query().Get("to"); {
 	case to != "":
@@ -181,6 +191,9 @@ func (n *network) serve(c net.Conn, at netip.Addr) {
 		header, len(body), body)
 	io.Copy(io.Discard, c)
 }
+
+// manyMeet is how many calls to /meet wait for each other.
+const manyMeet = 4
 
 // manyTurns is after how many calls a redirect in a circle ends, so that the check does.
 const manyTurns = 60

@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/pg"
 )
 
-// spellings are other ways to write an id that a number parser reads all the same.
+// spellings are other ways to write an id that a number parser may read all the same, and what none reads.
 func spellings(id string) []string {
-	return []string{"0" + id, "00" + id, "+" + id, "%2B" + id, "%30%3" + id, "%3" + id}
+	return []string{"0" + id, "00" + id, "+" + id, "%2B" + id, "%30%3" + id, "%3" + id,
+		id + ".0", id + "e0", "0x" + id, "one", "99999999999999999999"}
 }
 
 func TestForeignOrdersAreNotThere(t *testing.T) {
@@ -21,6 +23,14 @@ func TestForeignOrdersAreNotThere(t *testing.T) {
 	s.wants("bob", "GET /orders/1", "", 200, "7 Elm Street")
 	s.wants("bob", "HEAD /orders/1", "", 200, "")
 	s.wants("ann", "GET /orders/2", "", 200, "o'chair")
+	longer(t, s)
+	s.wants("ann", "GET /orders/9080", "", 200, "mirror")
+}
+
+// longer has ann order something when the shop has sold more.
+func longer(t *testing.T, s *site) {
+	t.Helper()
+	pg.Exec(t, s.own, `INSERT INTO orders (id, user_id, item, price, note) VALUES (9080, 1, 'mirror', 8000, '')`)
 }
 
 // wantNotThere demands that bob's order looks to mallory and to the admin like one that is none.
@@ -71,6 +81,8 @@ func TestForeignOrdersStayAsTheyAre(t *testing.T) {
 		Want: "the notes of the other orders as they were: d, c, b, a",
 		Got:  note,
 	})
+	longer(t, s)
+	s.wants("ann", "PUT /orders/9080", `{"note":"mind the glass"}`, 200, "mind the glass")
 }
 
 // wantNoDifference demands that a body with which nothing can be done does not tell which orders there are either.

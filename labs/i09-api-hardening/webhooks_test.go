@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
@@ -130,6 +131,29 @@ func TestWebhooksLeadOutsideOnly(t *testing.T) {
 		wantHook(t, s, "https://a.hooks.example/hook", "a.hooks.example/hook")
 	}
 	wantHook(t, s, "https://hooks.example/hook", "hooks.example/hook")
+	wantHooksAtOnce(t, s)
+}
+
+// wantHooksAtOnce demands that webhooks that are added at the same moment are all called.
+func wantHooksAtOnce(t *testing.T, s *site) {
+	t.Helper()
+	s.net.reached()
+	s.tl.Clear()
+	got := make([]answer, manyMeet)
+	var wg sync.WaitGroup
+	for i := range got {
+		wg.Go(func() {
+			got[i], _ = s.try(request("mallory", "POST /webhooks", strings.NewReader(`{"url":"https://hooks.example/meet"}`)))
+		})
+	}
+	wg.Wait()
+	_, calls := s.net.reached()
+	expect.That(t, statuses(got) == "201 201 201 201" && len(calls) == manyMeet, expect.Message{
+		Did:  fmt.Sprintf("added the webhook https://hooks.example/meet %d times at the same moment", manyMeet),
+		Want: "201 each time, and as many POSTs",
+		Got:  fmt.Sprintf("%s; calls %q", statuses(got), calls),
+		Why:  "secure and useless: the API serves many at once",
+	})
 }
 
 func TestWebhooksSpeakHTTPSOnly(t *testing.T) {

@@ -159,6 +159,13 @@ func TestTracestate(t *testing.T) {
 		}
 		return strings.Join(list, ",")
 	}
+	value := "!"
+	for c := byte(' '); c <= '~'; c++ {
+		if c != ',' && c != '=' {
+			value += string(c)
+		}
+	}
+	value += strings.Repeat("v", 256-len(value))
 	long := strings.ReplaceAll(members(32), "=", "="+strings.Repeat("v", 254))
 	for _, tc := range []struct{ what, header, want string }{
 		{"one member", "foo=1", "foo=1"},
@@ -174,6 +181,15 @@ func TestTracestate(t *testing.T) {
 		{"a member without a key", "=1", ""},
 		{"a member without a value", "bar=2,foo", ""},
 		{"a key of 257 characters", strings.Repeat("z", 257) + "=1", ""},
+		{"a key that begins with a sign", "bar=2,_foo=1", ""},
+		{"a key with two @", "a@b@c=1", ""},
+		{"a value of 256 characters, among them all that a value may have", "foo=" + value, "foo=" + value},
+		{"a value of 257 characters", "foo=v" + value, ""},
+		{"an empty value", "bar=2,foo=", ""},
+		{"a = in a value", "foo=a=b", ""},
+		{"a tab in a value", "foo=a\tb", ""},
+		{"a DEL in a value", "foo=a\x7fb", ""},
+		{"a letter in a value that is not ASCII", "foo=caf\u00e9", ""},
 		{"no members", "", ""},
 	} {
 		did := "received a request with a valid traceparent and a tracestate with " + tc.what

@@ -2,6 +2,7 @@ package tracing_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -579,8 +580,10 @@ func (b below) Enabled(ctx context.Context, l slog.Level) bool {
 
 func (b below) Handle(ctx context.Context, r slog.Record) error {
 	*b.got += fmt.Sprint(r.Time.UTC(), " ", r.Level, " ", r.Message, ", at ", r.PC, ", of ", ctx.Value(tenant{}))
-	return nil
+	return errFull
 }
+
+var errFull = errors.New("the disk is full")
 
 func (b below) WithAttrs([]slog.Attr) slog.Handler { return b }
 func (b below) WithGroup(string) slog.Handler      { return b }
@@ -610,8 +613,9 @@ func wantTheRecordOf(t *testing.T, ctx context.Context, traced bool, at time.Tim
 	var want, got string
 	below{got: &want}.Handle(ctx, r)
 	h := tracing.LogHandler(below{got: &got})
+	var err error
 	if h.Enabled(ctx, slog.LevelDebug) {
-		h.Handle(ctx, r)
+		err = h.Handle(ctx, r)
 	}
 	expect.That(t, got == want, expect.Message{
 		Did:  did,
@@ -619,5 +623,11 @@ func wantTheRecordOf(t *testing.T, ctx context.Context, traced bool, at time.Tim
 		Got:  none(got),
 		Why: "the time, the place in the code and the context are a part of what is logged: handlers below show them, " +
 			"and decide by them. A record without a time is written without one",
+	})
+	expect.That(t, errors.Is(err, errFull), expect.Message{
+		Did:  did + "; that handler can write nothing, and says so",
+		Want: "its error: " + errFull.Error(),
+		Got:  fmt.Sprint(err),
+		Why:  "whoever writes what is lost here to another place has to be told of it",
 	})
 }

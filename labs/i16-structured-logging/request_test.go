@@ -152,8 +152,16 @@ var answers = []struct {
 		w.WriteHeader(103)
 		w.WriteHeader(201)
 	}, 201, 0},
+	{"answers 200 and then 500", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(200)
+		w.WriteHeader(500)
+	}, 200, 0},
 	{"sends 104 and then 201", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(104)
+		w.WriteHeader(201)
+	}, 201, 0},
+	{"sends 199 and then 201", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(199)
 		w.WriteHeader(201)
 	}, 201, 0},
 	{"sends 103 and nothing else", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(103) }, 200, 0},
@@ -191,12 +199,26 @@ func TestTheLineSaysWhatWasAnswered(t *testing.T) {
 		member(t, did, got, "bytes", tt.bytes, why)
 		member(t, did, got, "method", "POST", why)
 		member(t, did, got, "request_id", "r-1", why)
+		passedOn(t, did, tt.next)
 		member(t, did, got, "path", "/pay", "what is behind the question mark are search words, names and "+
 			"tokens, and another text each time")
 	}
 	breaksOff(t)
 	goesAway(t)
 	asItCame(t)
+}
+
+// passedOn compares what a client gets through the middleware with what the handler sends.
+func passedOn(t *testing.T, did string, next http.HandlerFunc) {
+	t.Helper()
+	sent := httpwire.New()
+	next(sent.Writer(), request("r-1", "/pay"))
+	l, _ := logger()
+	got, _ := serve(l, next, request("r-1", "/pay"))
+	expect.That(t, got.Status() == sent.Status() && got.Body() == sent.Body(), expect.Message{Did: did,
+		Want: fmt.Sprintf("the client gets the status %d and %d bytes of body", sent.Status(), len(sent.Body())),
+		Got:  fmt.Sprintf("the status %d and %d bytes", got.Status(), len(got.Body())),
+		Why:  "what watches a request must not change what it watches"})
 }
 
 // asItCame has paths that look as if they could be tidied up.

@@ -275,4 +275,8 @@ func TestWhatIsWrongIsNo2xx(t *testing.T) {
 		expect.Message{Did: "sent bodies that are not JSON, then GET of a document"})
 	expect.That(t, s.count() == 1, expect.Message{Did: "sent bodies that are not JSON",
 		Want: "no new document", Got: fmt.Sprint(s.count(), " documents, of which there was 1")})
+	s.lost = errors.New("connection lost")
+	wantStatus(t, ask(h, "PUT", "/docs/2", `{"slug":"chair","text":"it stands"}`), expect.Message{
+		Did: fmt.Sprintf("PUT /docs/2, which was not there; the store puts it, and says then: %v", s.lost),
+		Why: "what it has made of the document nobody knows, and an empty one in the answer is a document, too"}, 500)
 }

@@ -87,6 +87,9 @@ func TestAnExportIsAcceptedNotDone(t *testing.T) {
 				Did: fmt.Sprintf("GET of the result of an export, which is %s", result),
 				Why: "what Export returned is not to be read and written anew: a number may be larger than a float64 " +
 					"can tell"})
+			wantStatus(t, ask(docs.Documents(newStore()), "GET", to, ""), expect.Message{
+				Did: "POST /exports; GET of its result, when it is done, from another Documents, with another store",
+				Why: "there nobody has started an export, so there is nothing that one could have come of it"}, 404)
 		})
 	}
 }
@@ -161,11 +164,16 @@ func TestManyExportsAtOnce(t *testing.T) {
 		const many = 150
 		s := newStore()
 		h := docs.Documents(s)
-		answers := make([]answer, many)
+		answers, asked := make([]answer, many), make([]answer, many)
 		var all sync.WaitGroup
 		start := time.Now()
 		for i := range many {
-			all.Go(func() { answers[i] = ask(h, "POST", "/exports", "") })
+			all.Go(func() {
+				answers[i] = ask(h, "POST", "/exports", "")
+				if monitor := where(t, "/exports", answers[i]); monitor != "" {
+					asked[i] = ask(h, "GET", monitor, "")
+				}
+			})
 		}
 		all.Wait()
 		took := time.Since(start)
@@ -179,6 +187,11 @@ func TestManyExportsAtOnce(t *testing.T) {
 		expect.That(t, len(monitors) == many && !monitors[""], expect.Message{Did: did,
 			Want: fmt.Sprintf("%d monitors", many), Got: fmt.Sprint(len(monitors)),
 			Why: "a monitor is for one export: whoever shares one gets what somebody else has begun"})
+		for _, got := range asked {
+			wantJSON(t, got, 200, `{"state":"running"}`, expect.Message{
+				Did: did + ", and GET of each monitor as soon as it was known",
+				Why: "one client asks while others begin"})
+		}
 		time.Sleep(10 * time.Minute)
 		results := map[string]bool{}
 		for monitor := range monitors {

@@ -35,6 +35,7 @@ type store struct {
 	result  string        // of an export, or ""
 	id      string        // of what is created, or ""
 	fails   error         // what each method but Export says
+	lost    error         // what Get says
 	created bool          // what Put has said
 	arrives bool          // a document arrives as soon as Get has said that it is not there
 	tl      *timeline.Timeline
@@ -68,8 +69,8 @@ func (s *store) Create(ctx context.Context, d docs.Doc) (docs.Doc, error) {
 func (s *store) Get(ctx context.Context, id string) (docs.Doc, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fails != nil {
-		return docs.Doc{}, s.fails
+	if err := cmp.Or(s.fails, s.lost); err != nil {
+		return docs.Doc{}, err
 	}
 	d, ok := s.all[id]
 	if !ok {

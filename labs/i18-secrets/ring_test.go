@@ -240,6 +240,16 @@ func TestAnAnnouncedVersion(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 		wantVerified(t, r, 2, false, did+"5 min and 1 ms ago", "grace ends on time, also for this one")
 	})
+	bubble.RunLeaky(t, func(t *testing.T) {
+		v := newVault(1)
+		r := secrets.NewRing(v, ttl, grace)
+		sign(t, r, "the first Sign")
+		every10s(t, r, grace+ttl)
+		v.publish(1, 0)
+		every10s(t, r, ttl+10*time.Second)
+		wantVerified(t, r, 0, true, "version 0 is listed, 6 min after the first fetch, and 1 still current",
+			"its grace begins with the fetch that brought it; 0 is a number like others, and not that of no version")
+	})
 }
 
 func TestNoKeyIsOlderThanItsTime(t *testing.T) {

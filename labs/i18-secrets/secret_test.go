@@ -252,10 +252,14 @@ func TestAFileIsASecret(t *testing.T) {
 		Did:  "ReadFileSecret of a file of 2 MiB",
 		Want: "all of it", Got: fmt.Sprintf("%d bytes, and the error %v", len(got.Reveal()), err),
 		Why: "a bundle of certificates has no size that one could know before; half of it is none"})
+	own := t.TempDir()
+	if err := os.Chmod(own, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range [][2]string{{"an empty file", file(t, "", 0o600)},
 		{"a file of one line break", file(t, "\n", 0o600)},
 		{"a file of one Windows line break", file(t, "\r\n", 0o600)},
-		{"a directory", t.TempDir()},
+		{"a directory", t.TempDir()}, {"a directory with the mode 700", own},
 		{"a file that does not exist", filepath.Join(t.TempDir(), "none")},
 		{"what is behind a file", filepath.Join(file(t, "abc", 0o600), "key")}} {
 		got, err := secrets.ReadFileSecret(tt[1])

@@ -164,6 +164,8 @@ func TestLossesAreSurvived(t *testing.T) {
 	one := scaling.Option{Name: "one", UnitThroughput: 50_000, UnitCost: 10, MaxUnits: 1}
 	bent := scaling.Option{Name: "bent", UnitThroughput: 1000, UnitCost: 1, MaxUnits: 100,
 		Model: scaling.USL{Alpha: 0.1}}
+	knotted := scaling.Option{Name: "knotted", UnitThroughput: 1000, UnitCost: 1, MaxUnits: 100,
+		Model: scaling.USL{Alpha: 0.9}}
 	both := []scaling.Option{big, small}
 	const spare = "one big machine in reserve costs as much as five small ones: that is what small units are good for"
 	all(t,
@@ -179,6 +181,8 @@ func TestLossesAreSurvived(t *testing.T) {
 		// With 6 of 8 left, the six no longer wait for the other two: that is more than 6/8 of what 8 carry.
 		plan{need: scaling.Need{Demand: 4000, SurviveLosses: 2}, options: []scaling.Option{bent}, want: "bent",
 			units: 8, why: "what is left after a loss is a smaller system, and scales like one"},
+		plan{need: scaling.Need{Demand: 900, SurviveLosses: 3}, options: []scaling.Option{knotted}, want: "knotted",
+			units: 4, why: "when more units are gone than there were, none is left; the law says nothing of fewer than none"},
 	)
 }
 
