@@ -15,6 +15,9 @@ func (o *proveOptions) mutants(ctx context.Context, w *workspace.Workspace, labs
 	start time.Time) error {
 	scores, err := o.scores(ctx, w, labs)
 	if err != nil {
+		if len(scores) > 0 && !o.json {
+			prove.Scores(o.Out, scores, time.Since(start), o.Colour)
+		}
 		return err
 	}
 	if o.json {

@@ -67,7 +67,8 @@ func (p *pace) worth() float64 {
 }
 
 // Mutate changes the references of labs automatically, and looks whether a check fails on each
-// change. It tells on how far it is. The error is ctx's, or says that nothing could be found out.
+// change. It tells on how far it is. The error is ctx's, or says that nothing could be found out; it comes with the scores
+// of the labs before.
 func (p *Prover) Mutate(ctx context.Context, labs []*course.Lab, seed uint64,
 	on func(Progress)) ([]Score, error) {
 	tmp, err := owner.TempDir("", "mutate")
@@ -81,7 +82,7 @@ func (p *Prover) Mutate(ctx context.Context, labs []*course.Lab, seed uint64,
 		h := &hunter{Prover: p, lab: l, seed: seed, tmp: dir, on: on,
 			score: Score{Lab: l.ID, Slug: l.Slug}, now: Progress{Labs: len(labs), LabsDone: i}}
 		if err := h.hunt(ctx); err != nil {
-			return nil, err
+			return scores[:i], err
 		}
 		scores[i] = h.score
 		os.RemoveAll(dir)
