@@ -111,6 +111,22 @@ func TestADeadlineIsTheCallersAlone(t *testing.T) {
 			Picture: w.tl,
 		})
 	})
+	shared(t, 1, settings{ttl: time.Minute}, func(t *testing.T, w *world) {
+		w.r.Links[0].Hang()
+		w.tl.Point("Redis", "takes what it is sent, and never answers")
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		a := w.askCtx(ctx, 0, page, outcome{takes: time.Second})
+		expect.That(t, sentinel.Is(a.err, context.DeadlineExceeded) && a.took >= 99*time.Millisecond &&
+			a.took <= 150*time.Millisecond, expect.Message{
+			Did: w.with() + "asked with a deadline of 100 ms while Redis took what it was sent and never answered; the " +
+				"value takes 1s to load",
+			Want:    "context.DeadlineExceeded after 100 ms (150 ms is accepted)",
+			Got:     a.String(),
+			Why:     "whose context it is does not depend on what is being waited for",
+			Picture: w.tl,
+		})
+	})
 }
 
 func TestALoadHasTheValuesOfTheCallersContext(t *testing.T) {
