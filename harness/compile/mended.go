@@ -23,11 +23,24 @@ type mending struct {
 type change struct{ was, becomes string }
 
 // mendings are for all binaries: what puts the stack of its caller into an error's text, in which code that panics on
-// purpose could read which check it is in (slog.Value.Resolve; singleflight and errgroup by debug.Stack).
+// purpose could read which check it is in (slog.Value.Resolve; singleflight and errgroup by debug.Stack). The frames that
+// are no check's stay in that of debug.Stack: by them a panic is told.
 var mendings = []mending{
 	{"src/log/slog/value.go", "errors that name the check", []change{{"stack(3, 5)", `""`}}},
-	{"src/runtime/debug/stack.go", "panics that name the check", []change{{"return buf[:n]", "return buf[:0]"}}},
+	{"src/runtime/debug/stack.go", "panics that name the check", []change{
+		{"return buf[:n]", "return withoutTests(buf[:n])"},
+		{"func Stack() []byte {", withoutTests + "; func Stack() []byte {"},
+	}},
 }
+
+// withoutTests is a function that takes the frames of tests, two lines each, out of a stack's text.
+const withoutTests = `func withoutTests(b []byte) []byte { ` +
+	`out, drop := b[:0], false; ` +
+	`for len(b) > 0 { ` +
+	`n := 0; for n < len(b) && b[n] != '\n' { n++ }; n = min(n+1, len(b)); line := b[:n]; b = b[n:]; ` +
+	`named := false; for i := 0; i+6 <= len(line); i++ { named = named || string(line[i:i+6]) == "_test." }; ` +
+	`if drop = named || drop && line[0] == '\t'; !drop { out = append(out, line...) } }; ` +
+	`return out }`
 
 // raceMendings are what the race detector has to be helped with.
 var raceMendings = []mending{

@@ -14,5 +14,13 @@ func unknown(t *testing.T, text string) {
 	}
 }
 
+// what panics is told by the frames that are the lab's
+func TestByDo(t *testing.T) {
+	text := names.ByDo()
+	unknown(t, text)
+	if !strings.Contains(text, "b01-names/names.go:") {
+		t.Error(text)
+	}
+}
+
 func TestByResolve(t *testing.T) { unknown(t, names.ByResolve()) }
-func TestByDo(t *testing.T)      { unknown(t, names.ByDo()) }
