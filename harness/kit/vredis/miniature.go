@@ -27,8 +27,16 @@ func newMiniature() miniature {
 	m := miniredis.NewMiniRedis()
 	m.ClockTTL(true) // keys expire as the bubble's clock moves
 	var refused atomic.Pointer[string]
+	// A client dials in the background, also when nobody waits for it any more.
+	var mu sync.Mutex
+	closed := false
 	return miniature{
 		dial: func(context.Context, string, string) (net.Conn, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if closed {
+				return nil, net.ErrClosed
+			}
 			conn, err := m.Dial() // which makes the server
 			if err == nil {
 				m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
@@ -46,7 +54,12 @@ func newMiniature() miniature {
 		},
 		refuse: func(message string) { refused.Store(&message) },
 		clock:  m.SetTime,
-		close:  m.Close,
+		close: func() {
+			mu.Lock()
+			closed = true
+			mu.Unlock()
+			m.Close()
+		},
 	}
 }
 
