@@ -565,15 +565,9 @@ func TestADeclinedCardIsTheOutcome(t *testing.T) {
 		wantOrder(t, place(t, db, gw, no.user, no.user+"-2", shoes),
 			declined+", and the same order with a new key")
 	}
-	for user, loss := range map[string]struct {
-		how string
-		of  func(*faultproxy.Proxy)
-	}{
-		"lea": {"no statement reached the database any more", (*faultproxy.Proxy).Reset},
-		"max": {"statements reached the database and their answers were lost", (*faultproxy.Proxy).DropResponses},
-	} {
-		declinedAndCut(t, db, user, loss.how, loss.of)
-	}
+	declinedAndCut(t, db, "lea", "no statement reached the database any more", (*faultproxy.Proxy).Reset)
+	declinedAndCut(t, db, "max", "statements reached the database and their answers were lost",
+		(*faultproxy.Proxy).DropResponses)
 }
 
 // declinedAndCut has a connection break when the gateway has said no. Asked again, it would say yes.
