@@ -21,9 +21,12 @@ const (
 // DataVar says where servers that labs starts have their data: "disk" for never in memory.
 const DataVar = "LABS_POSTGRES_DATA"
 
+// onDisk reports whether no data is to lie in memory, however much there is.
+func (st *site) onDisk() bool { return st.Lasting || st.Getenv(DataVar) == "disk" }
+
 // memory is the folder in memory for a server's data, or "".
 func (st *site) memory() string {
-	if runtime.GOOS != "linux" || st.Lasting || st.Getenv(DataVar) == "disk" {
+	if runtime.GOOS != "linux" || st.onDisk() {
 		return ""
 	}
 	shm, err := disk.Usage(memoryFolder)
@@ -39,7 +42,7 @@ func (st *site) memory() string {
 
 // hasMemory reports whether the engine's machine has memory for a server's data.
 func (st *site) hasMemory(ctx context.Context, e *engine) bool {
-	if st.Lasting || st.Getenv(DataVar) == "disk" {
+	if st.onDisk() {
 		return false
 	}
 	info, err := e.cli.Info(ctx, client.InfoOptions{})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/backend-labs/backend-labs/harness/term"
 )
 
 // Progress is how far a proof is.
@@ -70,7 +72,7 @@ func (m *Meter) Say(line string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.columns > 0 {
-		line = clearLine + line
+		line = term.Wiped + line
 	}
 	fmt.Fprintln(m.out, line)
 }
@@ -80,12 +82,9 @@ func (m *Meter) Close() {
 	close(m.done)
 	m.stopped.Wait()
 	if m.columns > 0 && time.Since(m.started) >= firstWord {
-		fmt.Fprint(m.out, clearLine)
+		fmt.Fprint(m.out, term.Wiped)
 	}
 }
-
-// clearLine goes to the beginning of a terminal's line and empties it.
-const clearLine = "\r\x1b[K"
 
 func (m *Meter) run() {
 	wait, next := interval, interval
@@ -117,5 +116,5 @@ func (m *Meter) show() {
 		fmt.Fprintln(m.out, line)
 		return
 	}
-	fmt.Fprint(m.out, clearLine, ansi.Truncate(line, m.columns-1, "…"))
+	fmt.Fprint(m.out, term.Wiped, ansi.Truncate(line, m.columns-1, "…"))
 }
