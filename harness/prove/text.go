@@ -10,19 +10,26 @@ import (
 	"github.com/backend-labs/backend-labs/harness/term"
 )
 
-// Summary is the last line: how many labs hold, and how they were proved.
+// Summary ends the text: a line about each lab that does not hold, where there are several, and how many do and how they
+// were proved. Of the text of a long proof often nothing but the end is kept.
 func Summary(proofs []Proof, runs int, took time.Duration) string {
 	holding := 0
+	var broken strings.Builder
 	for _, p := range proofs {
 		if p.Holds {
 			holding++
+		} else {
+			broken.WriteString(Broken(p) + "\n")
 		}
+	}
+	if len(proofs)-holding < 2 {
+		broken.Reset()
 	}
 	hold := "hold"
 	if holding == 1 || len(proofs) == 1 {
 		hold = "holds"
 	}
-	text := fmt.Sprintf("%d of %s %s", holding, count(len(proofs), "lab"), hold)
+	text := broken.String() + fmt.Sprintf("%d of %s %s", holding, count(len(proofs), "lab"), hold)
 	if runs == 0 {
 		return text + " in form; nothing was built or run"
 	}
