@@ -406,6 +406,11 @@ func TestText_whatDoesNotHoldIsLast(t *testing.T) {
 	if want := "B01 \n  holds\nB03 \n  holds\nB02 \n  does not hold: it is broken\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
+	out.Reset()
+	Text(&out, []Proof{{Lab: "B02", Problems: []string{"it is broken"}}, {Lab: "B01", Problems: []string{"it is\nodd", "it is old"}}}, false)
+	if want := "B02 does not hold: it is broken\nB01 does not hold: it is odd (and 1 more)\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("got %q, want it to end with %q", out.String(), want)
+	}
 }
 
 func TestProof_saysWhatWasPrinted(t *testing.T) {

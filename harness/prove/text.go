@@ -10,26 +10,19 @@ import (
 	"github.com/backend-labs/backend-labs/harness/term"
 )
 
-// Summary ends the text: a line about each lab that does not hold, where there are several, and how many do and how they
-// were proved. Of the text of a long proof often nothing but the end is kept.
+// Summary is the last line: how many labs hold, and how they were proved.
 func Summary(proofs []Proof, runs int, took time.Duration) string {
 	holding := 0
-	var broken strings.Builder
 	for _, p := range proofs {
 		if p.Holds {
 			holding++
-		} else {
-			broken.WriteString(Broken(p) + "\n")
 		}
-	}
-	if len(proofs)-holding < 2 {
-		broken.Reset()
 	}
 	hold := "hold"
 	if holding == 1 || len(proofs) == 1 {
 		hold = "holds"
 	}
-	text := broken.String() + fmt.Sprintf("%d of %s %s", holding, count(len(proofs), "lab"), hold)
+	text := fmt.Sprintf("%d of %s %s", holding, count(len(proofs), "lab"), hold)
 	if runs == 0 {
 		return text + " in form; nothing was built or run"
 	}
@@ -89,7 +82,8 @@ func printed(output string) string {
 }
 
 // Text writes proofs for people: for each lab the matrix of its variants and checks, and what does
-// not hold. Labs that do not hold come last: of a long text the end is what is read.
+// not hold. Labs that do not hold come last, and below them a line about each where there are several: of a long text the
+// end is what is read, and often nothing else is kept.
 func Text(w io.Writer, proofs []Proof, colour bool) {
 	p := term.NewPaint(colour)
 	broken := func(p Proof) int {
@@ -112,6 +106,13 @@ func Text(w io.Writer, proofs []Proof, colour bool) {
 		if proof.Holds {
 			fmt.Fprintf(w, "  %s\n", p.Good("holds"))
 		}
+	}
+	first := slices.IndexFunc(proofs, func(p Proof) bool { return !p.Holds })
+	if first < 0 || len(proofs)-first == 1 {
+		return
+	}
+	for _, proof := range proofs[first:] {
+		fmt.Fprintln(w, p.Bad(Broken(proof)))
 	}
 }
 
