@@ -32,7 +32,7 @@ func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 	for i := range l.Mutants {
 		m := &l.Mutants[i]
 		switch {
-		case !matches(m, failing):
+		case m.Shows == "" && Broad(l, m), !matches(m, failing):
 		case found == nil:
 			found = m
 		case found.Misconception != m.Misconception:
@@ -44,6 +44,12 @@ func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 	}
 	return &run.Likely{Mutant: found.Name(), Misconception: found.Misconception,
 		Explain: found.Explain}
+}
+
+// Broad reports whether a mutant names so many of a lab's checks that much else fails them, too: three or more, and two
+// fifths of them. One that shows nothing of its own besides is no sign of a belief.
+func Broad(l *course.Lab, m *course.Mutant) bool {
+	return len(m.Fails) >= 3 && 5*len(m.Fails) >= 2*len(l.Checks)
 }
 
 // matches reports whether these are the checks that a mutant fails, all that it names and none that it

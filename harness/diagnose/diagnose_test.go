@@ -52,10 +52,13 @@ func TestLikely(t *testing.T) {
 	}{
 		{"nothing fails", []string{"A", "AB"}, "", run.Passed, ""},
 		{"the signature of one", []string{"A", "AB", "CDE"}, "AB", run.Passed, "AB"},
-		{"the signature of one, and there is no other", []string{"ABC"}, "ABC", run.Passed, "ABC"},
+		{"the signature of one, and there is no other", []string{"AB"}, "AB", run.Passed, "AB"},
+		{"a broad signature, which shows nothing", []string{"ABC"}, "ABC", run.Passed, ""},
+		{"a broad signature, which shows something", []string{"ABC:x:got A"}, "ABC", run.Passed, "ABC:x:got A"},
+		{"a broad one beside another of the same checks", []string{"ABC:x:", "A+BC:y:"}, "ABC", run.Passed, "A+BC:y:"},
 		{"everything fails: nothing is written yet", []string{"ABCDEF", "A"}, "ABCDEF", run.Failed, ""},
-		{"one more fails", []string{"ABC", "F"}, "ABCD", run.Passed, ""},
-		{"one less fails", []string{"ABCD", "F"}, "ABC", run.Passed, ""},
+		{"one more fails", []string{"AB", "F"}, "ABC", run.Passed, ""},
+		{"one less fails", []string{"ABCD:x:got A", "F"}, "ABC", run.Passed, ""},
 		{"one that may fail besides", []string{"AB+CD", "F"}, "ABD", run.Passed, "AB+CD"},
 		{"none of those that may fail besides", []string{"AB+CD", "F"}, "AB", run.Passed, "AB+CD"},
 		{"one more than may fail besides", []string{"AB+C"}, "ABCD", run.Passed, ""},
@@ -73,10 +76,10 @@ func TestLikely(t *testing.T) {
 		{"only what is found first is looked at", []string{"AB:x:later"}, "AB", run.Passed, ""},
 		{"a message without a finding shows something, too", []string{"AB:x:ended with A"}, "AB", run.Rejected, "AB:x:ended with A"},
 		{"a message without a finding is no mutant's that shows nothing", []string{"AB"}, "AB", run.Rejected, ""},
-		{"an exact one beside a near one", []string{"ABCD", "ABC"}, "ABC", run.Passed, "ABC"},
+		{"an exact one beside a near one", []string{"ABC:x:got A", "AB"}, "AB", run.Passed, "AB"},
 		{"half a signature: one check was not judged", []string{"AB"}, "AB", run.NotJudged, ""},
 		{"half a signature: one check broke", []string{"AB"}, "AB", run.InfraError, ""},
-		{"a hang counts as a failure", []string{"ABF", "AB"}, "AB", run.TimedOut, "ABF"},
+		{"a hang counts as a failure", []string{"AF", "A"}, "A", run.TimedOut, "AF"},
 		{"no mutants", nil, "A", run.Passed, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,6 +122,20 @@ func failed(test string, verdict run.Verdict, bare bool) run.Check {
 		c.Verdict = run.Passed
 	}
 	return c
+}
+
+func TestBroad(t *testing.T) {
+	t.Parallel()
+	for signature, want := range map[string]bool{"A": false, "AB": false, "ABC": true, "ABCDEF": true} {
+		l := lab(signature)
+		if got := diagnose.Broad(l, &l.Mutants[0]); got != want {
+			t.Errorf("%s: got %v, want %v", signature, got, want)
+		}
+		l.Checks = append(l.Checks, l.Checks...)
+		if got := diagnose.Broad(l, &l.Mutants[0]); got != (len(signature) > 4) {
+			t.Errorf("%s of twelve checks: got %v", signature, got)
+		}
+	}
 }
 
 func TestConfusable(t *testing.T) {

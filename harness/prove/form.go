@@ -223,10 +223,14 @@ func (s *subject) patches() {
 }
 
 // confusables looks for mutants of different beliefs that a learner's failures could not tell
-// apart.
+// apart, and for those that could be taken for anything.
 func (s *subject) confusables() {
 	for i := range s.lab.Mutants {
 		a := &s.lab.Mutants[i]
+		if a.Shows == "" && diagnose.Broad(s.lab, a) && len(a.Fails)+len(a.Also) < len(s.lab.Checks) {
+			s.problem("the mutant %s fails %d of %d checks, as much else does: say by shows what it is known by, a piece of "+
+				"what one of them says of it", a.Name(), len(a.Fails), len(s.lab.Checks))
+		}
 		for j := range s.lab.Mutants[:i] {
 			if b := &s.lab.Mutants[j]; diagnose.Confusable(a, b) {
 				s.problem("the mutants %s and %s fail the same checks and claim different "+
