@@ -146,8 +146,11 @@ func (o *proveOptions) run(ctx context.Context, args []string) error {
 	}
 	proofs, err := o.prove(ctx, w, labs)
 	if err != nil {
-		if len(proofs) > 0 && !o.json {
-			fmt.Fprintln(o.Err, "until then: "+prove.Summary(proofs, o.runs, time.Since(start)))
+		if len(proofs) > 0 { // what has been found out would be lost
+			fmt.Fprintln(o.Err, "until then:")
+			if shown := o.show(proofs, time.Since(start)); shown != nil {
+				return shown
+			}
 		}
 		return err
 	}
