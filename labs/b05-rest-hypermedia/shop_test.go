@@ -476,10 +476,10 @@ func TestIDsAreUnique(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		seen := map[string]int{}
 		store := newMemory()
-		for round := range 3 { // instances come and go
+		for round, orders := range []int{2, 4000, 30} { // instances come and go
 			c := newCrawler(t, "", store, 3)
-			for i := range 30 {
-				d := c.order(fmt.Sprintf("thing %d", i))
+			for i := range orders {
+				d := c.order(fmt.Sprintf("thing %d of %d", i+1, orders))
 				seen[d.ID]++
 				expect.That(t, seen[d.ID] == 1, expect.Message{
 					Did: fmt.Sprintf("made %d orders over %d instances, in the same moment",

@@ -30,15 +30,15 @@ func TestItemsAreKeptAsTheyAre(t *testing.T) {
 
 	bob := f.login(t, "bob")
 	var want []string
-	for i := range 300 {
+	for i := range 1100 {
 		sku := fmt.Sprintf("item-%d", i+1)
 		bob.mustAdd(t, sku)
 		want = append(want, sku)
 	}
 	got := bob.cart(t)
 	expect.That(t, slices.Equal(got, want), expect.Message{
-		Did:  "added 300 items to bob's cart, one after the other, and asked for it",
-		Want: "all 300, in the order in which they were added",
+		Did:  "added 1,100 items to bob's cart, one after the other, and asked for it",
+		Want: "all 1,100, in the order in which they were added",
 		Got:  fmt.Sprintf("%d items: %s", len(got), ends(got)),
 		Why:  "what was answered with 2xx was promised, also to a company that furnishes an office",
 	})

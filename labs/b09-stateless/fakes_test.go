@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -63,9 +64,10 @@ func wantAll(t *testing.T, did string, cart, skus []string) {
 type fleet struct {
 	store   *memory
 	secret  []byte
-	amnesia bool // each request gets an instance of its own
-	chunked bool // bodies come without their length
-	pin     int  // if not negative: the instance that gets all requests
+	amnesia bool        // each request gets an instance of its own
+	chunked bool        // bodies come without their length
+	pin     int         // if not negative: the instance that gets all requests
+	beside  http.Header // what requests have beside their own headers
 
 	instances []http.Handler
 	next      atomic.Int64 // round robin
@@ -117,6 +119,7 @@ func (f *fleet) send(method, path, authorization string, body any) answer {
 		r.RemoteAddr = fmt.Sprintf("198.51.100.%d:%d", turn%5+1, 40000+turn)
 		r.Header.Set("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", turn%7+1))
 	}
+	maps.Copy(r.Header, f.beside)
 	f.last.Store(int64(which) + 1)
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")

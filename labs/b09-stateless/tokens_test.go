@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -88,6 +89,29 @@ func aTokenIsSentAsABearer(t *testing.T, f *fleet, u *user) {
 			})
 		}
 	}
+	for _, name := range []string{"session", "session_id", "sid", "token", "access_token", "auth", "jwt", "Authorization"} {
+		aTokenIsNoOtherHeader(t, f, u, "Cookie", name+"="+u.token)
+	}
+	for _, name := range []string{"X-Auth-Token", "X-Token", "X-Access-Token", "X-Api-Key", "X-Authorization", "Token",
+		"Proxy-Authorization"} {
+		aTokenIsNoOtherHeader(t, f, u, name, u.token)
+		aTokenIsNoOtherHeader(t, f, u, name, "Bearer "+u.token)
+	}
+}
+
+func aTokenIsNoOtherHeader(t *testing.T, f *fleet, u *user, name, value string) {
+	t.Helper()
+	f.beside = http.Header{name: {value}}
+	defer func() { f.beside = nil }()
+	got := f.send("GET", "/cart", "", nil)
+	expect.That(t, got.status == 401, expect.Message{
+		Did: fmt.Sprintf("logged in as %s, and sent GET /cart with the header %s: %s, and no Authorization", u.name, name,
+			value),
+		Want: "401: a token is sent as Authorization: Bearer <token>, and this is none",
+		Got:  got.String(),
+		Why: "a cookie comes along by itself with what another site's page sends, and what stands in a header of one's " +
+			"own neither proxies nor logs know for a secret",
+	})
 }
 
 func TestATokenLastsADay(t *testing.T) {

@@ -2,15 +2,19 @@ package retry_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -156,6 +160,10 @@ func TestEveryErrorIsWorthAnotherAttempt(t *testing.T) {
 		errors.New("tls: handshake failure"), io.EOF, io.ErrUnexpectedEOF,
 		&net.DNSError{Err: "no such host", Name: "shop", IsNotFound: true},
 		context.DeadlineExceeded, fmt.Errorf("next's own time is up: %w", context.Canceled),
+		&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, x509.HostnameError{
+			Certificate: new(x509.Certificate), Host: "shop"}, net.ErrClosed, os.ErrDeadlineExceeded,
+		http.ErrSchemeMismatch, http.ErrServerClosed, http.ErrAbortHandler, http.ErrHandlerTimeout,
+		syscall.ECONNREFUSED, syscall.ENETUNREACH, os.ErrPermission,
 	} {
 		bubble.Run(t, func(t *testing.T) {
 			attempts := 0

@@ -26,7 +26,8 @@ func TestAnotherOffsetIsRefused(t *testing.T) {
 	})
 }
 
-// TestAnyChunkIsTaken sends bodies that do not say how long they are, and uploads that are to be very large.
+// TestAnyChunkIsTaken sends bodies that do not say how long they are, uploads that are to be very large, and paths that
+// are written in another way each time.
 func TestAnyChunkIsTaken(t *testing.T) {
 	both(t, func(t *testing.T, s *server) {
 		f := newFile("lesson", 100_000)
@@ -56,6 +57,35 @@ func TestAnyChunkIsTaken(t *testing.T) {
 				Why: "what a client announces costs it nothing: a server that makes room for it at once is " +
 					"brought down by a header",
 			})
+		}
+	})
+	wantWhatThePathMeans(t)
+}
+
+// wantWhatThePathMeans sends uploads whose ids are written in several ways.
+func wantWhatThePathMeans(t *testing.T) {
+	t.Helper()
+	both(t, func(t *testing.T, s *server) {
+		t.Helper()
+		for _, tc := range []struct {
+			id    string
+			paths []string
+		}{
+			{"lesson 1", []string{"lesson%201", "%6Cesson%201", "lesson%20%31"}},
+			{"a/b", []string{"a%2Fb", "a%2fb", "%61%2Fb"}},
+			{"50%25", []string{"50%2525", "%350%2525", "50%25%32%35"}},
+			{"caf\u00e9+?", []string{"caf%C3%A9+%3F", "caf%c3%a9%2B%3f", "%63af%C3%A9+%3F"}},
+		} {
+			whole := newFile(tc.id, 300)
+			for i, path := range tc.paths {
+				f := file{path, whole.data}
+				did := fmt.Sprintf("%s; the upload %q, whose path is written in another way each time", s.kind, tc.id)
+				f.take(t, s, 100*i, 100*i+100, did)
+				file{tc.paths[0], whole.data}.at(t, s, 100*i+100, did,
+					"clients and proxies may write a path in another way: it means the same")
+			}
+			s.whole(t, whole, fmt.Sprintf("sent the upload %q in three chunks, to /u/%s, /u/%s and /u/%s", tc.id,
+				tc.paths[0], tc.paths[1], tc.paths[2]))
 		}
 	})
 }

@@ -85,6 +85,28 @@ func TestGuessesForAnAccountAreLimited(t *testing.T) {
 				"to come again"})
 	}
 	wantRefusedThenLetIn(t, s)
+	wantTimeToWait(t, s)
+}
+
+// wantTimeToWait goes on guessing, so that some come in the last second of a wait.
+func wantTimeToWait(t *testing.T, s *site) {
+	t.Helper()
+	s.guess("carl@shop.example", 2*surelyRefused)
+	const pace = 900 * time.Millisecond
+	for i := range 70 {
+		s.sleep(pace)
+		got := s.login("carl@shop.example", fmt.Sprint("wrong-", i), i)
+		after := got.header.Get("Retry-After")
+		seconds, err := strconv.Atoi(after)
+		expect.That(t, got.status != 429 || err == nil && seconds > 0, expect.Message{
+			Did: fmt.Sprintf("tried 20 wrong passwords for carl, and one more every %v: this is number %d of "+
+				"those", pace, i+1),
+			Want: "401, or a 429 with Retry-After: a number of seconds, at least 1",
+			Got:  fmt.Sprintf("%d with Retry-After: %q", got.status, after),
+			Why: "what is left of a wait is seldom a whole number of seconds; cut off, its last one is 0, and " +
+				"whoever obeys comes again and again until it is over",
+		})
+	}
 }
 
 // wantRefusedThenLetIn goes on where somebody has guessed for bob.

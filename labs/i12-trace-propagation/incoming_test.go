@@ -219,6 +219,25 @@ func TestTracestate(t *testing.T) {
 		})
 	}
 	wantOneList(t)
+	wantStateWhateverTheFlags(t)
+}
+
+// wantStateWhateverTheFlags demands that a trace that is not kept here has its state all the same.
+func wantStateWhateverTheFlags(t *testing.T) {
+	t.Helper()
+	for _, flags := range []string{"00", "02", "03"} {
+		did := "received a request with flags " + flags + " and tracestate: foo=1"
+		span, w := served(t, did, with("traceparent", valid[:53]+flags, "tracestate", "foo=1"))
+		r, _ := sentBy(t, w, did)
+		got := strings.Join(r.Header["Tracestate"], " and ")
+		expect.That(t, span.State == "foo=1" && got == "foo=1", expect.Message{
+			Did:  did + ", whose handler sends another one",
+			Want: "State and the tracestate that goes out: foo=1",
+			Got:  fmt.Sprintf("State %s, and in what goes out tracestate: %s", none(span.State), none(got)),
+			Why: "the flag says what one tool keeps; in the state others have their own decisions, such as how much " +
+				"one trace in a hundred counts",
+		})
+	}
 }
 
 // wantOneList demands that several lines are what one line of them would be.

@@ -193,10 +193,11 @@ func wantAllElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Host, r.Close, r.ContentLength = "rooms.example", true, -1
+	r.Header["Accept"] = []string{"text/csv", "text/html;q=0.5"}
 	r.Trailer, r.TransferEncoding = http.Header{"Checksum": {"7"}}, []string{"chunked"}
 	describe := func(r *http.Request) string {
-		return fmt.Sprintf("%s %s to the host %s, length %d in %v, trailer %v, close %v", r.Method, r.URL, r.Host,
-			r.ContentLength, r.TransferEncoding, r.Trailer, r.Close)
+		return fmt.Sprintf("%s %s to the host %s, Accept: %s, length %d in %v, trailer %v, close %v", r.Method, r.URL,
+			r.Host, strings.Join(r.Header["Accept"], " and "), r.ContentLength, r.TransferEncoding, r.Trailer, r.Close)
 	}
 	want, got := describe(r), ""
 	answer := &http.Response{StatusCode: http.StatusTeapot, Header: http.Header{}, Body: http.NoBody}

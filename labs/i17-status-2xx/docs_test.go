@@ -3,6 +3,7 @@ package docs_test
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -128,6 +129,32 @@ func TestTheTagIsTheDocuments(t *testing.T) {
 			Want: "an ETag that there has not been", Got: "ETag: " + tag,
 			Why: "who has the old text would never learn of the new one"})
 		tags[tag] = last
+	}
+	wantTagsApart(t)
+}
+
+// wantTagsApart asks for two documents that are one text when their parts are written one behind the other, with
+// something in between.
+func wantTagsApart(t *testing.T) {
+	t.Helper()
+	for _, between := range []string{"", "\n", "\t", "\x00", " ", ":", "|", "/", "-", ",", ";", "."} {
+		join := func(parts ...string) string { return strings.Join(parts, between) }
+		s := newStore(docs.Doc{ID: "a", Slug: "s", Text: join("s", "t")}, docs.Doc{ID: join("a", "s"), Slug: "s", Text: "t"},
+			docs.Doc{ID: "b", Slug: join("b", "t"), Text: "t"}, docs.Doc{ID: join("b", "b"), Slug: "t", Text: "t"})
+		h := docs.Documents(s)
+		of := map[string]string{}
+		for _, id := range []string{"a", join("a", "s"), "b", join("b", "b")} {
+			tag := ask(h, "GET", "/docs/"+url.PathEscape(id), "").header.Get("ETag")
+			is, was := s.all[id], s.all[of[tag]]
+			expect.That(t, of[tag] == "" && strong.MatchString(tag), expect.Message{
+				Did: fmt.Sprintf("GET of the document with the id %q, the slug %q and the text %q, and of one with %q, %q "+
+					"and %q", is.ID, is.Slug, is.Text, was.ID, was.Slug, was.Text),
+				Want: "another ETag for each",
+				Got:  tag + " for both",
+				Why: "parts in a row say where one ends only if what is between them cannot stand in one; ids and " +
+					"texts may have anything in them"})
+			of[tag] = id
+		}
 	}
 }
 
