@@ -68,7 +68,7 @@ func TestInstancesLoadOnce(t *testing.T) {
 			}
 			wg.Wait()
 			w.wantOne(key, fmt.Sprintf("let an instance to which a round trip to Redis takes 40 ms load a value, which takes %v, "+
-				"and three that are next to it ask for the same 100 ms later", takes), all, time.Second)
+				"and three that are next to it ask for the same 100 ms later", takes), all, 2*time.Second)
 		}
 	})
 }
