@@ -325,6 +325,20 @@ func TestIdleTimeEarnsWhatDripsIn(t *testing.T) {
 				"millisecond; forgotten earlier, a short pause buys a full bucket",
 		})
 	})
+	bubble.Run(t, func(t *testing.T) {
+		x := instances(vredis.Start(t, 1), limiter.Limit{Rate: 100_000, Per: time.Second, Burst: 100_000},
+			limiter.FailClosed, 0)[0]
+		ask(t, x, "dave", 150)
+		time.Sleep(1200 * time.Microsecond)
+		d := ask(t, x, "dave", 100_000)
+		expect.That(t, !d.Allowed, expect.Message{
+			Did:  "took 150 units of a full bucket of 100,000 that gains 100 in a millisecond, and asked for 100,000 after 1.2 ms",
+			Want: "it is denied: 30 units are missing, and drip in within 0.3 ms more",
+			Got:  "it is allowed",
+			Why: "what is known of a client must live until its bucket is full; forgotten in the millisecond before, the " +
+				"bucket is full too soon",
+		})
+	})
 	for i, tt := range []struct {
 		words string
 		limit limiter.Limit
@@ -534,6 +548,21 @@ func TestRemainingIsWhatIsLeft(t *testing.T) {
 		d := ask(t, x, "alice", 7)
 		expect.That(t, !d.Allowed && within(d.Remaining, 4, 5),
 			message("took 6 units of 10, waited for 1.5 more to drip in, and was denied 7", 5, d))
+		ask(t, x, "bob", 10)
+		for _, tt := range []struct {
+			wait    time.Duration
+			allowed bool
+			did     string
+		}{
+			{70 * time.Millisecond, false, "emptied a bucket of 10 units, waited for 0.7 to drip in, and was denied one"},
+			{100 * time.Millisecond, true, "waited for another one to drip in, and took one of 1.7"},
+		} {
+			time.Sleep(tt.wait)
+			d := ask(t, x, "bob", 1)
+			expect.That(t, d.Allowed == tt.allowed && d.Remaining == 0, expect.Message{
+				Did: tt.did, Want: "Remaining 0", Got: fmt.Sprintf("Remaining %d, allowed: %t", d.Remaining, d.Allowed),
+				Why: "0.7 of a unit buys nothing: who is told that one is left asks again at once, and is denied"})
+		}
 	})
 }
 

@@ -337,6 +337,24 @@ func (w *world) want(id string, m expect.Message, all ...*instance) {
 	expect.That(w.t, len(wrong) == 0, m)
 }
 
+// wantNotBefore ends the check unless each instance returns the n-th value of id or a newer one.
+func (w *world) wantNotBefore(id string, n int, m expect.Message, all ...*instance) {
+	w.t.Helper()
+	var wrong []string
+	for _, x := range all {
+		a := x.get(id)
+		step := w.tl.Holds(x.name, "%v", a)
+		if a.n < n {
+			step.Breaks()
+			wrong = append(wrong, x.name+" returned "+a.String())
+		}
+	}
+	m.Want = fmt.Sprintf("%q or a newer one from %s", row{n: n}, names(all))
+	m.Got = strings.Join(wrong, ", ")
+	m.Picture = w.tl
+	expect.That(w.t, len(wrong) == 0, m)
+}
+
 func names(all []*instance) string {
 	var names []string
 	for _, x := range all {

@@ -123,6 +123,21 @@ func TestAnInstanceWhoseLineIsCut(t *testing.T) {
 		w.want("y", expect.Message{Did: "let a read on B be slow; cut its line, updated the value on A, and healed the line; let " +
 			"the read end 1 s later, in a moment in which Redis answered with an error, and read it on B", Why: "it was read " +
 			"before the line was cut; what is stored after B has forgotten everything is as old as what B has forgotten"}, b)
+		// And an update.
+		w.tl.Clear()
+		b.set(func() {
+			b.committed = func() {
+				b.link.Cut()
+				a.update("y")
+				b.link.Heal()
+				time.Sleep(back)
+				w.tl.Point("B", "listens again")
+			}
+		})
+		b.update("y")
+		w.want("y", expect.Message{Did: "updated a value on B; while the answer of the commit was under way, cut the line of B, " +
+			"updated the value on A, and healed the line; let the answer come 1 s later, and read the value on B", Why: "what " +
+			"B has written itself is as old as what it has read: whatever was told while its line was cut may be newer"}, b)
 	})
 }
 
@@ -465,6 +480,54 @@ func TestWhatCouldNotBeTold(t *testing.T) {
 			"and die at once; healed the line of A after 60.5 s, and read the value 65.1 s after the second update on an " +
 			"instance that had not read it", Why: "what is told a minute late is a minute old, and is told to live for another " +
 			"minute"}, w.insts[4])
+		// A little more than a minute later Redis has lost the old value, but who took it from there at last has not.
+		w.warm([]string{"at last"}, b)
+		a.link.Cut()
+		a.update("at last")
+		time.Sleep(l2TTL - 50*time.Millisecond)
+		b.read("at last")
+		time.Sleep(250 * time.Millisecond)
+		a.link.Heal()
+		time.Sleep(back)
+		w.want("at last", expect.Message{Did: "updated a value on A, cut off from Redis; read it on B 59.95 s later, healed the line " +
+			"of A after another 0.25 s, and read it on B 1 s later", Why: "what Redis has lost by then may have been read " +
+			"from there a moment before"}, b)
+		// Somebody else has updated it meanwhile, and has died at once; only A has seen that.
+		w.warm([]string{"overtaken"}, b, c)
+		a.link.Cut()
+		a.update("overtaken")
+		w.commit("overtaken", 3)
+		time.Sleep(l1TTL + 100*time.Millisecond)
+		for _, x := range []*instance{a, b, c} {
+			x.read("overtaken")
+		}
+		a.link.Heal()
+		time.Sleep(back)
+		w.wantNotBefore("overtaken", 2, expect.Message{Did: "updated a value on A, cut off from Redis, to \"v2\"; let another " +
+			"instance update it to \"v3\", and die at once; read it 5.1 s later on A, B and C, healed the line of A, and read " +
+			"it 1 s later", Why: "that A knows of a newer one does not mean that the others have been told of it"}, a, b, c, d)
+		// One update fails while an older one is being told.
+		w.warm([]string{"next"}, b, c)
+		a.link.Cut()
+		a.update("next")
+		time.Sleep(back)
+		a.link.RTT(20 * time.Millisecond)
+		a.link.Forget()
+		a.link.Heal()
+		for range 1000 {
+			if n, _ := commands(a); n > 0 {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		w.r.Refuse("ERR not now")
+		time.AfterFunc(10*time.Millisecond, w.r.Heal)
+		a.update("next")
+		a.link.RTT(0)
+		time.Sleep(back)
+		w.want("next", expect.Message{Did: "updated a value on A, cut off from Redis, and healed its line; while A told of that " +
+			"update, updated the value again, in a moment in which Redis answered with an error; read it 1 s later",
+			Why: why + "; that the one before has been told says nothing of it"}, b, c, d)
 		// Two updates at once, the answer of the first of which comes last.
 		w.warm([]string{"crossed"}, a, b, c)
 		a.link.Cut()

@@ -169,6 +169,25 @@ func TestTwoUpdatesAtOnce(t *testing.T) {
 			time.Sleep(l1TTL)
 			w.want(id, expect.Message{Did: did + "after 5 s", Why: why}, w.insts...)
 		}
+		// The second one is by somebody who dies at once, and only the instance of the first one sees it.
+		w.warm([]string{"seen"}, b, w.insts[2])
+		a.set(func() {
+			a.committed = func() {
+				w.commit("seen", 3)
+				w.r.Refuse("LOADING Redis is loading the dataset in memory") // so that A asks the database
+				a.read("seen")
+				w.r.Heal()
+			}
+		})
+		w.tl.Point("A", "updates seen")
+		err := a.tier.Update(t.Context(), "seen", "v2")
+		w.tl.Point("A", "v2 is answered")
+		const did = "updated a value on A to \"v2\"; let another instance update it to \"v3\" and die at once, and read " +
+			"that on A, before the answer of the first commit came; read it "
+		expect.NoError(t, err, expect.Message{Did: did, Want: "nil"})
+		time.Sleep(soon)
+		w.wantNotBefore("seen", 2, expect.Message{Did: did + "after 100 ms", Why: "that A has read a newer one in the database " +
+			"tells nobody else of it: who wrote that one may never do so"}, w.insts[:3]...)
 	})
 }
 
@@ -406,5 +425,22 @@ func TestReadsNeverGoBack(t *testing.T) {
 				"read it again on D; then let the slow one end, and read it once more", Why: why}, d)
 			time.Sleep(l1TTL + time.Millisecond)
 		}
+		// A slow one during which the line was cut and came back, while Redis holds what is old.
+		w.warm([]string{"w"}, c)
+		w.commit("w", 2) // by somebody who died at once
+		w.r.Refuse("LOADING Redis is loading the dataset in memory")
+		slow = b.hold("w")
+		b.link.Cut()
+		w.r.Heal()
+		time.Sleep(back)
+		w.tl.Point("B", "listens again")
+		for _, id := range []string{"u1", "u2", "u3"} { // what was connected before is not any more, and is found out
+			w.commit(id, 1)
+			b.get(id)
+		}
+		slow.release()
+		w.want("w", expect.Message{Did: "let a read on B, which the database answers because Redis does not, be slow; cut and " +
+			"healed its line meanwhile, let it end, and read the same on B, where Redis holds the first value", Why: why +
+			"; that it may not be kept does not mean that it was not seen"}, b)
 	})
 }

@@ -190,6 +190,32 @@ func TestWhatAReadCosts(t *testing.T) {
 		cost(a, 0, 0, nothing)
 		cost(b, 1, 0, nothing)
 		cost(b, 0, 0, nothing)
+
+		// Redis holds an older value than both A and B have seen.
+		id = "older in Redis"
+		w.commit(id, 1)
+		c.get(id)
+		w.commit(id, 2) // by somebody who died at once
+		w.r.Refuse("LOADING Redis is loading the dataset in memory")
+		a.get(id)
+		b.get(id)
+		w.r.Heal()
+		time.Sleep(l1TTL)
+		a.get(id)
+		b.link.Forget()
+		before := w.loaded(id)
+		got := b.get(id)
+		synctest.Wait()
+		n, list := commands(b)
+		loads := w.loaded(id) - before
+		expect.That(t, got.n == 2 && n == 1 && loads == 0, expect.Message{
+			Did: "let somebody update a value and die at once, while Redis holds the old one; read the new one on A and B in a " +
+				"moment in which Redis answered with an error; read it again 5 s later on A, and then on B",
+			Want: `"v2", with one command to Redis and no Load`,
+			Got:  fmt.Sprintf("%v, with %d commands (%s) and %d Loads", got, n, strings.Join(list, ", "), loads),
+			Why: "A has just loaded it: what Redis holds is known to be old, and whoever leaves it there has each instance " +
+				"that knows it ask the database until it expires",
+		})
 	})
 }
 

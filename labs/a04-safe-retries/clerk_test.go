@@ -241,12 +241,20 @@ var outcomes = []outcome{
 	{"the first attempt could not be sent, the second was answered", []end{notSent, done}, 0, 0, nil, 2},
 	{"the first attempt was lost, the second was answered", []end{lost, done}, 0, 0, nil, 2},
 	{"it was answered", []end{done}, 0, 0, nil, 1},
+	{"its answer came in the moment in which its ctx was cancelled", []end{atTheEnd}, 0, 100 * time.Millisecond, nil, 1},
+	{"its answer came in the moment of its deadline", []end{atTheEnd}, 100 * time.Millisecond, 0, nil, 1},
 }
 
 // dials ends with ErrNotSent when there is no time left.
 func dials(ctx context.Context, _ retries.Request) (retries.Response, error) {
 	<-ctx.Done()
 	return retries.Response{}, fmt.Errorf("dial tcp 10.0.0.2:7000: %w: %w", ctx.Err(), retries.ErrNotSent)
+}
+
+// atTheEnd has the answer when ctx has ended.
+func atTheEnd(ctx context.Context, req retries.Request) (retries.Response, error) {
+	<-ctx.Done()
+	return done(ctx, req)
 }
 
 func times(n int, e end) (all []end) {

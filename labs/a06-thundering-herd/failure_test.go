@@ -16,16 +16,19 @@ import (
 
 type userKey struct{}
 
+// errClosed is the cause of what a caller does: it is for the log of the caller, and not the error of its context.
+var errClosed = errors.New("the reader has closed the tab")
+
 func TestWhoHangsUpHarmsNobody(t *testing.T) {
 	both(t, aMinute, func(t *testing.T, w *world) {
 		o := outcome{takes: time.Second}
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancelCause(t.Context())
 		first := start(func() answer { return w.askCtx(ctx, 0, page, o) })
 		time.Sleep(10 * time.Millisecond)
 		others := start(func() []answer { return w.crowd(10, 0, page, o) })
 		time.Sleep(90 * time.Millisecond)
 		w.tl.Point(w.lane(0), "the first hangs up")
-		cancel()
+		cancel(errClosed)
 		a := first.wait(t, expect.Message{Did: w.with() + "cancelled the context of a caller who waits for a load",
 			Want: "an error at once"})
 		expect.That(t, sentinel.Is(a.err, context.Canceled) && a.took <= 150*time.Millisecond, expect.Message{
@@ -50,13 +53,13 @@ func TestWhoHangsUpHarmsNobody(t *testing.T) {
 		key := "of another"
 		loading := start(func() answer { return w.ask(1, key, outcome{takes: 2 * time.Second}) })
 		time.Sleep(10 * time.Millisecond)
-		ctx, cancel = context.WithCancel(t.Context())
+		ctx, cancel = context.WithCancelCause(t.Context())
 		first = start(func() answer { return w.askCtx(ctx, 0, key, outcome{takes: 2 * time.Second}) })
 		time.Sleep(10 * time.Millisecond)
 		other := start(func() answer { return w.ask(0, key, outcome{takes: 2 * time.Second}) })
 		time.Sleep(80 * time.Millisecond)
 		w.tl.Point(w.lane(0), "the first hangs up")
-		cancel()
+		cancel(errClosed)
 		for _, l := range []*later[answer]{first, loading} {
 			l.wait(t, expect.Message{Did: w.with() + "let a caller hang up", Want: "an answer for everybody"})
 		}
@@ -195,6 +198,16 @@ func TestAnErrorIsSharedAndNotKept(t *testing.T) {
 			Did: w.with() + "asked again directly after two loads that have failed", Want: "the value, after 1s",
 			Got: a.String(),
 			Why: "an error that is kept is told to everybody long after the database is well",
+		})
+		const broken = "half a page"
+		a = w.ask(0, broken, outcome{takes: time.Second, err: errDown, half: []byte("<html><h1>Elec")})
+		expect.That(t, sentinel.Is(a.err, errDown), expect.Message{
+			Did: w.with() + "let a load return what it had got so far, and an error", Want: "the error: " + errDown.Error(), Got: a.String()})
+		a = w.ask(0, broken, outcome{takes: time.Second})
+		expect.That(t, a.is(broken, 2, 1100*time.Millisecond), expect.Message{
+			Did:  w.with() + "let a load return what it had got so far, and an error, and asked again",
+			Want: "the value of a second load, after 1s", Got: a.String(),
+			Why: "what comes with an error is no value: half a page would be shown to everybody for a minute",
 		})
 	})
 }

@@ -98,6 +98,7 @@ func (w *world) lane(i int) string { return fmt.Sprint("instance ", i%len(w.cach
 type outcome struct {
 	takes time.Duration
 	err   error
+	half  []byte // what a load that fails returns beside the error
 	panic any
 	fixed []byte // in place of the value that tells the number of the load
 	isNil bool   // in place of the value there is nil
@@ -130,7 +131,7 @@ func (w *world) load(i int, key string, o outcome) herd.Load {
 			panic(o.panic)
 		case o.err != nil:
 			w.draw(o, span, "fails")
-			return nil, o.err
+			return o.half, o.err
 		case o.fixed != nil || o.isNil:
 			w.draw(o, span, "done")
 			return o.fixed, nil

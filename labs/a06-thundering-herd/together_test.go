@@ -52,6 +52,24 @@ func TestInstancesLoadOnce(t *testing.T) {
 		w.wantOne("slow", "let two callers in each instance ask for a key at one moment; a load takes 4.9s, a "+
 			"lease is "+
 			"left at 0, so it is 5s", all, 5100*time.Millisecond)
+		// Between two commands of the one that loads the others look again and again.
+		w.r.RTT(0)
+		w.r.Links[0].RTT(40 * time.Millisecond)
+		for i := range 8 {
+			key, takes := fmt.Sprint("far ", i), time.Duration(500+11*i)*time.Millisecond
+			o := outcome{takes: takes, plain: true}
+			all := make([]answer, 4)
+			var wg sync.WaitGroup
+			for i := range all {
+				wg.Go(func() { all[i] = w.ask(i, key, o) })
+				if i == 0 {
+					time.Sleep(100 * time.Millisecond)
+				}
+			}
+			wg.Wait()
+			w.wantOne(key, fmt.Sprintf("let an instance to which a round trip to Redis takes 40 ms load a value, which takes %v, "+
+				"and three that are next to it ask for the same 100 ms later", takes), all, 2*time.Second)
+		}
 	})
 }
 

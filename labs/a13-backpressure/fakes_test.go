@@ -28,6 +28,9 @@ var known = sentinel.Errors{
 	"context.DeadlineExceeded": context.DeadlineExceeded,
 }
 
+// errGone is the cause of the end of the checks' contexts: it is what context.Cause says, and not their error.
+var errGone = errors.New("the customer has closed the page")
+
 // virtual runs f in virtual time. What is left running afterwards is the business of few checks, and
 // does not fail all the others with it.
 func virtual(t *testing.T, f func(t *testing.T)) {
@@ -169,28 +172,30 @@ func (c *call) still(t *testing.T, did, why string) {
 
 // after is a context that ends so much later.
 func after(t *testing.T, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), d, errGone)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 // cancelled is a context without a deadline that is cancelled so much later.
 func cancelled(t *testing.T, d time.Duration) context.Context {
-	ctx, cancel := context.WithCancel(t.Context())
-	timer := time.AfterFunc(d, cancel)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	timer := time.AfterFunc(d, func() { cancel(errGone) })
 	t.Cleanup(func() {
 		timer.Stop()
-		cancel()
+		cancel(nil)
 	})
 	return ctx
 }
 
 // ended is a context that has ended already, in one of two ways.
 func ended(t *testing.T, want error) context.Context {
-	ctx, cancel := context.WithCancel(t.Context())
 	if errors.Is(want, context.DeadlineExceeded) {
-		ctx, cancel = context.WithDeadline(t.Context(), time.Now().Add(-ms))
+		ctx, cancel := context.WithDeadlineCause(t.Context(), time.Now().Add(-ms), errGone)
+		cancel()
+		return ctx
 	}
-	cancel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errGone)
 	return ctx
 }

@@ -365,10 +365,9 @@ func TestPumpEndsWithItsContext(t *testing.T) {
 			} {
 				for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
 					b := &table{rows: tt.rows, read: tt.read, write: tt.write, heeds: tt.heeds}
-					ctx, cancel := context.WithTimeout(t.Context(), 105*ms)
+					ctx := after(t, 105*ms)
 					if want == context.Canceled {
-						ctx, cancel = context.WithCancel(t.Context())
-						time.AfterFunc(105*ms, cancel)
+						ctx = cancelled(t, 105*ms)
 					}
 					c := b.pump(ctx, ahead)
 					time.Sleep(104*ms + 900*time.Microsecond)
@@ -391,7 +390,6 @@ func TestPumpEndsWithItsContext(t *testing.T) {
 						Got: fmt.Sprintf("calls of next: %d, of sink: %d",
 							nexts, sinks),
 						Why: "up to a whole queue of rows goes to somebody who has gone"})
-					cancel()
 				}
 			}
 		}

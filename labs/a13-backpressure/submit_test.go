@@ -235,18 +235,19 @@ func TestTheJobHasItsContext(t *testing.T) {
 			if how != "at once" {
 				p.accept(t, p.name, func(context.Context) { time.Sleep(10 * ms) }, "")
 			}
-			ctx, cancel := context.WithTimeoutCause(
-				context.WithValue(t.Context(), ctxKey{}, "r-17"), time.Minute, nil)
-			defer cancel()
+			caller, cancel := context.WithCancelCause(context.WithValue(t.Context(), ctxKey{}, "r-17"))
+			defer cancel(nil)
+			ctx, stop := context.WithTimeoutCause(caller, time.Minute, errGone)
+			defer stop()
 			ends, wantEnd, wantRan := "ends after a minute", context.DeadlineExceeded, time.Minute
 			if i >= 2 {
 				ends, wantEnd, wantRan = "has a deadline of a minute, and is cancelled after 30 s", context.Canceled, 30*time.Second
-				time.AfterFunc(wantRan, cancel)
+				time.AfterFunc(wantRan, func() { cancel(errGone) })
 			}
 			want, _ := ctx.Deadline()
 			var value any
 			var deadline time.Time
-			var end error
+			var end, cause error
 			var ran time.Duration
 			begin := time.Now()
 			over := make(chan struct{})
@@ -258,7 +259,7 @@ func TestTheJobHasItsContext(t *testing.T) {
 				case <-ctx.Done():
 				case <-time.After(time.Hour):
 				}
-				end, ran = ctx.Err(), time.Since(begin)
+				end, cause, ran = ctx.Err(), context.Cause(ctx), time.Since(begin)
 			}).ends(t, p.name, nil, 0, "")
 			<-over
 			until := "no deadline"
@@ -272,6 +273,11 @@ func TestTheJobHasItsContext(t *testing.T) {
 				Got:  fmt.Sprintf("value %v, %s, and %s after %v", value, until, say(end), ran),
 				Why: "the query that the job makes must end when nobody waits for it any more; and its " +
 					"log line needs the id of the request"})
+			expect.That(t, known.Is(cause, errGone), expect.Message{
+				Did: "submitted a job with a context that " + ends + ", for a cause; it runs " + how + " and asks " +
+					"context.Cause when the one that it gets has ended",
+				Want: say(errGone), Got: say(cause),
+				Why: "the log is to say whether the customer has gone or the server is shut down: both are context.Canceled"})
 		}
 	})
 }

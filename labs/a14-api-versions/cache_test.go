@@ -151,7 +151,7 @@ func TestASharedCache(t *testing.T) {
 
 func TestWhoMayKeepIt(t *testing.T) {
 	for _, said := range [][]string{{"public, max-age=60"}, {"public", "s-maxage=60"}, nil, {"no-cache"},
-		{"no-store"}, {"private, max-age=5"}} {
+		{"no-store"}, {"private, max-age=5"}, {`max-age=60, private="Set-Cookie"`}} {
 		core, h := alphabet(nil)
 		for _, value := range said {
 			core.reply.header = append(core.reply.header, "Cache-Control", value)

@@ -225,6 +225,18 @@ func TestOnlyJSONIsTranslated(t *testing.T) {
 		wantPassed(t, did+", of the answer", body, got.body, why)
 		wantLength(t, did, got)
 	}
+	photo := strings.Repeat("\xff\xd8", 3<<19)
+	core.reply = reply{media: "image/jpeg", body: photo}
+	for _, version := range all {
+		got := send(h, "PUT", "/x", photo, append(in(version), "Content-Type", "image/jpeg")...)
+		asked, _ := core.take()
+		expect.That(t, asked.body == photo && got.body == photo, expect.Message{
+			Did: fmt.Sprintf("PUT /x in version %s with a photo of %d bytes, that comes back as the answer", version,
+				len(photo)),
+			Want: "it passes as it is, both ways",
+			Got:  fmt.Sprintf("the core got %d bytes, the client %d: %.80q", len(asked.body), len(got.body), got.body),
+			Why:  "how much a client may send the core knows best, and half a photo is none"})
+	}
 	for _, media := range []string{"application/json", "application/json; charset=utf-8",
 		"application/problem+json", "Application/JSON", "application/vnd.shop.v1+json;q=\"a,b\"",
 		"application/merge-patch+JSON", "application/json ; charset=utf-8", "application/json;v=1;w=\"x;y\"",
@@ -284,6 +296,16 @@ func TestWhatCannotBeTranslated(t *testing.T) {
 			"whatever JSON value it is, it is one")
 		wantAnswer(t, request("POST", "/x", good, y2024), got, 200, `{"a":1}`, "")
 	}
+	empty := versions.NewGateway(core, all, []versions.Change{{Version: y2026,
+		Up:   func(body any) (any, error) { return map[string]any{"was": body}, nil },
+		Down: func(body any) (any, error) { return []any{body}, nil }}}, nil, nobody)
+	core.reply = reply{body: "null"}
+	got := send(empty, "POST", "/x", "null", in(y2024)...)
+	const wraps = "null is a value like the others: the change knows what becomes of it"
+	did := request("POST", "/x", "null", y2024) + `, where an Up makes {"was":null} of it`
+	wantHeard(t, did, core, `{"was":null}`, wraps)
+	wantAnswer(t, did+"; the core answers null, of which the Down makes [null]", got, 200, "[null]", wraps)
+	core.reply = reply{body: `{"c":1}`, header: []string{"Content-Length", "7"}}
 	for _, version := range []string{y2024, y2025} {
 		did := request("POST", "/up", `{"a":1}`, version) + ", where an Up of " + y2026 + " returns an error"
 		got := send(h, "POST", "/up", `{"a":1}`, in(version)...)
@@ -291,8 +313,8 @@ func TestWhatCannotBeTranslated(t *testing.T) {
 		wantEcho(t, did, got, version)
 		wantNotAsked(t, did, core, "half translated it means something else")
 	}
-	did := request("POST", "/down", `{"a":1}`, y2024) + ", where a Down of " + y2025 + " returns an error"
-	got := send(h, "POST", "/down", `{"a":1}`, in(y2024)...)
+	did = request("POST", "/down", `{"a":1}`, y2024) + ", where a Down of " + y2025 + " returns an error"
+	got = send(h, "POST", "/down", `{"a":1}`, in(y2024)...)
 	wantProblem(t, did, got, 500, "the client has done nothing wrong, and cannot read what the core says")
 	wantEcho(t, did, got, y2024)
 	got = send(h, "POST", "/down", `{"b":1}`, in(y2025)...)

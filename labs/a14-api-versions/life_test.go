@@ -182,6 +182,9 @@ func TestAfterItsSunset(t *testing.T) {
 				wantEcho(t, did, got, y2024)
 				wantDocs(t, did, got, docs, "those who have not seen it coming are the ones who need the page")
 			}
+			did := request("POST", "/x", `{"a":`, y2024) + ", after its sunset"
+			wantProblem(t, did, send(h, "POST", "/x", `{"a":`, in(y2024)...), 410,
+				"whoever mends the request is told only then that nobody reads it any more")
 			for _, version := range []string{y2025, y2026} {
 				wantAnswer(t, "GET /x in version "+version+", after the sunset of another one",
 					ask(version, in(version)...), 200, `{"`+letterOf[version]+`":1}`, "it has no end yet")

@@ -187,10 +187,13 @@ func TestASlowOnChangeHoldsUpNobody(t *testing.T) {
 		for range 100 {
 			c.begin(t.Context()).returns(errSick)
 			time.Sleep(31 * time.Second)
+			c.begin(t.Context()).returns(errSick)
+			time.Sleep(61 * time.Second)
 			c.begin(t.Context()).returns(nil)
-			all = append(all, opens, halves, closes)
+			all = append(all, opens, halves, reopens, halves, closes)
 		}
-		const hours = "OnChange takes 10 hours for the first change; opened and closed the circuit 100 times meanwhile"
+		const hours = "OnChange takes 10 hours for the first change; opened the circuit 100 times meanwhile, and closed it " +
+			"after a probe that failed and one that succeeded"
 		many.told(t, hours, opens)
 		time.Sleep(24 * time.Hour)
 		many.told(t, hours+"; waited for a day", all...)

@@ -203,6 +203,24 @@ func TestWhatAFailureIs(t *testing.T) {
 				c.is(t, did+", and one more fail", open, "what is no result is no success, either")
 			}
 		}
+		for _, kind := range []error{context.DeadlineExceeded, context.Canceled} {
+			c := circuitOf(settings())
+			want, why := open, "that of the caller ends most calls of a dependency that hangs: without it the circuit never opens"
+			ctx, cancel := context.WithTimeout(t.Context(), 100*ms)
+			if kind == context.Canceled {
+				want, why = closed, "the caller has gone, and its deadline is still to come"
+				time.AfterFunc(50*ms, cancel)
+			}
+			did := fmt.Sprintf("called Do with a context that has a deadline and ends with %s, and an fn that waits for that and "+
+				"returns it, wrapped", say(kind))
+			err := c.Do(ctx, func(ctx context.Context) error {
+				<-ctx.Done()
+				return fmt.Errorf("GET /address: %w", ctx.Err())
+			})
+			cancel()
+			expect.That(t, known.Is(err, kind), expect.Message{Did: did, Want: say(kind), Got: say(err)})
+			c.is(t, did, want, why)
+		}
 		c := circuitOf(settings())
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -547,6 +547,7 @@ func TestASecondFailOver(t *testing.T) {
 		third.Close()
 		heardIsNotHad(t)
 		theSameAgain(t)
+		aLaterTail(t)
 	})
 }
 
@@ -594,4 +595,35 @@ func theSameAgain(t *testing.T) {
 	w.same(t, did, "A", a.Log(), logOf("entry 1", "pay bob 10"), "what both have stays, what only it has goes")
 	w.promote(t, did, []*replication.Replica{a, nil, c}, 3, 0, "an entry is that of whoever wrote it: A's last one is of "+
 		"epoch 2, whatever it says")
+}
+
+// aLaterTail has a replica with an entry of a later epoch than the one that the next primary has at its place.
+func aLaterTail(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, 20*ms, 20*ms, 20*ms)
+	p := w.primary(t, 3)
+	w.must(t, p, "", entry(1))
+	time.Sleep(time.Second)
+	w.down("A", "B")
+	w.not(t, p, "3 of 3; A and B are out of reach", "of C")
+	p.Close()
+	a, b, c := w.replicas[0], w.replicas[1], w.replicas[2]
+	w.promote(t, "P is dead, and B and C are out of reach", []*replication.Replica{a, nil, nil}, 2, 0, "nobody else is there")
+	w.down("A")
+	second := a.Lead(2, 2, replication.Mode{Acks: 0}, w.link("A", "B", "C"))
+	w.must(t, second, "A leads, and nobody can be reached", "of A")
+	old := second.Demote()
+	w.tl.Clear()
+	w.logs(map[string][][]byte{"A": old.Log(), "B": b.Log(), "C": c.Log()})
+	const did = "A, B and C have entry 1; C has a second one of epoch 1, and A one of epoch 2, when it led and could reach nobody"
+	w.promote(t, did, []*replication.Replica{nil, b, c}, 3, 2, "it has more than B, and A is out of reach")
+	third := c.Lead(3, 2, replication.Mode{Acks: 2}, w.link("C", "A", "B"))
+	w.serve("A", old)
+	w.up()
+	w.must(t, third, did+"; C leads, and A is back", "new")
+	want := logOf("entry 1", "of C", "new")
+	const why = "what both have stays, what only it has goes: the primary is right, whichever epoch its entries are of"
+	w.same(t, did+"; C leads and has written", "A", old.Log(), want, why)
+	w.same(t, did+"; C leads and has written", "C", third.Log(), want, why)
+	third.Close()
 }

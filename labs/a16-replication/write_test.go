@@ -30,6 +30,7 @@ func TestWhatEachModeCosts(t *testing.T) {
 			{[]time.Duration{far, near}, 1, near}, {[]time.Duration{far, near}, 2, far},
 			{[]time.Duration{mid, far, near}, 2, mid}, {[]time.Duration{near, mid, far, far, near}, 3, mid},
 			{[]time.Duration{far}, 1, far}, {nil, 0, 0},
+			{[]time.Duration{195 * ms}, 1, 195 * ms}, {[]time.Duration{near, 195 * ms}, 2, 195 * ms}, // a Link takes 200 ms at most
 		} {
 			w := newWorld(t, c.trips...)
 			p := w.primary(t, c.acks)

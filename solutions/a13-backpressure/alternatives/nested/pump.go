@@ -37,6 +37,8 @@ func Pump(
 	close(rows)
 	<-written
 	switch {
+	case ctx.Err() != nil && context.Cause(both) == context.Cause(ctx): // not the sink has ended it
+		return ctx.Err()
 	case both.Err() != nil:
 		return context.Cause(both)
 	case errors.Is(err, io.EOF):
