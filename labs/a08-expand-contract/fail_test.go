@@ -117,6 +117,13 @@ func (w *world) ends(name string, f func(context.Context, *pgxpool.Pool) error) 
 			w.t.Fatal(err)
 		}
 		err = call(w.t.Context(), 300*time.Millisecond, f, w.db)
+		// The server learns of it in its own time. With the lock gone before, it would do what nobody waits for.
+		for end := time.Now().Add(patience); time.Now().Before(end) && err != errHangs; time.Sleep(time.Millisecond) {
+			if pg.Count(w.t, w.own, `SELECT count(*) FROM pg_stat_activity
+				WHERE datname = current_database() AND application_name = $1 AND state = 'active'`, phasesApp) == 0 {
+				break
+			}
+		}
 		tx.Rollback(context.WithoutCancel(w.t.Context()))
 		said := "nil"
 		if err != nil {
