@@ -316,7 +316,64 @@ func TestASecondIsForTheWholeOperation(t *testing.T) {
 		cancelled(t)
 		hungUp(t)
 		aRush(t)
+		lostCalls(t)
 	})
+}
+
+// counted is a network that knows which Calls are under way, and since when.
+type counted struct {
+	store.Net
+	mu    sync.Mutex
+	began map[*leg]time.Time
+}
+
+func (c *counted) Call(ctx context.Context, from, to int, m any) (any, error) {
+	call := &leg{From: from, To: to}
+	c.mu.Lock()
+	c.began[call] = time.Now()
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.began, call)
+	}()
+	return c.Net.Call(ctx, from, to, m)
+}
+
+// older counts the Calls that have been under way for longer.
+func (c *counted) older(than time.Duration) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, began := range c.began {
+		if time.Since(began) > than {
+			n++
+		}
+	}
+	return n
+}
+
+// lostCalls has a node whose messages are lost, and looks what is left of its operations.
+func lostCalls(t *testing.T) {
+	t.Helper()
+	net := network(t, 10*ms)
+	watched := &counted{Net: net, began: map[*leg]time.Time{}}
+	nodes := cps(3, watched)
+	net.Split([]int{0}, []int{1, 2})
+	each(10, func(i int) {
+		c := clerk{node: nodes[0]}
+		c.get(t.Context(), "seat 1")
+		c.put(t.Context(), "seat 1", fmt.Sprint("guest ", i))
+	})
+	time.Sleep(6 * time.Second)
+	if n := watched.older(5*time.Second + ms); n > 0 {
+		expect.Fail(t, expect.Message{
+			Did:  "cut one of three nodes off, made 20 operations there, and looked 6 s after the last one had returned",
+			Want: "no Call that began more than 5 s ago",
+			Got:  fmt.Sprintf("%d of them are still under way", n),
+			Why: "a lost message is never answered. Each Call that waits for it holds a goroutine, and customers who try " +
+				"again for forty minutes fill the memory of a node that has done nothing",
+		})
+	}
 }
 
 // hungUp has a caller hang up while all nodes reach each other, each message taking 200 ms.

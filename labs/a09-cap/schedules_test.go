@@ -164,6 +164,7 @@ func TestWhatOneHasReadNobodyUnreads(t *testing.T) {
 		for _, s := range []schedule{
 			{val: "new", reader: 1},
 			{val: "new", reader: 1, late: true},
+			{val: "new", reader: 1, lost: true},
 			{val: "new", reader: 0},
 			{val: "", reader: 1},
 			{val: "new", reader: 1, reached: 1},
@@ -215,6 +216,7 @@ type schedule struct {
 	val      string // what is put
 	reader   int    // reads first: node 1, or node 0 itself
 	late     bool   // what the first reader sends in a second round reaches node 2 late
+	lost     bool   // it never does
 	reached  int    // the Put has reached the nodes up to this one
 	tied     bool   // the old value is put at the same moment
 	mirrored bool   // node 0 is the one with the highest id, and so on
@@ -270,6 +272,8 @@ func (s schedule) run(t *testing.T) {
 			return forever
 		case s.late && from == 1 && to == 2 && time.Since(began) > 5*ms:
 			return 200 * ms
+		case s.lost && from == 1 && to == 2 && time.Since(began) > 5*ms:
+			return forever
 		}
 		return 0
 	})
@@ -315,6 +319,9 @@ func (s schedule) begins() string {
 func (s schedule) goesOn() string {
 	if s.late {
 		return fmt.Sprintf("what it sends to %d in a second round takes 200 ms; ", s.id(2))
+	}
+	if s.lost {
+		return fmt.Sprintf("what it sends to %d in a second round is lost; ", s.id(2))
 	}
 	return ""
 }
