@@ -231,24 +231,15 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, besid
 	vet(ctx, p.Root, subjects)
 	correct := func(r *row) bool { return r.Kind == Reference || r.Kind == Alternative }
 	mutant := func(r *row) bool { return r.Kind == KindMutant }
-	racy := func(r *row) bool { return mutant(r) && !r.caught() }
 	quiet, busy := 1+(o.Runs-1)/2, o.Runs/2
 	// Right answers have twice a check's deadline where two groups share the cores, which a learner's machine never does.
 	patience := grade.DefaultTimeout
 	if beside {
 		patience *= 2
 	}
-	for _, s := range []step{
-		{"the stubs and mutants", func(r *row) bool { return !correct(r) }, grade.Options{Runs: 1}, false},
-		{"the references", correct, grade.Options{Runs: quiet, Race: true, Timeout: patience}, false},
-		{"the mutants again", mutant, grade.Options{Runs: quiet - 1}, false},
-		{"the references with all cores busy", correct, grade.Options{Runs: busy, Race: true, Timeout: patience}, true},
-		{"the mutants with all cores busy", mutant, grade.Options{Runs: busy}, true},
-		// A mutant that is a data race and nothing else shows itself only to the race detector.
-		{"under the race detector the mutants", racy, grade.Options{Runs: o.Runs, Race: true}, false},
-	} {
+	do := func(s step) error {
 		if s.opts.Runs == 0 {
-			continue
+			return nil
 		}
 		s.what += " of " + names(labs)
 		s.opts.Seed = o.Seed
@@ -256,7 +247,30 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, besid
 		if beside {
 			s.opts.Parallel = runtime.NumCPU()
 		}
-		if err := own.step(ctx, subjects, s, o.Named, on); err != nil {
+		return own.step(ctx, subjects, s, o.Named, on)
+	}
+	for _, s := range []step{
+		{"the stubs and mutants", func(r *row) bool { return !correct(r) }, grade.Options{Runs: 1}, false},
+		{"the references", correct, grade.Options{Runs: quiet, Race: true, Timeout: patience}, false},
+		{"the mutants again", mutant, grade.Options{Runs: quiet - 1}, false},
+		{"the references with all cores busy", correct, grade.Options{Runs: busy, Race: true, Timeout: patience}, true},
+		{"the mutants with all cores busy", mutant, grade.Options{Runs: busy}, true},
+	} {
+		if err := do(s); err != nil {
+			return nil, err
+		}
+	}
+	// A mutant that is a data race and nothing else shows itself only to the race detector, which does not get its turn
+	// where the plain run fails: such a race now and then does harm there, too.
+	racing := map[*row]bool{}
+	for _, s := range subjects {
+		for _, r := range s.rows {
+			racing[r] = mutant(r) && !r.caught()
+		}
+	}
+	for range o.Runs + 2 {
+		left := func(r *row) bool { return racing[r] && r.raced() < o.Runs }
+		if err := do(step{"under the race detector the mutants", left, grade.Options{Runs: 1, Race: true}, false}); err != nil {
 			return nil, err
 		}
 	}
@@ -304,6 +318,9 @@ func (p *Prover) step(ctx context.Context, subjects []*subject, st step, named b
 			}
 			jobs, rows = append(jobs, job), append(rows, r)
 		}
+	}
+	if len(jobs) == 0 {
+		return nil
 	}
 	if st.busy {
 		defer burn()()

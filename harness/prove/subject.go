@@ -2,6 +2,7 @@ package prove
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ type row struct {
 type tally struct {
 	plain, plainPassed, race, racePassed int
 	message                              string
-	failed                               run.Check // the first run that did not pass
+	failed                               run.Check // the first run that did not pass, under the race detector if there is one
 }
 
 // String says how many runs have passed; the word for runs under the race detector only where there
@@ -116,6 +117,19 @@ func (r *row) caught() bool {
 	return true
 }
 
+// raced is how often the race detector has judged those of the named checks that it was asked the least often.
+func (r *row) raced() int {
+	least := math.MaxInt
+	for _, test := range r.mutant.Fails {
+		n := 0
+		if t := r.tally[test]; t != nil {
+			n = t.race
+		}
+		least = min(least, n)
+	}
+	return least
+}
+
 func (r *row) add(res run.Result) {
 	r.seen = true
 	if r.Verdict == "" || r.Verdict == run.Passed {
@@ -127,7 +141,7 @@ func (r *row) add(res run.Result) {
 			n = &tally{}
 			r.tally[c.Test] = n
 		}
-		if c.Verdict != run.Passed && n.message == "" {
+		if c.Verdict != run.Passed && (n.message == "" || c.Race && !n.failed.Race) {
 			n.message, n.failed = string(c.Verdict)+": "+c.Message, c
 		}
 		switch {

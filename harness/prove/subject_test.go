@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -423,5 +424,37 @@ func TestProof_saysWhatWasPrinted(t *testing.T) {
 	said := strings.Join(s.proof().Problems, "\n")
 	if !strings.Contains(said, "\nit printed:\n…ä") || !strings.Contains(said, "äthe end") || len(said) > 6<<10 {
 		t.Errorf("got %q, want the end of what was printed", said)
+	}
+}
+
+// A data race now and then does harm without the race detector, which does not get its turn then.
+func TestRow_aRaceThatIsSeenPlainNowAndThen(t *testing.T) {
+	t.Parallel()
+	l := coursetest.Adder(t)
+	r := newSubject(l, t.TempDir()).rows[3]
+	test := r.mutant.Fails[0]
+	result := func(plainly, race bool, message string) run.Result {
+		c := run.Check{Test: test, Verdict: run.Passed, Race: !plainly && race, Message: message}
+		if plainly || race {
+			c.Verdict = run.Failed
+		}
+		return run.Result{Verdict: c.Verdict, Checks: []run.Check{c}}
+	}
+	for _, step := range []struct {
+		plainly, race bool
+		raced         int
+		caught        bool
+	}{
+		{false, false, 0, false},
+		{true, true, 0, false}, // by luck, so that the race detector was left out
+		{false, true, 1, true},
+	} {
+		r.add(result(step.plainly, step.race, fmt.Sprint("raced: ", !step.plainly)))
+		if r.raced() != step.raced || r.caught() != step.caught {
+			t.Errorf("after %+v: raced %d times, caught: %v", step, r.raced(), r.caught())
+		}
+	}
+	if got := r.tally[test].failed.Message; got != "raced: true" {
+		t.Errorf("told is %q, not what the race detector says", got)
 	}
 }
