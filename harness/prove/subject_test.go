@@ -433,12 +433,15 @@ func TestRow_aRaceThatIsSeenPlainNowAndThen(t *testing.T) {
 	l := coursetest.Adder(t)
 	r := newSubject(l, t.TempDir()).rows[3]
 	test := r.mutant.Fails[0]
-	result := func(plainly, race bool, message string) run.Result {
-		c := run.Check{Test: test, Verdict: run.Passed, Race: !plainly && race, Message: message}
+	result := func(plainly, race bool, message string) (result run.Result) {
+		c := run.Check{Verdict: run.Passed, Race: !plainly && race, Message: message}
 		if plainly || race {
 			c.Verdict = run.Failed
 		}
-		return run.Result{Verdict: c.Verdict, Checks: []run.Check{c}}
+		for _, c.Test = range r.mutant.Fails {
+			result.Checks = append(result.Checks, c)
+		}
+		return result
 	}
 	for _, step := range []struct {
 		plainly, race bool
