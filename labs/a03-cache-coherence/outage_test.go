@@ -497,7 +497,7 @@ func TestWhatCouldNotBeTold(t *testing.T) {
 		a.link.Cut()
 		a.update("overtaken")
 		w.commit("overtaken", 3)
-		time.Sleep(l1TTL + 100*time.Millisecond)
+		time.Sleep(l1TTL + 137*time.Millisecond) // not in the very moment in which A may try again
 		for _, x := range []*instance{a, b, c} {
 			x.read("overtaken")
 		}
