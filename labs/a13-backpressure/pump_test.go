@@ -148,7 +148,7 @@ func (b *table) pump(ctx context.Context, ahead int) *call {
 	})
 }
 
-// delivered demands that the first n rows have come, in order and nothing else, one at a time, and
+// delivered demands that the first n rows have come, one at a time, in order and nothing else, and
 // that nothing is under way.
 func (b *table) delivered(t *testing.T, did string, n int) {
 	t.Helper()
@@ -158,13 +158,13 @@ func (b *table) delivered(t *testing.T, did string, n int) {
 	for i := range n {
 		want = append(want, text(i+1))
 	}
+	expect.That(t, len(b.wrong) == 0, expect.Message{
+		Did: did, Want: "one call of next and one of sink at a time", Got: strings.Join(b.wrong, "; "),
+		Why: "a cursor and a connection are for one goroutine"})
 	expect.That(t, slices.Equal(b.got, want), expect.Message{
 		Did: did, Want: fmt.Sprintf("rows in the sink: the first %d, in their order", n),
 		Got: fmt.Sprintf("%d, and the last of them are %q", len(b.got), b.got[max(0, len(b.got)-5):]),
 		Why: "an export that misses a row looks just like one that does not"})
-	expect.That(t, len(b.wrong) == 0, expect.Message{
-		Did: did, Want: "one call of next and one of sink at a time", Got: strings.Join(b.wrong, "; "),
-		Why: "a cursor and a connection are for one goroutine"})
 	expect.That(t, b.left == 0, expect.Message{
 		Did: did, Want: "when Pump has returned no call of next or sink is under way",
 		Got: fmt.Sprintf("%d", b.left),

@@ -230,6 +230,7 @@ type ctxKey struct{}
 func TestTheJobHasItsContext(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		hows := []string{"at once", "after it has waited for its turn"}
+		var causes []func() // what ends too late, or never, is told as that
 		for i, how := range append(hows, hows...) {
 			p := newPool(1, 1, block)
 			if how != "at once" {
@@ -273,11 +274,16 @@ func TestTheJobHasItsContext(t *testing.T) {
 				Got:  fmt.Sprintf("value %v, %s, and %s after %v", value, until, say(end), ran),
 				Why: "the query that the job makes must end when nobody waits for it any more; and its " +
 					"log line needs the id of the request"})
-			expect.That(t, known.Is(cause, errGone), expect.Message{
-				Did: "submitted a job with a context that " + ends + ", for a cause; it runs " + how + " and asks " +
-					"context.Cause when the one that it gets has ended",
-				Want: say(errGone), Got: say(cause),
-				Why: "the log is to say whether the customer has gone or the server is shut down: both are context.Canceled"})
+			causes = append(causes, func() {
+				expect.That(t, known.Is(cause, errGone), expect.Message{
+					Did: "submitted a job with a context that " + ends + ", for a cause; it runs " + how + " and asks " +
+						"context.Cause when the one that it gets has ended",
+					Want: say(errGone), Got: say(cause),
+					Why: "the log is to say whether the customer has gone or the server is shut down: both are context.Canceled"})
+			})
+		}
+		for _, check := range causes {
+			check()
 		}
 	})
 }
