@@ -32,7 +32,7 @@ func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 	for i := range l.Mutants {
 		m := &l.Mutants[i]
 		switch {
-		case m.Shows == "" && Broad(l, m), !matches(m, failing):
+		case Vague(l, m), !matches(m, failing):
 		case found == nil:
 			found = m
 		case found.Misconception != m.Misconception:
@@ -46,10 +46,10 @@ func Likely(l *course.Lab, checks []run.Check) *run.Likely {
 		Explain: found.Explain}
 }
 
-// Broad reports whether a mutant names so many of a lab's checks that much else fails them, too: three or more, and two
-// fifths of them. One that shows nothing of its own besides is no sign of a belief.
-func Broad(l *course.Lab, m *course.Mutant) bool {
-	return len(m.Fails) >= 3 && 5*len(m.Fails) >= 2*len(l.Checks)
+// Vague reports whether a mutant is no sign of its belief: it shows nothing of its own, and names so many of a lab's
+// checks that much else fails them, too, three or more and two fifths of them.
+func Vague(l *course.Lab, m *course.Mutant) bool {
+	return m.Shows == "" && len(m.Fails) >= 3 && 5*len(m.Fails) >= 2*len(l.Checks)
 }
 
 // matches reports whether these are the checks that a mutant fails, all that it names and none that it

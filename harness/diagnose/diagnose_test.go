@@ -124,15 +124,16 @@ func failed(test string, verdict run.Verdict, bare bool) run.Check {
 	return c
 }
 
-func TestBroad(t *testing.T) {
+func TestVague(t *testing.T) {
 	t.Parallel()
-	for signature, want := range map[string]bool{"A": false, "AB": false, "ABC": true, "ABCDEF": true} {
+	for signature, want := range map[string]bool{"A": false, "AB": false, "ABC": true, "ABCDEF": true,
+		"ABCDEF:x:got A": false} {
 		l := lab(signature)
-		if got := diagnose.Broad(l, &l.Mutants[0]); got != want {
+		if got := diagnose.Vague(l, &l.Mutants[0]); got != want {
 			t.Errorf("%s: got %v, want %v", signature, got, want)
 		}
 		l.Checks = append(l.Checks, l.Checks...)
-		if got := diagnose.Broad(l, &l.Mutants[0]); got != (len(signature) > 4) {
+		if got := diagnose.Vague(l, &l.Mutants[0]); got != (signature == "ABCDEF") {
 			t.Errorf("%s of twelve checks: got %v", signature, got)
 		}
 	}

@@ -227,7 +227,7 @@ func (s *subject) patches() {
 func (s *subject) confusables() {
 	for i := range s.lab.Mutants {
 		a := &s.lab.Mutants[i]
-		if a.Shows == "" && diagnose.Broad(s.lab, a) && len(a.Fails)+len(a.Also) < len(s.lab.Checks) {
+		if diagnose.Vague(s.lab, a) && len(a.Fails)+len(a.Also) < len(s.lab.Checks) {
 			s.problem("the mutant %s fails %d of %d checks, as much else does: say by shows what it is known by, a piece of "+
 				"what one of them says of it", a.Name(), len(a.Fails), len(s.lab.Checks))
 		}

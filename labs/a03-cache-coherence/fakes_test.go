@@ -320,36 +320,31 @@ func (w *world) warm(ids []string, all ...*instance) {
 func (w *world) want(id string, m expect.Message, all ...*instance) {
 	w.t.Helper()
 	n := w.newest(id)
-	var wrong []string
-	for _, x := range all {
-		a := x.get(id)
-		step := w.tl.Holds(x.name, "%v", a)
-		if a.n != n {
-			step.Breaks()
-			wrong = append(wrong, x.name+" returned "+a.String())
-		}
-	}
 	if m.Want == "" {
 		m.Want = fmt.Sprintf("%q from %s", row{n: n}, names(all))
 	}
-	m.Got = strings.Join(wrong, ", ")
-	m.Picture = w.tl
-	expect.That(w.t, len(wrong) == 0, m)
+	w.each(id, func(got int) bool { return got == n }, m, all)
 }
 
 // wantNotBefore ends the check unless each instance returns the n-th value of id or a newer one.
 func (w *world) wantNotBefore(id string, n int, m expect.Message, all ...*instance) {
 	w.t.Helper()
+	m.Want = fmt.Sprintf("%q or a newer one from %s", row{n: n}, names(all))
+	w.each(id, func(got int) bool { return got >= n }, m, all)
+}
+
+// each ends the check unless each instance returns a value of id whose number is right.
+func (w *world) each(id string, right func(n int) bool, m expect.Message, all []*instance) {
+	w.t.Helper()
 	var wrong []string
 	for _, x := range all {
 		a := x.get(id)
 		step := w.tl.Holds(x.name, "%v", a)
-		if a.n < n {
+		if !right(a.n) {
 			step.Breaks()
 			wrong = append(wrong, x.name+" returned "+a.String())
 		}
 	}
-	m.Want = fmt.Sprintf("%q or a newer one from %s", row{n: n}, names(all))
 	m.Got = strings.Join(wrong, ", ")
 	m.Picture = w.tl
 	expect.That(w.t, len(wrong) == 0, m)
