@@ -261,11 +261,11 @@ func (p *Prover) group(ctx context.Context, labs []*course.Lab, o Options, besid
 		}
 	}
 	// A mutant that is a data race and nothing else shows itself only to the race detector, which does not get its turn
-	// where the plain run fails: such a race now and then does harm there, too.
+	// where the plain run fails: such a race now and then does harm there, too, and what it says then is something else.
 	racing := map[*row]bool{}
 	for _, s := range subjects {
 		for _, r := range s.rows {
-			racing[r] = mutant(r) && !r.caught()
+			racing[r] = mutant(r) && !r.known()
 		}
 	}
 	for range o.Runs + 2 {

@@ -117,6 +117,11 @@ func (r *row) caught() bool {
 	return true
 }
 
+// known reports whether each named check has failed every time so far, and shown what the mutant is known by.
+func (r *row) known() bool {
+	return r.caught() && (r.mutant.Shows == "" || shown(r.typical(r.mutant.Fails), r.mutant.Shows))
+}
+
 // raced is how often the race detector has judged those of the named checks that it was asked the least often.
 func (r *row) raced() int {
 	least := math.MaxInt

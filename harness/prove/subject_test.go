@@ -431,33 +431,36 @@ func TestProof_saysWhatWasPrinted(t *testing.T) {
 func TestRow_aRaceThatIsSeenPlainNowAndThen(t *testing.T) {
 	t.Parallel()
 	l := coursetest.Adder(t)
-	r := newSubject(l, t.TempDir()).rows[3]
-	test := r.mutant.Fails[0]
-	result := func(plainly, race bool, message string) (result run.Result) {
-		c := run.Check{Verdict: run.Passed, Race: !plainly && race, Message: message}
+	result := func(m *course.Mutant, plainly, race bool) (result run.Result) {
+		c := run.Check{Verdict: run.Passed, Race: !plainly && race, Message: fmt.Sprint("raced: ", !plainly)}
 		if plainly || race {
 			c.Verdict = run.Failed
 		}
-		for _, c.Test = range r.mutant.Fails {
+		for _, c.Test = range m.Fails {
 			result.Checks = append(result.Checks, c)
 		}
 		return result
 	}
-	for _, step := range []struct {
+	type step struct {
 		plainly, race bool
 		raced         int
-		caught        bool
-	}{
-		{false, false, 0, false},
-		{true, true, 0, false}, // by luck, so that the race detector was left out
-		{false, true, 1, true},
-	} {
-		r.add(result(step.plainly, step.race, fmt.Sprint("raced: ", !step.plainly)))
-		if r.raced() != step.raced || r.caught() != step.caught {
-			t.Errorf("after %+v: raced %d times, caught: %v", step, r.raced(), r.caught())
-		}
+		caught, known bool
 	}
-	if got := r.tally[test].failed.Message; got != "raced: true" {
-		t.Errorf("told is %q, not what the race detector says", got)
+	byLuck := step{plainly: true, race: true} // so that the race detector was left out
+	for _, steps := range [][]step{
+		{{}, byLuck, {race: true, raced: 1, caught: true, known: true}},
+		{{plainly: true, caught: true}, {race: true, raced: 1, caught: true, known: true}},
+	} {
+		r := newSubject(l, t.TempDir()).rows[3]
+		r.mutant.Shows = "raced: true"
+		for _, step := range steps {
+			r.add(result(r.mutant, step.plainly, step.race))
+			if r.raced() != step.raced || r.caught() != step.caught || r.known() != step.known {
+				t.Errorf("after %+v: raced %d times, caught: %v, known: %v", step, r.raced(), r.caught(), r.known())
+			}
+		}
+		if got := r.tally[r.mutant.Fails[0]].failed.Message; got != r.mutant.Shows {
+			t.Errorf("told is %q, not what the race detector says", got)
+		}
 	}
 }
