@@ -74,6 +74,8 @@ func exitCode(err error) int {
 		return not.code
 	case errors.As(err, &early), errors.As(err, &noStub), errors.As(err, &unfit) && !unfit.Absent:
 		return exitNot
+	case errors.As(err, &refused) && refused.NotTaken():
+		return exitRejected
 	case errors.As(err, &usage), errors.As(err, &broken), errors.As(err, &variant),
 		errors.As(err, &unrecorded), errors.As(err, &noRevision),
 		errors.As(err, &unfit), errors.As(err, &refused) && !refused.Broken(),

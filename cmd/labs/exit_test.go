@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"testing"
 
 	"github.com/backend-labs/backend-labs/harness/course"
 	"github.com/backend-labs/backend-labs/harness/prove"
 	"github.com/backend-labs/backend-labs/harness/run"
+	"github.com/backend-labs/backend-labs/harness/workshop/client"
+	"github.com/backend-labs/backend-labs/harness/workshop/wire"
 )
 
 func TestVerdictError(t *testing.T) {
@@ -42,6 +45,9 @@ func TestVerdictError(t *testing.T) {
 
 func TestExitCode(t *testing.T) {
 	t.Parallel()
+	refused := func(code string, status int) error {
+		return &client.Refused{Said: wire.Error{Code: code}, Status: status}
+	}
 	for _, tt := range []struct {
 		err  error
 		want int
@@ -53,6 +59,14 @@ func TestExitCode(t *testing.T) {
 		{course.ErrNoCourse, exitUsage},
 		{&prove.NoStub{Lab: "b01-thing", Why: "it passes TestOne"}, exitNot},
 		{fs.ErrPermission, exitInfra},
+		{fmt.Errorf("submit: %w", refused("closed", http.StatusConflict)), exitRejected},
+		{refused("ended", http.StatusGone), exitRejected},
+		{refused("limit", http.StatusTooManyRequests), exitRejected},
+		{refused("rejected", http.StatusBadRequest), exitRejected},
+		{refused("token", http.StatusUnauthorized), exitUsage},
+		{refused("not_found", http.StatusNotFound), exitUsage},
+		{refused("busy", http.StatusTooManyRequests), exitInfra},
+		{refused("busy", http.StatusInternalServerError), exitInfra},
 	} {
 		if got := exitCode(tt.err); got != tt.want {
 			t.Errorf("%v: got %d, want %d", tt.err, got, tt.want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -83,14 +84,19 @@ func (o *submitOptions) run(ctx context.Context, args []string) error {
 	}
 	if sub.State != wire.Graded {
 		line := o.waiting("handed in")
-		begun := false
+		begun, least := false, math.MaxInt
 		sub, err = c.Follow(ctx, sub.ID, func(s wire.Submission) {
 			if begun && s.State == wire.Waiting {
 				line.set("graded once more, since that was interrupted")
 				return
 			}
 			begun = s.State == wire.Grading
-			line.set("%s", standing(s))
+			text := standing(s)
+			if s.State == wire.Waiting && s.Place > least {
+				text += "; first submissions of others go before repeated ones"
+			}
+			least = min(least, s.Place)
+			line.set("%s", text)
 		},
 			func() { line.set("handed in; the workshop does not answer, waiting for it") })
 		line.over()

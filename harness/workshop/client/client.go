@@ -56,7 +56,18 @@ type Refused struct {
 }
 
 // Broken reports whether something of the server's is broken or busy, so that it is nobody's fault who asks.
-func (e *Refused) Broken() bool { return e.Status >= http.StatusInternalServerError }
+func (e *Refused) Broken() bool {
+	return e.Status >= http.StatusInternalServerError || e.Said.Code == "busy"
+}
+
+// NotTaken reports whether what was handed in is not taken, or not now, although the request is right.
+func (e *Refused) NotTaken() bool {
+	switch e.Said.Code {
+	case "closed", "ended", "limit", "too_large", "rejected":
+		return true
+	}
+	return false
+}
 
 func (e *Refused) Error() string { return e.Said.Text }
 

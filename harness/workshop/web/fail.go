@@ -71,7 +71,7 @@ func failureOf(err error) *failure {
 			"it is too large: at most 1 MiB of files is taken",
 			"send the files that the lab names, and nothing else")
 	case errors.As(err, &rejected):
-		return fail(http.StatusBadRequest, "bad_request", rejected.Error(),
+		return fail(http.StatusBadRequest, "rejected", rejected.Error(),
 			"send the files that the lab names")
 	}
 	for _, k := range known {

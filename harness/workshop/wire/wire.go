@@ -48,7 +48,7 @@ type Error struct {
 	Text string `json:"error"`
 	Hint string `json:"hint,omitempty"`
 	// Code is for programs: closed, ended, limit, code, name_taken, roster, token, version, not_found, bad_request,
-	// too_large, busy.
+	// too_large, rejected, busy.
 	Code string `json:"code"`
 	// RetryAfter is the time in seconds after which the same request may succeed; 0: it will not.
 	RetryAfter float64 `json:"retry_after,omitempty"`
