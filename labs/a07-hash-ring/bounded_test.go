@@ -201,15 +201,14 @@ func TestDoneCountsOnce(t *testing.T) {
 }
 
 // crowd lets in requests whose keys belong to one node, until more than it can take are there.
-func crowd(b *book, node string) {
+func crowd(b *book, node string) (flights []*flight) {
 	b.t.Helper()
-	n := 0
-	for i := 0; n < 150; i++ {
+	for i := 0; len(flights) < 150; i++ {
 		if k := fmt.Sprintf("crowd:%d", i); b.ring.Owner(k) == node {
-			b.acquire(k)
-			n++
+			flights = append(flights, b.acquire(k))
 		}
 	}
+	return flights
 }
 
 func TestTheRemovedTakeTheirRequestsAlong(t *testing.T) {
@@ -275,6 +274,19 @@ func TestTheRemovedTakeTheirRequestsAlong(t *testing.T) {
 	for range 20 {
 		b.acquire("Lisbon")
 	}
+
+	b = newBook(t, 0.25, ten[:3]...)
+	for _, k := range keys(300) {
+		b.acquire(k)
+	}
+	for _, n := range ten[:3] {
+		b.remove(n)
+	}
+	for _, n := range ten {
+		b.add(n, 1)
+	}
+	b.story = "let in 300 requests, removed all three nodes, one after another, and added ten"
+	crowd(b, ten[0])
 }
 
 func TestANewWeightKeepsTheRequests(t *testing.T) {
@@ -285,11 +297,18 @@ func TestANewWeightKeepsTheRequests(t *testing.T) {
 	}
 	b.story = "let in 500 requests, and gave a node the weight 3"
 	b.add(ten[4], 3)
-	crowd(b, ten[4])
+	flights = append(flights, crowd(b, ten[4])...)
 	b.story += ", and 1 again"
 	b.add(ten[4], 1)
-	crowd(b, ten[4])
+	flights = append(flights, crowd(b, ten[4])...)
 	b.story += ", and let the 500 end"
+	for _, f := range flights[:500] {
+		f.end(1)
+	}
+	flights = append(flights[500:], crowd(b, ten[4])...)
+	flights = append(flights, crowd(b, ten[7])...)
+	b.story += ", gave the node the weight 2, and let all end"
+	b.add(ten[4], 2)
 	for _, f := range flights {
 		f.end(1)
 	}

@@ -21,9 +21,10 @@ import (
 func TestSharesAreEven(t *testing.T) {
 	const where, what = ".eu-west-1.storm.weather.example.internal:6379", "https://weather.example/api/v2/forecasts/hourly" +
 		"/by-place/with-wind-and-rain/in-metric-units/in-the-language-of-the-place/"
-	var addresses, long []string
-	for _, n := range ten {
+	var addresses, ports, long []string
+	for i, n := range ten {
 		addresses, long = append(addresses, "10.0.0."+n[len("cache-"):]+":6379"), append(long, n+where)
+		ports = append(ports, fmt.Sprintf("localhost:%d", 7000+i))
 	}
 	// Each of these is another name than all others, and each key another key than all others.
 	names := []string{"1", "11", "111", "a", "A", " a", "a\x00", "á", "\xfe", "\xff"}
@@ -33,7 +34,11 @@ func TestSharesAreEven(t *testing.T) {
 		key   func(string) string
 	}{{ten, func(k string) string { return k }}, {addresses, func(k string) string { return k }},
 		{ten, func(k string) string { return what + k }}, {long, func(k string) string { return k + what }},
-		{names, func(k string) string { return k }}, {ten, binary}, {ten, spelt}} {
+		{names, func(k string) string { return k }}, {ten, binary}, {ten, spelt("w", "W")},
+		{ports, func(k string) string { return k }}, {ten, func(k string) string { return "/hourly?of=" + k }},
+		{ten, func(k string) string { return "/hourly#" + k }}, {ten, func(k string) string { return "{hourly}:" + k }},
+		{ten, func(k string) string { return "hourly\x00" + k }}, {ten, spelt(" ", "\t")},
+		{ten, func(k string) string { return strings.Repeat(what, 5) + k }}} {
 		var different []string
 		for _, k := range all {
 			different = append(different, c.key(k))
@@ -62,14 +67,17 @@ func binary(k string) string {
 	return string(b)
 }
 
-// spelt is a key of which the case of the letters is all that tells it from others of its length, as in base 64.
-func spelt(k string) (s string) {
-	for _, c := range k {
-		for bit := range 8 {
-			s += string("wW"[c>>bit&1])
+// spelt makes keys of two letters. In one of w and W the case is all that tells it from others of its length, as in
+// base 64.
+func spelt(zero, one string) func(string) string {
+	return func(k string) (s string) {
+		for _, c := range k {
+			for bit := range 8 {
+				s += []string{zero, one}[c>>bit&1]
+			}
 		}
+		return s
 	}
-	return s
 }
 
 // printable is a string without what cannot be shown.
@@ -207,6 +215,10 @@ func TestOwnersAreTheSameEverywhere(t *testing.T) {
 			other.Add("stranger", 1)
 			did += "; to the second a stranger was added, too, and later removed; one node had weight 5 there at first"
 			other.Add(ten[round/2], 5)
+			if round%4 == 3 {
+				did += ", was removed, and came again"
+				other.Remove(ten[round/2])
+			}
 		}
 		for _, i := range r.Perm(10) {
 			other.Add(ten[i], 1)

@@ -59,6 +59,21 @@ func TestConcurrentWritesConverge(t *testing.T) {
 			bubble.Run(t, func(t *testing.T) { concurrently(t, i, delays, gap) })
 		}
 	}
+	bubble.Run(t, unchanged)
+}
+
+// unchanged has a write that changes nothing where it is made, and something elsewhere.
+func unchanged(t *testing.T) {
+	w := build(t, three, usual)
+	w.put("eu-1", "k", "same", none)
+	time.Sleep(time.Second)
+	w.put("us-1", "k", "other", none)
+	time.Sleep(10 * ms)
+	w.put("eu-1", "k", "same", none)
+	time.Sleep(time.Second)
+	w.agree(t, "k", `"same"`, expect.Message{
+		Did: "wrote a key in us-1; before that had arrived wrote in eu-1 what was there already; read it when all had arrived",
+		Why: "who writes what is there wants it to be there, and was the last: they were told that it is done"})
 }
 
 // concurrently has eu-1, eu-2 and us-1 write one after the other, with a gap in between, or the other way round, or
@@ -141,6 +156,25 @@ func TestADeletionStays(t *testing.T) {
 		time.Sleep(time.Second)
 		w.agree(t, "k", `""`, expect.Message{Did: "wrote an empty value", Why: "an empty value is a value"})
 	})
+	bubble.Run(t, deletedAgain)
+}
+
+// deletedAgain has deletions that change nothing where they are made, and something elsewhere.
+func deletedAgain(t *testing.T) {
+	w := build(t, three, usual)
+	w.delete("eu-1", "k", none)
+	time.Sleep(time.Second)
+	w.put("us-1", "k", "v", none)
+	w.put("us-1", "l", "v", none)
+	time.Sleep(10 * ms)
+	w.delete("eu-1", "k", none)
+	w.delete("eu-1", "l", none)
+	time.Sleep(time.Second)
+	did := "wrote a key in us-1; before that had arrived deleted in eu-1 what was "
+	w.agree(t, "k", notFound, expect.Message{Did: did + "deleted already; read it when all had arrived",
+		Why: "who deletes what is gone wants it to be gone, and was the last"})
+	w.agree(t, "l", notFound, expect.Message{Did: did + "never there; read it when all had arrived",
+		Why: "it was there already, elsewhere, and the deletion was the last"})
 }
 
 func TestTombstonesAreCollected(t *testing.T) {

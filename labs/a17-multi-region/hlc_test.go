@@ -66,7 +66,35 @@ func TestTheClockIncreases(t *testing.T) {
 	}
 	h.at = noon.Add(time.Hour)
 	near("when the clock beneath was an hour later", h.at, h.at.Add(500*ms))
+	for range 10 {
+		h.at = h.at.Add(999_999_999)
+		near("when the clock beneath was a nanosecond less than a second later", h.at, h.at.Add(500*ms))
+	}
+	ticks(t)
 	atOnce(t)
+}
+
+// ticks has a clock that moves on by a nanosecond whenever it is looked at, and is set back by a few now and then.
+func ticks(t *testing.T) {
+	t.Helper()
+	at := noon
+	c := regions.NewHLC("eu-1", func() time.Time {
+		at = at.Add(1)
+		return at
+	}, 500*ms)
+	last := c.Now()
+	for i := range 100 {
+		if i%10 == 0 {
+			at = at.Add(-5 - time.Duration(i/10%2))
+		}
+		got := c.Now()
+		expect.That(t, last.Less(got), expect.Message{
+			Did: "called Now again and again; the clock beneath moves on by a nanosecond whenever it is looked at, and " +
+				"is set back by a few now and then",
+			Want: fmt.Sprintf("later than the one before, %+v", last), Got: fmt.Sprintf("%+v", got),
+			Why: "a clock that is looked at twice has two times, and what is true of one need not be of the other"})
+		last = got
+	}
 }
 
 // atOnce calls Now from many goroutines.
@@ -102,6 +130,7 @@ func TestWhatWasObservedIsBefore(t *testing.T) {
 		{wall + int64(400*ms), 3, "us-1"}, {wall + int64(498*ms), 9, "us-1"}, {wall - int64(time.Hour), 9, "us-1"},
 		{wall, math.MaxUint32, "us-1"}, {wall, math.MaxUint32 - 1, "us-1"},
 		{wall + int64(100*ms), math.MaxUint32, "us-1"}, {}, {math.MinInt64, 0, "us-1"},
+		{wall + int64(300*ms), 3, "eu-1"}, {wall, 7, "eu-1"}, {wall + int64(300*ms), 3, ""},
 	} {
 		c := regions.NewHLC("eu-1", func() time.Time { return noon }, 500*ms)
 		before := c.Now()
@@ -115,6 +144,20 @@ func TestWhatWasObservedIsBefore(t *testing.T) {
 			"Now, Now",
 			Want: fmt.Sprintf("each Now is later than the one before, %+v, and later than what was observed", before),
 			Got:  fmt.Sprintf("%+v, %+v", first, second), Why: "an answer would be older than what it answers"})
+	}
+	for _, ago := range []time.Duration{1, 100 * ms, time.Second, time.Hour} {
+		h := &hands{noon}
+		c := regions.NewHLC("eu-1", h.now, 500*ms)
+		ts := regions.TS{Wall: noon.Add(-ago).UnixNano(), Logical: 3, Region: "us-1"}
+		err := c.Observe(ts)
+		h.at = noon.Add(-2 * time.Hour)
+		got := c.Now()
+		expect.That(t, err == nil && ts.Less(got), expect.Message{
+			Did: fmt.Sprintf("called Observe of a timestamp that is %v old, set the clock beneath back by two hours, and "+
+				"called Now", ago),
+			Want: fmt.Sprintf("nil, and later than what was observed, %+v", ts),
+			Got:  fmt.Sprintf("%s, %+v", known.Say(err), got),
+			Why:  "what is past by this clock is not when it is set back"})
 	}
 	chains(t)
 }

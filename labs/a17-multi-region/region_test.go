@@ -308,7 +308,9 @@ func TestDataStaysWhereItBelongs(t *testing.T) {
 			w.of["eu-2"].Put(key, secret(i), token)
 		}
 		w.of["eu-2"].Delete("eu/alice", none)
-		w.of["us-1"].Put("eu/bob", "secret-3", none)
+		bob := simnet.Copy(t, w.of["us-1"].Put("eu/bob", "secret-3", none))
+		waits(t, w, "us-1", "eu/bob", bob, 0, `"secret-3"`, "wrote a key that begins with eu/ in us-1, and read it there "+
+			"with its token")
 		time.Sleep(time.Second)
 		for _, l := range w.legs() {
 			text := simnet.Text(l.u)

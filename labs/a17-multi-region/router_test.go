@@ -74,6 +74,16 @@ func TestARegionThatIsDownIsLeft(t *testing.T) {
 			busy := fleet()
 			busy[0].LoadRPS = 5000
 			a.ask(t, hold, 20*time.Second, busy, true, "eu-1 is healthy, and has more load than capacity")
+			for range int(hold/time.Second) + 2 {
+				a.r.Pick("eu-1", "", down("eu-1"))
+				time.Sleep(time.Second)
+			}
+			for range int(5*hold/time.Second) + 2 {
+				a.r.Pick("eu-1", "", busy)
+				time.Sleep(time.Second)
+			}
+			a.ask(t, hold, 20*time.Second, busy, true, "eu-1 was left, has been healthy for more than 5 holds, and has "+
+				"more load than capacity")
 			for range 3 {
 				a.ask(t, hold, hold-time.Second, down("eu-1"), true, "eu-1 was unhealthy for less than the hold, "+
 					"and again after that")
@@ -104,7 +114,31 @@ func TestARegionThatIsBackIsTrustedLater(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			a.ask(t, hold, time.Minute, down("us-1"), false, "us-1 was left, was home again, and was left again")
 		}
+		comesBackFromNowhere(t)
 	})
+}
+
+// comesBackFromNowhere has a home that was left and is healthy again, while no other region is.
+func comesBackFromNowhere(t *testing.T) {
+	t.Helper()
+	r := regions.NewRouter(hold)
+	for range 12 {
+		r.Pick("us-1", "", down(three...))
+		time.Sleep(time.Second)
+	}
+	for at := time.Duration(0); at < 6*hold; at += time.Second {
+		got, err := r.Pick("us-1", "", down("eu-1", "eu-2"))
+		did := fmt.Sprintf("with a hold of %v, us-1 was left, and is healthy again, while all others are down; asked once "+
+			"a second, %v later", hold, at)
+		if at < 5*hold-time.Second {
+			expect.That(t, known.Is(err, regions.ErrNoRegion), expect.Message{Did: did, Want: "ErrNoRegion",
+				Got: said(got, err)})
+		} else if at > 5*hold {
+			expect.That(t, got == "us-1" && err == nil, expect.Message{Did: did, Want: "us-1", Got: said(got, err),
+				Why: "home is healthy, and nobody else is: who does not go back now is in an outage that nothing ends"})
+		}
+		time.Sleep(time.Second)
+	}
 }
 
 func again(times int) string {
@@ -196,6 +230,26 @@ func TestAFailoverIsLawful(t *testing.T) {
 			Want: "ErrNoRegion: another region there is none, and eu-1 is not home again before 5 holds are over",
 			Got:  said(got, err),
 			Why:  "a region that has just come back has cold caches, and the load of all others would be its first"})
+
+		r = regions.NewRouter(hold)
+		f := down("eu-1", "eu-2")
+		for range 12 {
+			r.Pick("eu-1", "", f)
+			time.Sleep(time.Second)
+		}
+		got, err = r.Pick("eu-1", "us", f)
+		expect.That(t, got == "us-1" && err == nil, expect.Message{
+			Did: "eu-1 was unhealthy for 12 s, and asked for requests without a residency all the time; asked for one with " +
+				"the residency us for the first time, while eu-2 is down, too",
+			Want: "us-1: eu-1 was left", Got: said(got, err),
+			Why: "people of all kinds live in one home, and its health is one"})
+		time.Sleep(time.Second)
+		got, err = r.Pick("eu-1", "eu", down("eu-1"))
+		expect.That(t, got == "eu-2" && err == nil, expect.Message{
+			Did: "eu-1 was unhealthy for 13 s; its requests went to us-1, for eu-2 was down, too; asked for one with the " +
+				"residency eu, when eu-2 is healthy again",
+			Want: "eu-2: us-1 is not lawful for this one", Got: said(got, err),
+			Why: "where the last one went the next one may not be allowed to go"})
 	})
 }
 

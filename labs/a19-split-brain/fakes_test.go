@@ -81,8 +81,15 @@ type halt struct {
 	armed bool
 	left  int // half commands until it stands still: a command has a before and an after
 	still time.Duration
-	fails func() bool   // whether a command fails instead of being sent; nil: none does
-	slow  time.Duration // until then
+	fails func() bool // whether a command fails instead of being sent; nil: none does
+	how   failure
+}
+
+// failure is how a command fails.
+type failure struct {
+	slow   time.Duration // until it does
+	err    error         // with which it does; nil: errWire
+	silent bool          // it does when its context ends, or the driver gives up
 }
 
 // at has the process stand still once: 0 is before its next command, 1 after that, 2 before the one after it, and so
@@ -111,21 +118,38 @@ func (h *halt) disarm() bool {
 	return stood
 }
 
-// fail has commands fail, slowly, for which f says so.
-func (h *halt) fail(slow time.Duration, f func() bool) {
+// fail has commands fail for which f says so.
+func (h *halt) fail(how failure, f func() bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.fails, h.slow = f, slow
+	h.fails, h.how = f, how
+}
+
+// fail is what comes of a command that fails so.
+func (f failure) fail(ctx context.Context) error {
+	time.Sleep(f.slow)
+	if f.silent {
+		const driver = 15 * time.Second
+		deadline, ok := ctx.Deadline() // a driver that reads heeds it, and not a cancellation
+		if ok && time.Until(deadline) < driver {
+			time.Sleep(time.Until(deadline))
+			return context.DeadlineExceeded
+		}
+		time.Sleep(driver)
+	}
+	if f.err != nil {
+		return f.err
+	}
+	return errWire
 }
 
 // around is one command.
-func (h *halt) around(send func() error) error {
+func (h *halt) around(ctx context.Context, send func() error) error {
 	h.mu.Lock()
-	fails, slow := h.fails != nil && h.fails(), h.slow
+	fails, how := h.fails != nil && h.fails(), h.how
 	h.mu.Unlock()
 	if fails {
-		time.Sleep(slow)
-		return errWire
+		return how.fail(ctx)
 	}
 	h.step()
 	err := send()
@@ -150,7 +174,7 @@ func (h *halt) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (h *halt) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := h.around(func() error { return next(ctx, cmd) })
+		err := h.around(ctx, func() error { return next(ctx, cmd) })
 		cmd.SetErr(err)
 		return err
 	}
@@ -159,7 +183,7 @@ func (h *halt) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func (h *halt) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		sent := false
-		err := h.around(func() error { sent = true; return next(ctx, cmds) })
+		err := h.around(ctx, func() error { sent = true; return next(ctx, cmds) })
 		for _, c := range cmds {
 			if !sent {
 				c.SetErr(err)
@@ -171,6 +195,15 @@ func (h *halt) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 
 // errWire is what a client says whose connection is gone.
 var errWire = errors.New("read tcp 10.0.0.7:41234->10.0.0.9:6379: connection reset by peer")
+
+// errMemory is what a Redis says that has no memory left.
+var errMemory error = refusal("OOM command not allowed when used memory > 'maxmemory'.")
+
+// refusal is an error that Redis has answered with, as the driver's are.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+func (r refusal) RedisError()   {}
 
 // acquires has an elector become the leader.
 func acquires(t *testing.T, e *leader.Elector, m expect.Message) *leader.Lease {

@@ -33,13 +33,15 @@ func TestLeadWaitsForItsTurn(t *testing.T) {
 		cancel()
 		r.back(2 * ttl)
 		w.RTT(0)
-		for i, off := range []func(){w.Links[1].Cut, w.Links[1].Hang} {
+		loading := func() { w.Refuse("LOADING Redis is loading the dataset in memory") }
+		for i, off := range []func(){w.Links[1].Cut, w.Links[1].Hang, loading} {
 			name := fmt.Sprint("outage-", i)
 			off()
 			ctx, cancel := context.WithCancel(t.Context())
 			r := lead(ctx, w.elector(1, name, ttl), nil)
 			time.Sleep(3 * ttl)
-			did := "called Lead while " + []string{"Redis cannot be reached", "Redis hangs"}[i] + ", for 30 s"
+			did := "called Lead while " + []string{"Redis cannot be reached", "Redis hangs",
+				"Redis answers that it is loading"}[i] + ", for 30 s"
 			select {
 			case <-r.returned:
 				expect.Fatal(t, expect.Message{Did: did, Want: "it waits until it leads",
@@ -127,6 +129,11 @@ func TestLeadGivesUpWithItsContext(t *testing.T) {
 				time.AfterFunc(5*time.Second, cancel)
 				return ctx, cancel
 			}, true},
+			{"was cancelled after 5 s, with a cause", context.Canceled, func() (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				time.AfterFunc(5*time.Second, func() { cancel(errors.New("the service is shutting down")) })
+				return ctx, func() { cancel(nil) }
+			}, true},
 			{"had a deadline after 5 s", context.DeadlineExceeded, func() (context.Context, context.CancelFunc) {
 				return context.WithTimeout(t.Context(), 5*time.Second)
 			}, true},
@@ -160,6 +167,7 @@ func TestLeadGivesUpWithItsContext(t *testing.T) {
 				Why: "who has given up must not stand in the way"})
 		}
 
+		besideItself(t, w)
 		w.RTT(ttl / 10)
 		for _, patience := range []time.Duration{300 * time.Millisecond, 700 * time.Millisecond} {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -176,6 +184,31 @@ func TestLeadGivesUpWithItsContext(t *testing.T) {
 				Why: "the service is shutting down: what begins now is broken off in its first line"})
 		}
 	})
+}
+
+// besideItself has two goroutines call Lead with the same elector, of which the second gives up.
+func besideItself(t *testing.T, w *world) {
+	t.Helper()
+	e := w.elector(0, "beside", ttl)
+	first, end := context.WithCancel(t.Context())
+	did := "a process leads by Lead; another goroutine called Lead with the same elector"
+	a := leading(t, first, e, nil, expect.Message{Did: did})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	b := lead(ctx, e, nil)
+	did += ", and a context that ends after 5 s"
+	expect.That(t, b.back(5*time.Second+time.Millisecond), expect.Message{Did: did, Want: "it returns then",
+		Got: "it goes on waiting", Why: "two goroutines of one process wait as those of two processes do"})
+	works, _, _ := b.state()
+	expect.That(t, sentinel.Is(b.err, context.DeadlineExceeded) && works == 0 && a.leads(), expect.Message{Did: did,
+		Want: "context.DeadlineExceeded; its work does not run, and the first one leads on",
+		Got:  fmt.Sprintf("%s; its work has run %d times; the first one leads: %t", known.Say(b.err), works, a.leads())})
+	b = lead(t.Context(), e, func(context.Context) {})
+	time.Sleep(time.Second)
+	end()
+	expect.That(t, a.back(ttl) && b.back(ttl) && b.err == nil, expect.Message{
+		Did:  "a process leads by Lead; another goroutine waits in Lead with the same elector; the first one's context ended",
+		Want: "the other one leads, and returns nil when its work has", Got: said(b)})
 }
 
 func TestALeaderRenews(t *testing.T) {
@@ -233,15 +266,20 @@ func slowly(t *testing.T, w *world, r *reign, did string, ttl time.Duration) {
 func TestOneRenewalMayFail(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		w := start(t, 1)
-		for i, slow := range []time.Duration{0, ttl / 10} {
+		for i, f := range []failure{{}, {slow: ttl / 10}, {err: errMemory}, {silent: true}} {
 			ctx, cancel := context.WithCancel(t.Context())
 			did := "a process leads by Lead"
 			r := leading(t, ctx, w.elector(0, fmt.Sprint("ledger-", i), ttl), nil, expect.Message{Did: did})
 			time.Sleep(ttl / 100)
-			w.halts[0].fail(slow, everyOther())
+			w.halts[0].fail(f, everyOther())
 			did += "; every other renewal fails, and the one after it does not"
-			if slow > 0 {
-				did = fmt.Sprintf("%s; until one fails %v pass", did, slow)
+			switch {
+			case f.slow > 0:
+				did = fmt.Sprintf("%s; until one fails %v pass", did, f.slow)
+			case f.err != nil:
+				did = fmt.Sprintf("%s; it is Redis that refuses it: %q", did, f.err)
+			case f.silent:
+				did += "; it is never answered"
 			}
 			for range 100 {
 				time.Sleep(ttl / 2)
@@ -249,7 +287,7 @@ func TestOneRenewalMayFail(t *testing.T) {
 					Got: fmt.Sprintf("the context of its work has ended %v after it began", since(r.began)),
 					Why: "a lease has time for more than one attempt: a packet that is lost must not cost a leader"})
 			}
-			w.halts[0].fail(0, nil)
+			w.halts[0].fail(failure{}, nil)
 			cancel()
 			r.back(2 * ttl)
 		}

@@ -420,7 +420,13 @@ func TestAnOutageIsNoAnswer(t *testing.T) {
 			renews(t, e, l, expect.Message{Did: fmt.Sprintf("%s for a while; then it was well again, and the lease "+
 				"had "+
 				"not run out; called Renew", o.name)})
-			e.Release(t.Context(), l)
+			did := fmt.Sprintf("%s, and Release failed; then all was well again, and the lease had not run out; called "+
+				"Release", o.name)
+			err = e.Release(t.Context(), l)
+			expect.That(t, err == nil, expect.Message{Did: did, Want: "nil: it is the leader's yet", Got: known.Say(err),
+				Why: "what could not be done is not done: who takes it for done keeps the name without a leader"})
+			next := acquires(t, e, expect.Message{Did: did + ", and TryAcquire"})
+			e.Release(t.Context(), next)
 			time.Sleep(ttl + ttl/50)
 		}
 	})

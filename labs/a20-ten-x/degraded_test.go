@@ -58,6 +58,37 @@ func TestTheSwitch(t *testing.T) {
 	farApart(t)
 	toTheSecond(t)
 	refusedBehindIt(t)
+	ofAllPriorities(t)
+}
+
+// ofAllPriorities has calls that are not Critical, let in and refused.
+func ofAllPriorities(t *testing.T) {
+	t.Helper()
+	for _, p := range []gate.Priority{gate.Critical, gate.Normal, gate.BestEffort} {
+		for _, c := range []struct {
+			in, refused gate.Priority
+			which       string
+		}{{p, gate.Critical, "let in"}, {gate.Critical, p, "refused"}} {
+			bubble.Run(t, func(t *testing.T) {
+				g := fixed(3)
+				for range 57 {
+					g.Do(background, c.in, nothing)
+				}
+				for range 3 {
+					defer hold(g)()
+				}
+				for range 4 {
+					g.Do(background, c.refused, nothing)
+				}
+				expect.That(t, g.Degraded(), expect.Message{
+					Did: fmt.Sprintf("made 64 calls at one instant, of which the last 4 were refused; those that were %s are "+
+						"of priority %d, the others Critical", c.which, p),
+					Want: "degraded: 4 of 64 are more than one in twenty", Got: "not degraded",
+					Why: "a call is a call: that the thumbnails are refused is what the switch is for",
+				})
+			})
+		}
+	}
 }
 
 // nobodyAsks has two waves, and nobody looks at the switch between them.
@@ -133,20 +164,27 @@ func toTheSecond(t *testing.T) {
 	}
 }
 
-// refusedBehindIt has a gate behind the gate, which refuses.
+// refusedBehindIt has a gate behind the gate, which refuses, and calls that fail otherwise.
 func refusedBehindIt(t *testing.T) {
 	t.Helper()
-	bubble.Run(t, func(t *testing.T) {
-		g := fixed(1)
-		for range 100 {
-			g.Do(background, gate.Critical, func(context.Context) error { return gate.ErrShed{RetryAfter: second} })
-		}
-		expect.That(t, !g.Degraded(), expect.Message{
-			Did:  "made 100 calls, all of which were let in, and whose fn returned an ErrShed, as from a gate of its own",
-			Want: "not degraded: this gate has refused none", Got: "degraded",
-			Why: "two gates in a row are usual, and each says what it has done",
+	for _, c := range []struct {
+		err   error
+		words string
+	}{{gate.ErrShed{RetryAfter: second}, "an ErrShed, as from a gate of its own"},
+		{context.DeadlineExceeded, "context.DeadlineExceeded"}, {context.Canceled, "context.Canceled"},
+		{errStatus, "an error of the service"}} {
+		bubble.Run(t, func(t *testing.T) {
+			g := fixed(1)
+			for range 100 {
+				g.Do(background, gate.Critical, func(context.Context) error { return c.err })
+			}
+			expect.That(t, !g.Degraded(), expect.Message{
+				Did:  "made 100 calls, all of which were let in, and whose fn returned " + c.words,
+				Want: "not degraded: this gate has refused none", Got: "degraded",
+				Why: "two gates in a row are usual, and calls fail for many reasons: each gate says what it has done itself",
+			})
 		})
-	})
+	}
 }
 
 // askedLater asks when the second in question is over.

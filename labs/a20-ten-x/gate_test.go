@@ -325,7 +325,8 @@ func TestTheCallPassesThrough(t *testing.T) {
 		for _, c := range []struct {
 			ends func()
 			want any
-		}{{func() { panic("out of range") }, "out of range"}, {runtime.Goexit, nil}} {
+		}{{func() { panic("out of range") }, "out of range"}, {func() { panic(errStatus) }, errStatus},
+			{runtime.Goexit, nil}} {
 			said := make(chan any)
 			go func() {
 				defer func() { said <- recover() }()
@@ -335,8 +336,8 @@ func TestTheCallPassesThrough(t *testing.T) {
 			err := g.Do(background, gate.Normal, nothing)
 			expect.That(t, err == nil && got == c.want, expect.Message{
 				Did:  "called fn and let it panic, or end its goroutine, and called Do again; one place in all",
-				Want: "the panic passes through as it is, and the place is free again",
-				Got:  fmt.Sprintf("recovered: %v; the next call: %v", got, err),
+				Want: fmt.Sprintf("the panic passes through as it is, %v (%T), and the place is free again", c.want, c.want),
+				Got:  fmt.Sprintf("recovered: %v (%T); the next call: %v", got, got, err),
 				Why:  "each panic that keeps its place makes the service smaller, until it serves nobody",
 			})
 		}

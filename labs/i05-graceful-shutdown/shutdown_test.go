@@ -312,12 +312,13 @@ func TestConnectionsAreKeptOpenUntilTheSignal(t *testing.T) {
 
 func TestClientsAreToldToCloseTheirConnections(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := start(t, paths{"/": takes(0, ""), "/long": takes(2*time.Second, "")},
+		s := start(t, paths{"/": takes(0, ""), "/long": takes(2*time.Second, ""), "/flush": flush},
 			shutdown.Options{DrainDelay: 5 * time.Second, Timeout: 10 * time.Second})
 		client, other := s.Client(), s.Client()
 		before := <-ask(client, "/")
 		expect.That(t, before.ok("done"), expect.Message{Did: "made a request before the signal",
 			Want: `200 "done"`, Got: before.String()})
+		flushes(t, other, "before the signal")
 		inFlight := ask(other, "/long")
 		time.Sleep(time.Second)
 		s.signal()
@@ -331,6 +332,7 @@ func TestClientsAreToldToCloseTheirConnections(t *testing.T) {
 			Got:  during.String(),
 			Why:  why,
 		})
+		flushes(t, s.Client(), "after the signal, in the DrainDelay")
 		late := <-inFlight
 		expect.That(t, late.err == nil && late.close, expect.Message{
 			Did: "sent the signal while a request was in flight whose response had not been " +
@@ -339,6 +341,27 @@ func TestClientsAreToldToCloseTheirConnections(t *testing.T) {
 			Got:  late.String(),
 			Why:  why,
 		})
+	})
+}
+
+// flush says what has come of flushing.
+func flush(w http.ResponseWriter, _ *http.Request) {
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		io.WriteString(w, "cannot flush")
+		return
+	}
+	io.WriteString(w, "done")
+}
+
+func flushes(t *testing.T, c *http.Client, when string) {
+	t.Helper()
+	got := <-ask(c, "/flush")
+	expect.That(t, got.ok("done"), expect.Message{
+		Did:  when + " made a request whose handler flushes, with http.NewResponseController(w).Flush()",
+		Want: `200 "done": it can`,
+		Got:  got.String(),
+		Why: "what streams its answer, such as events or a progress, does so by flushing; a ResponseWriter around " +
+			"the server's own takes that away, unless it has an Unwrap",
 	})
 }
 
