@@ -303,6 +303,26 @@ func TestHalfARequestIsNone(t *testing.T) {
 					"17\" is a valid request, too",
 			})
 	})
+	lastBytesWithTheEnd(t)
+}
+
+// lastBytesWithTheEnd: a request whose "\n" and the end of the connection are told by one Read.
+func lastBytesWithTheEnd(t *testing.T) {
+	bubble.RunLeaky(t, func(t *testing.T) {
+		log := &requests{}
+		l := &listener{Listener: memhttp.Listen(t), closed: make(chan struct{})}
+		l.ends = true
+		c := startOn(t, l.Listener, l, log.handle).client(t)
+		c.send(0, "delete 17\n")
+		got := c.line()
+		expect.That(t, got == "<delete 17>\n", expect.Message{
+			Did: "sent \"delete 17\\n\" and closed the sending side, over a connection whose Read returns the last bytes " +
+				"together with io.EOF, as one of crypto/tls may",
+			Want: "<delete 17>",
+			Got:  got,
+			Why:  "a Read may return bytes and an error: the bytes count, and come first",
+		})
+	})
 }
 
 func TestBadClientsEndNobodyElsesService(t *testing.T) {
@@ -428,6 +448,9 @@ func TestOverTCP(t *testing.T) {
 
 func TestShutdownClosesAllConnections(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
+		other := start(t, strings.ToUpper)
+		others := other.client(t)
+		others.ask("hello")
 		s := start(t, func(req string) string {
 			if req == "work" {
 				time.Sleep(500 * time.Millisecond)
@@ -441,7 +464,7 @@ func TestShutdownClosesAllConnections(t *testing.T) {
 			{what: "that has said nothing yet"},
 			{what: "that has sent half a request", text: "hal"},
 			{what: "that has not read its answer", text: "hello\n"},
-			{what: "whose request is being worked on", text: "work\n"},
+			{what: "whose first request of three is being worked on", text: "work\nwork\nwork\n"},
 		}
 		for i := range clients {
 			clients[i].c = s.client(t)
@@ -475,6 +498,16 @@ func TestShutdownClosesAllConnections(t *testing.T) {
 		}
 		mustEnd(t, s, nil, began, 400*time.Millisecond,
 			"ended Serve's context while a call of handle had 400 ms to go")
+
+		resp, _ := others.ask("and you")
+		expect.That(t, resp == "AND YOU\n", expect.Message{
+			Did:  "ended one Serve, and asked \"and you\" over a connection of another one in the same process",
+			Want: "AND YOU",
+			Got:  resp,
+			Why: "a program may serve two networks, or its own tests may: what a variable of the package remembers " +
+				"belongs to both",
+		})
+		other.stop()
 
 		// A deadline ends a context as well as a cancellation does.
 		last := memhttp.Listen(t)
@@ -548,6 +581,8 @@ func TestBrokenListenerIsReported(t *testing.T) {
 			errors.New("accept tcp: too many open files"),
 			&net.OpError{Op: "accept", Net: "tcp", Err: net.ErrClosed},          // by somebody else
 			&net.OpError{Op: "accept", Net: "tcp", Err: os.ErrDeadlineExceeded}, // a Timeout
+			fmt.Errorf("accept: %w", io.EOF),                                    // a tunnel that has ended
+			fmt.Errorf("accept: %w", context.Canceled),                          // of a context of the listener's own
 		} {
 			l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1),
 				closed: make(chan struct{})}
@@ -568,40 +603,54 @@ func TestBrokenListenerIsReported(t *testing.T) {
 			})
 		}
 
-		var mu sync.Mutex
-		running := false
-		l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1),
-			closed: make(chan struct{})}
-		s := serve(t, l.Listener, l, func(req string) string {
-			mu.Lock()
-			running = true
-			mu.Unlock()
-			time.Sleep(500 * time.Millisecond)
-			mu.Lock()
-			defer mu.Unlock()
-			running = false
-			return req
-		})
-		s.client(t).send(0, "work\n")
-		time.Sleep(100 * time.Millisecond)
-		broken := errors.New("accept tcp: too many open files")
-		l.fail <- broken
-		const did = "let Accept fail while a call of handle had 400 ms to go"
-		select {
-		case <-s.done:
-		case <-time.After(time.Minute):
-			expect.Fatal(t, expect.Message{Did: did, Want: "Serve returns the error",
-				Got: "a minute later it had not returned"})
-		}
+		brokenWhileHandling(t, false)
+		brokenWhileHandling(t, true)
+	})
+}
+
+// brokenWhileHandling lets Accept fail while a call of handle is under way, and the context end, or not, before that has
+// returned.
+func brokenWhileHandling(t *testing.T, ends bool) {
+	t.Helper()
+	var mu sync.Mutex
+	running := false
+	l := &listener{Listener: memhttp.Listen(t), fail: make(chan error, 1),
+		closed: make(chan struct{})}
+	s := serve(t, l.Listener, l, func(req string) string {
+		mu.Lock()
+		running = true
+		mu.Unlock()
+		time.Sleep(500 * time.Millisecond)
 		mu.Lock()
 		defer mu.Unlock()
-		expect.That(t, sentinel.Is(s.err, broken) && !running, expect.Message{
-			Did:  did,
-			Want: "Serve returns the error when handle has returned, and leaves no goroutine behind",
-			Got:  fmt.Sprintf("it returned %s; handle was still running: %v", orNil(s.err), running),
-			Why: "whoever started it now closes what handle works with; that is as true when the " +
-				"listener has failed",
-		})
+		running = false
+		return req
+	})
+	s.client(t).send(0, "work\n")
+	time.Sleep(100 * time.Millisecond)
+	broken := errors.New("accept tcp: too many open files")
+	l.fail <- broken
+	did := "let Accept fail while a call of handle had 400 ms to go"
+	if ends {
+		did += ", and ended the context 200 ms later"
+		time.Sleep(200 * time.Millisecond)
+		s.stop()
+	}
+	select {
+	case <-s.done:
+	case <-time.After(time.Minute):
+		expect.Fatal(t, expect.Message{Did: did, Want: "Serve returns the error",
+			Got: "a minute later it had not returned"})
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	expect.That(t, sentinel.Is(s.err, broken) && !running, expect.Message{
+		Did:  did,
+		Want: "Serve returns the error when handle has returned, and leaves no goroutine behind",
+		Got:  fmt.Sprintf("it returned %s; handle was still running: %v", orNil(s.err), running),
+		Why: "whoever started it now closes what handle works with; that is as true when the " +
+			"listener has failed. And why it ended is what came first: nobody looks for the fault " +
+			"of a server that says it was told to end",
 	})
 }
 
@@ -681,6 +730,7 @@ func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
 			{"answers with two lines at once, \"HELLO\\nWORLD\\n\"", says(0, "HELLO\nWORLD\n"), "HELLO"},
 			{"answers \"HELLO\\r\\n\", whose \\r is a byte like all others", says(0, "HELLO\r\n"), "HELLO\r"},
 			{"answers \"  a \\tb \\n\", with spaces round it", says(0, "  a \tb \n"), "  a \tb "},
+			{"answers with bytes that are no text, \"\\xff\\x00\\n\",", says(0, "\xff\x00\n"), "\xff\x00"},
 			{"answers with 65,536 bytes", says(0, strings.Repeat("x", limit)+"\n"), strings.Repeat("x", limit)},
 			{"answers and closes", hangsUp("HELLO\n"), "HELLO"},
 			{"closes without an answer", hangsUp(""), ""},
@@ -711,6 +761,23 @@ func TestDoReturnsAWholeAnswerOrAnError(t *testing.T) {
 			})
 			wantClosed(t, p, did)
 		}
+
+		p := new(peer)
+		connect := p.dial(says(0, "HELLO\n"))
+		const did = "called Do for a server that answers \"HELLO\\n\" and closes, over a connection whose Read " +
+			"returns the last bytes together with io.EOF, as one of crypto/tls may"
+		got := within(t, did, func() (string, error) {
+			return clientserver.Do(context.Background(), func(ctx context.Context) (net.Conn, error) {
+				conn, err := connect(ctx)
+				return atOnce{conn}, err
+			}, "hello")
+		})
+		expect.That(t, got.err == nil && got.resp == "HELLO", expect.Message{
+			Did:  did,
+			Want: "\"HELLO\": a whole line has come",
+			Got:  got.String(),
+			Why:  "a Read may return bytes and an error: the bytes count, and come first",
+		})
 
 		type key struct{}
 		refused := errors.New("connection refused")
@@ -769,7 +836,7 @@ func TestRelayIsServerAndClient(t *testing.T) {
 		handle := clientserver.Relay(p.dial(func(conn net.Conn, r *bufio.Reader) bool {
 			req, _ := r.ReadString('\n')
 			time.Sleep(time.Second)
-			io.WriteString(conn, strings.ToUpper(req))
+			io.WriteString(conn, upper(req))
 			return false
 		}))
 		expect.That(t, handle != nil, expect.Message{Did: "called Relay", Want: "a handle",
@@ -798,18 +865,48 @@ func TestRelayIsServerAndClient(t *testing.T) {
 					"must not show",
 			})
 		}
+		_, before, _ := p.seen()
+		for range clients {
+			c := s.client(t)
+			go func() {
+				resp, _ := c.ask("take one lamp")
+				answers <- result{resp: resp}
+			}()
+		}
+		right := 0
+		for range clients {
+			if got := <-answers; got.resp == "TAKE ONE LAMP\n" {
+				right++
+			}
+		}
+		_, dials, _ := p.seen()
+		expect.That(t, right == clients && dials == before+clients, expect.Message{
+			Did:  fmt.Sprintf("let %d clients ask a Serve with a Relay the same at the same time, \"take one lamp\"", clients),
+			Want: fmt.Sprintf("%d answers of the upstream, which was asked %d times", clients, clients),
+			Got:  fmt.Sprintf("%d such answers; it was asked %d times", right, dials-before),
+			Why: "a relay does not know what a request does: two that look alike may be two lamps, and whoever is given " +
+				"another one's answer waits at the counter for nothing",
+		})
 		c := s.client(t)
-		for i, req := range []string{"again", "  a\tb \r"} {
+		for i, req := range []string{"again", "  a\tb \r", "\xff\x00"} {
 			resp, _ := c.ask(req)
-			expect.That(t, resp == strings.ToUpper(req)+"\n", expect.Message{
+			expect.That(t, resp == upper(req)+"\n", expect.Message{
 				Did: fmt.Sprintf(
 					"asked the relay %q, as request %d over the same connection", req, i+1),
-				Want: fmt.Sprintf("%q, the upstream's answer", strings.ToUpper(req)+"\n"),
+				Want: fmt.Sprintf("%q, the upstream's answer", upper(req)+"\n"),
 				Got:  fmt.Sprintf("%q", resp),
 				Why: "an upstream restarts and closes connections when it likes; each request " +
 					"needs one that works",
 			})
 		}
+		clientserver.Relay(hanging)
+		resp, took := c.ask("and now")
+		expect.That(t, resp == "AND NOW\n" && took <= time.Second+soon, expect.Message{
+			Did:  "made a second relay, to an upstream that cannot be reached, and asked the first one \"and now\"",
+			Want: "AND NOW after 1 s: it asks its own upstream",
+			Got:  fmt.Sprintf("%q after %v", resp, took),
+			Why: "a program may relay to two warehouses; what a variable of the package remembers is the same for both",
+		})
 	})
 }
 
@@ -838,6 +935,8 @@ func TestRelaySaysWhenItsUpstreamFails(t *testing.T) {
 				refuses("connection refused\nby 10.0.0.7"), "", 0, soon},
 			{"cannot be reached, for which dial waits,", hanging, "", 5 * time.Second, 5*time.Second + soon},
 			{"answers with an empty line", p.dial(says(0, "\n")), "\n", 0, soon},
+			{"answers \"ERR no such thing\", which is an answer like all others,",
+				p.dial(says(0, "ERR no such thing\n")), "ERR no such thing\n", 0, soon},
 			{"answers half a line and closes", p.dial(hangsUp("HEL")), "", 0, soon},
 			{"never answers", p.dial(says(0)), "", 5 * time.Second, 5*time.Second + soon},
 			{"answers after 4.9 s", p.dial(says(4900*time.Millisecond, "HELLO\n")), "HELLO\n",
@@ -906,7 +1005,7 @@ func mustEnd(t *testing.T, s *server, want error, cause time.Time, due time.Dura
 // wantClosed waits a little and looks at the connections of a Do that has returned.
 func wantClosed(t *testing.T, p *peer, did string) {
 	t.Helper()
-	time.Sleep(10 * time.Second)
+	time.Sleep(soon)
 	_, _, open := p.seen()
 	expect.That(t, open == 0, expect.Message{
 		Did:  did + ", and looked at the connection when Do had returned",

@@ -293,6 +293,7 @@ type listener struct {
 
 	mu     sync.Mutex
 	resets bool     // the connections that are accepted
+	ends   bool     // the connections that are accepted say with their last bytes that they have ended
 	late   net.Conn // accepted in the moment of Close
 }
 
@@ -319,6 +320,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	switch {
 	case a.err == nil && l.resets:
 		return reset{a.conn}, nil
+	case a.err == nil && l.ends:
+		return atOnce{a.conn}, nil
 	case a.err != nil && l.late != nil: // closing it has ended both of the waits
 		a.conn, a.err, l.late = l.late, nil, nil
 	}
@@ -347,6 +350,28 @@ func (r reset) Read(p []byte) (int, error) {
 		return 0, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	}
 	return n, err
+}
+
+// atOnce is a connection that has ended behind the first line, and says so together with it.
+type atOnce struct{ net.Conn }
+
+func (a atOnce) Read(p []byte) (int, error) {
+	n, err := a.Conn.Read(p)
+	if n > 0 && p[n-1] == '\n' {
+		return n, io.EOF
+	}
+	return n, err
+}
+
+// upper is strings.ToUpper for bytes that need not be text.
+func upper(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'a' <= c && c <= 'z' {
+			b[i] = c - 'a' + 'A'
+		}
+	}
+	return string(b)
 }
 
 // requests remembers what handle was called with, and answers <request>.

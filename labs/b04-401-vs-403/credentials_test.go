@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,8 +52,11 @@ func shorten(text string) string {
 }
 
 func TestOtherCredentialsAreNone(t *testing.T) {
+	password := base64.StdEncoding.EncodeToString([]byte("ann:of-ann"))
+	user := base64.StdEncoding.EncodeToString([]byte("of-ann:x-oauth-basic"))
 	for _, header := range []string{"Basic of-ann", "Bearer", "Bearer ", "Bearerof-ann",
-		"Bearers of-ann", "of-ann", "Token bearer of-ann", "Bearer\tof-ann", "Bearer=of-ann"} {
+		"Bearers of-ann", "of-ann", "Token bearer of-ann", "Bearer\tof-ann", "Bearer=of-ann",
+		"Basic " + password, "Basic " + user, "Token of-ann", "JWT of-ann", "DPoP of-ann", "ApiKey of-ann"} {
 		s := new(site)
 		got := s.get(t, "/orders", header)
 		expect.That(t, got.status == 401 && len(s.log) == 0, expect.Message{
@@ -85,6 +89,17 @@ func TestATokenElsewhereIsNone(t *testing.T) {
 		{"in the header X-Auth-Token", func(r *http.Request) {
 			r.Header.Set("X-Auth-Token", "of-ann")
 			r.Header.Set("X-Authorization", "Bearer of-ann")
+		}},
+		{"in the headers X-Access-Token, X-Api-Key and the like", func(r *http.Request) {
+			for _, name := range []string{"X-Access-Token", "Access-Token", "X-Api-Key", "X-Token", "Token",
+				"X-Id-Token", "X-Amz-Security-Token", "X-Session-Token"} {
+				r.Header.Set(name, "of-ann")
+			}
+			for _, name := range []string{"X-Forwarded-Authorization", "X-Original-Authorization", "Authentication",
+				"X-Forwarded-Access-Token"} {
+				r.Header.Set(name, "Bearer of-ann")
+			}
+			r.Header.Set("Sec-WebSocket-Protocol", "bearer, of-ann")
 		}},
 		{"in a form, as access_token", func(r *http.Request) {
 			r.Method = http.MethodPost

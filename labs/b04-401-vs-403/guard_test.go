@@ -16,7 +16,7 @@ import (
 
 func TestAnonymousRequestsGetAChallenge(t *testing.T) {
 	for _, realm := range []string{"lab", "back office", "Back Office, 2nd floor", "100%s", "R&D <lab's>",
-		"Büro 日本", "a/b?c=d+e", ""} {
+		"Büro 日本", "a/b?c=d+e", " lab  2 ", ""} {
 		got := (&site{realm: realm, noRealm: realm == ""}).get(t, "/orders", "")
 		expect.That(t, got.status == 401, expect.Message{
 			Did:  "asked for GET /orders without an Authorization header",
@@ -54,6 +54,45 @@ func TestWhoIsAskedAndInWhichOrder(t *testing.T) {
 			Got:  s.calls(),
 			Why: "what runs before authentication is open to the whole internet: it can be " +
 				"flooded, and what it answers can be read",
+		})
+	}
+	for _, one := range []struct {
+		what, path string
+		put        func(*http.Request)
+	}{
+		{"GET /healthz, as a balancer does,", "/healthz", func(*http.Request) {}},
+		{"GET /metrics", "/metrics", func(*http.Request) {}},
+		{"GET /login", "/login", func(*http.Request) {}},
+		{"GET /favicon.ico", "/favicon.ico", func(*http.Request) {}},
+		{"GET /.well-known/security.txt", "/.well-known/security.txt", func(*http.Request) {}},
+		{"GET /orders from the same machine", "/orders", func(r *http.Request) {
+			r.RemoteAddr, r.Host = "127.0.0.1:4711", "localhost"
+		}},
+		{"GET /orders, forwarded for 10.0.0.1,", "/orders", func(r *http.Request) {
+			r.RemoteAddr = "10.0.0.1:4711"
+			r.Header.Set("X-Forwarded-For", "10.0.0.1")
+			r.Header.Set("X-Real-IP", "127.0.0.1")
+		}},
+		{"a preflight for PUT /orders", "/orders", func(r *http.Request) {
+			r.Method = http.MethodOptions
+			r.Header.Set("Origin", "https://shop.test")
+			r.Header.Set("Access-Control-Request-Method", http.MethodPut)
+			r.Header.Set("Access-Control-Request-Headers", "authorization")
+		}},
+		{"a WebSocket at /orders", "/orders", func(r *http.Request) {
+			r.Header.Set("Connection", "Upgrade")
+			r.Header.Set("Upgrade", "websocket")
+		}},
+	} {
+		r := s.request(t, http.MethodGet, one.path, "")
+		one.put(r)
+		got := s.do(t, r)
+		expect.That(t, got.status == http.StatusUnauthorized && len(s.log) == 0, expect.Message{
+			Did:  fmt.Sprintf("asked for %s without an Authorization header, and noted who was called", one.what),
+			Want: "401, and nobody: what may be open stands before the guard, or beside it",
+			Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
+			Why: "an exception that the guard makes is one for every handler that it will ever protect, and nobody who puts " +
+				"one behind it knows",
 		})
 	}
 	s.get(t, "/orders", "Bearer of-ann")
@@ -219,5 +258,31 @@ func TestAVerifierThatFailsIsNot401(t *testing.T) {
 					"out for a bug of yours",
 			})
 	}
+	wantAnAnswerForWhoHasGone(t)
 	wantAnnIn(t)
+}
+
+// wantAnAnswerForWhoHasGone has a request whose context ends while verify is at work.
+func wantAnAnswerForWhoHasGone(t *testing.T) {
+	t.Helper()
+	for _, one := range []struct {
+		err  error
+		want []int
+	}{
+		{context.Canceled, []int{500, 503}},
+		{guard.ErrUnavailable, []int{503}},
+		{guard.ErrBadToken, []int{401}},
+	} {
+		ctx, hangUp := context.WithCancel(t.Context())
+		s := &site{ctx: ctx, verifyErr: one.err, onVerify: func(context.Context) { hangUp() }}
+		got := s.get(t, "/orders", "Bearer of-ann")
+		expect.That(t, slices.Contains(one.want, got.status) && !s.called("authorize", "next"), expect.Message{
+			Did: fmt.Sprintf("asked for GET /orders with a token; the request's context ended while verify was at work, which "+
+				"then returned %s", describe(one.err)),
+			Want: fmt.Sprintf("one of %v, and nobody let in", one.want),
+			Got:  fmt.Sprintf("%s; called: %s", got, s.calls()),
+			Why: "a handler that writes nothing has answered 200: that is in the log, and in what a proxy in front has kept. " +
+				"And a context may have ended for another reason than that the client has gone",
+		})
+	}
 }

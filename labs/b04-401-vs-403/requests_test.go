@@ -29,8 +29,9 @@ func TestTheHandlerLearnsWhoItIs(t *testing.T) {
 	} {
 		var got, asked guard.Principal
 		var ok bool
+		told := guard.Principal{ID: want.ID, Scopes: slices.Clone(want.Scopes)}
 		middleware := guard.Guard("lab",
-			func(context.Context, string) (guard.Principal, error) { return want, nil },
+			func(context.Context, string) (guard.Principal, error) { return told, nil },
 			func(p guard.Principal, _ *http.Request) guard.Decision { asked = p; return guard.Allow })
 		h := protect(t, middleware, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			got, ok = guard.PrincipalFrom(r.Context())
@@ -77,7 +78,9 @@ func TestOtherContextsKnowNobody(t *testing.T) {
 	}{
 		{"that has never been near a guard", t.Context()},
 		{"in which another package has put a guard.Principal, under keys of its own",
-			foreign{t.Context()}},
+			foreign{t.Context(), false}},
+		{"in which another package has put a guard.Principal, under keys of types that everybody can name, such as struct{},",
+			foreign{t.Context(), true}},
 	} {
 		p, ok := guard.PrincipalFrom(other.ctx)
 		expect.That(t, !ok, expect.Message{
@@ -92,13 +95,23 @@ func TestOtherContextsKnowNobody(t *testing.T) {
 	wantAnnKnown(t)
 }
 
-// foreign answers to every key that any package may have: a string, a number.
-type foreign struct{ context.Context }
+// foreign answers to every key that any package may have: a string, a number; or to those of other types that everybody
+// can name.
+type foreign struct {
+	context.Context
+	others bool
+}
 
 func (f foreign) Value(key any) any {
 	switch key.(type) {
 	case string, int:
-		return guard.Principal{ID: "mallory"}
+		if !f.others {
+			return guard.Principal{ID: "mallory"}
+		}
+	case uint, int64, bool, struct{}, [0]int, guard.Decision:
+		if f.others {
+			return guard.Principal{ID: "mallory"}
+		}
 	}
 	return f.Context.Value(key)
 }
@@ -211,6 +224,29 @@ func TestTheHandlerGetsTheRequest(t *testing.T) {
 			ended),
 		Why: "the context also carries the deadline and the cancellation of the request, and " +
 			"what other middlewares have put there",
+	})
+	wantAskedForAsItCame(t)
+}
+
+// wantAskedForAsItCame has rules that look at the path, letter by letter, and at the body.
+func wantAskedForAsItCame(t *testing.T) {
+	t.Helper()
+	const path, body = "/orders//7/../%2e%2e/vault/", "item=42"
+	var asked, sent string
+	s := &site{authorize: func(_ guard.Principal, r *http.Request) guard.Decision {
+		all, _ := io.ReadAll(r.Body)
+		asked, sent = r.URL.String(), string(all)
+		return guard.Deny
+	}}
+	r := s.request(t, http.MethodPost, path, "Bearer of-ann")
+	r.Body = io.NopCloser(strings.NewReader(body))
+	s.do(t, r)
+	expect.That(t, asked == path && sent == body, expect.Message{
+		Did:  fmt.Sprintf("sent POST %s with the body %q, and looked in authorize at the request's URL and body", path, body),
+		Want: fmt.Sprintf("%s and %q", path, body),
+		Got:  fmt.Sprintf("%s and %q", asked, sent),
+		Why: "rules that are asked about another path than the handler serves let people in through the difference; and " +
+			"for whom an order is stands in its body",
 	})
 }
 

@@ -120,6 +120,10 @@ func TestSettingsAreRead(t *testing.T) {
 				DatabaseURL: "postgres://db:5432/shop?x=" + strings.Repeat("y", 400)},
 		},
 		{
+			env{"API_KEY": "k\xff\x01\xfe", "DATABASE_URL": goodURL},
+			config.Config{Port: 8080, DatabaseURL: goodURL, RequestTimeout: 5 * time.Second, APIKey: "k\xff\x01\xfe"},
+		},
+		{
 			env{"API_KEY": "DATABASE_URL", "DATABASE_URL": "a1+b-c.d://h"},
 			config.Config{Port: 8080, APIKey: "DATABASE_URL", RequestTimeout: 5 * time.Second,
 				DatabaseURL: "a1+b-c.d://h"},
@@ -203,6 +207,10 @@ func TestNonsenseIsRefused(t *testing.T) {
 		{"REQUEST_TIMEOUT": "soon"}, {"REQUEST_TIMEOUT": "5"},
 		{"DEBUG": "maybe"}, {"DEBUG": "yes"},
 		{"DATABASE_URL": "postgres://db%zz/shop"},
+		{"PORT": ":8080"}, {"PORT": "8080 # http"}, {"PORT": "tcp://10.0.0.7:8080"}, {"PORT": "80,443"}, {"PORT": "８０"},
+		{"REQUEST_TIMEOUT": "1d"}, {"REQUEST_TIMEOUT": "5 s"}, {"REQUEST_TIMEOUT": "5S"}, {"REQUEST_TIMEOUT": "PT5S"},
+		{"DEBUG": "y"}, {"DEBUG": "enabled"}, {"DEBUG": "-1"},
+		{"DATABASE_URL": "shop?from=postgres://db"}, {"DATABASE_URL": "://db/shop"}, {"DATABASE_URL": "5pg://db/shop"},
 	} {
 		wantOneWrong(t, wrong,
 			"somebody has set it, so the default is not what they want; a program that knows "+

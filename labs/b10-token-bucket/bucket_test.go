@@ -110,6 +110,20 @@ func TestIdleTimeIsCapped(t *testing.T) {
 				"little more than the burst after each pause",
 		})
 
+		l = tokenbucket.New(10, 5)
+		drain(t, l, 5)
+		time.Sleep(575 * time.Millisecond)
+		got = allowed(l, 5)
+		time.Sleep(75 * time.Millisecond)
+		more = l.Allow()
+		expect.That(t, got == 5 && !more, expect.Message{
+			Did: "emptied a bucket of 10 tokens a second and a burst of 5, emptied it again 575 ms later, and asked once " +
+				"more 75 ms after that",
+			Want: "5 allowed, then denied: of the 5.75 tokens that dripped in there was room for 5",
+			Got:  fmt.Sprintf("%d allowed, then %s", got, verdict(more)),
+			Why:  "a bucket that has just run full has no part of the next token either",
+		})
+
 		const burst = 1000
 		l = tokenbucket.New(1e6, burst)
 		drain(t, l, burst)
@@ -163,7 +177,27 @@ func TestFractionsOfTokensAreKept(t *testing.T) {
 			Why: "busy servers ask many times within a millisecond, and time that is cut to " +
 				"whole ones stands still for them",
 		})
+		smallParts(t)
 		partsOfNanoseconds(t)
+	})
+}
+
+// smallParts asks so often that each time a few millionths of a token have dripped in.
+func smallParts(t *testing.T) {
+	t.Helper()
+	const polls, every = 20_000, 470 * time.Nanosecond
+	l := tokenbucket.New(10, 1)
+	drain(t, l, 1)
+	early := saturate(l, polls*every, every)
+	time.Sleep(101*time.Millisecond - polls*every)
+	got := l.Allow()
+	expect.That(t, early == 0 && got, expect.Message{
+		Did: fmt.Sprintf("emptied a bucket of 10 tokens a second, called Allow %d times within the next %v, and again after "+
+			"101 ms", polls, polls*every),
+		Want: "none allowed, and then one: 10 tokens a second are one in 100 ms",
+		Got:  fmt.Sprintf("%d allowed, then %s", early, verdict(got)),
+		Why: "a client that does not stop asking is the one that a limiter is for; whatever is rounded off at each call, it " +
+			"loses a hundred thousand times",
 	})
 }
 
@@ -368,7 +402,8 @@ func TestConcurrentCallersShareOneBucket(t *testing.T) {
 		}
 		return together
 	})
-	for range 100 {
+	// How often two of them change places depends on the machine: at least a hundred times, and then for a second.
+	for began, round := time.Now(), 0; round < 100 || round < 3000 && time.Since(began) < time.Second; round++ {
 		dripsOnce(t)
 	}
 }
@@ -528,6 +563,16 @@ func large(t *testing.T) {
 		Want: "allowed, allowed, denied",
 		Got:  fmt.Sprintf("%s, %s, %s", verdict(most), verdict(rest), verdict(more)),
 		Why:  "a bucket of bytes for a backup holds more than an int32 does",
+	})
+	l = tokenbucket.New(1e6, math.MaxInt)
+	time.Sleep(time.Hour)
+	one, rest := l.Allow(), l.AllowN(1000)
+	expect.That(t, one && rest, expect.Message{
+		Did:  "left a bucket of a million tokens a second and a burst of math.MaxInt alone for an hour, and called Allow and AllowN(1000)",
+		Want: "allowed, allowed",
+		Got:  fmt.Sprintf("%s, %s", verdict(one), verdict(rest)),
+		Why: "the largest burst is how one writes that there is to be no limit; what drips into the full bucket must not turn " +
+			"over what it holds",
 	})
 	// Powers of two, of which a float64 has no part to round.
 	slowly(t, 1.0/(1<<27), 1000)

@@ -388,8 +388,33 @@ func TestLeastRecentlyUsedIsEvicted(t *testing.T) {
 			"stored a, b and c in a cache of 3, read a, stored d, read c, stored e, and loaded f",
 			"c, e and f are there: b, then a, then d was the one whose last use was longest ago")
 	})
+	bubble.RunLeaky(t, loadedIsUsed)
 	leastOfMany(t)
 	leastAfterMany(t)
+}
+
+// loadedIsUsed has entries that came by a load and were not asked for again.
+func loadedIsUsed(t *testing.T) {
+	c := filled(3, "a", "b")
+	c.GetOrLoad(background, "c", (&origin{}).load)
+	tick()
+	c.Set("d", 7)
+	expectKeys(t, c, "b, c, d", "stored a and b in a cache of 3, loaded c, and stored d",
+		"a is gone, b, c and d are there: storing is a use, and a load stores as Set does")
+	c = filled(3, "a", "b", "c")
+	c.GetOrLoad(background, "d", (&origin{}).load)
+	tick()
+	c.GetOrLoad(background, "e", (&origin{}).load)
+	tick()
+	c.GetOrLoad(background, "f", (&origin{}).load)
+	expectKeys(t, c, "d, e, f", "stored a, b and c in a cache of 3, and loaded d, e and f",
+		"d, e and f are there: what was loaded last was used last")
+	c = filled(2, "a", "b")
+	c.GetOrLoad(background, "c", func(context.Context, string) (int, error) { c.Set("c", 1); return 2, nil })
+	tick()
+	c.Set("d", 7)
+	expectKeys(t, c, "c, d", "stored a and b in a cache of 2, loaded c, under which Set stored a value while the load "+
+		"was under way, and stored d", "c and d are there: c was used twice since b")
 }
 
 // leastAfterMany has more uses than fit into 16 bits. At each store one of two goes, so an order that is wrong once shows.
@@ -1147,6 +1172,7 @@ func TestKeysAreComparedAsGoDoes(t *testing.T) {
 			[2]string{"a", "b c"}, [2]string{"a b", "c"},
 			&pair{"a", "b"}, &pair{"a", "b"}, // two pointers
 			"a", "A", "a ", "", "\x00", "\xff", "\xfe", "\ufffd",
+			nil, (*pair)(nil), true, false, 0, struct{}{}, pair{},
 		}
 		c := cache.New[any, int](100, time.Minute)
 		for i, k := range keys {

@@ -232,6 +232,62 @@ func TestFailingOverLooksAgain(t *testing.T) {
 				"at all",
 		})
 	})
+	bubble.RunLeaky(t, removedSinceItBegan)
+	bubble.RunLeaky(t, errorOfTheSecond)
+}
+
+// removedSinceItBegan has a machine that was there when the request came, and is not when it looks for another one.
+func removedSinceItBegan(t *testing.T) {
+	gone, left := new(desk), new(desk)
+	b := scaleout.NewBalancer(gone)
+	send(b, 1)
+	failing := new(desk)
+	b.Add(failing)
+	done := send(b, 2)
+	gone.answer(1, nil)
+	b.Add(left)
+	b.Remove(gone)
+	time.Sleep(time.Millisecond)
+	failing.answer(1, scaleout.ErrDown)
+	time.Sleep(time.Millisecond)
+	left.answer(1, nil)
+	time.Sleep(time.Millisecond)
+	var err error
+	select {
+	case err = <-done:
+	default:
+		err = errors.New("nothing")
+	}
+	expect.That(t, err == nil && gone.called() == 1 && left.called() == 1, expect.Message{
+		Did: "while a request was at one of two machines, which then answered ErrDown, added a third machine and removed " +
+			"the other one, which was there when the request came",
+		Want: "it goes to the third",
+		Got: fmt.Sprintf("calls to the one that was removed: %d, to the third: %d; Do returned %v",
+			gone.called()-1, left.called(), orNil(err)),
+		Why: "a machine is removed to be switched off: a request that has been on its way for long knows nothing of that",
+	})
+}
+
+// errorOfTheSecond is what the first machine's error must not be mixed with.
+func errorOfTheSecond(t *testing.T) {
+	for _, want := range []error{errCaller, scaleout.ErrNoBackend} {
+		first := always(scaleout.ErrDown)
+		b := scaleout.NewBalancer(first)
+		second := always(want)
+		ended := make(chan error, 1)
+		go func() { ended <- b.Do(background, 7) }()
+		time.Sleep(time.Millisecond / 2)
+		b.Add(second)
+		err := <-ended
+		expect.That(t, known.Is(err, want) && second.calls == 1, expect.Message{
+			Did: fmt.Sprintf("sent a request to a machine that answers ErrDown, and to another one then, which answers "+
+				"with an error of its own, %q", want),
+			Want: "that error, and not ErrDown",
+			Got:  fmt.Sprintf("Do returned %v", orNil(err)),
+			Why: "an error that is both is taken for an outage by whoever asks for that first, such as a balancer in front " +
+				"of this one; then a request that is wrong takes out whom it meets",
+		})
+	}
 }
 
 // during does something while it is called.

@@ -46,18 +46,23 @@ func TestWhatWasFoundGrowsOld(t *testing.T) {
 func TestItIsUsedUntilTheEndAndNoLonger(t *testing.T) {
 	for _, cacheFor := range []time.Duration{time.Minute, 30 * time.Millisecond, 1600 * time.Millisecond,
 		26 * time.Hour} {
-		usedFor(t, cacheFor)
+		usedFor(t, cacheFor, true)
 	}
+	usedFor(t, 10*time.Second, false)
 }
 
-func usedFor(t *testing.T, cacheFor time.Duration) {
+func usedFor(t *testing.T, cacheFor time.Duration, isCritical bool) {
 	t.Helper()
+	code, status := 503, "down"
+	if !isCritical {
+		code, status = 200, "degraded"
+	}
 	bubble.Run(t, func(t *testing.T) {
 		runs := 0
-		h := health.NewHealth(cacheFor, health.Check{Name: "db", Critical: true, Timeout: ample,
+		h := health.NewHealth(cacheFor, health.Check{Name: "db", Critical: isCritical, Timeout: ample,
 			Func: func(context.Context) error {
 				runs++
-				if runs > 1 {
+				if runs == 2 {
 					return errDown
 				}
 				return nil
@@ -73,7 +78,11 @@ func usedFor(t *testing.T, cacheFor time.Duration) {
 			{cacheFor - time.Millisecond, fmt.Sprintf("1 ms before what was found was %v old, with a "+
 				"cacheFor of %[1]v, when db had broken", cacheFor), 200, "ok", "up"},
 			{2 * time.Millisecond, fmt.Sprintf("1 ms after it was %v old, with a cacheFor of %[1]v, when "+
-				"db had broken", cacheFor), 503, "down", "down"},
+				"db had broken", cacheFor), code, status, "down"},
+			{cacheFor - time.Millisecond, fmt.Sprintf("1 ms before that was %v old, with a cacheFor of %[1]v, when db had "+
+				"recovered", cacheFor), code, status, "down"},
+			{2 * time.Millisecond, fmt.Sprintf("1 ms after that was %v old, with a cacheFor of %[1]v, when db had "+
+				"recovered", cacheFor), 200, "ok", "up"},
 		} {
 			time.Sleep(at.wait)
 			wantAnswer(t, "probed "+at.what, probe(t, h, "GET"), at.code, at.status,

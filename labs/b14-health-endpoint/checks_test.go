@@ -247,6 +247,17 @@ func TestAPanicIsDown(t *testing.T) {
 			})
 		}
 	}
+	var calls atomic.Int32
+	h := health.NewHealth(0, health.Check{Name: "cache", Critical: true, Timeout: ample, Func: func(context.Context) error {
+		if calls.Add(1) == 1 {
+			panic("not ready")
+		}
+		return nil
+	}})
+	probe(t, h, "GET")
+	wantAnswer(t, "probed while a check panicked, and again when it did not any more", probe(t, h, "GET"),
+		200, "ok", map[string]string{"cache": "up"},
+		"a panic says that the check has failed this time, and nothing of the next")
 }
 
 // TestALateResultCountsForNothing: not for the answer that was given up, and not for one that comes later.

@@ -127,6 +127,9 @@ func TestErrorsStayInside(t *testing.T) {
 			return fmt.Errorf("%w: %w", errSecret, context.DeadlineExceeded)
 		}},
 		{"returned an error of its own type with the text", func(context.Context) error { return secretError{} }},
+		{"returned an error with the code 28P01 and the text", func(context.Context) error {
+			return fmt.Errorf("ping: %w", &codedError{errSecret})
+		}},
 	} {
 		for _, isCritical := range []bool{true, false} {
 			orders := health.Check{Name: "orders", Critical: isCritical, Timeout: ample,
@@ -140,7 +143,7 @@ func TestErrorsStayInside(t *testing.T) {
 			}
 			head := fmt.Sprint(got.header)
 			for _, word := range []string{"dial", "postgres", "hunter2", "db-7", "5432",
-				"refused", "deadline", "secretError"} {
+				"refused", "deadline", "secretError", "28P01", "ping"} {
 				expect.That(t, !strings.Contains(got.body+head, word), expect.Message{
 					Did:  did,
 					Want: "an answer that has not one word of it",
@@ -177,6 +180,16 @@ func TestErrorsStayInside(t *testing.T) {
 type secretError struct{}
 
 func (secretError) Error() string { return errSecret.Error() }
+
+// codedError has what drivers give their errors, to be asked for.
+type codedError struct{ error }
+
+func (e *codedError) Unwrap() error    { return e.error }
+func (e *codedError) Code() string     { return "28P01" }
+func (e *codedError) SQLState() string { return "28P01" }
+func (e *codedError) Reason() string   { return "28P01" }
+func (e *codedError) Detail() string   { return "28P01" }
+func (e *codedError) String() string   { return "28P01" }
 
 // TestEveryProberIsAnswered has a real server between: it is what makes a HEAD of a handler's
 // answer.

@@ -53,6 +53,29 @@ func TestProbesShareWhatWasFound(t *testing.T) {
 			"anybody may do so as often as he likes: the health check becomes the load, just " +
 			"when the database has enough of it",
 	})
+	for _, other := range []struct{ what, target, header, value string }{
+		{"with ?verbose=1 behind the path", "/healthz?verbose=1", "", ""},
+		{"with ?t=1699999999 behind the path", "/healthz?t=1699999999", "", ""},
+		{"with Cache-Control: no-cache", "/healthz", "Cache-Control", "no-cache"},
+		{"with Pragma: no-cache", "/healthz", "Pragma", "no-cache"},
+		{"with If-None-Match: *", "/healthz", "If-None-Match", "*"},
+		{"with Accept: text/plain", "/healthz", "Accept", "text/plain"},
+	} {
+		r := httptest.NewRequest("GET", other.target, nil)
+		if other.header != "" {
+			r.Header.Set(other.header, other.value)
+		}
+		did := fmt.Sprintf("probed %s, within a cacheFor of a minute", other.what)
+		wantAnswer(t, did, serve(t, h, r), 200, "degraded", map[string]string{"db": "up", "search": "down"},
+			"each prober wants the same answer")
+		expect.That(t, db.Load() == 1 && search.Load() == 1, expect.Message{
+			Did:  did,
+			Want: "no check run again",
+			Got:  fmt.Sprintf("db run %d times, search run %d times", db.Load(), search.Load()),
+			Why: "what a prober writes into its request must not decide how often the database is asked: anybody can write " +
+				"something else each time",
+		})
+	}
 }
 
 // TestProbesShareTheNextRoundToo: and not just the first one after the start.

@@ -55,8 +55,30 @@ func TestTheLabelSaysHowToRead(t *testing.T) {
 		"spaces in a text are part of it")
 	wantOrder(t, formType, `sku=+B+2+&qty=1&note=+ring+twice%0A`, padded,
 		"spaces in a text are part of it")
+	wantOrder(t, formType, "sku=B-2&qty=1&note=one%0D%0Atwo%0D%0A", orders.Order{SKU: "B-2", Qty: 1, Note: "one\r\ntwo\r\n"},
+		"line breaks in a text are part of it, as they were sent")
 	wantOnlyTheBody(t)
 	wantWhateverTheMethod(t)
+	wantWithoutALength(t)
+}
+
+// wantWithoutALength sends bodies whose length is known when they have ended, as clients do that write while they work.
+func wantWithoutALength(t *testing.T) {
+	t.Helper()
+	for _, one := range [][2]string{{jsonType, asJSON}, {formType, asForm}} {
+		label, body := one[0], one[1]
+		r := request("/orders", "", label, body)
+		r.ContentLength = -1
+		r.TransferEncoding = []string{"chunked"}
+		got, err := orders.DecodeOrder(r)
+		expect.That(t, err == nil && got == order, expect.Message{
+			Did: fmt.Sprintf("called DecodeOrder with a request without a Content-Length %s, whose body comes in pieces: %s",
+				labelled(label), body),
+			Want: fmt.Sprintf("the order %+v", order),
+			Got:  outcome(got, err),
+			Why:  "a body ends where it ends; how long it is need not be said before, and HTTP/2 seldom does",
+		})
+	}
 }
 
 // wantLongOnes has bodies of a mebibyte, which have to be read, and longer ones, of which nothing may be cut off.
@@ -67,7 +89,7 @@ func wantLongOnes(t *testing.T) {
 		{jsonType, `{"sku":"B-2","qty":1,"note":"`, `"}`},
 		{formType, "sku=B-2&qty=1&note=", ""},
 	} {
-		for _, size := range []int{300_000, mebibyte, mebibyte + 1, 3 * mebibyte} {
+		for _, size := range []int{300_000, mebibyte, mebibyte + 1, 3 * mebibyte, 12 * mebibyte} {
 			note := strings.Repeat("n", size-len(one.before)-len(one.behind))
 			got, err := decode("/orders", one.label, one.before+note+one.behind)
 			whole := err == nil && got == orders.Order{SKU: "B-2", Qty: 1, Note: note}
@@ -176,6 +198,10 @@ func TestOtherCharsetsAreUnsupported(t *testing.T) {
 		"application/vnd.shop+json; charset=windows-1252",
 		"application/x-www-form-urlencoded; charset=latin1",
 		"application/json; charset=utf8",
+		"application/json; charset=us-ascii",
+		"application/json; charset=utf-80",
+		"application/json; charset=utf-8-sig",
+		"application/x-www-form-urlencoded; charset=utf-7",
 		`application/json; charset=""`,
 	} {
 		body := asJSON
@@ -323,6 +349,13 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 				Why: "whoever says CSV must quote what has a comma, a quote or a line break in it, and " +
 					"change nothing",
 			})
+			if field := `"` + strings.ReplaceAll(o.Note, `"`, `""`) + `"`; strings.Contains(o.Note, "\n") {
+				expect.That(t, strings.Contains(got.body, field), expect.Message{
+					Did: did, Want: fmt.Sprintf("CSV that has the note as it is, in quotes: %q", field),
+					Got: got.String(),
+					Why: "how a line of the file ends is its writer's choice; a line break within a field is the customer's",
+				})
+			}
 		}
 	}
 	wantItsOwnLabel(t)
