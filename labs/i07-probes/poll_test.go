@@ -51,6 +51,34 @@ func cancelledPolls(t *testing.T) {
 			p.wants(t, "began 3 polls of one whose check hangs, and cancelled the context of each "+when,
 				unready, "why nobody waits for longer does not matter: by then the dependency has not answered")
 		}
+		cancelledBeside(t, minds)
+	}
+}
+
+// cancelledBeside gives polls up of which some checks have returned.
+func cancelledBeside(t *testing.T, minds bool) {
+	t.Helper()
+	for _, other := range []error{nil, errDown} {
+		db, queue := database(), &fake{name: "queue", critical: true}
+		db.is(nil, time.Hour, minds)
+		queue.is(other, 0, true)
+		for _, deps := range [][]probes.Dep{{db.dep(), queue.dep()}, {queue.dep(), db.dep()}} {
+			p := begin(usual(deps...))
+			p.Started()
+			for range 3 {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(300*time.Millisecond, cancel)
+				p.Poll(ctx)
+				time.Sleep(4 * time.Second)
+			}
+			how := "answers"
+			if other != nil {
+				how = "fails"
+			}
+			p.wants(t, fmt.Sprintf("began 3 polls of %s and %s, where db hangs and queue %s, and cancelled the context "+
+				"after 300 ms each time", deps[0].Name, deps[1].Name, how), unready,
+				"db had not answered when the poll was given up, whatever the other one said")
+		}
 	}
 }
 

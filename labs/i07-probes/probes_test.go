@@ -2,6 +2,7 @@ package probes_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -162,6 +163,27 @@ func startedAgain(t *testing.T) {
 	time.Sleep(11 * time.Second)
 	p.wants(t, "with a LiveWindow of 30 s, called Started every 20 s, and nothing else; 31 s after the fourth",
 		answers{livez: 503}, "it is a beat, and no more than that")
+	beatsAndStarts(t)
+}
+
+// beatsAndStarts has a loop that beats before it has warmed up, and then hangs.
+func beatsAndStarts(t *testing.T) {
+	t.Helper()
+	o := usual()
+	o.LiveWindow = 30 * time.Second
+	for _, before := range []time.Duration{time.Second, 20 * time.Second, 29 * time.Second} {
+		p := begin(o)
+		p.Beat()
+		time.Sleep(before)
+		p.Started()
+		did := fmt.Sprintf("with a LiveWindow of 30 s, beat, and called Started %v later; ", before)
+		time.Sleep(o.LiveWindow - time.Millisecond)
+		p.wants(t, did+"29.999 s after Started", answers{livez: 200},
+			"Started is a beat, whatever came before it: the window begins anew")
+		time.Sleep(2 * time.Millisecond)
+		p.wants(t, did+"30.001 s after Started", answers{livez: 503},
+			"it is a beat, and no more than that")
+	}
 }
 
 func TestLeaving(t *testing.T) {
@@ -271,5 +293,21 @@ func TestNothingRunsInTheBackground(t *testing.T) {
 		db.is(nil, 0, true)
 		p.Poll(ctx)
 		cancel()
+		manyComeLate(t)
 	})
+}
+
+// manyComeLate has checks, some of them critical, that return when their poll is long over.
+func manyComeLate(t *testing.T) {
+	t.Helper()
+	var deps []probes.Dep
+	for i := range 40 {
+		f := &fake{name: fmt.Sprintf("shard %d", i), critical: i%2 == 0, takes: 3 * time.Second}
+		deps = append(deps, f.dep())
+	}
+	p := begin(usual(deps...))
+	p.poll(t)
+	p.wants(t, "made a poll with 40 checks, half of them critical, which come back 2 s after the poll has ended",
+		answers{startupz: 503}, "")
+	time.Sleep(10 * time.Second)
 }

@@ -24,6 +24,11 @@ func TestAllErrorsAtOnce(t *testing.T) {
 				"/a~1~1b~0": "unknown_field", "/age": "wrong_type", "/email": "required",
 				"/m~0n": "unknown_field", "/username": "required", "/zz": "unknown_field", "/~01": "unknown_field",
 				"/é": "unknown_field"}},
+		{`{"Zoo":1,"_":2,"a B":3,"a%":4,"a\"b":5,"a\nb":6,"b":7,"B":8,"aa":9,"AA":10}`,
+			map[string]string{"/AA": "unknown_field", "/B": "unknown_field", "/Zoo": "unknown_field",
+				"/_": "unknown_field", "/a\nb": "unknown_field", "/a B": "unknown_field", "/a\"b": "unknown_field",
+				"/a%": "unknown_field", "/aa": "unknown_field", "/age": "required", "/b": "unknown_field",
+				"/email": "required", "/username": "required"}},
 	} {
 		_, errs := signup.ParseSignup([]byte(tt.body))
 		var want []signup.FieldError
@@ -88,6 +93,15 @@ func TestInvalidUTF8(t *testing.T) {
 		expect.That(t, len(errs) > 0, expect.Message{Did: "parsed the body " + short(body),
 			Want: "an error, whichever",
 			Got:  told(errs)})
+	}
+	for _, more := range []string{`"bio":"caf` + "\xe9" + `","bio":"ann"`, `"caf` + "\xe9" + `":null`,
+		`"bio":null,"a":"` + "\xff" + `"`} {
+		body := `{"username":"ann","email":"ann@example.org","age":30,` + more + `}`
+		_, errs := signup.ParseSignup([]byte(body))
+		expect.That(t, len(errs) > 0, expect.Message{Did: "parsed the body " + short(body),
+			Want: "an error, whichever: it has a byte that is no UTF-8",
+			Got:  told(errs),
+			Why:  "the next program that reads the body may look at just this place, and see something else"})
 	}
 	accepted(t, "bio", "café 🙂 �", "café 🙂 �", "U+FFFD that was entered is a character like any other")
 }

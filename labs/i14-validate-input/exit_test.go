@@ -2,14 +2,17 @@ package signup_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -117,16 +120,20 @@ func TestFindByName(t *testing.T) {
 			Why:  "what is taken out to please the database makes another name of it, and that one has an owner",
 		})
 	}
-	pg.Exec(t, pool, "INSERT INTO users (name) SELECT 'Anna' FROM generate_series(1, 1000)")
+	pg.Exec(t, pool, "INSERT INTO users (name) SELECT 'Anna' FROM generate_series(1, 12345)")
 	many, err := signup.FindByName(t.Context(), pool, "Anna")
-	expect.That(t, err == nil && len(many) == 1000, expect.Message{
-		Did: "looked for the users with the name Anna, of whom there are 1000", Want: "all of them",
+	expect.That(t, err == nil && len(many) == 12345, expect.Message{
+		Did: "looked for the users with the name Anna, of whom there are 12345", Want: "all of them",
 		Got: fmt.Sprintf("%d, error: %v", len(many), err), Why: "who is left out is not found, and nobody is told"})
+	expect.That(t, slices.IsSortedFunc(many, func(a, b signup.User) int { return cmp.Compare(a.ID, b.ID) }), expect.Message{
+		Did: "looked for the users with the name Anna, of whom there are 12345", Want: "by their ids",
+		Got: "another order", Why: "9 comes before 10, and whoever reads on from the last id leaves nobody out"})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = signup.FindByName(ctx, pool, "ann")
 	expect.That(t, err != nil, expect.Message{Did: "looked for ann in a context that has ended", Want: "an error",
 		Got: "none", Why: "nobody waits for the answer any more"})
+	endsMeanwhile(t, pool)
 	pg.Exec(t, pool, `ALTER TABLE users RENAME TO people;
 		CREATE VIEW users AS SELECT id / (id - 5) AS id, name FROM people`)
 	users, err := signup.FindByName(t.Context(), pool, "ann")
@@ -134,6 +141,32 @@ func TestFindByName(t *testing.T) {
 		Did: "looked for ann while the database fails, behind the beginning of the query", Want: "an error",
 		Got: fmt.Sprintf("%v, and no error", users),
 		Why: "that nobody is there and that nobody knows are two different answers"})
+}
+
+// endsMeanwhile has the context end while somebody else's lock keeps the database from answering.
+func endsMeanwhile(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	tx, err := pool.Begin(t.Context())
+	must(t, err)
+	defer tx.Rollback(context.WithoutCancel(t.Context()))
+	_, err = tx.Exec(t.Context(), "LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	found := make(chan error, 1)
+	go func() {
+		_, err := signup.FindByName(ctx, pool, "ann")
+		found <- err
+	}()
+	const did = "looked for ann in a table that somebody else has locked, in a context that ended after 100 ms"
+	select {
+	case err := <-found:
+		expect.That(t, err != nil, expect.Message{Did: did, Want: "an error", Got: "none",
+			Why: "that nobody is there and that nobody knows are two different answers"})
+	case <-time.After(5 * time.Second):
+		expect.That(t, false, expect.Message{Did: did, Want: "an error, soon", Got: "nothing after 5 s",
+			Why: "whoever asked has gone, and the query keeps a connection for nobody, as long as the lock lasts"})
+	}
 }
 
 // TestFindByNameWithOtherSettings has a server for which \' is a quote, as it was everywhere until 2011.
@@ -149,6 +182,7 @@ func TestFilesBelowTheRoot(t *testing.T) {
 	files := []string{"a/b.txt", "c.txt", "..notes.txt", "a/b..c.txt", ".hidden", "a b.txt", "<b>.txt",
 		"über.txt", "o'brien.txt",
 		"caf\xe9.txt",
+		"a.exe", "shell.php", ".htaccess", "CON", "a:b", "a?b", `a"b`, " a", "a ", "a.", "a;b", "$HOME", "index.html",
 		"...", "x/y/z/w/v", "%2e%2e", "~", "-rf", "a\\b", "etc/passwd", "a..", "a\nb", "*", strings.Repeat("n", 255)}
 	root, _ := upload(t, files...)
 	must(t, os.Symlink("a/b.txt", filepath.Join(root.Name(), "link")))
@@ -168,6 +202,37 @@ func TestFilesBelowTheRoot(t *testing.T) {
 				"refuses what " +
 				"looks dangerous loses files"})
 	}
+	aFolderThatWasMoved(t)
+	onlyForReading(t)
+}
+
+// aFolderThatWasMoved has the root get another name, and another folder the one that it had.
+func aFolderThatWasMoved(t *testing.T) {
+	t.Helper()
+	root, secret := upload(t, "c.txt")
+	must(t, os.Rename(root.Name(), root.Name()+"-2"))
+	must(t, os.Mkdir(root.Name(), 0o755))
+	must(t, os.Symlink(secret, filepath.Join(root.Name(), "c.txt")))
+	got, err := opened(root, "c.txt")
+	expect.That(t, err == nil && got == "c.txt", expect.Message{
+		Did:  "opened c.txt, when the root's folder had been moved, and another one had its name",
+		Want: "the file in the root can be read", Got: fmt.Sprintf("%q, error: %v", got, err),
+		Why: "a path is looked up anew each time, and between the look and the opening anybody can put another folder or a " +
+			"link at its place; a root that is open stays the same folder"})
+}
+
+// onlyForReading opens a file, and tries to write to it.
+func onlyForReading(t *testing.T) {
+	t.Helper()
+	root, _ := upload(t, "c.txt")
+	f, err := signup.OpenUpload(root, "c.txt")
+	must(t, err)
+	defer f.Close()
+	_, err = f.WriteString("x")
+	expect.That(t, err != nil, expect.Message{
+		Did: "opened c.txt, and wrote to what OpenUpload returned", Want: "an error: it is open for reading",
+		Got: "none, and the file is another one",
+		Why: "what can only be read nobody changes by mistake, and files that belong to somebody else can be read as well"})
 }
 
 func TestFilesOutsideTheRoot(t *testing.T) {

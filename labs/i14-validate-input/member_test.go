@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf16"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
 	signup "github.com/backend-labs/backend-labs/labs/i14-validate-input"
@@ -40,6 +44,11 @@ func TestANameHasOneSpelling(t *testing.T) {
 	accepted(t, "username", "\u212bngström", "Ångström", "the sign for the unit is, in NFC, the letter")
 	accepted(t, "username", "\u1112\u1161\u11ab한한", "한한한", why)
 	accepted(t, "username", " \t\u00a0\u2003ann\r\n\u3000", "ann", "white space is more than the space bar's")
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if unicode.IsSpace(r) {
+			accepted(t, "username", string(r)+"ann"+string(r), "ann", "white space is more than the space bar's")
+		}
+	}
 	accepted(t, "username", "ANN", "ANN", "letters keep their case: nobody said otherwise")
 	accepted(t, "username", "Straße", "Straße", "")
 }
@@ -53,10 +62,60 @@ func TestNamesThatLookAlike(t *testing.T) {
 		"q\u0301abc", "adm\u0323\u0308in\u0332", "हिन्दी", "a\u20ddbc"} {
 		refused(t, "username", name, why, "bad_character")
 	}
+	for _, name := range []string{"admin", "root", "Support", "null", "www", "\u0430dmin", "Aλβ", "anΔ_ж", "user.1-"} {
+		accepted(t, "username", name, name, "who may have which name is another question, for whoever knows which "+
+			"are taken; here each letter is one")
+	}
 	for _, name := range []string{"O_Brien", "o.b-1", "...", "---", "___", "Ждана", "名前太郎", "مريم", "১২৩",
 		"123", "ñandú",
 		"ʻokina", "Łódź"} {
 		accepted(t, "username", name, name, "a name in another alphabet is a name")
+	}
+	everyCharacterOfAName(t)
+}
+
+// characters yields the code points that matter: two planes whole, and of the others their ends.
+func characters(yield func(rune) bool) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if utf16.IsSurrogate(r) || r >= 0x20000 && r&0xFFFF >= 0x200 && r&0xFFFF < 0xFF00 {
+			continue
+		}
+		if !yield(r) {
+			return
+		}
+	}
+}
+
+// everyCharacterOfAName has each letter and digit stand in one, and much else.
+func everyCharacterOfAName(t *testing.T) {
+	t.Helper()
+	var some []rune
+	try := func() {
+		s, errs := signup.ParseSignup(with("username", string(some)))
+		if len(errs) > 0 || s.Username != string(some) {
+			for _, r := range some {
+				name := "ab" + string(r) + "cd"
+				accepted(t, "username", name, name, "it is a letter or a digit like any other")
+			}
+			accepted(t, "username", string(some), string(some), "")
+		}
+		some = some[:0]
+	}
+	for r := range characters {
+		name := "ab" + string(r) + "cd"
+		allowed := unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._-", r)
+		switch {
+		case allowed && norm.NFKC.IsNormalString(string(some)+name):
+			some = append(some, r)
+		case !allowed && r < 0x3000 && norm.NFC.IsNormalString(name):
+			_, errs := signup.ParseSignup(with("username", name))
+			if len(errs) != 1 || errs[0].Code != "bad_character" {
+				refused(t, "username", name, "it is neither a letter nor a digit", "bad_character")
+			}
+		}
+		if len(some) == 30 {
+			try()
+		}
 	}
 }
 
@@ -72,6 +131,11 @@ func TestEmail(t *testing.T) {
 		"a\u200bb@example.org", "a/b@localhost"} {
 		accepted(t, "email", address, address, "whether there is such an address a message to it says; a rule that is "+
 			"stricter than the contract shuts out people who have one")
+	}
+	for _, address := range []string{"e\u0301@example.org", "ann@e\u0301cole.example", "ﬁn@ﬁn.example", "ａnn@１.example",
+		strings.Repeat("a", 252) + "@b", "a@" + strings.Repeat("b", 252)} {
+		accepted(t, "email", address, address, "but for the capitals behind the @ nothing is changed: what another "+
+			"spelling means only the host knows")
 	}
 	accepted(t, "email", "ann@xn--bcher-kva.Example", "ann@xn--bcher-kva.example", "")
 	accepted(t, "email", strings.Repeat("a", 242)+"@Example.org", strings.Repeat("a", 242)+"@example.org",
@@ -104,6 +168,42 @@ func TestEmail(t *testing.T) {
 	// The sign for Kelvin has three bytes, and its small letter is a k.
 	refused(t, "email", "abc@"+strings.Repeat("\u212a", 83)+"cd", "255 bytes are entered, however few of them are kept",
 		"too_long")
+	everyCharacterOfAnAddress(t)
+}
+
+// everyCharacterOfAnAddress has each that there is stand before and behind an @.
+func everyCharacterOfAnAddress(t *testing.T) {
+	t.Helper()
+	var some []rune
+	try := func() {
+		local := string(some)
+		for _, address := range []string{local + "@b", "a@" + local} {
+			s, errs := signup.ParseSignup(with("email", address))
+			if len(errs) > 0 || s.Email != address {
+				const why = "what is neither white space, a control character nor an angle bracket is for the mail server to judge"
+				for _, r := range some {
+					accepted(t, "email", "x"+string(r)+"@b", "x"+string(r)+"@b", why)
+					accepted(t, "email", "x@"+string(r)+"b", "x@"+string(r)+"b", why)
+				}
+				accepted(t, "email", address, address, why)
+			}
+		}
+		some = some[:0]
+	}
+	for r := range characters {
+		switch {
+		case r == '@', unicode.ToLower(r) != r:
+		case unicode.IsSpace(r), unicode.IsControl(r):
+			refused(t, "email", "a"+string(r)+"b@c", "", "bad_character")
+			refused(t, "email", "a@b"+string(r)+"c", "", "bad_character")
+		case r != '<' && r != '>':
+			some = append(some, r)
+		}
+		if len(some) == 60 {
+			try()
+		}
+	}
+	try()
 }
 
 func TestAge(t *testing.T) {
@@ -129,7 +229,9 @@ var texts = []string{
 	"javascript:alert(1)", "</textarea><script>", "&#60;b&#62;", "&notit; &copy", "e\u0301", "ａdmin", "<br>",
 	"a <br> b",
 	"\\u003cb\\u003e", "$1 `x` ${y}", "👨\u200d👩\u200d👧", "שלום\u200f", "<", "&", "a&", "<?php ?>",
-	"<plaintext>", "' \" `",
+	"<plaintext>", "' \" `", "see https://example.org/?a=b&c=d#e, or www.example.org", "ann@example.org", "@ann #choir",
+	"*a* _b_ **c** ~d~ `e`", "[a](https://example.org)", "# a\n- b\n> c", ":smile: :-) (c) -- ... \"a\"", "a  b   c",
+	"a \u00a0\u2003 b", "  a\n  b\n\n\n  c",
 }
 
 func TestABioIsKept(t *testing.T) {
@@ -152,6 +254,34 @@ func TestABioIsKept(t *testing.T) {
 	refused(t, "bio", strings.Repeat("e\u0301", 250)+"a", "nothing is composed, so each code point counts",
 		"too_long")
 	refused(t, "bio", strings.Repeat(" ", 501), "nothing is trimmed, so white space counts", "too_long")
+	everyCharacterOfABio(t)
+}
+
+// everyCharacterOfABio has each that is let in stand somewhere in one.
+func everyCharacterOfABio(t *testing.T) {
+	t.Helper()
+	var some []rune
+	try := func() {
+		text := string(some)
+		some = some[:0]
+		s, errs := signup.ParseSignup(with("bio", text))
+		if len(errs) == 0 && s.Bio == text {
+			return
+		}
+		for _, r := range text {
+			accepted(t, "bio", string(r), string(r), "nothing but control characters and what turns the order round is bad in a bio")
+		}
+		accepted(t, "bio", text, text, "")
+	}
+	for r := range characters {
+		if (r == '\n' || !unicode.IsControl(r)) && (r < 0x202A || r > 0x202E) && (r < 0x2066 || r > 0x2069) {
+			some = append(some, r)
+		}
+		if len(some) == 500 {
+			try()
+		}
+	}
+	try()
 }
 
 func TestABioIsRefused(t *testing.T) {
@@ -185,6 +315,7 @@ func TestWebsite(t *testing.T) {
 		"https://bücher.example/é",
 		"http://a", "https://example.org/javascript:alert(1)", "https://example.org/?u=//evil.org",
 		"http://example.org/'x'", "https://ann:secret@example.org/", "https://ann@example.org:443", "http://localhost/a",
+		"https://example.org/e\u0301", "https://e\u0301cole.example/ﬁ", "https://example.org/%C3%A9?q=%2f&a=b;c",
 		"http://example.org./", "http://a_b.example/?#",
 		"https://example.org/" + strings.Repeat("a", 100_000)} {
 		accepted(t, "website", site, site, "it is a web page, and the address is kept as it was entered")

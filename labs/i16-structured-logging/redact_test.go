@@ -248,7 +248,8 @@ func TestWhatIsNoSecretIsShown(t *testing.T) {
 	values := map[string]any{
 		"passwordless": "yes", "my_password": "no", "password ": "none", "pass": "word", "text": "password=x",
 		"n": int64(9007199254740993), "f": 1.5, "d": time.Second, "t": moment, "b": true, "nil": nil,
-		"error": errors.New("password: wrong"), "html": "<a&b>",
+		"error": errors.New("password: wrong"), "wrapped": fmt.Errorf("pay: %w", errors.New("boom")),
+		"joined": errors.Join(errors.New("one"), errors.New("two")), "html": "<a&b>",
 		"map":   map[string]any{"n": int64(9007199254740993), "html": "<a&b>", "passwordless": nil},
 		"order": order{User: "ada", Password: "shown", hidden: "x"},
 		"slice": []any{1, "two", []int{3}, nil, 1e30}, "bytes": []byte("abc"), "empty": map[string]int{},

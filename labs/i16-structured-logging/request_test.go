@@ -1,13 +1,16 @@
 package jsonlog_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +42,23 @@ func TestEachLineHasTheIDOfItsRequest(t *testing.T) {
 				expect.Message{Did: "wrote without a request", Want: "no request_id", Got: raw})
 		}
 		sharesRecords(t, l, o)
+	}
+	everyIDAtEachLevel(t)
+}
+
+// everyIDAtEachLevel has ids as other services make them.
+func everyIDAtEachLevel(t *testing.T) {
+	t.Helper()
+	o := &out{}
+	l := slog.New(jsonlog.NewHandler(o, jsonlog.Options{Level: slog.LevelDebug - 4}))
+	for _, id := range []string{"r-1", " r 1 ", "0", "null", "é\"\n", "R-1", strings.Repeat("4bf92f3577b34da6", 32)} {
+		for _, level := range []slog.Level{slog.LevelDebug - 4, slog.LevelDebug, slog.LevelInfo, 2, slog.LevelError + 4} {
+			did := fmt.Sprintf("wrote a record of %v with the context of the request %.20q", level, id)
+			l.Log(jsonlog.WithRequestID(background, id), level, "x")
+			got, _ := one(t, did, o)
+			member(t, did, got, "request_id", id, "one looks for the id as the other services have it, and most of all "+
+				"among the lines that are switched on when something is wrong")
+		}
 	}
 }
 
@@ -187,6 +207,15 @@ var answers = []struct {
 		io.WriteString(w, "done")
 	}, 202, 4},
 	{"answers 204", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) }, 204, 0},
+	{"sets headers, and sends 100, 103 and 402", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Link", "</a.css>; rel=preload")
+		w.WriteHeader(100)
+		w.WriteHeader(103)
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header()["Set-Cookie"] = []string{"a=1", "b=2"}
+		w.WriteHeader(402)
+		io.WriteString(w, "{}")
+	}, 402, 2},
 	{"answers 503", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }, 503, 0},
 }
 
@@ -219,6 +248,40 @@ func passedOn(t *testing.T, did string, next http.HandlerFunc) {
 		Want: fmt.Sprintf("the client gets the status %d and %d bytes of body", sent.Status(), len(sent.Body())),
 		Got:  fmt.Sprintf("the status %d and %d bytes", got.Status(), len(got.Body())),
 		Why:  "what watches a request must not change what it watches"})
+	want, headers := sent.Header(), got.Header()
+	for name := range headers {
+		if strings.HasPrefix(name, "X-") && want[name] == nil {
+			delete(headers, name) // such as an id of the request, which clients may be told
+		}
+	}
+	expect.That(t, asJSON(headers) == asJSON(want), expect.Message{Did: did,
+		Want: "the client gets the headers " + asJSON(want), Got: asJSON(headers),
+		Why: "what watches a request must not change what it watches"})
+	direct, through := &interims{quiet: quiet{http.Header{}}}, &interims{quiet: quiet{http.Header{}}}
+	next(direct, request("r-1", "/pay"))
+	jsonlog.Middleware(l)(next).ServeHTTP(through, request("r-1", "/pay"))
+	expect.That(t, slices.Equal(direct.before(), through.before()), expect.Message{Did: did,
+		Want: fmt.Sprintf("the client gets, before the final status: %v", direct.before()),
+		Got:  fmt.Sprint(through.before()),
+		Why:  "early hints are no status for the log, but a browser waits for them"})
+}
+
+// interims keeps each status.
+type interims struct {
+	quiet
+	all []int
+}
+
+func (i *interims) WriteHeader(status int) { i.all = append(i.all, status) }
+
+// before is what came before the final one.
+func (i *interims) before() []int {
+	for n, status := range i.all {
+		if status >= 200 {
+			return i.all[:n]
+		}
+	}
+	return i.all
 }
 
 // asItCame has paths that look as if they could be tidied up.
@@ -228,6 +291,19 @@ func asItCame(t *testing.T) {
 		got := access(t, "served "+path, func(http.ResponseWriter, *http.Request) {}, request("r-1", path+"?card=4711"))[0]
 		member(t, "served a request for "+path+"?card=4711", got, "path", path,
 			"requests for odd paths are those that one looks for, and a path that was made another one is not found")
+	}
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND"} {
+		for _, path := range []string{"/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/metrics", "/favicon.ico", "/static/a.css"} {
+			r := request("r-1", path)
+			r.Method = method
+			did := fmt.Sprintf("served a request %s %s, of which the handler makes POST /other", method, path)
+			got := access(t, did, func(_ http.ResponseWriter, r *http.Request) {
+				r.Method, r.URL.Path = "POST", "/other"
+			}, r)[0]
+			const why = "the line tells of the request that came; what a router or a filter makes of it is its own business"
+			member(t, did, got, "method", method, why)
+			member(t, did, got, "path", path, why)
+		}
 	}
 }
 
@@ -239,6 +315,10 @@ func goesAway(t *testing.T) {
 	did := "served a request whose client went away, with a handler that answered 201 all the same, and 4 bytes"
 	got := access(t, did, func(w http.ResponseWriter, r *http.Request) {
 		cancel()
+		expect.That(t, sentinel.Is(r.Context().Err(), context.Canceled), expect.Message{
+			Did:  "served a request whose client went away, and looked at the context that the handler has",
+			Want: "it has ended: context.Canceled", Got: fmt.Sprint(r.Context().Err()),
+			Why: "a handler that is not told goes on to work for nobody"})
 		w.WriteHeader(201)
 		io.WriteString(w, "done")
 	}, r.WithContext(ctx))[0]
@@ -289,18 +369,32 @@ func (s *short) Write(p []byte) (int, error) {
 func TestTheLineSaysHowLongItTook(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		for _, d := range []time.Duration{250 * time.Millisecond, 2500 * time.Microsecond, 3 * time.Second} {
-			did := fmt.Sprintf("served a handler that takes %v", d)
-			got := access(t, did, func(http.ResponseWriter, *http.Request) { time.Sleep(d) },
-				request("r-1", "/pay"))[0]
-			n, ok := got.at("dur_ms").(json.Number)
-			ms, err := n.Float64()
-			want := float64(d) / float64(time.Millisecond)
-			expect.That(t, ok && err == nil && ms > want-1 && ms < want+1, expect.Message{Did: did,
-				Want: fmt.Sprintf("dur_ms: %v, a number, to the millisecond", want),
-				Got:  fmt.Sprintf("dur_ms: %s", asJSON(got.at("dur_ms"))),
-				Why:  "a text like 250ms cannot be compared, and the slowest requests not be found"})
+			took(t, fmt.Sprintf("served a handler that takes %v", d), d,
+				func(http.ResponseWriter, *http.Request) { time.Sleep(d) })
+			took(t, fmt.Sprintf("served a handler that takes %v, and then answers", d), d,
+				func(w http.ResponseWriter, _ *http.Request) { time.Sleep(d); io.WriteString(w, "done") })
+			took(t, fmt.Sprintf("served a handler that answers, and takes %v to return", d), d,
+				func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(200)
+					io.WriteString(w, "done")
+					http.NewResponseController(w).Flush()
+					time.Sleep(d)
+				})
 		}
 	})
+}
+
+// took demands what the line says of a request that takes d.
+func took(t *testing.T, did string, d time.Duration, next http.HandlerFunc) {
+	t.Helper()
+	got := access(t, did, next, request("r-1", "/pay"))[0]
+	n, ok := got.at("dur_ms").(json.Number)
+	ms, err := n.Float64()
+	want := float64(d) / float64(time.Millisecond)
+	expect.That(t, ok && err == nil && ms > want-1 && ms < want+1, expect.Message{Did: did,
+		Want: fmt.Sprintf("dur_ms: %v, a number, to the millisecond", want),
+		Got:  fmt.Sprintf("dur_ms: %s", asJSON(got.at("dur_ms"))),
+		Why:  "a text like 250ms cannot be compared, and the slowest requests not be found"})
 }
 
 func TestAPanicHasALine(t *testing.T) {
@@ -312,6 +406,7 @@ func TestAPanicHasALine(t *testing.T) {
 		{"panics", func(http.ResponseWriter) {}, 500},
 		{"sends 103 and panics", func(w http.ResponseWriter) { w.WriteHeader(103) }, 500},
 		{"answers 201 and panics", func(w http.ResponseWriter) { w.WriteHeader(201) }, 201},
+		{"answers 1000, which is no status, so that WriteHeader panics", func(w http.ResponseWriter) { w.WriteHeader(1000) }, 500},
 		{"writes and panics", func(w http.ResponseWriter) { io.WriteString(w, "half") }, 200},
 		{"writes no bytes and panics", func(w http.ResponseWriter) { w.Write(nil) }, 200},
 		{"flushes and panics", func(w http.ResponseWriter) { http.NewResponseController(w).Flush() }, 200},
@@ -344,23 +439,64 @@ func TestAResponseControllerWorks(t *testing.T) {
 	expect.That(t, sentinel.Is(deadline, http.ErrNotSupported), expect.Message{
 		Did:  "set a deadline for reading, which a recorder does not know",
 		Want: "http.ErrNotSupported", Got: fmt.Sprint(deadline)})
-	done := make(chan error, 1)
-	under := &deadlined{quiet: quiet{header: http.Header{}}}
-	jsonlog.Middleware(l)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		done <- http.NewResponseController(w).SetWriteDeadline(time.Now())
-	})).ServeHTTP(under, request("r-1", "/x").WithContext(context.Background()))
-	err := <-done
-	expect.That(t, err == nil && under.set, expect.Message{
-		Did:  "set a deadline for writing, which the connection below knows",
-		Want: "it is set", Got: fmt.Sprintf("%v, set: %v", err, under.set)})
+	for _, tt := range []struct {
+		what string
+		call func(c *http.ResponseController) error
+	}{
+		{"SetReadDeadline", func(c *http.ResponseController) error { return c.SetReadDeadline(time.Now()) }},
+		{"SetWriteDeadline", func(c *http.ResponseController) error { return c.SetWriteDeadline(time.Now()) }},
+		{"EnableFullDuplex", func(c *http.ResponseController) error { return c.EnableFullDuplex() }},
+		{"Hijack", func(c *http.ResponseController) error { _, _, err := c.Hijack(); return err }},
+		{"Flush", func(c *http.ResponseController) error { return c.Flush() }},
+	} {
+		controls(t, l, tt.what, tt.call)
+	}
 }
 
-type deadlined struct {
+// controls calls a method of an http.ResponseController over connections that know it, and over one that does not.
+func controls(t *testing.T, l *slog.Logger, what string, call func(c *http.ResponseController) error) {
+	t.Helper()
+	through := func(under http.ResponseWriter) (err error) {
+		jsonlog.Middleware(l)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			err = call(http.NewResponseController(w))
+		})).ServeHTTP(under, request("r-1", "/x"))
+		return err
+	}
+	const why = "a handler that is told that all went well goes on sending to nobody; one that is told that it cannot be done " +
+		"does it in another way"
+	for _, fails := range []error{nil, errGone} {
+		under := &everything{quiet: quiet{http.Header{}}, err: fails}
+		err := through(under)
+		expect.That(t, errors.Is(err, fails) && under.called == what, expect.Message{
+			Did:  fmt.Sprintf("called %s by an http.ResponseController; the connection below knows it, and returns: %v", what, fails),
+			Want: fmt.Sprintf("the connection is asked, and what it returns comes back: %v", fails),
+			Got:  fmt.Sprintf("%v, asked for: %q", err, under.called), Why: why})
+	}
+	err := through(&quiet{http.Header{}})
+	expect.That(t, sentinel.Is(err, http.ErrNotSupported), expect.Message{
+		Did:  fmt.Sprintf("called %s by an http.ResponseController; the connection below does not know it", what),
+		Want: "http.ErrNotSupported", Got: fmt.Sprint(err), Why: why})
+}
+
+var errGone = errors.New("the connection is gone")
+
+// everything is a connection that knows all of it, and returns err.
+type everything struct {
 	quiet
-	set bool
+	err    error
+	called string
 }
 
-func (d *deadlined) SetWriteDeadline(time.Time) error {
-	d.set = true
-	return nil
+func (e *everything) FlushError() error                { return e.call("Flush") }
+func (e *everything) SetReadDeadline(time.Time) error  { return e.call("SetReadDeadline") }
+func (e *everything) SetWriteDeadline(time.Time) error { return e.call("SetWriteDeadline") }
+func (e *everything) EnableFullDuplex() error          { return e.call("EnableFullDuplex") }
+
+func (e *everything) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, e.call("Hijack")
+}
+
+func (e *everything) call(what string) error {
+	e.called = what
+	return e.err
 }

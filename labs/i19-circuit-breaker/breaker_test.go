@@ -68,6 +68,7 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 		}
 		opensAfterARareRun(t, time.Hour, "once an hour")
 		opensAfterARareRun(t, 40*24*time.Hour, "every 40 days")
+		opensAfterARareRun(t, 3*365*24*time.Hour, "every three years")
 		opensAfterALongRun(t, 500)
 		opensAfterALongRun(t, 70_000)
 		neverOpens(t)
@@ -314,7 +315,21 @@ func TestAFailedTrialOpensTheCircuitAgain(t *testing.T) {
 		}
 		aTrialFailsWith(t, fmt.Sprintf("ends with %q after its caller has hung up", errSick),
 			func(hangUp context.CancelFunc) error { hangUp(); return errSick })
+		aTrialAfterYears(t)
 	})
+}
+
+// aTrialAfterYears has nobody call for long after a pause.
+func aTrialAfterYears(t *testing.T) {
+	t.Helper()
+	for _, idle := range []time.Duration{25 * time.Hour, 3 * 365 * 24 * time.Hour} {
+		b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+		trip(t, b, 5)
+		time.Sleep(idle)
+		d := &dependency{err: errSick}
+		b.Do(t.Context(), d.call)
+		refused(t, b, d, fmt.Sprintf("opened the circuit for 30 s, let one call fail %v later, the first since then, and called again", idle))
+	}
 }
 
 // trialsFail lets three trials fail, one after another, and looks at the moments before and after
@@ -652,6 +667,21 @@ func settingsOfItsOwn(t *testing.T) {
 	refused(t, first, d, did+", once more after 29.999 s")
 }
 
+// thousandsAtOnce has more calls under way than anybody has thought of.
+func thousandsAtOnce(t *testing.T) {
+	t.Helper()
+	const callers = 5000
+	b := breaker.New(breaker.Settings{Failures: 5, OpenFor: 30 * time.Second})
+	d := &dependency{takes: time.Second}
+	served := together(callers, func() bool { return b.Do(t.Context(), d.call) == nil })
+	expect.That(t, served == callers, expect.Message{
+		Did:  fmt.Sprintf("let %d goroutines call at one instant through a closed breaker; each call takes 1 s and succeeds", callers),
+		Want: "all are served",
+		Got:  fmt.Sprintf("%d were", served),
+		Why:  "how many calls may run is the question of a bulkhead; a breaker asks only whether they fail",
+	})
+}
+
 func TestManyCallersAtOnce(t *testing.T) {
 	const callers = 1000
 	virtual(t, func(t *testing.T) {
@@ -708,6 +738,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 				"while others are counted keep the circuit closed just when it is needed",
 		})
 		besideSlowCalls(t)
+		thousandsAtOnce(t)
 	})
 
 	// Where no code of the check's runs between looking and counting, a failure is lost only when

@@ -131,6 +131,13 @@ func contextOutlivesTheCall(t *testing.T, b *breaker.Breaker, trial bool) {
 		Why: "how long a call may take its caller knows; and what a call returns, such as the body " +
 			"of a response, is often read after it, under the same context",
 	})
+	expect.That(t, given == t.Context(), expect.Message{
+		Did:  "called Do with a context, " + through(trial) + ", and compared it with the one that fn was given",
+		Want: "it is the same one",
+		Got:  "another one",
+		Why: "one that is derived from it is kept by it until it ends; where the caller lives as long as the process, each call " +
+			"leaves one behind",
+	})
 }
 
 // contextHasEnded makes calls whose callers are gone before they begin.

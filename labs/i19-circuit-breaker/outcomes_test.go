@@ -67,6 +67,15 @@ func TestWrappedCancellationsDoNotCount(t *testing.T) {
 			errors.Join(errLost, context.Canceled), tabClosed)
 		harmless(t, "end with context.Canceled, joined with context.DeadlineExceeded", nil,
 			errors.Join(context.DeadlineExceeded, context.Canceled), tabClosed)
+		harmless(t, "end with a list of errors, wrapped, one of which is context.Canceled", nil,
+			fmt.Errorf("get customer 7: %w", errors.Join(errLost, context.Canceled)), tabClosed)
+		harmless(t, "end with a list of errors, one of which is a wrapped list with a context.Canceled in it", nil,
+			errors.Join(errLost, fmt.Errorf("get customer 7: %w", errors.Join(errLost, wrapped))), tabClosed)
+		deep := error(context.Canceled)
+		for range 50 {
+			deep = fmt.Errorf("again: %w", deep)
+		}
+		harmless(t, "end with a context.Canceled that is wrapped 50 times", nil, deep, tabClosed)
 	})
 }
 
@@ -78,7 +87,13 @@ var alsoFailures = []error{
 	errors.Join(errSick, errLost),
 	fmt.Errorf("a breaker behind this one: %w", breaker.ErrOpen),
 	breaker.ErrOpen,
+	(*silent)(nil),
 }
+
+// silent is an error also as a nil pointer.
+type silent struct{}
+
+func (*silent) Error() string { return "a nil pointer that is an error" }
 
 // TestEveryOtherErrorCounts has what looks like a cancellation, or like no failure, and is one.
 func TestEveryOtherErrorCounts(t *testing.T) {
@@ -88,6 +103,11 @@ func TestEveryOtherErrorCounts(t *testing.T) {
 		}
 		counts(t, fmt.Sprintf("fail with %q after their callers have hung up", errSick),
 			func(hangUp context.CancelFunc) error { hangUp(); return errSick })
+		n := 0
+		counts(t, "fail with another error each time", func(context.CancelFunc) error {
+			n++
+			return fmt.Errorf("error %d", n)
+		})
 	})
 }
 

@@ -30,6 +30,8 @@ func TestTheCurveIsFoundAgain(t *testing.T) {
 		{shop, []float64{0.5, 1, 2.5, 7, 11}, "measured on half a machine, too"},
 		{curve{1e7, 0.3, 0.02}, doublings, "with a lot of contention"},
 		{curve{0.004, 0.03, 0.0005}, doublings, "with 4 requests in 1000 s"},
+		{curve{4e-12, 0.03, 0.0005}, doublings, "with 4 requests in 10,000 years"},
+		{curve{4e18, 0.03, 0.0005}, doublings, "with more requests than an int64 can count"},
 		{shop, append(slices.Repeat([]float64{1, 2}, 500), 64, 32, 16),
 			"measured a thousand times on 1 and 2 machines first"},
 		{large, []float64{100, 1000, 2000, 5000, 10_000}, "measured on up to 10,000 machines"},

@@ -71,6 +71,9 @@ func impossible(err error) (best float64, is bool) {
 
 func needs(n scaling.Need) string {
 	s := fmt.Sprintf("%.6g/s", n.Demand)
+	if whole := math.Round(n.Demand); whole != n.Demand && math.Abs(whole-n.Demand) < 1e-6 {
+		s = fmt.Sprintf("%v/s", n.Demand) // a little more or less is what it is about
+	}
 	if n.SurviveLosses > 0 {
 		s += fmt.Sprintf(" with %d gone", n.SurviveLosses)
 	}
@@ -166,6 +169,7 @@ func TestLossesAreSurvived(t *testing.T) {
 		Model: scaling.USL{Alpha: 0.1}}
 	knotted := scaling.Option{Name: "knotted", UnitThroughput: 1000, UnitCost: 1, MaxUnits: 100,
 		Model: scaling.USL{Alpha: 0.9}}
+	many := scaling.Option{Name: "many", UnitThroughput: 1000, UnitCost: 1, MaxUnits: 1000}
 	both := []scaling.Option{big, small}
 	const spare = "one big machine in reserve costs as much as five small ones: that is what small units are good for"
 	all(t,
@@ -181,6 +185,8 @@ func TestLossesAreSurvived(t *testing.T) {
 		// With 6 of 8 left, the six no longer wait for the other two: that is more than 6/8 of what 8 carry.
 		plan{need: scaling.Need{Demand: 4000, SurviveLosses: 2}, options: []scaling.Option{bent}, want: "bent",
 			units: 8, why: "what is left after a loss is a smaller system, and scales like one"},
+		plan{need: scaling.Need{Demand: 10_000, SurviveLosses: 250}, options: []scaling.Option{many}, want: "many", units: 260,
+			why: "any number of units may have to be survived: a whole zone of them"},
 		plan{need: scaling.Need{Demand: 900, SurviveLosses: 3}, options: []scaling.Option{knotted}, want: "knotted",
 			units: 4, why: "when more units are gone than there were, none is left; the law says nothing of fewer than none"},
 	)
@@ -238,7 +244,7 @@ func TestTheCheapestOfAll(t *testing.T) {
 	penny, less := a, a
 	penny.UnitCost, less.Name, less.UnitCost = 0.0004, "less", 0.0003
 	vast := a
-	vast.MaxUnits = 1_000_000
+	vast.MaxUnits = 3_000_000
 	own := scaling.Option{Name: "own", UnitThroughput: 1000, UnitCost: 10, MaxUnits: 100, Model: model}
 	few := scaling.Option{Name: "a", UnitThroughput: 2000, UnitCost: 15, MaxUnits: 1}
 	const twice = "two offers of one name are two options: of some machines few are cheaper, or bigger"
@@ -268,6 +274,10 @@ func TestTheCheapestOfAll(t *testing.T) {
 			why: "what is less than a cent is a cost, too: it may be that of a second"},
 		plan{need: scaling.Need{Demand: 250_000_000}, options: []scaling.Option{vast}, want: "a", units: 250_000,
 			why: "MaxUnits says how many there are"},
+		plan{need: scaling.Need{Demand: 2_000_000_000}, options: []scaling.Option{vast}, want: "a", units: 2_000_000,
+			why: "MaxUnits says how many there are"},
+		plan{need: scaling.Need{Demand: 3000.0000001}, options: []scaling.Option{a}, want: "a", units: 4,
+			why: "3000 is less than what is needed, by however little"},
 		plan{need: scaling.Need{Demand: 10_000_001}, options: []scaling.Option{a}, best: 10_000_000,
 			why: "more than there are cannot be had"},
 		plan{need: scaling.Need{Demand: 10_000_000, SurviveLosses: 1}, options: []scaling.Option{a}, best: 9_999_000,
@@ -285,6 +295,25 @@ func TestTheCheapestOfAll(t *testing.T) {
 		plan{need: scaling.Need{Demand: 2000}, options: []scaling.Option{a, few}, want: "a", units: 1, why: twice},
 		plan{need: scaling.Need{Demand: 1}, why: "there is nothing to choose from"},
 	)
+	optionsStay(t)
+}
+
+// optionsStay looks at the list of options after a plan.
+func optionsStay(t *testing.T) {
+	t.Helper()
+	options := []scaling.Option{
+		{Name: "dear", UnitThroughput: 1000, UnitCost: 30, MaxUnits: 10},
+		{Name: "dark", UnitThroughput: 500, UnitCost: 1, MaxUnits: 10, ResizeDowntime: time.Minute},
+		{Name: "small", UnitThroughput: 100, UnitCost: 20, MaxUnits: 10},
+		{Name: "cheap", UnitThroughput: 2000, UnitCost: 10, MaxUnits: 10},
+	}
+	before := slices.Clone(options)
+	scaling.Plan(scaling.Need{Demand: 3000}, options)
+	expect.That(t, slices.Equal(options, before), expect.Message{
+		Did: "made a plan from " + offers(before), Want: "the options stay as they are, in their order",
+		Got: offers(options),
+		Why: "the list belongs to whoever plans, and is asked again with the next need; among equals the first one counts",
+	})
 }
 
 // offer is some options, and needs that are put to them.

@@ -97,10 +97,10 @@ type counted struct {
 }
 
 func (c *counted) WriteHeader(status int) {
-	if c.status == 0 && status >= 200 { // what comes before, 103 for instance, is not the last
+	c.ResponseWriter.WriteHeader(status) // panics if it is none
+	if c.status == 0 && status >= 200 {  // what comes before, 103 for instance, is not the last
 		c.status = status
 	}
-	c.ResponseWriter.WriteHeader(status)
 }
 
 func (c *counted) Write(p []byte) (int, error) {

@@ -88,8 +88,8 @@ func (s *sent) begin(status int) {
 }
 
 func (s *sent) WriteHeader(status int) {
-	s.begin(status)
 	s.answer.WriteHeader(status)
+	s.begin(status)
 }
 
 func (s *sent) Write(p []byte) (int, error) {
@@ -110,7 +110,7 @@ func Middleware(l *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := &sent{answer: answer{w}}
-			begin := time.Now()
+			begin, method, path := time.Now(), r.Method, r.URL.Path
 			defer func() {
 				level := slog.LevelInfo
 				if p := recover(); p != nil {
@@ -120,8 +120,8 @@ func Middleware(l *slog.Logger) func(http.Handler) http.Handler {
 					}
 				}
 				s.begin(http.StatusOK)
-				l.LogAttrs(r.Context(), level, r.Method, slog.String("method", r.Method),
-					slog.String("path", r.URL.Path), slog.Int("status", s.status), slog.Int("bytes", s.bytes),
+				l.LogAttrs(r.Context(), level, method, slog.String("method", method),
+					slog.String("path", path), slog.Int("status", s.status), slog.Int("bytes", s.bytes),
 					slog.Float64("dur_ms", time.Since(begin).Seconds()*1000))
 			}()
 			next.ServeHTTP(s, r)

@@ -127,6 +127,7 @@ func Middleware(l *slog.Logger) func(http.Handler) http.Handler {
 func serve(l *slog.Logger, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	m := httpsnoop.Metrics{Code: http.StatusOK}
 	panicked, sent, begin := true, false, time.Now()
+	method, path := r.Method, r.URL.Path
 	w = httpsnoop.Wrap(w, httpsnoop.Hooks{
 		WriteHeader: func(f httpsnoop.WriteHeaderFunc) httpsnoop.WriteHeaderFunc {
 			return func(status int) {
@@ -154,8 +155,8 @@ func serve(l *slog.Logger, next http.Handler, w http.ResponseWriter, r *http.Req
 		if panicked && !sent {
 			m.Code = http.StatusInternalServerError
 		}
-		l.LogAttrs(r.Context(), slog.LevelInfo, "served", slog.String("method", r.Method),
-			slog.String("path", r.URL.Path), slog.Int("status", m.Code), slog.Int64("bytes", m.Written),
+		l.LogAttrs(r.Context(), slog.LevelInfo, "served", slog.String("method", method),
+			slog.String("path", path), slog.Int("status", m.Code), slog.Int64("bytes", m.Written),
 			slog.Float64("dur_ms", float64(time.Since(begin).Microseconds())/1000))
 	}()
 	next.ServeHTTP(w, r)
