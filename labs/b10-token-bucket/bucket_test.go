@@ -402,10 +402,7 @@ func TestConcurrentCallersShareOneBucket(t *testing.T) {
 		}
 		return together
 	})
-	// How often two of them change places depends on the machine: at least a hundred times, and then for a second.
-	for began, round := time.Now(), 0; round < 100 || round < 3000 && time.Since(began) < time.Second; round++ {
-		dripsOnce(t)
-	}
+	lockstep.Enough(3000, 3*time.Second, func() int { return dripsOnce(t) })
 }
 
 // against says on which side of what was there a number of tokens is.
@@ -417,8 +414,9 @@ func against(taken, there int) string {
 }
 
 // dripsOnce has several goroutines call one bucket in real time, and then takes what is left: each moment has dripped
-// into the bucket once, whoever came to the lock first.
-func dripsOnce(t *testing.T) {
+// into the bucket once, whoever came to the lock first. It returns how often one of them got in between two calls of
+// another: not at all if they ran one after the other.
+func dripsOnce(t *testing.T) (between int) {
 	t.Helper()
 	const (
 		rate, burst    = 1e6, 1 << 30 // a quarter of an hour until it is full
@@ -436,10 +434,14 @@ func dripsOnce(t *testing.T) {
 	takes(l, burst)
 	from := time.Now()
 	var wg sync.WaitGroup
-	for range callers {
+	var last, changes atomic.Int64
+	for caller := range callers {
 		wg.Go(func() {
 			for range calls {
 				takes(l, 1)
+				if last.Swap(int64(caller)) != int64(caller) {
+					changes.Add(1)
+				}
 			}
 		})
 	}
@@ -459,6 +461,7 @@ func dripsOnce(t *testing.T) {
 		Why: "callers get to the bucket in another order than the one in which they looked at the clock: if an earlier " +
 			"time overwrites a later one, what lies between them drips in again, the more often, the higher the load",
 	})
+	return max(0, int(changes.Load())-callers)
 }
 
 func TestLongRunRate(t *testing.T) {
