@@ -3,6 +3,7 @@ package policy
 import (
 	"go/ast"
 	"go/types"
+	"strings"
 )
 
 // sealed looks at what is written through pointers to the types that are sealed, and at the methods
@@ -63,6 +64,23 @@ func (s *state) oneOf(constraint types.Type) string {
 	return ""
 }
 
+// sharedBy returns the variable that may point to the same value of another package's type as a
+// pointer of type t, and the name of that type, or "".
+func (s *state) sharedBy(t types.Type) (from, name string) {
+	if t == nil {
+		return "", ""
+	}
+	p, ok := t.Underlying().(*types.Pointer)
+	if !ok {
+		return "", ""
+	}
+	n, ok := types.Unalias(p.Elem()).(*types.Named)
+	if !ok {
+		return "", ""
+	}
+	return s.shared[typeName(n)], typeName(n)
+}
+
 // place looks at an expression that is written to.
 func (s *state) place(u *unit, e ast.Expr) {
 	if s.begins(u, e, nil) {
@@ -77,6 +95,9 @@ func (s *state) place(u *unit, e ast.Expr) {
 			continue
 		}
 		name := s.pointsTo(u.info.TypeOf(from))
+		if name == "" {
+			name, _ = s.sharedBy(u.info.TypeOf(from))
+		}
 		if sel, ok := x.(*ast.SelectorExpr); ok && name == "" {
 			name = embedded(u.info.Selections[sel], s.pointsTo)
 		}
@@ -106,7 +127,7 @@ func (s *state) instance(u *unit, id *ast.Ident) {
 // changed looks at a method that changes a value of another package's type.
 func (s *state) changed(u *unit, sel *ast.SelectorExpr) {
 	f, ok := u.info.Uses[sel.Sel].(*types.Func)
-	if !ok || f.Signature().Recv() == nil || s.begins(u, sel, nil) {
+	if !ok || f.Signature().Recv() == nil || s.begins(u, sel, nil) && u.calledAt(sel) {
 		return
 	}
 	named := namedOf(f.Signature().Recv().Type())
@@ -114,10 +135,22 @@ func (s *state) changed(u *unit, sel *ast.SelectorExpr) {
 		return
 	}
 	name := typeName(named)
-	if s.others[name] && changing[name][f.Name()] && !u.fresh(sel.X) {
+	reached := s.others[name]
+	if values[name] {
+		reached = s.shared[name] != "" // of what is no pointer the variable itself is followed
+	}
+	if reached && changing[name][f.Name()] && !u.fresh(sel.X) {
 		u.addUnless(sel, RuleState, types.ExprString(sel), "there is a variable of the package with a "+
 			name+", which all instances share, and this could change it")
 	}
+}
+
+// calledAt reports whether a method is called where it is named. If not, its value is taken, and called
+// who knows when.
+func (u *unit) calledAt(sel *ast.SelectorExpr) bool {
+	around, inside := u.above(sel)
+	call, ok := around.(*ast.CallExpr)
+	return ok && call.Fun == inside
 }
 
 // fresh reports whether a value is made in the same expression, by a function of another package or
@@ -141,8 +174,12 @@ func (u *unit) fresh(e ast.Expr) bool {
 // hidden looks at a pointer to a sealed type that becomes an any and could be written by another
 // package, such as encoding/json, or a pointer to another type.
 func (s *state) hidden(u *unit, e ast.Expr, from, to types.Type) {
+	if s.begins(u, e, nil) {
+		return
+	}
 	name := s.pointsTo(from)
-	if name == "" || s.begins(u, e, nil) {
+	if name == "" {
+		s.hiddenShared(u, e, from, to)
 		return
 	}
 	switch x := to.Underlying().(type) {
@@ -159,6 +196,86 @@ func (s *state) hidden(u *unit, e ast.Expr, from, to types.Type) {
 	}
 	u.addUnless(e, RuleState, name+" by "+types.ExprString(e)+" as "+
 		types.TypeString(to, types.RelativeTo(u.pkg)), whyStill)
+}
+
+// hiddenShared looks at a value that becomes an interface, by which another package's value could be
+// changed that a variable points to: by a method, or by what decodes into whatever it is given.
+func (s *state) hiddenShared(u *unit, e ast.Expr, from, to types.Type) {
+	in, ok := to.Underlying().(*types.Interface)
+	if _, param := types.Unalias(to).(*types.TypeParam); !ok || param || types.IsInterface(from) {
+		return
+	}
+	name, typ := s.sharedBy(from)
+	changes := in.Empty() && decodes(typ) && !u.onlyRead(e)
+	if name != "" {
+		for m := range in.Methods() {
+			changes = changes || changing[typ][m.Name()]
+		}
+	} else if in.Empty() && u.decoded(e) {
+		name = s.sharedIn(from, map[types.Type]bool{})
+		changes = name != ""
+	}
+	if name != "" && changes {
+		u.addUnless(e, RuleState, name+" by "+types.ExprString(e)+" as "+
+			types.TypeString(to, types.RelativeTo(u.pkg)), whyStill)
+	}
+}
+
+// decodes reports whether values of a type can be decoded into.
+func decodes(name string) bool {
+	for method := range changing[name] {
+		if strings.HasPrefix(method, "Unmarshal") {
+			return true
+		}
+	}
+	return false
+}
+
+// sharedIn finds a pointer to a value that can be decoded into, and that a variable points to, in
+// what decoders go through.
+func (s *state) sharedIn(t types.Type, seen map[types.Type]bool) string {
+	if seen[t] {
+		return ""
+	}
+	seen[t] = true
+	if name, typ := s.sharedBy(t); name != "" && decodes(typ) {
+		return name
+	}
+	switch x := t.Underlying().(type) {
+	case *types.Pointer:
+		return s.sharedIn(x.Elem(), seen)
+	case *types.Slice:
+		return s.sharedIn(x.Elem(), seen)
+	case *types.Array:
+		return s.sharedIn(x.Elem(), seen)
+	case *types.Struct:
+		for f := range x.Fields() {
+			if name := s.sharedIn(f.Type(), seen); name != "" {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// decoded reports whether an expression is an argument of a function of another package that writes
+// into what it is given.
+func (u *unit) decoded(e ast.Expr) bool {
+	around, _ := u.above(e)
+	call, ok := around.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	f := u.callee(call)
+	if f == nil || !u.foreign(f) {
+		return false
+	}
+	for _, verb := range []string{"Decode", "Fscan", "Read", "Scan", "Sscan", "Unmarshal"} {
+		if strings.HasPrefix(f.Name(), verb) {
+			return true
+		}
+	}
+	return false
 }
 
 // onlyRead reports whether an expression is an argument of a function that only reads it. That of
