@@ -17,6 +17,7 @@ func (s *state) sealed() {
 				s.instance(u, n)
 			case *ast.SelectorExpr:
 				s.changed(u, n)
+				s.executed(u, n)
 			}
 		})
 		u.conversions(func(e ast.Expr, from, to types.Type) { s.hidden(u, e, from, to) })
@@ -143,6 +144,49 @@ func (s *state) changed(u *unit, sel *ast.SelectorExpr) {
 		u.addUnless(sel, RuleState, types.ExprString(sel), "there is a variable of the package with a "+
 			name+", which all instances share, and this could change it")
 	}
+}
+
+// executed looks at what of an html/template tells whether it has been executed: its own tree and names
+// are others then, and Clone fails. What is cloned is a variable with which nothing else is done.
+func (s *state) executed(u *unit, sel *ast.SelectorExpr) {
+	const page = "html/template.Template"
+	x := u.info.Selections[sel]
+	if x == nil || s.shared[page] == "" || s.begins(u, sel, nil) {
+		return
+	}
+	of := x.Recv()
+	if f, ok := x.Obj().(*types.Func); ok { // also of what is embedded
+		of = f.Signature().Recv().Type()
+	}
+	if n := namedOf(of); n == nil || typeName(n) != page {
+		return
+	}
+	switch sel.Sel.Name {
+	default:
+		return
+	case "DefinedTemplates", "Templates", "Tree":
+	case "Clone":
+		if id, ok := ast.Unparen(sel.X).(*ast.Ident); ok && s.onlyCloned(u.info.Uses[id]) {
+			return
+		}
+	}
+	u.addUnless(sel, RuleState, types.ExprString(sel), "it tells whether the template has been executed, "+
+		"which is the same for all instances: clone a variable that is only cloned")
+}
+
+// onlyCloned reports whether nothing else is done with a variable of the package, once it is there.
+func (s *state) onlyCloned(obj types.Object) bool {
+	v, ok := obj.(*types.Var)
+	if !ok || !global(v) {
+		return false
+	}
+	for _, use := range s.uses[v] {
+		sel, ok := use.u.parent[use.id].(*ast.SelectorExpr)
+		if !s.begins(use.u, use.id, nil) && (!ok || sel.X != use.id || sel.Sel.Name != "Clone") {
+			return false
+		}
+	}
+	return true
 }
 
 // calledAt reports whether a method is called where it is named. If not, its value is taken, and called
