@@ -118,11 +118,37 @@ func (s *state) instance(u *unit, id *ast.Ident) {
 		return
 	}
 	for t := range in.TypeArgs.Types() {
+		if name := s.generic(t, obj); name != "" {
+			u.addUnless(id, RuleState, name+" by "+id.Name+" of "+
+				types.TypeString(t, types.RelativeTo(u.pkg)), whyStill)
+		}
 		if n, ok := types.Unalias(t).(*types.Named); ok && s.seals[n.Origin()] != "" {
 			u.addUnless(id, RuleState, s.seals[n.Origin()]+" by "+id.Name+" of "+
 				types.TypeString(t, types.RelativeTo(u.pkg)), whyStill)
 		}
 	}
+}
+
+// generic returns the variable that points to another package's value that a generic type or function
+// could change, of which t is an argument, or "".
+func (s *state) generic(t types.Type, obj types.Object) string {
+	if n, ok := types.Unalias(t).(*types.Named); ok {
+		return s.shared[typeName(n)] // by a pointer to it
+	}
+	for _, params := range paramsOf(obj.Type()) {
+		for p := range params.TypeParams() {
+			in, ok := p.Constraint().Underlying().(*types.Interface)
+			if !ok {
+				continue
+			}
+			for m := range in.Methods() {
+				if name := s.changer(t, m); name != "" {
+					return name
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // changed looks at a method that changes a value of another package's type.
@@ -251,11 +277,12 @@ func (s *state) hiddenShared(u *unit, e ast.Expr, from, to types.Type) {
 	}
 	name, typ := s.sharedBy(from)
 	changes := in.Empty() && decodes(typ) && !u.onlyRead(e)
-	if name != "" {
-		for m := range in.Methods() {
-			changes = changes || changing[typ][m.Name()]
+	for m := range in.Methods() { // also of what is embedded
+		if by := s.changer(from, m); by != "" {
+			name, changes = by, true
 		}
-	} else if in.Empty() && u.decoded(e) {
+	}
+	if name == "" && in.Empty() && u.decoded(e) {
 		name = s.sharedIn(from, map[types.Type]bool{})
 		changes = name != ""
 	}
@@ -263,6 +290,21 @@ func (s *state) hiddenShared(u *unit, e ast.Expr, from, to types.Type) {
 		u.addUnless(e, RuleState, name+" by "+types.ExprString(e)+" as "+
 			types.TypeString(to, types.RelativeTo(u.pkg)), whyStill)
 	}
+}
+
+// changer returns the variable that points to another package's value, if that method of t is one that
+// changes it, or "".
+func (s *state) changer(t types.Type, m *types.Func) string {
+	obj, _, _ := types.LookupFieldOrMethod(t, true, m.Pkg(), m.Name())
+	f, ok := obj.(*types.Func)
+	if !ok || f.Signature().Recv() == nil {
+		return ""
+	}
+	n := namedOf(f.Signature().Recv().Type())
+	if n == nil || !changing[typeName(n)][f.Name()] {
+		return ""
+	}
+	return s.shared[typeName(n)]
 }
 
 // decodes reports whether values of a type can be decoded into.

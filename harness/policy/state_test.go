@@ -62,6 +62,7 @@ func TestCheck_state(t *testing.T) {
 		{"functions of an instance's template", "html/template", "var page = template.Must(template.New(`a`).Parse(`b`))\n\nfunc New() *template.Template { n := 0; return template.Must(page.Clone()).Funcs(template.FuncMap{`n`: func() int { n++; return n }}) }", ""},
 		{"a name made once", "unique", "var h = unique.Make(`a`)\n\nfunc f(s string) bool { return unique.Make(s) == h }", ""},
 		{"a time that is decoded", "time encoding/json", "var epoch = time.Unix(0, 0)\n\ntype S struct{ At time.Time }\n\nfunc f(b []byte) (s S) { json.Unmarshal(b, &s); s.At.UnmarshalText(b); if s.At.Before(epoch) { s.At = epoch }; return s }", ""},
+		{"patterns by a generic function", "regexp", "var all = []*regexp.Regexp{regexp.MustCompile(`a`)}\n\nfunc has[T comparable](l []T, x T) bool { for _, y := range l { if x == y { return true } }; return false }\n\nfunc f(r *regexp.Regexp) bool { return has(all, r) }", ""},
 		{"a pattern that is decoded", "regexp encoding/json", "type rule struct{ Path *regexp.Regexp }\n\nfunc f(b []byte) (r rule) { json.Unmarshal(b, &r); return r }", ""},
 		{"what a method returns through an interface", "", "type tab interface{ get() []int }\n\ntype im struct{ s []int }\n\nfunc (i im) get() []int { return i.s }\n\nvar t tab = im{[]int{1}}\n\nfunc f() int { return t.get()[0] }", ""},
 
@@ -161,6 +162,9 @@ func TestCheck_state(t *testing.T) {
 		{"a regexp by an interface of one's own", "regexp", "var r = regexp.MustCompile(`a`)\n\nfunc f() { var l interface{ Longest() } = r; l.Longest() }", "7 state"},
 		{"a regexp by its method as a function", "regexp", "var r = regexp.MustCompile(`a`)\n\nvar set = (*regexp.Regexp).UnmarshalText\n\nfunc f(b []byte) { set(r, b) }", "7 state"},
 		{"a regexp by what it points to", "regexp", "var r = regexp.MustCompile(`a`)\n\nfunc f(s string) { q := r; *q = *regexp.MustCompile(s) }", "7 state"},
+		{"a regexp by a generic pointer", "regexp", "var r = regexp.MustCompile(`a`)\n\nfunc set[T any](p *T, v T) { *p = v }\n\nfunc f(s string) { set(r, *regexp.MustCompile(s)) }", "9 state"},
+		{"a regexp by a constraint", "regexp", "var r = regexp.MustCompile(`a`)\n\nfunc set[T interface{ UnmarshalText([]byte) error }](x T) { x.UnmarshalText(nil) }\n\nfunc f() { set(r) }", "9 state"},
+		{"a regexp that is embedded, by an interface", "regexp encoding", "type s struct{ *regexp.Regexp }\n\nvar r = s{regexp.MustCompile(`a`)}\n\nfunc f(b []byte) { var u encoding.TextUnmarshaler = r; u.UnmarshalText(b) }", "9 state"},
 		{"a regexp of a table", "regexp", "var t = []struct{ r *regexp.Regexp }{{regexp.MustCompile(`a`)}}\n\nfunc f(b []byte) { t[0].r.UnmarshalText(b) }", "7 state"},
 		{"a time", "time", "var at = time.Unix(0, 0)\n\nfunc f(b []byte) { at.UnmarshalText(b) }", "7 state"},
 		{"a time by its address", "time", "var at = time.Unix(0, 0)\n\nfunc f() { p := &at; *p = time.Now() }", "7 state"},
