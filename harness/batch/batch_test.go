@@ -63,7 +63,7 @@ func setup(t *testing.T) *bench {
 	return b
 }
 
-// hand makes a submission: for each lab "reference", "changed" or "stub".
+// hand makes a submission: for each lab "reference", "changed", "unfinished" or "stub".
 func (b *bench) hand(dir string, labs map[string]string) batch.Submission {
 	b.t.Helper()
 	for slug, what := range labs {
@@ -80,8 +80,11 @@ func (b *bench) hand(dir string, labs map[string]string) batch.Submission {
 			if err != nil {
 				b.t.Fatal(err)
 			}
-			if what == "changed" {
+			switch what {
+			case "changed":
 				data = append(data, "\nvar mine = 1\n"...)
+			case "unfinished":
+				data = append(data, "\n/* the reference, but for a comment\n"...)
 			}
 			put(b.t, filepath.Join(dir, "labs", l.Slug, file), string(data))
 		}
@@ -193,6 +196,16 @@ func TestOne_theReferenceFails(t *testing.T) {
 	got = b.one(b.hand(t.TempDir(), map[string]string{"b01-adder": "changed"}))
 	if len(got) != 1 || !strings.HasPrefix(got[0], "B01 failed") {
 		t.Errorf("got %q of somebody's own code, want failed", got)
+	}
+}
+
+// TestOne_aCommentFails is the fault of whoever has put it into the reference.
+func TestOne_aCommentFails(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	got := b.one(b.hand(t.TempDir(), map[string]string{"b01-adder": "unfinished"}))
+	if len(got) != 1 || !strings.HasPrefix(got[0], "B01 build_failed; this is the course's reference") {
+		t.Errorf("got %q, want that it does not compile", got)
 	}
 }
 

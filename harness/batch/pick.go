@@ -16,6 +16,7 @@ import (
 type picked struct {
 	jobs  []grade.Job
 	notes map[string]string // remarks on what is judged, by slug
+	ours  map[string]bool   // what is one of the course's own solutions, to the byte, by slug
 	slots []slot            // the results in their order
 	// the slugs of labs that are the untouched stub and that nobody has asked for
 	left []string
@@ -26,7 +27,7 @@ type slot struct{ known *run.Result }
 
 // pick writes the files of what is to be judged below dir and tells it from what is not.
 func (g *Grader) pick(found []intake.Submission, dir string) (*picked, error) {
-	p := &picked{notes: map[string]string{}}
+	p := &picked{notes: map[string]string{}, ours: map[string]bool{}}
 	files := map[*course.Lab]intake.Submission{}
 	for _, f := range found {
 		files[f.Lab] = f
@@ -56,7 +57,7 @@ func (g *Grader) pickOne(p *picked, f intake.Submission, dir string) error {
 	case err != nil || len(touched) > 0: // of a lab without a recorded stub it is not known: it is judged
 		p.jobs = append(p.jobs, grade.Job{Lab: f.Lab, Dir: dir, Note: f.Note})
 		p.slots = append(p.slots, slot{})
-		p.notes[f.Lab.Slug] = resembles(f)
+		p.notes[f.Lab.Slug], p.ours[f.Lab.Slug] = resembles(f)
 	case g.Demanded || f.Note != "": // perhaps all the work lies in a file that is not handed in
 		p.know(g.notAttempted(f.Lab, f.Note))
 	default:
@@ -95,10 +96,13 @@ func (g *Grader) nothingTouched(p *picked) {
 }
 
 // excused is the result of one of the course's own solutions. If that does not pass, the course is at
-// fault, and nobody loses points by it.
-func excused(r run.Result) run.Result {
-	switch r.Verdict {
-	case run.Failed, run.TimedOut, run.BuildFailed, run.Rejected:
+// fault, and nobody loses points by it. Comments change no check, but a directive in one is rejected,
+// and one that does not end does not compile: these verdicts stand unless the solution is the course's
+// to the byte.
+func excused(r run.Result, exact bool) run.Result {
+	switch {
+	case r.Verdict == run.Failed, r.Verdict == run.TimedOut,
+		exact && (r.Verdict == run.BuildFailed || r.Verdict == run.Rejected):
 		r.Verdict, r.Points = run.InfraError, 0
 		r.Message = "the course's own solution does not pass here, so the lab judges nobody: labs prove " +
 			strings.ToLower(r.Lab) + " shows what is wrong"
@@ -117,7 +121,7 @@ func (p *picked) merge(judged []run.Result) []run.Result {
 		results[i], judged = judged[0], judged[1:]
 		if note := p.notes[results[i].Slug]; note != "" {
 			results[i].Notes = append(results[i].Notes, note)
-			results[i] = excused(results[i])
+			results[i] = excused(results[i], p.ours[results[i].Slug])
 		}
 	}
 	switch n := len(p.left); {

@@ -10,31 +10,33 @@ import (
 	"github.com/backend-labs/backend-labs/harness/intake"
 )
 
-// resembles is the remark on a submission that is one of the course's own solutions, or "".
-func resembles(f intake.Submission) string {
-	if same(f, f.Lab.SolutionDir) {
-		return "this is the course's reference, word for word but for comments and layout"
+// resembles is the remark on a submission that is one of the course's own solutions, or "", and
+// whether it is that to the byte.
+func resembles(f intake.Submission) (remark string, exact bool) {
+	if same(f, f.Lab.SolutionDir, words) {
+		return "this is the course's reference, word for word but for comments and layout",
+			same(f, f.Lab.SolutionDir, bytes.Clone)
 	}
 	others, err := f.Lab.Alternatives()
 	if err != nil {
-		return ""
+		return "", false
 	}
 	for _, dir := range others {
-		if same(f, dir) {
+		if same(f, dir, words) {
 			return "this is the course's solution " + filepath.Base(dir) +
-				", word for word but for comments and layout"
+				", word for word but for comments and layout", same(f, dir, bytes.Clone)
 		}
 	}
-	return ""
+	return "", false
 }
 
-// same reports whether the files are those of a folder. It is false where there is no such folder:
-// a course may have been given without its solutions.
-func same(f intake.Submission, dir string) bool {
+// same reports whether the files are those of a folder, by what is looked at of them. It is false where
+// there is no such folder: a course may have been given without its solutions.
+func same(f intake.Submission, dir string, of func([]byte) []byte) bool {
 	for _, name := range f.Lab.Files {
 		theirs, there := f.Files[name]
 		ours, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
-		if !there || err != nil || !bytes.Equal(words(theirs), words(ours)) {
+		if !there || err != nil || !bytes.Equal(of(theirs), of(ours)) {
 			return false
 		}
 	}

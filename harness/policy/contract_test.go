@@ -71,6 +71,17 @@ const (
 	whole   = types + options + repo + newRepo + get + handler
 )
 
+// tmpl is code with a template, and encoded code with encoding/json, behind the whole of the lab's.
+func tmpl(code string) string {
+	return strings.Replace(whole, "import (\n", "import (\n\t\"text/template\"\n", 1) +
+		"var show = template.New(``)\n\n" + code
+}
+
+func encoded(code string) string {
+	return strings.Replace(whole, "import (\n", "import (\n\t\"encoding/json\"\n", 1) +
+		"var _ = json.Valid\n\n" + code
+}
+
 // TestCheck_contract is about what the stub declares, and what is handed in by it.
 func TestCheck_contract(t *testing.T) {
 	t.Parallel()
@@ -166,6 +177,17 @@ func TestCheck_contract(t *testing.T) {
 		{"one that has less methods", whole + "func f(m More) DB { return m }", ""},
 		{"a handler that is printed", whole + "func f(h http.Handler) { fmt.Print(h) }", "handed h as any"},
 		{"a handler that is served", whole + "func f(h http.Handler) { http.NewServeMux().Handle(`/`, h) }", ""},
+		{"in a field of what a template shows", tmpl("type w struct{ DB DB }\n\nfunc f(db DB) { show.Execute(nil, w{db}) }"), "handed w{…} as any"},
+		{"in what a template's value embeds", tmpl("type w struct{ DB }\n\nfunc f(db DB) { show.Execute(nil, &w{db}) }"), "handed &w{…} as any"},
+		{"in a list that a template shows", tmpl("func f(db DB) { var v any = []DB{db}; show.Execute(nil, v) }"), "handed []DB{…} as any"},
+		{"by a method that a template calls", tmpl("type w struct{ db DB }\n\nfunc (w w) Get() DB { return w.db }\n\nfunc f(db DB) { show.Execute(nil, w{db}) }"), "handed w{…} as any"},
+		{"by a function that a template calls", tmpl("func f(db DB) { show.Execute(nil, func() DB { return db }) }"), "handed (func() DB literal) as any"},
+		{"in a list that is encoded", encoded("func f(db DB) { json.Marshal([]DB{db}) }"), "handed []DB{…} as any"},
+		{"decoded into", encoded("func f(db DB, b []byte) { json.Unmarshal(b, &db) }"), "handed &db as any"},
+		{"in a field that is not exported", encoded("func f(r *Repo) { json.Marshal(r) }"), ""},
+		{"in a list that is printed where something is encoded", encoded("func f(db []DB) { fmt.Println(db) }"), ""},
+		{"in a struct that is kept where something is encoded", encoded("type w struct{ DB DB }\n\nfunc f(m *sync.Map, db DB) { m.Store(1, &w{db}) }"), ""},
+		{"beside what a template shows", tmpl("type w struct{ Name string; db DB }\n\nfunc f(db DB) { show.Execute(nil, w{``, db}) }"), ""},
 		{"an error and a writer that are printed", whole + "func f(err error, w io.Writer) { fmt.Fprint(w, err, w) }", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

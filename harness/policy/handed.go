@@ -119,7 +119,11 @@ func paramsOf(t types.Type) (all []*types.TypeParamList) {
 // converted looks at what such a value becomes.
 func (h *handed) converted(e ast.Expr, from, to types.Type) {
 	lab, is := h.of(from)
-	if !is || types.Identical(from, to) {
+	if !is {
+		h.wrapped(e, from, to)
+		return
+	}
+	if types.Identical(from, to) {
 		return
 	}
 	in, ok := to.Underlying().(*types.Interface)
@@ -134,6 +138,73 @@ func (h *handed) converted(e ast.Expr, from, to types.Type) {
 	case lab && (assertion || !types.Implements(from, in)):
 		h.addUnless(e, RuleHanded, types.ExprString(e), whyHanded)
 	}
+}
+
+// walkers are packages that go through what they get as an any, by exported fields and by elements,
+// and come to what is behind an interface there; templates call functions and methods besides.
+var walkers = append([]string{"encoding/gob", "encoding/json", "encoding/xml"}, templates...)
+
+// wrapped looks at a value with the checks' own within it that becomes an any where there are walkers.
+// fmt shows no more of such a one than where it lies.
+func (h *handed) wrapped(e ast.Expr, from, to types.Type) {
+	if !empty(to) || types.IsInterface(from) || h.importsOneOf(walkers) == "" || h.keeps(e) ||
+		h.shown(e) || !h.within(from, map[types.Type]bool{}) {
+		return
+	}
+	if _, param := types.Unalias(to).(*types.TypeParam); !param {
+		h.addUnless(e, RuleHanded, types.ExprString(e)+" as "+h.short(to), "the checks' own value is in "+
+			"it, and could be seen through: make a value of what is to be written")
+	}
+}
+
+// shown reports whether an expression is an argument of a function that prints or sorts.
+func (h *handed) shown(e ast.Expr) bool {
+	around, _ := h.above(e)
+	call, ok := around.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	f := h.callee(call)
+	return f != nil && f.Pkg() != nil && (f.Pkg().Path() == "fmt" || f.Pkg().Path() == "log" ||
+		f.Pkg().Path() == "sort")
+}
+
+// within reports whether walkers come to one of the checks' values from one of type t.
+func (h *handed) within(t types.Type, seen map[types.Type]bool) bool {
+	t = types.Unalias(t)
+	if seen[t] {
+		return false
+	}
+	seen[t] = true
+	if lab, _ := h.of(t); lab {
+		return true
+	}
+	if n := namedOf(t); n != nil && n.Obj().Pkg() != nil {
+		if h.foreign(n.Obj()) {
+			return false
+		}
+		for m := range n.Methods() {
+			if m.Exported() && h.importsOneOf(templates) != "" && h.within(m.Signature(), seen) {
+				return true
+			}
+		}
+	}
+	switch x := t.Underlying().(type) {
+	case *types.Map:
+		return h.within(x.Key(), seen) || h.within(x.Elem(), seen)
+	case interface{ Elem() types.Type }: // pointers, slices, arrays, channels
+		return h.within(x.Elem(), seen)
+	case *types.Signature:
+		return h.importsOneOf(templates) != "" && x.Results().Len() > 0 &&
+			h.within(x.Results().At(0).Type(), seen)
+	case *types.Struct:
+		for f := range x.Fields() {
+			if (f.Exported() || f.Embedded()) && h.within(f.Type(), seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (h *handed) foreignInterface(t types.Type) bool {

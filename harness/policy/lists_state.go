@@ -13,7 +13,9 @@ var still = set(
 	"hash/maphash.Seed",
 	"html/template.Template",
 	"log/slog.Attr",
+	"log/slog.JSONHandler",
 	"log/slog.Logger",
+	"log/slog.TextHandler",
 	"log/slog.Value",
 	"net/netip.Addr",
 	"net/netip.AddrPort",
@@ -46,8 +48,26 @@ var changing = map[string]map[string]bool{
 		"ParseFS", "ParseFiles", "ParseGlob"),
 	"text/template.Template": set("AddParseTree", "Delims", "Funcs", "New", "Option", "Parse",
 		"ParseFS", "ParseFiles", "ParseGlob"),
-	"regexp.Regexp": set("Longest"),
+	"regexp.Regexp":      set("Longest", "UnmarshalText"),
+	"net/netip.Addr":     set("UnmarshalBinary", "UnmarshalText"),
+	"net/netip.AddrPort": set("UnmarshalBinary", "UnmarshalText"),
+	"net/netip.Prefix":   set("UnmarshalBinary", "UnmarshalText"),
+	"time.Time":          set("GobDecode", "UnmarshalBinary", "UnmarshalJSON", "UnmarshalText"),
 }
+
+// values are those of them that are copied rather than pointed to.
+var values = set("net/netip.Addr", "net/netip.AddrPort", "net/netip.Prefix", "time.Time")
+
+// holding are functions of other packages that put what they get into a value of a type that is
+// still, which shows nothing of it: handlers, functions for templates, and whatever an any is.
+var holding = set(
+	"html/template.Template.Funcs", "text/template.Template.Funcs",
+	"log/slog.Any", "log/slog.AnyValue", "log/slog.Group", "log/slog.GroupAttrs",
+	"log/slog.Logger.With", "log/slog.New", "log/slog.NewJSONHandler", "log/slog.NewTextHandler",
+)
+
+// onces are those that keep what a function returns.
+var onces = set("sync.OnceValue", "sync.OnceValues")
 
 // reading are functions of other packages that only read the maps, the slices and the pointers that
 // they get, and keep none of them.

@@ -28,6 +28,7 @@ type state struct {
 	queue  []types.Object
 	seals  map[*types.Named]string // with the variable that reaches it
 	others map[string]bool         // types of other packages that are reached, as "package.Type"
+	shared map[string]string       // those of them that are pointed to, with the variable that does
 	made   map[ast.Node]bool       // functions whose results have been looked at
 }
 
@@ -50,7 +51,7 @@ func (in *inspector) state() {
 	s := &state{in: in, uses: map[types.Object][]stateUse{},
 		bodies: map[*types.Func]*ast.FuncDecl{}, roots: map[*types.Var]bool{},
 		held: map[types.Object]string{}, seals: map[*types.Named]string{},
-		others: map[string]bool{}, made: map[ast.Node]bool{}}
+		others: map[string]bool{}, shared: map[string]string{}, made: map[ast.Node]bool{}}
 	for _, name := range slices.Sorted(maps.Keys(in.units)) {
 		u := in.units[name]
 		s.units = append(s.units, u)
@@ -65,6 +66,7 @@ func (in *inspector) state() {
 			s.declarations(u, u.files[name])
 		}
 	}
+	s.starting()
 	for len(s.queue) > 0 {
 		obj := s.queue[0]
 		s.queue = s.queue[1:]
@@ -157,7 +159,7 @@ func (s *state) reach(t types.Type, from string, seen map[types.Type]bool) strin
 	if n, ok := t.(*types.Named); ok && n.Obj().Pkg() != nil && !s.in.own[n.Obj().Pkg()] {
 		if still[typeName(n)] {
 			s.others[typeName(n)] = true
-			return ""
+			return s.handle(n, from, seen)
 		}
 		if st, is := n.Underlying().(*types.Struct); is && !exported(st) {
 			return name
@@ -190,6 +192,18 @@ func (s *state) reach(t types.Type, from string, seen map[types.Type]bool) strin
 	return ""
 }
 
+// handle goes on to what a unique.Handle has: everybody gets the same value from it.
+func (s *state) handle(n *types.Named, from string, seen map[types.Type]bool) string {
+	if typeName(n) != "unique.Handle" {
+		return ""
+	}
+	t := n.TypeArgs().At(0)
+	if opaque(t, map[types.Type]bool{}) {
+		return types.TypeString(n, types.RelativeTo(n.Obj().Pkg()))
+	}
+	return s.reach(t, from, seen)
+}
+
 // pointed goes on to what a pointer points to: a struct of the submission's own, which is sealed by
 // that, or a value of a type that is still.
 func (s *state) pointed(p *types.Pointer, name, from string, seen map[types.Type]bool) string {
@@ -201,6 +215,9 @@ func (s *state) pointed(p *types.Pointer, name, from string, seen map[types.Type
 	own := s.in.own[n.Obj().Pkg()]
 	switch {
 	case still[typeName(n)]:
+		if s.shared[typeName(n)] == "" {
+			s.shared[typeName(n)] = from
+		}
 		return s.reach(n, from, seen)
 	case isStruct && (own || exported(st)):
 		s.seal(n, from)

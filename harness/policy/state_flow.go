@@ -159,7 +159,12 @@ func (f *flow) selected(n *ast.SelectorExpr, inside ast.Expr, place bool) {
 	m := sel.Obj().(*types.Func).Origin()
 	recv := m.Signature().Recv()
 	if f.u.implicit(n) && place {
-		f.address(n, recv.Type().(*types.Pointer).Elem())
+		elem := recv.Type().(*types.Pointer).Elem()
+		if named := namedOf(elem); named == nil || !still[typeName(named)] {
+			f.address(n, elem)
+		} else if changing[typeName(named)][m.Name()] {
+			f.report(n, types.ExprString(n))
+		}
 	}
 	switch t := f.u.info.TypeOf(inside); {
 	case types.IsInterface(recv.Type()) || f.u.foreign(m):
@@ -184,9 +189,6 @@ func readingMethod(m *types.Func) bool {
 func (f *flow) address(n ast.Expr, t types.Type) {
 	named, ok := types.Unalias(t).(*types.Named)
 	if ok {
-		if still[typeName(named)] {
-			return
-		}
 		_, isStruct := named.Underlying().(*types.Struct)
 		if isStruct && named.Obj().Pkg() != nil && f.in.own[named.Obj().Pkg()] {
 			f.seal(named, f.from)
@@ -327,7 +329,22 @@ func (f *flow) returned(n *ast.ReturnStmt, e ast.Expr) {
 				}
 			}
 			f.follow(obj, f.from)
+			f.overridden(obj)
 			return
+		}
+	}
+}
+
+// overridden follows the results of the methods of interfaces by which a method may be called.
+func (f *flow) overridden(m *types.Func) {
+	if m.Signature().Recv() == nil {
+		return
+	}
+	for obj := range f.uses {
+		fn, ok := obj.(*types.Func)
+		if ok && fn.Name() == m.Name() && fn.Signature().Recv() != nil &&
+			types.IsInterface(fn.Signature().Recv().Type()) {
+			f.follow(fn, f.from)
 		}
 	}
 }

@@ -110,18 +110,92 @@ func (s *state) called(u *unit, call *ast.CallExpr, from string) bool {
 	case f == nil:
 		return false
 	case u.foreign(f):
-		return making[functionName(f.Origin())]
+		name := functionName(f.Origin())
+		return making[name] && (!onces[name] || s.once(u, call.Args[0], from))
 	}
-	decl := s.bodies[f.Origin()]
-	if decl == nil {
-		return false
+	other, body := s.body(f)
+	return body != nil && s.maker(other, body, from)
+}
+
+// body is that of a function of the submission's own, and where it stands, or nil.
+func (s *state) body(f *types.Func) (*unit, *ast.BlockStmt) {
+	if f == nil || s.bodies[f.Origin()] == nil {
+		return nil, nil
 	}
-	for _, other := range s.units {
-		if other.pkg == f.Pkg() {
-			return s.maker(other, decl.Body, from)
+	for _, u := range s.units {
+		if u.pkg == f.Pkg() {
+			return u, s.bodies[f.Origin()].Body
 		}
 	}
-	return false
+	return nil, nil
+}
+
+// once looks at a function whose results sync.OnceValue keeps, as a variable would.
+func (s *state) once(u *unit, fn ast.Expr, from string) bool {
+	sig, ok := under[*types.Signature](u.info.TypeOf(fn))
+	if !ok {
+		return false
+	}
+	hides := false
+	for r := range sig.Results().Variables() {
+		if s.reach(r.Type(), from, map[types.Type]bool{}) != "" {
+			return false
+		}
+		hides = hides || opaque(r.Type(), map[types.Type]bool{})
+	}
+	if !hides {
+		return true
+	}
+	other, body := s.function(u, fn)
+	if body == nil {
+		return false
+	}
+	c := &converter{unit: other, f: func(e ast.Expr, t, to types.Type) {
+		if types.Identical(to, types.Universe.Lookup("error").Type()) { // of whoever was called, mostly
+			n := namedOf(t)
+			ok = ok && (n == nil || n.Obj().Pkg() == nil || !s.in.own[n.Obj().Pkg()] ||
+				s.reach(t, from, map[types.Type]bool{}) == "")
+			return
+		}
+		ok = ok && (!opaque(to, map[types.Type]bool{}) || s.keepsNothing(other, e, to, from))
+	}}
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			s.captured(other, n, from)
+			return false
+		case *ast.AssignStmt, *ast.ReturnStmt:
+			c.node(n)
+		case *ast.ValueSpec:
+			for i, id := range n.Names {
+				if v := valueOf(n, i); v != nil && !types.Identical(u.info.TypeOf(id),
+					types.Universe.Lookup("error").Type()) {
+					ok = ok && s.keepsNothing(other, v, other.info.TypeOf(id), from)
+				}
+			}
+		}
+		return true
+	})
+	return ok
+}
+
+// function is the body of what an expression names, or is, and where that stands.
+func (s *state) function(u *unit, e ast.Expr) (*unit, *ast.BlockStmt) {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.FuncLit:
+		return u, e.Body
+	case *ast.Ident:
+		f, _ := u.info.Uses[e].(*types.Func)
+		return s.body(f)
+	case *ast.SelectorExpr:
+		f, _ := u.info.Uses[e.Sel].(*types.Func)
+		return s.body(f)
+	case *ast.IndexExpr:
+		return s.function(u, e.X)
+	case *ast.IndexListExpr:
+		return s.function(u, e.X)
+	}
+	return nil, nil
 }
 
 // maker looks at a function that makes what a variable begins with: at its results, and at what it
