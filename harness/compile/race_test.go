@@ -63,14 +63,15 @@ func TestMended(t *testing.T) {
 		p := run.Process{Binary: built.Path, Test: check.Test, Race: true, Seed: 1,
 			Timeout: time.Minute, Sandbox: sandbox.None{}}
 		o, err := p.Run(t.Context())
-		want := check.Test != "TestThePoolForgets"
+		want := check.Test != "TestThePoolKeepsNothing"
 		if raced := strings.HasPrefix(o.Message, "data race: "); err != nil || raced != want {
 			t.Errorf("%s: got %s, %q, %v, want a race: %v", check.Test, o.Verdict, o.Message, err, want)
 		}
 	}
 }
 
-// TestMended_stacks has panics told by libraries that put the stack into the text, in which the check stands.
+// TestMended_stacks has panics told by libraries that put the stack into the text, in which the check stands, and looks
+// for what a pool of a library has kept.
 func TestMended_stacks(t *testing.T) {
 	t.Parallel()
 	c := coursetest.New(t, "testdata/names")

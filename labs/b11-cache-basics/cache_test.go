@@ -606,6 +606,8 @@ func whatGoesIsGone(t *testing.T) {
 			var keys, values []weak.Pointer[object]
 			same := new(object)
 			for i := range sets {
+				// The runtime lets go of a timer that was stopped when it is the next one, so no two are to end at once.
+				time.Sleep(time.Millisecond)
 				k, v := same, new(object)
 				if what == "different keys" {
 					k = new(object)
@@ -618,8 +620,7 @@ func whatGoesIsGone(t *testing.T) {
 					c.GetOrLoad(background, k, func(context.Context, *object) (*object, error) { return v, nil })
 				}
 			}
-			// The runtime itself may hold a timer that was stopped, and what that would have called, for a while.
-			const most = sets / 2
+			const most = sets / 4
 			heldKeys, heldValues := held(keys, most), held(values, most)
 			expect.That(t, heldKeys <= most && heldValues <= most, expect.Message{
 				Did: fmt.Sprintf("stored or loaded %d values in a cache of %d, under %s, and had the garbage "+
