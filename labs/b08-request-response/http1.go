@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// Request is what a client wants.
+// Request is what a client wants. Whoever keeps it finds the same method, target and header in it when others have come.
 type Request struct {
 	Method string // GET
 	Target string // as it was sent: /things?page=2

@@ -172,6 +172,16 @@ func TestABodyEndsWhereItsLengthSays(t *testing.T) {
 	for _, c := range []struct{ what, first, body string }{
 		{"GET", "GET /one HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "hello"},
 		{"DELETE", "DELETE /one HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "hello"},
+		{"PROPFIND", "PROPFIND /one HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "hello"},
+		{"frob", "frob /one HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "hello"},
+		{
+			"POST with Expect",
+			"POST /one HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello", "hello",
+		},
+		{
+			"POST with Content_Length",
+			"POST /one HTTP/1.1\r\nHost: x\r\nContent_Length: 50\r\nX-Content-Length: 5\r\n\r\n", "",
+		},
 		{
 			"POST with zeros before its length",
 			"POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 0000000000000000000000010\r\n\r\nhellohello",
@@ -183,6 +193,9 @@ func TestABodyEndsWhereItsLengthSays(t *testing.T) {
 			s := serve(t, echo)
 			text, _ := s.raw(c.first + "GET /two HTTP/1.1\r\nHost: x\r\n\r\n")
 			all := responses(text, "GET", "GET")
+			if len(all) > 0 && all[0].status == 100 { // not asked for, and not forbidden
+				all = all[1:]
+			}
 			ok := len(all) == 2 && all[0].status == 200 && all[0].body == c.body &&
 				all[1].status == 200 && all[1].header.Get("Echo-Target") == "/two"
 			expect.That(t, ok, expect.Message{
@@ -393,6 +406,7 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 		})
 	})
 	wantAnsweredBefore(t)
+	wantRequestsApart(t)
 }
 
 // wantAnsweredBefore has requests before one that is refused, and before one that is not complete.
@@ -493,6 +507,67 @@ func TestAnUnreadBodyIsNotTheNextRequest(t *testing.T) {
 			})
 		})
 	}
+	wantBodiesApart(t)
+}
+
+// wantBodiesApart has a handle that reads the first request's body when the second one has come.
+func wantBodiesApart(t *testing.T) {
+	t.Helper()
+	for _, size := range []int{5, 10 << 10} {
+		virtual(t, func(t *testing.T) {
+			var first io.Reader
+			late := "nothing"
+			s := serve(t, func(r *http1.Request) *http1.Response {
+				if first == nil {
+					first = r.Body
+					return &http1.Response{Status: 200}
+				}
+				text, _ := io.ReadAll(first)
+				late = fmt.Sprintf("%q", text)
+				return echo(r)
+			})
+			s.ignoreBodies = true
+			body := strings.Repeat("1", size)
+			text, _ := s.raw(fmt.Sprintf("POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", size, body) +
+				"POST /two HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello" +
+				"GET /three HTTP/1.1\r\nHost: x\r\n\r\n")
+			all := responses(text)
+			expect.That(t, len(all) == 3 && all[1].body == "hello" && all[2].header.Get("Echo-Target") == "/three" &&
+				!strings.Contains(late, "hello") && !strings.Contains(late, "three"), expect.Message{
+				Did: fmt.Sprintf("sent POST /one with a body of %d bytes, which handle does not read but keeps, POST /two "+
+					"with the body \"hello\", at which handle reads the first body and then its own, and GET /three", size),
+				Want: `200, 200 "hello" and 200; the first body ends where it did`,
+				Got:  fmt.Sprintf("%s; read in the first body: %s", list(all, text), late),
+				Why: "a Body ends after its own bytes, whenever it is read: one that goes on reads another user's request, " +
+					"and takes it out of the stream",
+			})
+		})
+	}
+}
+
+// wantRequestsApart has a handle that keeps the requests that it was called for.
+func wantRequestsApart(t *testing.T) {
+	t.Helper()
+	virtual(t, func(t *testing.T) {
+		var kept []*http1.Request
+		s := serve(t, echo)
+		s.look = func(r *http1.Request) { kept = append(kept, r) }
+		s.raw("GET /one HTTP/1.1\r\nHost: x\r\nX-User: ann\r\nX-One: 1\r\n\r\n" +
+			"HEAD /two HTTP/1.1\r\nHost: y\r\nX-User: bob\r\n\r\n")
+		ok := len(kept) == 2 && kept[0].Method == "GET" && kept[0].Target == "/one" && len(kept[0].Header) == 3 &&
+			slices.Equal(kept[0].Header["X-User"], []string{"ann"}) && slices.Equal(kept[0].Header["Host"], []string{"x"})
+		got := fmt.Sprintf("%d calls", len(kept))
+		if len(kept) > 0 {
+			got = fmt.Sprintf("%s %s with %q", kept[0].Method, kept[0].Target, kept[0].Header)
+		}
+		expect.That(t, ok, expect.Message{
+			Did:  "sent GET /one with X-User: ann and HEAD /two with X-User: bob, and then looked at the first Request",
+			Want: `GET /one with Host "x", X-One "1" and X-User "ann", as when handle was called`,
+			Got:  got,
+			Why: "whoever passes a request on to a goroutine, for a log or a queue, still looks at it when handle has " +
+				"returned, and would see the next user in it",
+		})
+	})
 }
 
 func TestHeaderNamesAreCaseInsensitive(t *testing.T) {
@@ -528,16 +603,22 @@ func TestHeaderNamesAreCaseInsensitive(t *testing.T) {
 	})
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
-		s.raw("GET / HTTP/1.1\r\nHost: x:8080\r\nX-Url: http://a:80/b  c\r\nX-Empty:\r\n\r\n")
+		s.raw("GET / HTTP/1.1\r\nHost: x:8080\r\nX-Url: http://a:80/b  c\r\nX-Empty:\r\nX-Name: \u00a0ann\u00a0 \r\n\r\n")
 		seen := s.requests()
+		got := fmt.Sprintf("%d requests", len(seen))
+		if len(seen) == 1 {
+			got = fmt.Sprintf("%+q", seen[0].Header)
+		}
 		expect.That(t, len(seen) == 1 && slices.Equal(seen[0].Header["Host"], []string{"x:8080"}) &&
 			slices.Equal(seen[0].Header["X-Url"], []string{"http://a:80/b  c"}) &&
-			slices.Equal(seen[0].Header["X-Empty"], []string{""}), expect.Message{
-			Did: `sent the header lines "Host: x:8080", "X-Url: http://a:80/b  c" and "X-Empty:", ` +
-				"and looked at the Request's header",
-			Want: "the whole values: the first colon ends the name, what is inside stays, and a value may be empty",
-			Got:  fmt.Sprintf("%d requests: %+v", len(seen), seen),
-			Why:  "addresses, times and URLs have colons in them, and an empty value is one",
+			slices.Equal(seen[0].Header["X-Empty"], []string{""}) &&
+			slices.Equal(seen[0].Header["X-Name"], []string{"\u00a0ann\u00a0"}), expect.Message{
+			Did: `sent the header lines "Host: x:8080", "X-Url: http://a:80/b  c", "X-Empty:" and ` +
+				`"X-Name: \u00a0ann\u00a0 ", and looked at the Request's header`,
+			Want: "the whole values: the first colon ends the name, what is inside stays, a value may be empty, and " +
+				"what is no space or tab belongs to it",
+			Got: got,
+			Why: "addresses, times and URLs have colons in them, and an empty value is one",
 		})
 	})
 }
@@ -551,7 +632,10 @@ func TestSomeAnswersHaveNoBody(t *testing.T) {
 			}
 			return &http1.Response{Status: status, Body: []byte("hello")}
 		})
-		for _, status := range []int{200, 201, 203, 205, 206, 299, 302, 400, 404, 418, 500, 599} {
+		for status := 200; status <= 599; status++ {
+			if status == 204 || status == 304 {
+				continue
+			}
 			text, closed := s.raw(fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: x\r\n\r\n", status))
 			all := responses(text)
 			expect.That(t, len(all) == 1 && all[0].status == status && all[0].body == "hello" &&
@@ -674,15 +758,37 @@ func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
 		{"a hexadecimal Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x10"},
 		{"a Content-Length with a letter", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1a"},
 		{"a Content-Length beyond int64", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775808"},
+		{"a vertical tab before a Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \v5"},
+		{"a form feed behind a Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\f"},
+		{"a no-break space before a Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \u00a05"},
+		{"a second CR behind a Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r"},
+		{"a NUL behind a Content-Length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\x00"},
+		{"a second CR behind the request line", "GET / HTTP/1.1\r\r\nHost: x"},
+		{"a header line of a space", "POST / HTTP/1.1\r\nHost: x\r\n \r\nContent-Length: 5"},
+		{"a header line of a CR", "POST / HTTP/1.1\r\nHost: x\r\n\r\r\nContent-Length: 5"},
 	} {
 		wantRefused(t, 400, c.what, c.head, why)
 	}
 }
 
 func TestHostIsRequired(t *testing.T) {
-	wantRefused(t, 400, "HTTP/1.1 and no Host", "GET / HTTP/1.1\r\nAccept: text/plain",
-		"many sites share one address, and Host says which one is meant; guessed, one "+
-			"customer's users see another customer's pages")
+	const why = "many sites share one address, and Host says which one is meant; guessed, one " +
+		"customer's users see another customer's pages"
+	wantRefused(t, 400, "HTTP/1.1 and no Host", "GET / HTTP/1.1\r\nAccept: text/plain", why)
+	wantRefused(t, 400, "a whole URL, HTTP/1.1 and no Host", "GET http://x/ HTTP/1.1\r\nAccept: text/plain", why)
+	wantRefused(t, 400, "the target *, HTTP/1.1 and no Host", "OPTIONS * HTTP/1.1\r\nX-Host: x", why)
+	virtual(t, func(t *testing.T) {
+		s := serve(t, echo)
+		text, closed := s.raw("GET /one HTTP/1.1\r\nHost:\r\n\r\nGET /two HTTP/1.1\r\nHost: \r\n\r\n")
+		all := responses(text)
+		expect.That(t, len(all) == 2 && all[0].status == 200 && all[1].status == 200 && !closed, expect.Message{
+			Did:  `sent two GETs with the header lines "Host:" and "Host: "`,
+			Want: "200 for both: Host is there, and says nothing",
+			Got:  list(all, text),
+			Why: "a client that has no name for the server sends an empty Host (RFC 9112, section 3.2): to look for " +
+				"a value is not to look for the field",
+		})
+	})
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
 		text, _ := s.raw("GET / HTTP/1.0\r\n\r\n")
@@ -713,6 +819,7 @@ func TestTwoLengthsAreRefused(t *testing.T) {
 		{"Content-Length: 0 and Transfer-Encoding", "Content-Length: 0\r\nTransfer-Encoding: chunked"},
 		{"Content-Length and Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding: chunked"},
 		{"Transfer-Encoding and Content-Length", "Transfer-Encoding: chunked\r\nContent-Length: 5"},
+		{"Content-Length and a Transfer-Encoding without a value", "Content-Length: 5\r\nTransfer-Encoding:"},
 	} {
 		wantRefused(t, 400, c.what, "POST / HTTP/1.1\r\nHost: x\r\n"+c.fields, why)
 	}
@@ -732,6 +839,7 @@ func TestTransferEncodingIsNotImplemented(t *testing.T) {
 			"two Transfer-Encodings",
 			"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\nTransfer-Encoding: chunked",
 		},
+		{"a Transfer-Encoding without a value", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:"},
 	} {
 		wantRefused(t, 501, c.what, c.head, "whoever sends it in front of its body knows where that ends; "+
 			"you do not, whatever the method and the version are")
@@ -764,6 +872,7 @@ func TestCloseIsHonoured(t *testing.T) {
 				})
 		})
 	}
+	wantOwnVersion(t)
 	for _, c := range []struct {
 		method string
 		status int
@@ -784,18 +893,35 @@ func TestCloseIsHonoured(t *testing.T) {
 			})
 		})
 	}
+	for _, fields := range []string{
+		"Connection: keep-alive, closed, x-close, upgrade", "Connection: not close", "Connection: keep-alive\r\nProxy-Connection: close",
+	} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			text, closed := s.raw("GET /one HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n")
+			all := responses(text, "GET", "GET")
+			expect.That(t, len(all) == 2 && !all[0].close && !closed, expect.Message{
+				Did:  fmt.Sprintf("sent a GET with %q (none of which is close), and after it another GET", fields),
+				Want: "two responses, without Connection: close, and the connection left open",
+				Got: fmt.Sprintf("%s; the connection was %s", list(all, text),
+					map[bool]string{true: "closed", false: "left open"}[closed]),
+			})
+		})
+	}
+}
+
+// wantOwnVersion looks at the status line for a client that speaks HTTP/1.0.
+func wantOwnVersion(t *testing.T) {
+	t.Helper()
 	virtual(t, func(t *testing.T) {
 		s := serve(t, echo)
-		text, closed := s.raw(
-			"GET /one HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, closed, x-close\r\n\r\nGET /two " +
-				"HTTP/1.1\r\nHost: x\r\n\r\n")
-		all := responses(text, "GET", "GET")
-		expect.That(t, len(all) == 2 && !all[0].close && !closed, expect.Message{
-			Did: "sent a GET with Connection: keep-alive, closed, x-close (none of which is close), and " +
-				"after it another GET",
-			Want: "two responses, without Connection: close, and the connection left open",
-			Got: fmt.Sprintf("%s; the connection was %s", list(all, text),
-				map[bool]string{true: "closed", false: "left open"}[closed]),
+		text, _ := s.raw("GET /one HTTP/1.0\r\n\r\n")
+		expect.That(t, strings.HasPrefix(text, "HTTP/1.1 200"), expect.Message{
+			Did:  "sent a GET with HTTP/1.0, and looked at the status line",
+			Want: `"HTTP/1.1 200" and perhaps words`,
+			Got:  fmt.Sprintf("%q", text),
+			Why: "a status line says what the server speaks, not what the client does (RFC 9110, section 2.5): that is " +
+				"how a client learns that it may ask for more the next time",
 		})
 	})
 }
@@ -841,6 +967,7 @@ func TestWhatServeConnReturns(t *testing.T) {
 	wantWriteError(t)
 	wantReadError(t)
 	wantErrorOfPartOfARequest(t)
+	wantLastBytes(t)
 	const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, c := range []struct {
 		what, text string
@@ -933,6 +1060,45 @@ func wantErrorOfPartOfARequest(t *testing.T) {
 	}
 }
 
+// wantLastBytes has connections on which one Read returns the last bytes and the end of the stream, as those of
+// crypto/tls do.
+func wantLastBytes(t *testing.T) {
+	t.Helper()
+	const get = "GET /one HTTP/1.1\r\nHost: x\r\n\r\n"
+	for _, c := range []struct {
+		text  string
+		calls int
+		clean bool
+	}{
+		{get, 1, true},
+		{get + "POST /two HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 2, true},
+		{get + "GET /two HT", 1, false},
+	} {
+		virtual(t, func(t *testing.T) {
+			s := serve(t, echo)
+			s.swallows, s.endsAtOnce = true, true
+			began := time.Now()
+			s.raw(c.text, hangUp)
+			conn := s.all()[0]
+			end := conn.ended()
+			seen := s.requests()
+			whole := len(seen) == c.calls && (c.calls < 2 || seen[1].body == "hello" && seen[1].bodyErr == nil)
+			want := "nil"
+			if !c.clean {
+				want = "an error"
+			}
+			expect.That(t, whole && end != nil && (end.err == nil) == c.clean && end.closed, expect.Message{
+				Did: fmt.Sprintf("sent %q over a connection of which one Read returns the last of these bytes and io.EOF",
+					c.text),
+				Want: fmt.Sprintf("handle called %d times, with all that was sent, and then %s", c.calls, want),
+				Got:  fmt.Sprintf("handle called %d times; %s", len(seen), conn.fate(began)),
+				Why: "a Reader may say with the last bytes that they are the last, and TLS does: what came is looked at " +
+					"first, and the error after it",
+			})
+		})
+	}
+}
+
 // wantWriteError has connections on which writing fails.
 func wantWriteError(t *testing.T) {
 	t.Helper()
@@ -988,6 +1154,9 @@ type server struct {
 	room         int           // so many bytes can be written before writing fails, if not 0
 	resets       bool          // who hangs up resets the connection: reading fails
 	swallows     bool          // what is written to who has hung up is lost, and no error
+	endsAtOnce   bool          // the last bytes and the end of the stream come with one Read
+
+	look func(*http1.Request) // is shown each request that handle is called for, if not nil
 
 	mu    sync.Mutex
 	conns []*conn
@@ -1022,7 +1191,8 @@ func (s *server) serveConn(c net.Conn) {
 	if s.deadline > 0 {
 		c.SetReadDeadline(time.Now().Add(s.deadline))
 	}
-	serving := &conn{Conn: c, limited: s.room > 0, room: s.room, resets: s.resets, swallows: s.swallows}
+	serving := &conn{Conn: c, limited: s.room > 0, room: s.room, resets: s.resets, swallows: s.swallows,
+		endsAtOnce: s.endsAtOnce}
 	s.mu.Lock()
 	s.conns = append(s.conns, serving)
 	s.mu.Unlock()
@@ -1051,6 +1221,9 @@ func (s *server) note(r *http1.Request) *http1.Response {
 	s.mu.Lock()
 	s.seen = append(s.seen, copied)
 	s.mu.Unlock()
+	if s.look != nil {
+		s.look(r)
+	}
 	return s.handle(r)
 }
 
@@ -1076,17 +1249,39 @@ type conn struct {
 	limited bool
 	room    int
 
-	resets    bool         // an end of the stream is an error
-	swallows  bool         // writing never fails
-	deadlines atomic.Int32 // how many were set
+	resets     bool // an end of the stream is an error
+	endsAtOnce bool
+	swallows   bool         // writing never fails
+	ahead      []byte       // of a stream that endsAtOnce
+	deadlines  atomic.Int32 // how many were set
 }
 
 func (c *conn) Read(p []byte) (int, error) {
+	if c.endsAtOnce {
+		return c.readToTheEnd(p)
+	}
 	n, err := c.Conn.Read(p)
 	if err == io.EOF && c.resets {
 		err = errors.New("connection reset by peer")
 	}
 	return n, err
+}
+
+// readToTheEnd waits for all that the client sends, and says with the last bytes that they are the last.
+func (c *conn) readToTheEnd(p []byte) (int, error) {
+	if c.ahead == nil {
+		all, err := io.ReadAll(c.Conn)
+		if err != nil {
+			return 0, err
+		}
+		c.ahead = append([]byte{}, all...)
+	}
+	n := copy(p, c.ahead)
+	c.ahead = c.ahead[n:]
+	if len(c.ahead) == 0 {
+		return n, io.EOF
+	}
+	return n, nil
 }
 
 func (c *conn) SetDeadline(t time.Time) error {
