@@ -81,6 +81,18 @@ func TestGatherFetchesAllAtOnce(t *testing.T) {
 		}
 		wantsPage(t, gather(t.Context(), parts...), 200*time.Millisecond, nil, want, expect.Message{
 			Did: "gathered 100 parts that take 2 to 200 ms", Why: "one after another they take ten seconds"})
+		var many []saga.Part
+		have := map[string]any{}
+		for i := range 1500 {
+			name := fmt.Sprint("part ", i)
+			many = append(many, saga.Part{Name: name, Fetch: fetches(200*time.Millisecond, i, nil)})
+			have[name] = i
+		}
+		got := gather(t.Context(), many...)
+		expect.That(t, got.err == nil && got.took == 200*time.Millisecond && maps.Equal(got.parts, have), expect.Message{
+			Did: "gathered 1500 parts that take 200 ms each", Want: "all of them after 200ms",
+			Got: fmt.Sprintf("%d of them after %v, error: %s", len(got.parts), got.took, known.Say(got.err)),
+			Why: "a bound would have to be in the contract: the last part waits for the first, and the budget does not"})
 		wantsPage(t, gather(t.Context()), 0, nil, map[string]any{}, expect.Message{Did: "gathered no parts"})
 		wantsPage(t, gather(t.Context(), saga.Part{Name: "ads", Optional: true, Fallback: "none",
 			Fetch: fetches(0, nil, nil)}), 0, nil, map[string]any{"ads": nil}, expect.Message{

@@ -292,8 +292,40 @@ func TestWhatCannotBeUndoneIsParked(t *testing.T) {
 			ended(t, w, err, saga.ErrAborted, "000", expect.Message{Did: did + ", and once more"})
 			makes(t, w, expect.Message{Did: did + ", and once more"})
 		}
+		severalStuck(t)
 		longSaga(t)
 	})
+}
+
+// severalStuck has all steps of a saga but the first fail when they are undone.
+func severalStuck(t *testing.T) {
+	t.Helper()
+	services := []string{"flight", "hotel", "car", "visa", "guide", "boat"}
+	w, healed := newWorld(), false
+	w.story = func(call, service string, n int) fault {
+		switch {
+		case call == "Do" && service == "boat":
+			return no
+		case call == "Undo" && service != "flight" && !healed:
+			return lostBefore
+		}
+		return none
+	}
+	log, steps := w.log(), w.steps(services...)
+	err := saga.Run(t.Context(), log, "trip", steps)
+	did := "ran a saga of six steps, the last of which is declined, and of the others only the first can be undone"
+	expect.That(t, sentinel.Is(err, saga.ErrParked) && w.state(services...) == "011110" && w.count["Undo flight"] == 1,
+		expect.Message{Did: did, Want: "ErrParked, and 011110 at the six services",
+			Got: fmt.Sprintf("%s, and %s", say(err), w.state(services...)),
+			Why: "however many are stuck, what can be undone is undone: somebody waits for the money"})
+	healed = true
+	w.clear()
+	err = saga.Run(t.Context(), log, "trip", steps)
+	did += "; ran it again when all services were well"
+	expect.That(t, sentinel.Is(err, saga.ErrAborted) && w.state(services...) == "000000", expect.Message{Did: did,
+		Want: "ErrAborted, and 000000 at the six services", Got: fmt.Sprintf("%s, and %s", say(err), w.state(services...))})
+	makes(t, w, expect.Message{Did: did, Why: "the last one first, also of what is left"},
+		"Undo guide", "Undo visa", "Undo car", "Undo hotel")
 }
 
 // longSaga has more steps than a byte can number, or the bits of a word can tell apart.
@@ -383,7 +415,7 @@ func TestKeys(t *testing.T) {
 			w := newWorld()
 			w.story = says("Do", "c", no, 1, 1)
 			names := []string{"b", "a", "b b", "b/b", `b" "b`, "b-b", "b:b", "b|b", "1", "11", "b\x00b", "B", " b", "b ",
-				"é", "e\u0301", strings.Repeat("b", 300) + "1", strings.Repeat("b", 300) + "2", "c"}
+				"é", "e\u0301", "plumless", "buckeroo", "Aa", "BB", strings.Repeat("b", 300) + "1", strings.Repeat("b", 300) + "2", "c"}
 			saga.Run(t.Context(), w.log(), id, w.steps(names...))
 			for _, name := range slices.Sorted(maps.Keys(w.keys)) {
 				keys := w.keys[name]
@@ -435,6 +467,7 @@ func TestSagasAreApart(t *testing.T) {
 		idsOfBytes(t)
 		manySagas(t)
 		busyLog(t)
+		busyForAMoment(t)
 	})
 }
 
@@ -481,19 +514,49 @@ func busyLog(t *testing.T) {
 		Why: "on a busy log that is every afternoon; each time it is read again, and the saga goes on from there"})
 }
 
-// crowded is a log in which another saga comes before each of the first appends.
+// crowded is a log in which another saga comes before each of the first appends behind those that are spared.
 type crowded struct {
 	saga.Log
-	others  int
-	another func()
+	spared, others int
+	another        func()
 }
 
 func (c *crowded) Append(ctx context.Context, rec []byte) error {
-	if c.others > 0 {
+	if c.spared--; c.spared < 0 && c.others > 0 {
 		c.others--
 		c.another()
 	}
 	return c.Log.Append(ctx, rec)
+}
+
+// busyForAMoment has others append just before this process does, once, at each of its appends.
+func busyForAMoment(t *testing.T) {
+	t.Helper()
+	for _, want := range []error{nil, saga.ErrAborted} {
+		for n := 1; ; n++ {
+			w, state := newWorld(), "111"
+			if want != nil {
+				w.story = says("Do", "car", no, 1, 99)
+				state = "000"
+			}
+			log := &crowded{Log: w.log(), spared: n - 1, others: 1}
+			log.another = func() { saga.Run(t.Context(), w.log(), "another", w.steps("visa")) }
+			err := saga.Run(t.Context(), log, "trip", w.steps(trip...))
+			if log.others > 0 {
+				break
+			}
+			did := fmt.Sprintf("ran a saga while another one appended to the log, just before Append %d of this one", n)
+			ended(t, w, err, want, state, expect.Message{Did: did})
+			w.clear()
+			appends := w.appends
+			err, _ = w.run(t.Context())
+			did += "; ran it again"
+			ended(t, w, err, want, state, expect.Message{Did: did})
+			expect.That(t, len(w.called()) == 0 && w.appends == appends, expect.Message{Did: did,
+				Want: "no call, and nothing appended", Got: fmt.Sprintf("%s, and %d records", list(w.called()), w.appends-appends),
+				Why: "it had ended: what was returned must stand in the log, however busy that is"})
+		}
+	}
 }
 
 // manySagas runs many at the same time, each in a process of its own.
@@ -689,7 +752,43 @@ func TestTheContextEnds(t *testing.T) {
 		expect.That(t, known.Is(err, context.Canceled) && len(w.called()) == 0, expect.Message{
 			Did: "ran a saga with a context that had ended", Want: "context.Canceled, and no call",
 			Got: fmt.Sprintf("%s, and %s", say(err), list(w.called()))})
+		endsWhileUndoing(t)
 	})
+}
+
+// endsWhileUndoing has the context end while a saga is aborted of which something is stuck already.
+func endsWhileUndoing(t *testing.T) {
+	t.Helper()
+	for n := 1; ; n++ {
+		w := newWorld()
+		ctx, stop := context.WithCancelCause(t.Context())
+		undos := 0
+		w.story = func(call, service string, i int) fault {
+			switch {
+			case call == "Do" && service == "car":
+				return no
+			case call == "Do":
+				return none
+			}
+			if undos++; undos == n {
+				stop(errShutdown)
+			}
+			return lostBefore
+		}
+		err, _ := w.run(ctx)
+		over := ctx.Err() == nil
+		stop(nil)
+		if over {
+			break
+		}
+		did := fmt.Sprintf("ran a saga in which the car is declined and no Undo is answered, and the context of which ended "+
+			"in Undo %d of 20", n)
+		expect.That(t, sentinel.Is(err, context.Canceled) && undos == n, expect.Message{Did: did,
+			Want: fmt.Sprintf("context.Canceled, after %d of them", n), Got: fmt.Sprintf("%s, after %d", say(err), undos),
+			Why: "parked is what has been tried ten times; here nobody has decided anything"})
+		w.story = says("Do", "car", no, 1, 99)
+		resumes(t, w, saga.ErrAborted, "000", did)
+	}
 }
 
 // resumes runs a saga again, with a context that goes on.

@@ -112,11 +112,11 @@ func (a answer) members() map[string]any {
 	return m
 }
 
-// write calls Write for the request with that id, into headers that may be set before.
+// write calls Write for the request with that id, into headers that may be set before, each as often as it is named.
 func write(err error, id string, log *logbook, set ...string) answer {
 	w := httpwire.New()
 	for i := 0; i+1 < len(set); i += 2 {
-		w.Writer().Header().Set(set[i], set[i+1])
+		w.Writer().Header().Add(set[i], set[i+1])
 	}
 	problem.Write(w.Writer(), request(id), err, log.Logger)
 	return answer{w.Status(), w.Header(), w.Body()}

@@ -24,7 +24,7 @@ func TestAPanicIsAProblem(t *testing.T) {
 		fmt.Errorf("reserve: %w", errSoldOut), 42, problem.Invalid{{Pointer: "#/qty"}},
 		later{errors.New("busy"), time.Second}, panics(func() { _ = []int{}[len(beginnings)] }),
 		fmt.Errorf("upstream: %w", http.ErrAbortHandler), http.ErrAbortHandler.Error(),
-		errors.New(http.ErrAbortHandler.Error()), (*failure)(nil), "out of range\nwhile it counted the lamps",
+		errors.New(http.ErrAbortHandler.Error()), (*failure)(nil), (*shelf)(nil), "100%d of the lamps", "out of range\nwhile it counted the lamps",
 		strings.Repeat("called from shop.go:7, ", 2000) + "and that is all"} {
 		interim := []int{http.StatusEarlyHints, 199}[:i%3] // are no answer yet
 		log := newLogbook()
@@ -49,7 +49,7 @@ func TestAPanicIsAProblem(t *testing.T) {
 		wantMember(t, did, got, "instance", "urn:req:r-5", "")
 		wantMember(t, did, got, "errors", nil, "")
 		wantMember(t, did, got, "retry_after", nil, "")
-		if value == (*failure)(nil) {
+		if value == (*failure)(nil) || value == (*shelf)(nil) {
 			text = "" // in which words it is logged is open
 		}
 		failures := log.failures(t)
@@ -64,6 +64,11 @@ func TestAPanicIsAProblem(t *testing.T) {
 type failure struct{ text string }
 
 func (f *failure) Error() string { return f.text }
+
+// shelf is no error, and cannot be asked where it is nil either.
+type shelf struct{ name string }
+
+func (s *shelf) String() string { return s.name }
 
 // beginnings are ways in which an answer can have begun, and what the client has got by then.
 var beginnings = []struct {
@@ -88,6 +93,9 @@ var beginnings = []struct {
 		io.WriteString(w, "half of")
 	}, "half of"},
 	{"writes no byte, without a status", func(w http.ResponseWriter) { w.Write(nil) }, ""},
+	{"copies half a file, without a status", func(w http.ResponseWriter) {
+		io.Copy(w, struct{ io.Reader }{strings.NewReader("half of")}) // hides WriteTo: io.Copy asks w for ReadFrom
+	}, "half of"},
 	{"flushes its headers by an http.ResponseController", func(w http.ResponseWriter) {
 		http.NewResponseController(w).Flush()
 	}, ""},
@@ -128,6 +136,28 @@ func TestAPanicInTheMiddleCutsTheAnswer(t *testing.T) {
 				Want: "one record at the level Error, with the value and urn:req:r-6 in its attributes",
 				Got:  fmt.Sprintf("%d records: %q", len(failures), failures),
 				Why:  "the client cannot tell you what happened: nobody has told it"})
+	}
+	lateIsLoggedWhole(t)
+}
+
+// lateIsLoggedWhole looks at what is logged of values and ids that are longer, or spelt otherwise, than most.
+func lateIsLoggedWhole(t *testing.T) {
+	t.Helper()
+	for _, value := range []string{"out of range\nwhile it counted the lamps", "100%d of the lamps",
+		strings.Repeat("called from shop.go:7, ", 2000) + "and that is all"} {
+		log := newLogbook()
+		h := problem.Recover(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			panic(value)
+		}), log.Logger)
+		panics(func() { serve(h, request("R/7 of größe")) })
+		failures := log.failures(t)
+		expect.That(t, len(failures) == 1 && finds(failures[0], value, "urn:req:R/7 of größe"), expect.Message{
+			Did: fmt.Sprintf("served a handler that sends the status 200 and then panics with %q, for the request "+
+				"with the id \"R/7 of größe\", and read the log", short(value)),
+			Want: "one record at the level Error, with the whole value and urn:req:R/7 of größe in its attributes",
+			Got:  short(fmt.Sprintf("%d records: %q", len(failures), failures)),
+			Why:  "it is logged as any other 5xx is; of this one the log is all that there is"})
 	}
 }
 

@@ -74,6 +74,7 @@ func TestParseReadsAProblem(t *testing.T) {
 			Want: said(want), Got: said(got), Why: "space round an object is no part of it; most servers end with a line feed"})
 	}
 	extensionsAsTheyAre(t)
+	asItCameIn(t)
 	long := strings.Repeat("and so on ", 10_000)
 	read := parse(t, 409, media, `{"title":"Sold out","detail":"`+long+`"}`)
 	expect.That(t, read.Title == "Sold out" && read.Detail == long, expect.Message{
@@ -82,6 +83,22 @@ func TestParseReadsAProblem(t *testing.T) {
 		Got:  fmt.Sprintf("the title %q, and %d bytes of detail", read.Title, len(read.Detail)),
 		Why:  "a limit that the contract does not have makes the longest explanation none",
 	})
+}
+
+// asItCameIn parses responses as a client gets them whose server says in the status line what it likes, and does not say
+// how long the body is.
+func asItCameIn(t *testing.T) {
+	t.Helper()
+	for _, tt := range []struct{ body, title string }{{`{"title":"Sold out"}`, "Sold out"}, {`{"detail":"d"}`, "Conflict"}} {
+		got, err := problem.Parse(&http.Response{Status: "409 Shop Says No", StatusCode: 409, ContentLength: -1,
+			Header: http.Header{"Content-Type": {media}}, Body: io.NopCloser(strings.NewReader(tt.body))})
+		did := told(409, media, tt.body) + `, with the status line "409 Shop Says No" and without a Content-Length`
+		expect.NoError(t, err, expect.Message{Did: did, Want: "a problem, and no error: the body could be read"})
+		expect.That(t, got != nil && got.Title == tt.title, expect.Message{Did: did,
+			Want: fmt.Sprintf("the title %q", tt.title), Got: fmt.Sprintf("%+v", got),
+			Why: "HTTP/2 has no such words at all, so nobody may depend on them; and most bodies that are made for one " +
+				"request come without their length"})
+	}
 }
 
 // extensionsAsTheyAre has members that look like something else.

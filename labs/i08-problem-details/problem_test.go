@@ -2,12 +2,14 @@ package problem_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -112,13 +114,14 @@ func TestTheFirstRegisteredCounts(t *testing.T) {
 func TestAllInvalidFieldsAtOnce(t *testing.T) {
 	fields := problem.Invalid{{Pointer: "#/lines/1/qty", Detail: "must be at least 1"},
 		{Pointer: "#/lines/0/sku", Detail: "is missing"}, {Pointer: "#/email", Detail: `has no "@"`}}
+	given := slices.Clone(fields)
 	first := write(fields, "r-1", newLogbook())
 	for _, err := range []error{fields, fmt.Errorf("place order: %w", fields)} {
 		got := write(err, "r-1", newLogbook())
 		did := fmt.Sprintf("wrote the error %q: Invalid with three fields", err)
 		expect.That(t, got.status == 422, expect.Message{Did: did, Want: "the status 422",
 			Got: got.String(), Why: "the request was understood, and its content cannot be used"})
-		wantMember(t, did, got, "errors", fields, "told one at a time, five mistakes take five rounds; "+
+		wantMember(t, did, got, "errors", given, "told one at a time, five mistakes take five rounds; "+
 			"and a pointer leads a program to the field in its form")
 		wantMember(t, did, got, "status", 422, "")
 	}
@@ -155,6 +158,14 @@ func noField(t *testing.T, v problem.Invalid) {
 	wantMember(t, did, none, "errors", []string{}, "who goes through the array finds one")
 }
 
+// noNumber and noJSON are what the standard library says of a text that does not fit.
+func noNumber(text string) error {
+	_, err := strconv.Atoi(text)
+	return err
+}
+
+func noJSON(text string) error { return json.Unmarshal([]byte(text), &struct{ Qty int }{}) }
+
 // mistakes is an error that cannot be the key of a map, nor be compared.
 type mistakes []string
 
@@ -176,6 +187,10 @@ func TestWhatIsUnknownSaysNothing(t *testing.T) {
 		{fmt.Errorf("reserve: %w", fs.ErrPermission), 500, "Internal Server Error"},
 		{fmt.Errorf("reserve: %w", &http.MaxBytesError{Limit: 9}), 500, "Internal Server Error"},
 		{fmt.Errorf("reserve: %w", io.EOF), 500, "Internal Server Error"},
+		{fmt.Errorf("reserve: %w", noNumber("one lamp")), 500, "Internal Server Error"},
+		{fmt.Errorf("reserve: %w", noJSON(`{"qty":}`)), 500, "Internal Server Error"},
+		{fmt.Errorf("reserve: %w", noJSON(`{"qty":"one"}`)), 500, "Internal Server Error"},
+		{later{errors.New("reserve"), time.Second}, 500, "Internal Server Error"},
 		{mistakes{"pq: password=hunter2"}, 500, "Internal Server Error"},
 		{fmt.Errorf("10.1.2.3: %w", errDown), 503, "The warehouse does not answer"},
 		{fmt.Errorf("10.1.2.3: %w", errSoldOut), 409, soldOut.Title},
@@ -314,7 +329,7 @@ func TestTheTypeIsStable(t *testing.T) {
 		Got:  fmt.Sprintf("%d kinds, %d instances", len(kinds), len(instances)),
 		Why:  "a program cannot switch on a sentence that changes, nor can a person name one request of many by what is the same for all",
 	})
-	for _, id := range []string{"a/b:c", "7 of 9", "größe", "%41"} {
+	for _, id := range []string{"a/b:c", "7 of 9", "größe", "%41", "R-7"} {
 		got := write(errSoldOut, id, newLogbook())
 		wantMember(t, fmt.Sprintf("wrote an error for the request with the id %q", id), got, "instance",
 			"urn:req:"+id, "the log has the id as it is; in another spelling nobody finds it")
@@ -416,6 +431,7 @@ func TestRetryAfter(t *testing.T) {
 	wantMember(t, did, got, "errors", field, why)
 	expect.That(t, got.header.Get("Retry-After") == "2", expect.Message{Did: did, Want: "Retry-After: 2",
 		Got: fmt.Sprintf("%q", got.header.Values("Retry-After")), Why: why})
+	saidOnce(t)
 	got = write(later{errLimit, 2 * time.Second}, "r-1", newLogbook(), "Retry-After", "120")
 	header := got.header.Values("Retry-After")
 	expect.That(t, slices.Equal(header, []string{"2"}), expect.Message{
@@ -424,12 +440,36 @@ func TestRetryAfter(t *testing.T) {
 		Why: "of two headers a client obeys the first or the last, and its body says something else"})
 }
 
+// sooner asks for another time whenever it is asked.
+type sooner struct {
+	error
+	left *time.Duration
+}
+
+func (s sooner) RetryAfter() time.Duration {
+	*s.left -= 10 * time.Second
+	return *s.left
+}
+
+// saidOnce compares what header and body say of a wait that ends by and by.
+func saidOnce(t *testing.T) {
+	t.Helper()
+	left := time.Hour
+	got := write(sooner{errLimit, &left}, "r-1", newLogbook())
+	header, member := got.header.Values("Retry-After"), got.members()["retry_after"]
+	expect.That(t, member != nil && slices.Equal(header, []string{fmt.Sprint(member)}), expect.Message{
+		Did:  "wrote an error whose RetryAfter returns 10 s less at each call",
+		Want: "Retry-After and the member retry_after with one and the same number",
+		Got:  fmt.Sprintf("Retry-After: %q, retry_after: %v", header, member),
+		Why:  "who computes it from the clock returns less each time; a client that reads the one and a proxy that reads the other disagree"})
+}
+
 func TestHeadersOfAnotherBodyGo(t *testing.T) {
 	got := write(errors.New("boom"), "r-1", newLogbook(), "Content-Length", "5000",
 		"Content-Encoding", "gzip", "ETag", `"v7"`, "Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT",
 		"Cache-Control", "public, max-age=3600", "Content-Type", "text/csv",
 		"X-Request-Id", "r-1", "Vary", "Accept-Language",
-		"Content-Security-Policy", "default-src 'none'", "Content-Language", "en", "Set-Cookie", "theme=dark",
+		"Content-Security-Policy", "default-src 'none'", "Content-Language", "en", "Set-Cookie", "theme=dark", "Set-Cookie", "lang=en",
 		"Expires", "Mon, 02 Jan 2006 15:04:05 GMT", "Content-Disposition", "attachment", "Content-Range", "bytes 0-9/10")
 	const did = "wrote an error into an answer whose headers had been set for a compressed, " +
 		"cached file of 5000 bytes"
@@ -441,11 +481,11 @@ func TestHeadersOfAnotherBodyGo(t *testing.T) {
 	}
 	expect.That(t, got.header.Get("Content-Type") == "application/problem+json", expect.Message{
 		Did: did, Want: "the media type application/problem+json", Got: got.header.Get("Content-Type")})
-	for _, h := range [][2]string{{"X-Request-Id", "r-1"}, {"Vary", "Accept-Language"}, {"Set-Cookie", "theme=dark"},
+	for _, h := range [][2]string{{"X-Request-Id", "r-1"}, {"Vary", "Accept-Language"}, {"Set-Cookie", "theme=dark, lang=en"},
 		{"Content-Security-Policy", "default-src 'none'"}, {"Content-Language", "en"}, {"Expires", "Mon, 02 Jan 2006 15:04:05 GMT"},
 		{"Content-Disposition", "attachment"}, {"Content-Range", "bytes 0-9/10"}} {
 		name, want := h[0], h[1]
-		expect.That(t, got.header.Get(name) == want, expect.Message{Did: did,
+		expect.That(t, strings.Join(got.header.Values(name), ", ") == want, expect.Message{Did: did,
 			Want: fmt.Sprintf("%s: %s, as it was set", name, want),
 			Got:  fmt.Sprintf("%s: %q", name, got.header.Values(name)),
 			Why:  "the contract names five that go; what others mean to this service only it can know"})
