@@ -905,7 +905,7 @@ func TestRelayIsServerAndClient(t *testing.T) {
 			Did:  "made a second relay, to an upstream that cannot be reached, and asked the first one \"and now\"",
 			Want: "AND NOW after 1 s: it asks its own upstream",
 			Got:  fmt.Sprintf("%q after %v", resp, took),
-			Why: "a program may relay to two warehouses; what a variable of the package remembers is the same for both",
+			Why:  "a program may relay to two warehouses; what a variable of the package remembers is the same for both",
 		})
 	})
 }
