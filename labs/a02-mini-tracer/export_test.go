@@ -278,23 +278,24 @@ func TestShutdownExportsWhatIsLeft(t *testing.T) {
 		for _, takes := range []time.Duration{0, 29 * time.Second} {
 			for _, n := range []int{0, 1, 10, 25, 100} {
 				for _, settled := range []bool{false, true} {
-					exportsTheRest(t, takes, n, settled)
+					exportsTheRest(t, takes, n, settled, 100)
 				}
 			}
+			exportsTheRest(t, takes, 1995, false, 2000)
 		}
 		doesNotWaitForOthers(t)
 	})
 }
 
 // exportsTheRest demands that Shutdown exports n spans, called at once or when the Tracer waits for more.
-func exportsTheRest(t *testing.T, takes time.Duration, n int, settled bool) {
+func exportsTheRest(t *testing.T, takes time.Duration, n int, settled bool, queue int) {
 	t.Helper()
 	c := &collector{takes: takes, heeds: true}
-	tr := tracer.NewTracer("frontend", 1, c, 100, 10, time.Hour)
+	tr := tracer.NewTracer("frontend", 1, c, queue, 10, 24*time.Hour)
 	tr.Start(t.Context(), "under way")
 	spans(tr, n)
-	did := fmt.Sprintf("batch = 10, every = 1 h, an Export takes %v: ended %d spans, and called Shutdown", takes, n)
-	partial := 2 // one in the hour, and one at Shutdown
+	did := fmt.Sprintf("queue = %d, batch = 10, every = 24 h, an Export takes %v: ended %d spans, and called Shutdown", queue, takes, n)
+	partial := 2 // one in the day, and one at Shutdown
 	if settled {
 		did += " when all was still"
 		partial = c.partial(10) + 1
@@ -309,7 +310,7 @@ func exportsTheRest(t *testing.T, takes time.Duration, n int, settled bool) {
 		Want: "when it returns all of them are exported", Got: fmt.Sprintf("%d are, Exports under way: %d", got, now),
 		Why: "after it the process ends: the last spans before a crash or a deploy are those that are looked for"})
 	expect.That(t, takes > 0 || c.partial(10) <= partial, expect.Message{Did: did,
-		Want: fmt.Sprintf("at most %d not full in all: one in each hour, and one at Shutdown", partial),
+		Want: fmt.Sprintf("at most %d not full in all: one in each day, and one at Shutdown", partial),
 		Got:  fmt.Sprintf("batches of %v", clip(c.batches())),
 		Why:  "there is little time at the end, and each Export takes some of it"})
 	expect.That(t, err == nil && took <= takes*time.Duration(exports), expect.Message{Did: did,

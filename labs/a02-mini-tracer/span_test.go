@@ -83,7 +83,47 @@ func TestASpanSaysWhatItIs(t *testing.T) {
 		}
 		all.Wait()
 		c.only(t, "ended 100 spans, each from four goroutines at once", 100)
+		endsOnlyItself(t)
+		saysItsName(t)
 	})
+}
+
+// endsOnlyItself ends spans again when others have begun.
+func endsOnlyItself(t *testing.T) {
+	t.Helper()
+	c := &collector{}
+	tr := tracer.NewTracer("payment", 1, c, 1000, 10, time.Second)
+	stale := errors.New("another End")
+	const did = "ended a span, started the next one, ended the first again, with an error, and 10 ms later the next one; 20 times"
+	for range 20 {
+		_, first := tr.Start(t.Context(), "first")
+		first.End(nil)
+		_, next := tr.Start(t.Context(), "next")
+		first.End(stale)
+		time.Sleep(10 * ms)
+		next.End(nil)
+	}
+	for _, s := range c.only(t, did, 40) {
+		want := map[string]time.Duration{"first": 0, "next": 10 * ms}[s.Name]
+		expect.That(t, s.Err == nil && s.End.Sub(s.Start) == want, expect.Message{Did: did,
+			Want: fmt.Sprintf("%s lasts %v, and its Err is nil", s.Name, want), Got: fmt.Sprintf("%v, and %v", s.End.Sub(s.Start), s.Err),
+			Why: "a deferred End comes late; it is that of a span that is over, and of no other"})
+	}
+}
+
+// saysItsName has names that are long, odd or empty.
+func saysItsName(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"", " GET /orders ", "größe 🙂", "GET /\xff", "a\nb\x00", strings.Repeat("SELECT 1; ", 1000)} {
+		c := &collector{}
+		tr := tracer.NewTracer(name, 1, c, 100, 10, time.Second)
+		span(tr, name)
+		did := fmt.Sprintf("made a span with a name of %d bytes, %.20q, on a Tracer of a service of that name", len(name), name)
+		s := c.only(t, did, 1)[0]
+		expect.That(t, s.Name == name && s.Service == name, expect.Message{Did: did, Want: "that name, and that service",
+			Got: fmt.Sprintf("%d bytes, %.20q; the service has %d, %.20q", len(s.Name), s.Name, len(s.Service), s.Service),
+			Why: "who looks for it looks for what was said"})
+	}
 }
 
 func TestAPanicEndsItsSpan(t *testing.T) {
@@ -129,7 +169,47 @@ func TestAPanicEndsItsSpan(t *testing.T) {
 				}
 			}
 		}
+		oddPanics(t)
 	})
+}
+
+// noted is an error, and label none, that cannot be asked where they are nil.
+type (
+	noted struct{ text string }
+	label struct{ text string }
+)
+
+func (n *noted) Error() string  { return n.text }
+func (l *label) String() string { return l.text }
+
+// oddPanics has values of which it is easy to lose a part.
+func oddPanics(t *testing.T) {
+	t.Helper()
+	for _, value := range []any{"100%d of the lamps", "index out of range\nwhile it counted the lamps",
+		strings.Repeat("called from shop.go:7, ", 1000) + "and that is all", (*noted)(nil), (*label)(nil)} {
+		c := &collector{}
+		tr := tracer.NewTracer("payment", 1, c, 100, 10, time.Second)
+		did := fmt.Sprintf("had a function panic with %T(%.30q), in a span that ends with defer a.End(nil)", value, fmt.Sprint(value))
+		caught := func() (caught any) {
+			defer func() { caught = recover() }()
+			_, a := tr.Start(t.Context(), "charge")
+			defer a.End(nil)
+			panic(value)
+		}()
+		expect.That(t, caught == value, expect.Message{Did: did, Want: "the panic goes on, with its value",
+			Got: fmt.Sprintf("its value is %.60q", fmt.Sprint(caught)),
+			Why: "whoever is to note a panic must not cause another one: a nil pointer may be in it"})
+		text, _ := value.(string) // how a nil pointer is noted is open
+		s := c.only(t, did, 1)[0]
+		whole := s.Err != nil
+		for line := range strings.Lines(text) { // of which each may be quoted
+			whole = whole && strings.Contains(sentinel.Text(s.Err), strings.TrimSuffix(line, "\n"))
+		}
+		expect.That(t, whole, expect.Message{Did: did,
+			Want: fmt.Sprintf("an Err whose text has all of the value, which are %d bytes", len(text)),
+			Got:  fmt.Sprintf("%.60q, of %d bytes", fmt.Sprint(s.Err), len(fmt.Sprint(s.Err))),
+			Why:  "a percent sign is no verb, and the line that says where it was is the last one"})
+	}
 }
 
 func TestFourServicesMakeOneTree(t *testing.T) {
@@ -145,6 +225,20 @@ func TestFourServicesMakeOneTree(t *testing.T) {
 			Did:  "started a span with a context that has a deadline and a value",
 			Want: "the context that Start returns has them, too", Got: "it has not",
 			Why: "the call whose time is measured is then one that never ends, made by nobody"})
+		caused, stop := context.WithCancelCause(t.Context())
+		hangsUp, ended := s.tracers["frontend"].Start(caused, "hangs up")
+		before := hangsUp.Err()
+		stop(errGone)
+		expect.That(t, before == nil && hangsUp.Err() == context.Canceled && context.Cause(hangsUp) == errGone, expect.Message{
+			Did:  "started a span with a context, and cancelled that one with a cause",
+			Want: "the context that Start has returned has ended, with that cause",
+			Got:  fmt.Sprintf("%s; cause: %v", say(hangsUp.Err()), context.Cause(hangsUp)),
+			Why:  "what is measured goes on when the client has hung up, and costs as much as before"})
+		ended.End(nil)
+		s.only(t, "started a span, cancelled its context, and ended it", 1)
+		s.mu.Lock()
+		s.spans = nil
+		s.mu.Unlock()
 		a.End(nil)
 		_, late := s.tracers["db"].Start(inner, "child of one that has ended")
 		late.End(nil)
@@ -219,6 +313,9 @@ func TestFourServicesMakeOneTree(t *testing.T) {
 	})
 }
 
+// errGone is why a client is not there any more.
+var errGone = errors.New("the client has hung up")
+
 // relation says what c is to p.
 func relation(c, p tracer.Span) string {
 	switch {
@@ -252,7 +349,26 @@ func TestOneDecisionForATrace(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		sampled(t, 10_000, 0.1255, 1, 0, 0.5)
 		sampled(t, 2000, 0.9, 0, 1, 0.1)
+		sampledSeldom(t)
 	})
+}
+
+// sampledSeldom demands that a ratio may be a fraction of a thousandth.
+func sampledSeldom(t *testing.T) {
+	t.Helper()
+	const traces, ratio = 40_000, 0.0006
+	c := &collector{}
+	tr := tracer.NewTracer("frontend", ratio, c, 2000, 100, time.Second)
+	spans(tr, traces)
+	time.Sleep(time.Minute)
+	got := len(c.got()) // 24 or so; none once in 10¹⁰, and over 100 never
+	expect.That(t, got > 0 && got <= 100, expect.Message{Did: fmt.Sprintf("made %d traces with a ratio of %v", traces, ratio),
+		Want: "about 24 of them", Got: fmt.Sprint(got),
+		Why: "a ratio need not be a whole number of thousandths: on a busy day that is more than anybody looks at"})
+	for _, s := range c.got() {
+		expect.That(t, fraction(s.Trace) < ratio, expect.Message{Did: fmt.Sprintf("made %d traces with a ratio of %v", traces, ratio),
+			Want: "each has a fraction below it", Got: fmt.Sprint("one has ", fraction(s.Trace))})
+	}
 }
 
 // sampled demands that of many requests through services with such ratios that of the first decides.

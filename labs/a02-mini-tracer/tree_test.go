@@ -108,12 +108,91 @@ func TestOrphans(t *testing.T) {
 					Why: "whoever collects them is not done with them, and waits for those that are still missing"})
 			}
 		}
+		copiesDiffer(t, bars)
+		idsDiffer(t)
+		manySpans(t)
 		all := spansOf(append(bars, bar{"a", 7, 0, 1}, bar{"b", 6, 0, 1}, bar{"own parent", 8, 0, 1}), ms)
 		root, orphans := tracer.Assemble(all)
 		assembled(t, root, orphans, "frontend(auth(ldap(disk)) cart(db))", "a, b, own parent", expect.Message{
 			Did: "gave a trace to Assemble that has two spans each of which is the other's parent, and one that is its own",
 			Why: "some service has ids that are not as they should be; the traces must be looked at all the same"})
 	})
+}
+
+// several is an error that cannot be compared.
+type several []error
+
+func (s several) Error() string { return fmt.Sprint([]error(s)) }
+
+// copiesDiffer has spans come twice that are not the same to the last bit.
+func copiesDiffer(t *testing.T, bars []bar) {
+	t.Helper()
+	all := spansOf(bars, ms)
+	for i, s := range all {
+		s.End = s.End.Local().Add(ms)
+		s.Err = several{fmt.Errorf("again %d", i)}
+		all = append(all, s)
+	}
+	without := slices.DeleteFunc(slices.Clone(all), func(s tracer.Span) bool { return s.Service == "auth" })
+	const did, why = "gave frontend(auth(ldap(disk)) cart(db)) to Assemble%s, each span twice, of which one has another End and another Err",
+		"a span that is sent again may have been noted anew; its ID says that it is the same"
+	root, orphans := tracer.Assemble(all)
+	assembled(t, root, orphans, "frontend(auth(ldap(disk)) cart(db))", "nothing", expect.Message{Did: fmt.Sprintf(did, ""), Why: why})
+	root, orphans = tracer.Assemble(without)
+	assembled(t, root, orphans, "frontend(cart(db))", "disk, ldap", expect.Message{Did: fmt.Sprintf(did, ", without auth"), Why: why})
+}
+
+// idsDiffer has ids that differ in one of their eight bytes.
+func idsDiffer(t *testing.T) {
+	t.Helper()
+	for at := range 8 {
+		id := func(n byte) (id [8]byte) {
+			id = [8]byte{1, 1, 1, 1, 1, 1, 1, 1}
+			id[at] = n
+			return id
+		}
+		all := []tracer.Span{{ID: id(2), Service: "frontend"}, {ID: id(3), Parent: id(2), Service: "auth"},
+			{ID: id(4), Parent: id(3), Service: "ldap"}, {ID: id(5), Parent: id(2), Service: "cart"},
+			{ID: id(6), Parent: id(7), Service: "db"}}
+		root, orphans := tracer.Assemble(all)
+		assembled(t, root, orphans, "frontend(auth(ldap) cart)", "db", expect.Message{
+			Did: fmt.Sprintf("gave a trace to Assemble whose ids differ in byte %d alone", at+1),
+			Why: "ids are random, and half of one is not: two spans of a large trace then are one"})
+	}
+}
+
+// manySpans has a trace of 2000 services that call each other in a row, and one whose root calls 2000.
+func manySpans(t *testing.T) {
+	t.Helper()
+	const n = 2000
+	for _, under := range []string{"the one before it", "the first"} {
+		var all []tracer.Span
+		for i := range n + 1 {
+			s := tracer.Span{ID: [8]byte{1, byte(i >> 8), byte(i)}, Service: "service"}
+			s.Start, s.End = begin.Add(time.Duration(i)*ms), begin.Add(time.Duration(2*n-i)*ms)
+			if under == "the first" {
+				s.End = s.Start.Add(ms)
+			}
+			if i == 0 {
+				s.End = begin.Add(time.Hour)
+			} else if s.Parent = all[0].ID; under != "the first" {
+				s.Parent = all[i-1].ID
+			}
+			all = append(all, s)
+		}
+		root, orphans := tracer.Assemble(all)
+		did := fmt.Sprintf("gave a trace of %d spans to Assemble, each of which is the child of %s", n+1, under)
+		in := 0
+		for left := []*tracer.Node{root}; len(left) > 0 && left[0] != nil && in <= n+1; in++ {
+			left = append(left[1:], left[0].Children...)
+		}
+		expect.That(t, in == n+1 && len(orphans) == 0, expect.Message{Did: did,
+			Want: "all are in the tree, and none is an orphan", Got: fmt.Sprintf("%d are in it, and %d orphans", in, len(orphans)),
+			Why: "a batch that runs at night has a trace, too"})
+		path := tracer.CriticalPath(root)
+		expect.That(t, len(path) == n+1, expect.Message{Did: did + ", and the tree to CriticalPath",
+			Want: fmt.Sprintf("a path of all %d: each was waited for", n+1), Got: fmt.Sprintf("one of %d", len(path))})
+	}
 }
 
 func TestCriticalPath(t *testing.T) {
@@ -145,6 +224,8 @@ func TestCriticalPath(t *testing.T) {
 				[]bar{{"frontend", 0, 0, 100}, {"ping", 0, 50, 50}, {"auth", 0, 10, 40}}},
 			{"frontend auth stock cart", "whose clock is slow was waited for all the same",
 				[]bar{{"frontend", 0, 30, 100}, {"auth", 0, 0, 20}, {"stock", 0, 21, 40}, {"cart", 0, 41, 90}}},
+			{"frontend cart auth", "its clock was put back meanwhile; that it was waited for is said by its end",
+				[]bar{{"frontend", 0, 0, 100}, {"auth", 0, 60, 50}, {"cart", 0, 10, 40}}},
 			{"frontend", "", []bar{{"frontend", 0, 0, 100}}},
 		} {
 			for _, unit := range []time.Duration{ms, 1} {

@@ -2,7 +2,9 @@ package auth_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -71,6 +73,26 @@ func garbage(t *testing.T, s *shop) {
 		_, _, err := s.at[1].hybrid.Refresh(t.Context(), string(changed))
 		fails(t, err, auth.ErrInvalid, expect.Message{Did: fmt.Sprintf("Refresh with a token of which character %d is another one", i),
 			Got: refreshed(err)})
+	}
+	for _, less := range []struct {
+		what string
+		of   func(token string) string
+	}{
+		{"the last character of which is missing", func(token string) string { return token[:len(token)-1] }},
+		{"the first character of which is missing", func(token string) string { return token[1:] }},
+		{"the second half of which is missing", func(token string) string { return token[:len(token)/2] }},
+		{"of which only the beginning is left", func(token string) string { return token[:strings.LastIndexAny(token, ".:/-_")+1] }},
+		{"the second half of which is in small letters", func(token string) string { return token[:len(token)/2] + strings.ToLower(token[len(token)/2:]) }},
+		{"that is in small letters", strings.ToLower},
+	} {
+		_, token := s.login(t, 0, "ann")
+		other := less.of(token)
+		if other == token {
+			continue
+		}
+		_, _, err := s.at[1].hybrid.Refresh(t.Context(), other)
+		fails(t, err, auth.ErrInvalid, expect.Message{Did: "Refresh with a token " + less.what, Got: refreshed(err),
+			Why: "it is another text than the one that was issued, and easier to come by: logs cut tokens, too"})
 	}
 	for _, more := range []string{"%sx", "%s.x", "%s.", "x%s", ".%s", "%[1]s%[1]s", "%[1]s.%[1]s"} {
 		_, token := s.login(t, 0, "ann")
@@ -317,7 +339,7 @@ func TestRevoke(t *testing.T) {
 			mine = append(mine, one{access, refresh})
 		}
 		others := map[string]string{}
-		for _, user := range []string{"bob", "ann2", "an", "Ann", "ann:"} {
+		for _, user := range []string{"bob", "ann2", "an", "Ann", "ann:", "ann ", " ann", "ann\n"} {
 			_, others[user] = s.login(t, 0, user)
 		}
 		for round := range 2 {
@@ -327,8 +349,8 @@ func TestRevoke(t *testing.T) {
 				for i := range mine {
 					mine[i].refresh = s.refresh(t, i%3, mine[i].refresh, "ann", expect.Message{Did: "Refresh every 20 days"})
 				}
-				for user, refresh := range others {
-					others[user] = s.refresh(t, 0, refresh, user, expect.Message{Did: fmt.Sprintf("ann was revoked %d times; Refresh of %q", round, user)})
+				for _, user := range slices.Sorted(maps.Keys(others)) {
+					others[user] = s.refresh(t, 0, others[user], user, expect.Message{Did: fmt.Sprintf("ann was revoked %d times; Refresh of %q", round, user)})
 				}
 			}
 			for i := range mine {

@@ -64,6 +64,8 @@ func TestWhatATokenMustSay(t *testing.T) {
 		says("for another user", "José 🙂", "", fields{"sub": "José 🙂"})
 		says("for two services, of which we are the second one", "ann", "aud may be a list", fields{"aud": []string{"newsletter", aud}})
 		says("for two services, of which we are the first one", "ann", "aud may be a list", fields{"aud": []string{aud, "newsletter"}})
+		says("for five services, of which we are the last one", "ann", "aud may be a list, of any length",
+			fields{"aud": []string{"newsletter", "billing", "search", "stock", aud}})
 		for _, sub := range []string{" ann ", " ", "Ann@Example.com"} {
 			says(fmt.Sprintf("for user %q", sub), sub, "a sub is what the issuer calls somebody, and another text is somebody else", fields{"sub": sub})
 		}
@@ -78,7 +80,8 @@ func TestWhatATokenMustSay(t *testing.T) {
 			says(fmt.Sprintf("with iss %v", other), "", why, fields{"iss": other})
 		}
 		why = "a token for the newsletter would open the shop"
-		for _, other := range []any{nil, "", "newsletter", aud + "-admin", "Shop", "sho", []string{}, []string{"newsletter", "shop2"}, iss} {
+		for _, other := range []any{nil, "", "newsletter", aud + "-admin", "Shop", "sho", []string{}, []string{"newsletter", "shop2"}, iss,
+			aud + " newsletter", "newsletter," + aud, " " + aud, []string{"newsletter " + aud}} {
 			says(fmt.Sprintf("with aud %v", other), "", why, fields{"aud": other})
 		}
 		says("without exp", "", "it would be good for ever", fields{"exp": nil})
@@ -128,6 +131,14 @@ func TestATokenHasItsTime(t *testing.T) {
 			fields{"nbf": ago(-20 * time.Second), "exp": ago(20 * time.Second)})
 		says("that is valid in 31 s", "", "it is not valid yet", fields{"nbf": ago(-31 * time.Second)})
 		says("that is valid in an hour", "", "it is not valid yet", fields{"nbf": ago(-time.Hour), "exp": ago(-2 * time.Hour)})
+		says("that expires in 10^300 s", "ann", "a number in JSON has no bound", fields{"exp": 1e300})
+		says("that has been valid for 10^300 s", "ann", "a number in JSON has no bound", fields{"nbf": -1e300})
+		says("that is valid in 10^300 s", "", "a number in JSON has no bound", fields{"nbf": 1e300, "exp": 1e300})
+		why := "the leeway is 30 s; who needs more of it has clocks to mend"
+		says("that expired 29.999 s ago", "ann", why, fields{"exp": ago(29999 * time.Millisecond)})
+		says("that expired 30.001 s ago", "", why, fields{"exp": ago(30001 * time.Millisecond)})
+		says("that is valid in 29.999 s", "ann", why, fields{"nbf": ago(-29999 * time.Millisecond)})
+		says("that is valid in 30.001 s", "", why, fields{"nbf": ago(-30001 * time.Millisecond)})
 		judge(t, vectors)
 
 		for _, ttl := range []time.Duration{time.Second, access, 8 * time.Hour} {
@@ -176,6 +187,9 @@ func TestWhoHasSigned(t *testing.T) {
 		why = "the key id is written by whoever sends the token, too"
 		for _, kid := range []any{"b", "own", "A", "../../etc/passwd", "' OR 1=1", "", nil} {
 			bad(fmt.Sprintf("that is signed with key a and says kid %v", kid), mint("a", h.with(fields{"kid": kid}), c), why)
+		}
+		for _, kid := range []string{"a ", " a", "a\n"} {
+			bad(fmt.Sprintf("that is signed with key \"a\" and says kid %q", kid), mint("a", h.with(fields{"kid": kid}), c), "another text is another key")
 		}
 		for _, kid := range []any{"", nil} {
 			bad(fmt.Sprintf("that is signed with this instance's own key and says kid %v", kid), mint("own", h.with(fields{"kid": kid}), c), why)

@@ -753,6 +753,7 @@ func TestTheContextEnds(t *testing.T) {
 			Did: "ran a saga with a context that had ended", Want: "context.Canceled, and no call",
 			Got: fmt.Sprintf("%s, and %s", say(err), list(w.called()))})
 		endsWhileUndoing(t)
+		itsTimeIsUp(t)
 	})
 }
 
@@ -788,6 +789,36 @@ func endsWhileUndoing(t *testing.T) {
 			Why: "parked is what has been tried ten times; here nobody has decided anything"})
 		w.story = says("Do", "car", no, 1, 99)
 		resumes(t, w, saga.ErrAborted, "000", did)
+	}
+}
+
+// itsTimeIsUp has the context of a saga end by its deadline, while a service does not answer.
+func itsTimeIsUp(t *testing.T) {
+	t.Helper()
+	for _, call := range []string{"Do hotel", "Undo flight"} {
+		w := newWorld()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		want, state := error(nil), "111"
+		healthy := says("Do", "none", no, 0, 0)
+		if call == "Undo flight" {
+			healthy = says("Do", "car", no, 1, 99)
+			want, state = saga.ErrAborted, "000"
+		}
+		w.story = func(c, service string, n int) fault {
+			if c+" "+service == call {
+				<-ctx.Done()
+				return lostBefore
+			}
+			return healthy(c, service, n)
+		}
+		err, _ := w.run(ctx)
+		cancel()
+		did := fmt.Sprintf("ran a saga with a deadline, which passed in %s", call)
+		expect.That(t, sentinel.Is(err, context.DeadlineExceeded) && w.count[call] == 1, expect.Message{Did: did,
+			Want: "context.DeadlineExceeded, and no other attempt", Got: fmt.Sprintf("%s, and %d attempts", say(err), w.count[call]),
+			Why: "a deadline is an end as any other is; the next Run has one of its own"})
+		w.story = healthy
+		resumes(t, w, want, state, did)
 	}
 }
 

@@ -89,6 +89,7 @@ var beginnings = []struct {
 		w.WriteHeader(http.StatusOK)
 		w.WriteHeader(http.StatusEarlyHints)
 	}, ""},
+	{"sends the status 404, as a mistake of the client's", func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }, ""},
 	{"writes half a body, without a status", func(w http.ResponseWriter) {
 		io.WriteString(w, "half of")
 	}, "half of"},
