@@ -237,11 +237,11 @@ func (c *Client) exchange(ctx context.Context, l *link, to target, h http.Header
 
 // hangUp closes a connection at once. What TLS closes says goodbye first, and waits until that is taken.
 func (l *link) hangUp() {
-	if secure, ok := l.Conn.(*tls.Conn); ok {
-		secure.NetConn().Close()
-		return
+	raw := l.Conn
+	if secure, ok := raw.(*tls.Conn); ok {
+		raw = secure.NetConn()
 	}
-	l.Close()
+	raw.Close()
 }
 
 // read reads a response to its end, and tells whether another one may follow it.
