@@ -209,6 +209,15 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
+// authority makes one that this one vouches for.
+func (a *authority) authority(t *testing.T) *authority {
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "between"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	key := newKey(t)
+	return &authority{cert: a.sign(t, tmpl, a.cert, &key.PublicKey), key: key}
+}
+
 func newKey(t *testing.T) *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -195,6 +195,14 @@ func TestTheCertificateIsVerified(t *testing.T) {
 		})
 	}
 	inWorld(t, func(t *testing.T, w *world) {
+		between := w.ca.authority(t)
+		cert := between.issue(t, "shop.test")
+		cert.Certificate = append(cert.Certificate, between.cert.Raw)
+		w.site("shop.test", "443", pages, "192.0.2.1").cert = cert
+		w.after("made a world in which the certificate of shop.test is from an authority that has its own from Roots, and "+
+			"the server sends both").get(t.Context(), "https://shop.test/", nil).ok("/")
+	})
+	inWorld(t, func(t *testing.T, w *world) {
 		w.site("shop.test", "443", pages, "192.0.2.1")
 		w.after(
 			"made a world in which the certificate of shop.test is as it should be").

@@ -40,6 +40,9 @@ var stuck = []struct {
 	{"a connection takes no byte", "http://shop.test/", "dns connect send", func(w *world) {
 		w.site("shop.test", "80", pages, "192.0.2.1").road.stalled = true
 	}},
+	{"a connection takes no byte after the handshake", "https://shop.test/", "dns connect tls send", func(w *world) {
+		w.site("shop.test", "443", pages, "192.0.2.1").road.takes = 2
+	}},
 	{"a server never answers", "https://shop.test/", "dns connect tls send wait", func(w *world) {
 		w.site("shop.test", "443", always(piece{hangs: true}), "192.0.2.1").after = 50 * ms
 	}},
@@ -183,6 +186,11 @@ func TestCloseClosesIdleConnections(t *testing.T) {
 			whyReuse)
 		w.client.Close()
 		after, _ := w.open()
+		defer func() {
+			w.after("called Close").get(t.Context(), "http://other.test/", nil).ok("/")
+			w.after("called Close, and Get since").get(t.Context(), "http://other.test/", nil).ok("/").
+				wantReused(len(w.dials()), "Close is of what is idle at that moment; the client goes on as before")
+		}()
 		g.did = "called Get for https://shop.test/, twice at once, for http://other.test/, and then Close"
 		g.wantOf(after == 0, "no open connection", fmt.Sprint(after),
 			"who is done with a client must be able to be rid of all of it")

@@ -91,6 +91,9 @@ func ledAstray(t *testing.T) {
 			g := w.after("had a server redirect to %s", location).
 				get(t.Context(), "http://shop.test/", nil)
 			g.want(g.err != nil, "an error", "a redirect is not what the caller has asked for")
+			g.want(stages(g.Phases) == "dns connect send wait body" && g.Status == 302 && string(g.Body) == "move",
+				"the phases of the hop, and its response: 302 with the body \"move\"",
+				"whoever looks for the mistake wants to see who has answered, and what")
 			g.wantOf(slices.Equal(slices.Compact(w.asked), []string{"shop.test"}), "shop.test resolved, and nothing else",
 				fmt.Sprintf("%q resolved", w.asked), "what is no URL leads nowhere; whoever goes on asks for what nobody has said")
 		})
@@ -135,6 +138,9 @@ func TestTheSixthRedirectIsAnError(t *testing.T) {
 		g = w.after("had a server redirect 6 times").get(t.Context(), "http://shop.test/6", nil)
 		g.want(g.err != nil && g.Hops == 5, "an error, and Hops 5",
 			"two servers that send you to each other do so for ever")
+		g.want(stages(g.Phases) == strings.TrimSpace(strings.Repeat("send wait body ", 6)) && g.Status == 302 &&
+			string(g.Body) == "move", "the phases of all hops, and the last response: 302 with the body \"move\"",
+			"whoever looks for the circle wants to see where it led, and how long it took")
 		g.wantOf(len(w.requests()) == 12, "6 requests: the sixth redirect is not followed",
 			fmt.Sprint(len(w.requests())-6), "")
 	})

@@ -17,11 +17,15 @@ func TestTheRequestIsTheURLs(t *testing.T) {
 		{"http://shop.test/a%20b/%2F?q=%26", "/a%20b/%2F?q=%26"},
 		{"http://shop.test?q=1", "/?q=1"},
 		{"http://shop.test/a#part", "/a"},
+		{"http://shop.test/A//b/./../C;v=1/", "/A//b/./../C;v=1/"},
+		{"http://shop.test/a?z=1&a=2&a=&q=x+y%20;", "/a?z=1&a=2&a=&q=x+y%20;"},
+		{"http://shop.test/a?", "/a?"},
 	} {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.site("shop.test", "80", always(page("hello")...), "192.0.2.1")
 			h := http.Header{"X-Tag": {"a", "b"}, "Accept": {"text/html"},
-				"Authorization": {"Bearer t"}, "Cookie": {"id=1"}, "X-Empty": {""}}
+				"Authorization": {"Bearer t"}, "Cookie": {"id=1"}, "X-Empty": {""}, "User-Agent": {"mine/1"},
+				"If-None-Match": {`"a"`}, "Range": {"bytes=0-4"}, "Referer": {"http://a.test/"}, "X-Last": {"z", "a", "a"}}
 			before := copied(h)
 			g := w.get(t.Context(), tt.url, h).ok("hello")
 			r := w.requests()[0]
@@ -71,6 +75,10 @@ var framed = []struct {
 		"helloworld", true},
 	{"chunks, of which the last is the only one", []piece{
 		{text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}}, "", true},
+	{"chunks with extensions, and fields behind the last", []piece{
+		{text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5;a=b\r\nhello\r\n"},
+		{after: 30 * ms, text: "5\r\nworld\r\n0\r\nX-S"}, {after: 20 * ms, text: "um: 7\r\n\r\n"}},
+		"helloworld", true},
 	{"the end of the connection for an end", []piece{
 		{text: "HTTP/1.1 200 OK\r\n\r\nhello"},
 		{after: 50 * ms, text: "world", leaves: true}}, "helloworld", false},
@@ -104,6 +112,33 @@ func TestABodyEndsWhereHTTPSays(t *testing.T) {
 			fmt.Sprint(g.Header), "")
 	})
 	noBody(t)
+	inWorld(t, notListening)
+	inWorld(t, bodiesApart)
+}
+
+// notListening has a server that says that it closes, and takes nothing more.
+func notListening(t *testing.T, w *world) {
+	w.site("shop.test", "443", always(piece{text: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"}),
+		"192.0.2.1").road.takes = 3
+	g := w.after("had a server answer with Connection: close; behind the request it takes no byte more").
+		get(t.Context(), "https://shop.test/", nil).ok("ok")
+	g.want(g.took == 0, "Get returns with the last byte of the body, and waits for nothing else",
+		"to close a connection of TLS says goodbye to the other side, and waits until that is taken: seconds, if nobody "+
+			"is there any more")
+}
+
+// bodiesApart looks at a first result when there is a second one, over the same connection.
+func bodiesApart(t *testing.T, w *world) {
+	w.site("shop.test", "80", func(r *http.Request) []piece {
+		return []piece{{text: fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Path: %s\r\nContent-Length: 4\r\n\r\n%s", r.URL.Path, r.URL.Path)}}
+	}, "192.0.2.1")
+	first := w.get(t.Context(), "http://shop.test/ann", nil).ok("/ann")
+	w.get(t.Context(), "http://shop.test/bob", nil).ok("/bob")
+	first.did = "called Get for /ann, and for /bob, and looked at the first Result"
+	first.wantOf(string(first.Body) == "/ann" && first.Header.Get("X-Path") == "/ann" &&
+		stages(first.Phases) == "dns connect send wait body", "the body and the header of /ann, and its phases",
+		fmt.Sprintf("%q, X-Path %q, phases %s", first.Body, first.Header.Get("X-Path"), stages(first.Phases)),
+		"whoever keeps a Result, to show it or to compare it, finds the page of another user in it")
 }
 
 // noBody gets responses that have none, whatever their head says of it.
@@ -145,6 +180,8 @@ func TestABodyThatEndsEarlyIsAnError(t *testing.T) {
 		{"half a chunk", piece{text: chunks + "5\r\nhel"}},
 		{"a head without its end", piece{text: "HTTP/1.1 200 OK\r\nX-Tag: a\r\n"}},
 		{"half a head", piece{text: "HTTP/1.1 200 OK\r\nContent-Le"}},
+		{"a redirect with 2 of 4 bytes",
+			piece{text: "HTTP/1.1 302 Found\r\nLocation: /new\r\nContent-Length: 4\r\n\r\nmo"}},
 		{"some of a body that ends with the connection, which breaks",
 			piece{text: "HTTP/1.1 200 OK\r\n\r\nhello", how: reset}},
 	} {

@@ -42,6 +42,7 @@ type road struct {
 	latency time.Duration // of each way
 	slow    time.Duration // what a Write of the client takes
 	stalled bool          // nothing of the client is taken
+	takes   int           // after so many writes of the client nothing more is taken, if not 0
 }
 
 type parcel struct {
@@ -163,7 +164,7 @@ func (e *end) give(p []byte) (n int, changed <-chan struct{}, until time.Time, e
 		return 0, nil, until, os.ErrDeadlineExceeded
 	case passed(e.peer.gone) && e.peer.farewell == loudly:
 		return 0, nil, until, syscall.EPIPE
-	case e.isClient() && e.stalled:
+	case e.isClient() && (e.stalled || e.takes > 0 && e.writes >= e.takes):
 		return 0, e.changed, e.writeBy, nil
 	}
 	if e.peer.closed {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/secrecy"
 	"github.com/backend-labs/backend-labs/harness/kit/timeline"
 	secrets "github.com/backend-labs/backend-labs/labs/i18-secrets"
 )
@@ -209,6 +210,7 @@ func TestNothingOfTheRingIsShown(t *testing.T) {
 		r.Sign(ctx, message) // must not panic
 		wantSigned(t, r, 2, "printed a Ring", "")
 	})
+	bubble.RunLeaky(t, wantKeysUntold)
 	for _, outage := range outages {
 		bubble.RunLeaky(t, func(t *testing.T) {
 			v, token := newVault(1), by(t, 1)
@@ -229,6 +231,34 @@ func TestNothingOfTheRingIsShown(t *testing.T) {
 					Why:  "what cannot be used for signing now is a secret all the same, and errors are logged"})
 			}
 		})
+	}
+}
+
+// wantKeysUntold compares what is printed of a Ring, and what its errors say, with one key and with another.
+func wantKeysUntold(t *testing.T) {
+	ring := func(key string) *secrets.Ring {
+		v := newVault(1)
+		v.broken(1, map[int]string{1: key, 2: "x" + key})
+		r := secrets.NewRing(sourceFunc(v.Fetch), ttl, grace)
+		sign(t, r, "Sign")
+		synctest.Wait()
+		return r
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		how := secrecy.Told(20, func(key string) string {
+			return addresses.ReplaceAllString(fmt.Sprintf(verb, ring(key)), "…")
+		})
+		expect.That(t, how == "", expect.Message{
+			Did:  "printed a Ring with one key and with another: fmt with " + verb,
+			Want: "the same for both: nothing of the key, neither a part of it nor what is made of it",
+			Got:  how, Why: "what is printed is in the logs for years"})
+	}
+	for _, forged := range []string{"v1.0", by(t, 1), by(t, 2), by(t, 9)} {
+		how := secrecy.Told(20, func(key string) string { return fmt.Sprint(ring(key).Verify(background(), message, forged)) })
+		expect.That(t, how == "", expect.Message{
+			Did:  fmt.Sprintf("Verify %q, on a Ring with one key and on one with another", forged),
+			Want: "the same error from both: nothing of the key, and nothing of the token that would have been right",
+			Got:  how, Why: "errors are logged, and told to those who have forged"})
 	}
 }
 

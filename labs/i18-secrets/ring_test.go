@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/bubble"
@@ -121,6 +123,34 @@ func TestTwoRotationsInOneGrace(t *testing.T) {
 				"each is accepted until its grace ends, however many there are")
 		}
 	})
+	bubble.RunLeaky(t, sameKeyAgain)
+}
+
+// sameKeyAgain rotates to a version with the key that the one before had.
+func sameKeyAgain(t *testing.T) {
+	v := newVault(1)
+	r := secrets.NewRing(v, ttl, grace)
+	first := sign(t, r, "the first Sign")
+	v.broken(2, map[int]string{1: keyOf(1), 2: keyOf(1)})
+	time.Sleep(ttl + time.Second)
+	const did = "version 1 is followed by 2, which has the same key; "
+	second := sign(t, r, did+"Sign")
+	for _, tt := range []struct {
+		after          time.Duration
+		one, two       string
+		accepts, other bool
+	}{
+		{0, "accepted", "accepted", true, true}, {grace - ttl - 2*time.Second, "accepted", "accepted", true, true},
+		{ttl + 2*time.Second + time.Millisecond, "refused", "accepted", false, true},
+	} {
+		time.Sleep(tt.after)
+		one, two := r.Verify(background(), message, first), r.Verify(background(), message, second)
+		expect.That(t, first != second && (one == nil) == tt.accepts && (two == nil) == tt.other, expect.Message{
+			Did:  fmt.Sprintf("%sVerify a token of version 1 and one of 2, %v after the last Verify or Sign", did, tt.after),
+			Want: tt.one + " and " + tt.two,
+			Got:  fmt.Sprintf("the errors %v and %v", one, two),
+			Why:  "what is current, and until when, is said of versions: what their keys are does not matter"})
+	}
 }
 
 func TestTheGraceIsExact(t *testing.T) {
@@ -414,8 +444,38 @@ func TestCallsShareWhatWasFetched(t *testing.T) {
 			Why: "whoever wants one fetch gives the longest time that there is; a sum with it must not overflow"})
 	})
 	sharedWhenDue(t)
+	bubble.RunLeaky(t, ownMap)
 	for _, call := range []string{"Sign", "Verify"} {
 		bubble.RunLeaky(t, func(t *testing.T) { givesUp(t, call) })
+	}
+}
+
+// ownMap has a source that returns its own map, each time.
+func ownMap(t *testing.T) {
+	var mu sync.Mutex
+	var own map[int]string
+	current := 0
+	r := secrets.NewRing(sourceFunc(func(context.Context) (map[int]string, int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return own, current, nil
+	}), ttl, grace)
+	for version := 1; version <= 3; version++ {
+		mu.Lock()
+		own, current = map[int]string{version: keyOf(version), 5: ""}, version
+		want := fmt.Sprint(own)
+		mu.Unlock()
+		time.Sleep(ttl + time.Second)
+		sign(t, r, "Sign")
+		r.Verify(background(), message, by(t, 1))
+		synctest.Wait()
+		got := fmt.Sprint(own)
+		expect.That(t, got == want, expect.Message{
+			Did: fmt.Sprintf("Sign and Verify; the source returns a map of its own, by now with version %d and an empty "+
+				"key for 5", version),
+			Want: want, Got: got,
+			Why: "other Rings may have the same map: what this one writes into it they read, or read at the same moment",
+		})
 	}
 }
 
@@ -496,6 +556,8 @@ func TestManyAtOnce(t *testing.T) {
 		Want: "accepted", Got: fmt.Sprintf("%d of them accepted", accepted.Load())})
 }
 
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 func TestForgedTokens(t *testing.T) {
 	bubble.RunLeaky(t, func(t *testing.T) {
 		r := secrets.NewRing(newVault(1, 2), ttl, grace)
@@ -509,7 +571,8 @@ func TestForgedTokens(t *testing.T) {
 				Why: "one forged token that is accepted is as good as all of them"})
 		}
 		wantVerified(t, r, 1, true, "version 1 is current", "")
-		for _, msg := range []string{"", "/orders/8", "/orders/7 ", "/orders/", "/Orders/7"} {
+		for _, msg := range []string{"", "/orders/8", "/orders/7 ", "/orders/", "/Orders/7", "/orders/7\x00",
+			"/orders/7\n", "\x00/orders/7", "/orders//7", "/orders/\uff17"} {
 			check(token, fmt.Sprintf("a token for another message than %q", msg), []byte(msg))
 		}
 		for i := range token {
@@ -521,6 +584,11 @@ func TestForgedTokens(t *testing.T) {
 				if forged != token && !last && token[i] != byte(c)|0x20 && byte(c) != token[i]|0x20 {
 					check(forged, "a token with another character", message)
 				}
+			}
+		}
+		for i := range token[:len(token)-1] {
+			if other := token[i] ^ 0x20; strings.ContainsAny(token[i:i+1], letters) {
+				check(token[:i]+string(other)+token[i+1:], "a token with a letter in its other case", message)
 			}
 		}
 		other, err := secrets.NewRing(newVault(1), ttl, grace).Sign(background(), []byte("x"))
@@ -551,6 +619,41 @@ func TestForgedTokens(t *testing.T) {
 		check(seven, "a token of version 7, which is not known, with the same key as 1", message)
 	})
 	bubble.RunLeaky(t, madeWithAnEmptyKey)
+	bubble.RunLeaky(t, madeWithAKeyLikeIt)
+	bubble.RunLeaky(t, func(t *testing.T) {
+		r := secrets.NewRing(newVault(1), ttl, grace)
+		token, err := r.Sign(background(), nil)
+		ok := err == nil && r.Verify(background(), nil, token) == nil && r.Verify(background(), []byte{}, token) == nil
+		expect.That(t, ok && r.Verify(background(), []byte("\x00"), token) != nil, expect.Message{
+			Did:  "Sign a message of no bytes, and Verify its token for it and for a message of one byte, 0",
+			Want: "accepted for the first, and refused for the second", Got: "something else",
+			Why: "what may be signed is for whoever calls: nothing is a message like others, and not the same as a zero"})
+	})
+}
+
+// madeWithAKeyLikeIt makes tokens of the same version with keys that are almost the same.
+func madeWithAKeyLikeIt(t *testing.T) {
+	long := strings.Repeat("k", 1000)
+	for _, keys := range [][2]string{
+		{"Kx7\n", "Kx7"}, {" Kx7", "Kx7"}, {"kx7", "Kx7"}, {long + "a", long + "b"}, {"\xff", "\xfe"}, {"\ufeffKx7", "Kx7"},
+	} {
+		token := func(key string) string {
+			v := newVault(1)
+			v.broken(1, map[int]string{1: key})
+			return sign(t, secrets.NewRing(v, ttl, grace), fmt.Sprintf("Sign with the key %.10q", key))
+		}
+		v := newVault(1)
+		v.broken(1, map[int]string{1: keys[0]})
+		r := secrets.NewRing(v, ttl, grace)
+		own, other := r.Verify(background(), message, token(keys[0])), r.Verify(background(), message, token(keys[1]))
+		expect.That(t, own == nil && other != nil, expect.Message{
+			Did: fmt.Sprintf("the key of version 1 is %.10q, of %d bytes; Verify a token made with it, and one made with %.10q",
+				keys[0], len(keys[0]), keys[1]),
+			Want: "the first accepted, the second refused",
+			Got:  fmt.Sprintf("the errors %v and %v", own, other),
+			Why: "a key is bytes; what is tidied up, cut or folded in it makes one of many, and another service that " +
+				"has the same key verifies with all of it"})
+	}
 }
 
 // madeWithAnEmptyKey forges tokens with the one key that everybody can guess.

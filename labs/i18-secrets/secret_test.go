@@ -12,12 +12,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/backend-labs/backend-labs/harness/kit/expect"
+	"github.com/backend-labs/backend-labs/harness/kit/secrecy"
 	secrets "github.com/backend-labs/backend-labs/labs/i18-secrets"
 )
 
@@ -145,38 +147,68 @@ var verbs = []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%#x", "
 // hidden demands that no way to print a value shows the text.
 func hidden(t *testing.T, what string, v any, text string) {
 	t.Helper()
-	outputs := map[string]string{}
-	for _, verb := range verbs {
-		outputs["fmt with "+verb] = fmt.Sprintf(verb, v)
-	}
-	outputs["Println"] = fmt.Sprintln(v)
-	outputs["an error"] = errors.Join(fmt.Errorf("config %+v", v)).Error()
-	data, err := json.Marshal(v)
-	outputs["encoding/json"] = fmt.Sprint(string(data), err)
-	data, err = xml.Marshal(v)
-	outputs["encoding/xml"] = fmt.Sprint(string(data), err)
-	var b bytes.Buffer
-	err = gob.NewEncoder(&b).Encode(v)
-	outputs["encoding/gob"] = fmt.Sprint(b.String(), err)
-	b.Reset()
-	slog.New(slog.NewTextHandler(&b, nil)).Info("m", "v", v)
-	slog.New(slog.NewJSONHandler(&b, nil)).Info("m", "v", v)
-	outputs["slog"] = b.String()
-	for _, way := range append([]string{"encoding/gob", "encoding/xml", "encoding/json", "slog",
-		"an error", "Println"}, prefixed(verbs)...) {
-		form := shows(outputs[way], text)
-		expect.That(t, form == "", expect.Message{Did: "printed " + what + ": " + way,
-			Want: "nothing of the secret", Got: fmt.Sprintf("the secret %s: %.300q", form, outputs[way]),
-			Why: "nobody prints a secret; they print what it is in, and what is printed is in the logs " +
-				"for years"})
+	for _, way := range ways() {
+		output := way.print(v)
+		form := shows(output, text)
+		expect.That(t, form == "", expect.Message{Did: "printed " + what + ": " + way.name,
+			Want: "nothing of the secret", Got: fmt.Sprintf("the secret %s: %.300q", form, output), Why: whyHidden})
 	}
 }
 
-func prefixed(verbs []string) (all []string) {
+const whyHidden = "nobody prints a secret; they print what it is in, and what is printed is in the logs for years"
+
+// way is one to print a value.
+type way struct {
+	name  string
+	print func(v any) string
+}
+
+func ways() []way {
+	all := []way{
+		{"encoding/gob", func(v any) string {
+			var b bytes.Buffer
+			err := gob.NewEncoder(&b).Encode(v)
+			return fmt.Sprint(b.String(), err)
+		}},
+		{"encoding/xml", func(v any) string {
+			data, err := xml.Marshal(v)
+			return fmt.Sprint(string(data), err)
+		}},
+		{"encoding/json", func(v any) string {
+			data, err := json.Marshal(v)
+			return fmt.Sprint(string(data), err)
+		}},
+		{"slog", func(v any) string {
+			var b bytes.Buffer
+			slog.New(slog.NewTextHandler(&b, nil)).Info("m", "v", v)
+			slog.New(slog.NewJSONHandler(&b, nil)).Info("m", "v", v)
+			return b.String()
+		}},
+		{"an error", func(v any) string { return errors.Join(fmt.Errorf("config %+v", v)).Error() }},
+		{"Println", func(v any) string { return fmt.Sprintln(v) }},
+	}
 	for _, verb := range verbs {
-		all = append(all, "fmt with "+verb)
+		all = append(all, way{"fmt with " + verb, func(v any) string { return fmt.Sprintf(verb, v) }})
 	}
 	return all
+}
+
+// addresses are different each time, and say nothing.
+var addresses = regexp.MustCompile(`0x[0-9a-f]{6,}|\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+`)
+
+// untold demands that what is printed of a value is the same, whatever the secret in it is.
+func untold(t *testing.T, what string, with func(s secrets.Secret) any) {
+	t.Helper()
+	for _, way := range ways() {
+		how := secrecy.Told(20, func(secret string) string {
+			return addresses.ReplaceAllString(way.print(with(secrets.NewSecret(secret))), "…")
+		})
+		expect.That(t, how == "", expect.Message{
+			Did:  "printed " + what + " with one secret and with another: " + way.name,
+			Want: "the same for both: nothing of the secret, neither a part of it nor what is made of it",
+			Got:  how, Why: "the last letters help to guess the others, and a hash tells whoever tries what is right",
+		})
+	}
 }
 
 func TestNothingElseShowsIt(t *testing.T) {
@@ -191,6 +223,9 @@ func TestNothingElseShowsIt(t *testing.T) {
 		hidden(t, "an exported field", struct{ Key secrets.Secret }{s}, text)
 		hidden(t, "an any", struct{ Key any }{s}, text)
 	}
+	untold(t, "a Secret", func(s secrets.Secret) any { return s })
+	untold(t, "a pointer to a Secret", func(s secrets.Secret) any { return &s })
+	untold(t, "an exported field", func(s secrets.Secret) any { return struct{ Key secrets.Secret }{s} })
 }
 
 // config is what services print at their start.
@@ -217,6 +252,9 @@ func TestUnexportedFieldsAreHidden(t *testing.T) {
 	hidden(t, "a configuration with unexported fields", c, password)
 	hidden(t, "a pointer to it", &c, password)
 	hidden(t, "a list of them", []config{c}, password)
+	untold(t, "a configuration with unexported fields", func(s secrets.Secret) any {
+		return config{8080, database{"db.internal", s}, map[string]secrets.Secret{"k": s}, []secrets.Secret{s}, &s, s}
+	})
 }
 
 // file writes a file with that mode.
@@ -302,6 +340,24 @@ func TestAFileIsItsOwnersAlone(t *testing.T) {
 			wantModeSaid(t, did, mode, got, strings.ReplaceAll(err.Error(), filepath.Dir(path), "…"))
 		}
 	}
+	wantContentUnsaid(t)
+}
+
+// wantContentUnsaid compares what is said of a file that others may read, with one secret in it and with another.
+func wantContentUnsaid(t *testing.T) {
+	t.Helper()
+	path := file(t, "", 0o644)
+	how := secrecy.Told(20, func(secret string) string {
+		if err := os.WriteFile(path, []byte(secret+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := secrets.ReadFileSecret(path)
+		return fmt.Sprint(err)
+	})
+	expect.That(t, how == "", expect.Message{
+		Did:  "ReadFileSecret of a file with the mode 644, with one secret in it and with another",
+		Want: "the same error for both: nothing of what is in it, neither a part nor what is made of it",
+		Got:  how, Why: "who reads the error must know what to mend, and no more"})
 }
 
 // wantModeSaid demands that an error says the mode, and nothing of the content.

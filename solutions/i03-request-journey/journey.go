@@ -214,7 +214,7 @@ func (c *Client) exchange(ctx context.Context, l *link, to target, h http.Header
 		if stop() && keep { // a ctx that ends later must not reach a connection that is kept
 			c.idle.put(to.origin, l)
 		} else {
-			l.Close()
+			l.hangUp()
 		}
 	}()
 	req := &http.Request{Method: "GET", URL: to.url, Host: to.header, Header: h}
@@ -233,6 +233,15 @@ func (c *Client) exchange(ctx context.Context, l *link, to target, h http.Header
 		return ended(ctx, err)
 	})
 	return true, err
+}
+
+// hangUp closes a connection at once. What TLS closes says goodbye first, and waits until that is taken.
+func (l *link) hangUp() {
+	raw := l.Conn
+	if secure, ok := raw.(*tls.Conn); ok {
+		raw = secure.NetConn()
+	}
+	raw.Close()
 }
 
 // read reads a response to its end, and tells whether another one may follow it.

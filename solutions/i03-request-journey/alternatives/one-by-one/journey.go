@@ -215,7 +215,7 @@ func (t *trip) over(l *line) error {
 	release := watch(t.ctx, l.raw)
 	keep, err := t.talk(l)
 	if !release() || !keep || err != nil {
-		l.conn.Close()
+		l.raw.Close() // TLS would say goodbye, and wait for somebody to take it
 		return err
 	}
 	t.mu.Lock()
