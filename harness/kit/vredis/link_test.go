@@ -422,6 +422,7 @@ func TestLink_published(t *testing.T) {
 		l.Lose(true)
 		say("lost")
 		must(t, sub.Ping(ctx)) // an answer is not a message
+		synctest.Wait()
 		l.Lose(false)
 		say("third")
 		l.Late(time.Minute)
