@@ -159,12 +159,7 @@ func (h *handed) wrapped(e ast.Expr, from, to types.Type) {
 
 // shown reports whether an expression is an argument of a function that prints or sorts.
 func (h *handed) shown(e ast.Expr) bool {
-	around, _ := h.above(e)
-	call, ok := around.(*ast.CallExpr)
-	if !ok {
-		return false
-	}
-	f := h.callee(call)
+	f := h.argumentOf(e)
 	return f != nil && f.Pkg() != nil && (f.Pkg().Path() == "fmt" || f.Pkg().Path() == "log" ||
 		f.Pkg().Path() == "sort")
 }

@@ -303,3 +303,12 @@ func (u *unit) above(e ast.Expr) (around ast.Node, inside ast.Expr) {
 		e = p
 	}
 }
+
+// argumentOf is the function, or nil, of whose call an expression is an argument.
+func (u *unit) argumentOf(e ast.Expr) *types.Func {
+	around, _ := u.above(e)
+	if call, ok := around.(*ast.CallExpr); ok {
+		return u.callee(call)
+	}
+	return nil
+}

@@ -347,12 +347,7 @@ func (s *state) sharedIn(t types.Type, seen map[types.Type]bool) string {
 // decoded reports whether an expression is an argument of a function of another package that writes
 // into what it is given.
 func (u *unit) decoded(e ast.Expr) bool {
-	around, _ := u.above(e)
-	call, ok := around.(*ast.CallExpr)
-	if !ok {
-		return false
-	}
-	f := u.callee(call)
+	f := u.argumentOf(e)
 	if f == nil || !u.foreign(f) {
 		return false
 	}
@@ -367,11 +362,6 @@ func (u *unit) decoded(e ast.Expr) bool {
 // onlyRead reports whether an expression is an argument of a function that only reads it. That of
 // errors.As is a pointer to a pointer, which is no sealed one.
 func (u *unit) onlyRead(e ast.Expr) bool {
-	around, _ := u.above(e)
-	call, ok := around.(*ast.CallExpr)
-	if !ok {
-		return false
-	}
-	f := u.callee(call)
+	f := u.argumentOf(e)
 	return f != nil && u.foreign(f) && reading[functionName(f.Origin())]
 }

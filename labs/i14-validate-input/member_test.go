@@ -86,6 +86,21 @@ func characters(yield func(rune) bool) {
 	}
 }
 
+// inBatches gives try texts of so many characters: those that are taken of all that matter.
+func inBatches(size int, takes func(rune) bool, try func(text string)) {
+	var some []rune
+	for r := range characters {
+		if takes(r) {
+			some = append(some, r)
+		}
+		if len(some) == size {
+			try(string(some))
+			some = some[:0]
+		}
+	}
+	try(string(some))
+}
+
 // everyCharacterOfAName has each letter and digit stand in one, and much else.
 func everyCharacterOfAName(t *testing.T) {
 	t.Helper()
@@ -174,36 +189,30 @@ func TestEmail(t *testing.T) {
 // everyCharacterOfAnAddress has each that there is stand before and behind an @.
 func everyCharacterOfAnAddress(t *testing.T) {
 	t.Helper()
-	var some []rune
-	try := func() {
-		local := string(some)
+	takes := func(r rune) bool {
+		switch {
+		case r == '@', unicode.ToLower(r) != r:
+		case unicode.IsSpace(r), unicode.IsControl(r):
+			refused(t, "email", "a"+string(r)+"b@c", "", "bad_character")
+			refused(t, "email", "a@b"+string(r)+"c", "", "bad_character")
+		default:
+			return r != '<' && r != '>'
+		}
+		return false
+	}
+	inBatches(60, takes, func(local string) {
 		for _, address := range []string{local + "@b", "a@" + local} {
 			s, errs := signup.ParseSignup(with("email", address))
 			if len(errs) > 0 || s.Email != address {
 				const why = "what is neither white space, a control character nor an angle bracket is for the mail server to judge"
-				for _, r := range some {
+				for _, r := range local {
 					accepted(t, "email", "x"+string(r)+"@b", "x"+string(r)+"@b", why)
 					accepted(t, "email", "x@"+string(r)+"b", "x@"+string(r)+"b", why)
 				}
 				accepted(t, "email", address, address, why)
 			}
 		}
-		some = some[:0]
-	}
-	for r := range characters {
-		switch {
-		case r == '@', unicode.ToLower(r) != r:
-		case unicode.IsSpace(r), unicode.IsControl(r):
-			refused(t, "email", "a"+string(r)+"b@c", "", "bad_character")
-			refused(t, "email", "a@b"+string(r)+"c", "", "bad_character")
-		case r != '<' && r != '>':
-			some = append(some, r)
-		}
-		if len(some) == 60 {
-			try()
-		}
-	}
-	try()
+	})
 }
 
 func TestAge(t *testing.T) {
@@ -260,10 +269,10 @@ func TestABioIsKept(t *testing.T) {
 // everyCharacterOfABio has each that is let in stand somewhere in one.
 func everyCharacterOfABio(t *testing.T) {
 	t.Helper()
-	var some []rune
-	try := func() {
-		text := string(some)
-		some = some[:0]
+	takes := func(r rune) bool {
+		return (r == '\n' || !unicode.IsControl(r)) && (r < 0x202A || r > 0x202E) && (r < 0x2066 || r > 0x2069)
+	}
+	inBatches(500, takes, func(text string) {
 		s, errs := signup.ParseSignup(with("bio", text))
 		if len(errs) == 0 && s.Bio == text {
 			return
@@ -272,16 +281,7 @@ func everyCharacterOfABio(t *testing.T) {
 			accepted(t, "bio", string(r), string(r), "nothing but control characters and what turns the order round is bad in a bio")
 		}
 		accepted(t, "bio", text, text, "")
-	}
-	for r := range characters {
-		if (r == '\n' || !unicode.IsControl(r)) && (r < 0x202A || r > 0x202E) && (r < 0x2066 || r > 0x2069) {
-			some = append(some, r)
-		}
-		if len(some) == 500 {
-			try()
-		}
-	}
-	try()
+	})
 }
 
 func TestABioIsRefused(t *testing.T) {
